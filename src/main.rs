@@ -1,0 +1,3 @@
+//! The `mlt` binary.
+
+fn main() {}

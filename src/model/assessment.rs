@@ -1,0 +1,83 @@
+//! A judgement about a trace or one of its spans: feedback, or an expectation.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{SpanId, Timestamp};
+
+/// One assessment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// `a-` and 32 hex digits, where the store gives one.
+    pub id: Option<String>,
+    /// What was assessed, for example `correctness`.
+    pub name: String,
+    /// The span it is about; `None` for the whole trace.
+    pub span_id: Option<SpanId>,
+    /// Who or what judged.
+    pub source: Source,
+    /// When it was made.
+    pub create_time: Option<Timestamp>,
+    /// When it was last changed.
+    pub last_update_time: Option<Timestamp>,
+    /// Feedback or expectation, with its value.
+    pub kind: AssessmentKind,
+    /// Why, in the judge's words.
+    pub rationale: Option<String>,
+    /// Free key-value pairs.
+    pub metadata: BTreeMap<String, String>,
+    /// The id of the assessment that this one replaces.
+    pub overrides: Option<String>,
+    /// False once it was replaced.
+    pub valid: bool,
+}
+
+/// What an assessment says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AssessmentKind {
+    /// An opinion on what the application did.
+    Feedback {
+        /// Number, boolean, text or, where judging failed, null.
+        value: Value,
+        /// Why judging failed.
+        error: Option<AssessmentError>,
+    },
+    /// The answer that would have been right.
+    Expectation {
+        /// Any JSON value; a value that the store had serialised is parsed again.
+        value: Value,
+    },
+    /// A kind that this version of mlt does not know, kept for printing.
+    Other,
+}
+
+impl Assessment {
+    /// The value, whatever the kind; null where there is none.
+    pub fn value(&self) -> &Value {
+        match &self.kind {
+            AssessmentKind::Feedback { value, .. } | AssessmentKind::Expectation { value } => value,
+            AssessmentKind::Other => &Value::Null,
+        }
+    }
+}
+
+/// Why a judge gave no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssessmentError {
+    /// A short code such as `RATE_LIMIT`.
+    pub code: Option<String>,
+    /// The message.
+    pub message: Option<String>,
+    /// The judge's stack trace.
+    pub stack_trace: Option<String>,
+}
+
+/// Who or what made an assessment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Source {
+    /// `HUMAN`, `LLM_JUDGE`, `CODE` or `SOURCE_TYPE_UNSPECIFIED`.
+    pub kind: String,
+    /// A user name, model name or script name.
+    pub id: Option<String>,
+}

@@ -1,0 +1,18 @@
+//! What a trace is: plain data, the same for every store and every MLflow
+//! version. Nothing here does I/O, and nothing here knows where a trace came
+//! from. Times are integer nanoseconds since the Unix epoch, durations integer
+//! nanoseconds, ids lower-case hex.
+
+mod assessment;
+mod ids;
+mod span;
+mod time;
+mod trace;
+mod usage;
+
+pub use assessment::{Assessment, AssessmentError, AssessmentKind, Source};
+pub use ids::{SpanId, looks_like_trace_id, normalize_trace_id};
+pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
+pub use time::Timestamp;
+pub use trace::{Experiment, Trace, TraceInfo, TraceState, metadata, tag};
+pub use usage::{Cost, TokenUsage};

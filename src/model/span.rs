@@ -1,0 +1,232 @@
+//! One timed operation within a trace.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::{Cost, SpanId, TokenUsage};
+
+/// Reserved attribute keys.
+pub mod attribute {
+    /// The span's inputs.
+    pub const INPUTS: &str = "mlflow.spanInputs";
+    /// The span's outputs.
+    pub const OUTPUTS: &str = "mlflow.spanOutputs";
+    /// `LLM`, `TOOL`, `RETRIEVER` or any custom text.
+    pub const TYPE: &str = "mlflow.spanType";
+    /// Token usage of a model call.
+    pub const TOKEN_USAGE: &str = "mlflow.chat.tokenUsage";
+    /// Cost of a model call.
+    pub const COST: &str = "mlflow.llm.cost";
+    /// The model that was called.
+    pub const MODEL: &str = "mlflow.llm.model";
+    /// The model by OpenTelemetry's conventions, in order of preference.
+    pub const OTEL_MODELS: [&str; 2] = ["gen_ai.response.model", "gen_ai.request.model"];
+}
+
+/// One timed operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    /// Unique within the trace in a well-formed one.
+    pub span_id: SpanId,
+    /// The parent; it may not be in the trace.
+    pub parent_id: Option<SpanId>,
+    /// The OpenTelemetry trace id in hex. MLflow 2 gives one unrelated to the trace's own id.
+    pub trace_id: String,
+    /// What the operation is called.
+    pub name: String,
+    /// Nanoseconds since the Unix epoch.
+    pub start_ns: i64,
+    /// Nanoseconds since the Unix epoch; `None` while in progress. May precede the start in broken sources.
+    pub end_ns: Option<i64>,
+    /// How it ended.
+    pub status: StatusCode,
+    /// The error's text, mostly empty.
+    pub status_message: String,
+    /// Keys with their values as JSON text, in the order of the source.
+    /// A value that is not JSON in the source is kept as it is (for example `NaN`).
+    pub attributes: Vec<(String, String)>,
+    /// Timed notes, exceptions among them.
+    pub events: Vec<Event>,
+    /// References to spans of other traces.
+    pub links: Vec<Link>,
+}
+
+impl Span {
+    /// The JSON text of an attribute.
+    pub fn attribute(&self, key: &str) -> Option<&str> {
+        self.attributes
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, v)| v.as_str())
+    }
+
+    /// An attribute that holds text, without its quotes; other JSON values as they are written.
+    pub fn attribute_text(&self, key: &str) -> Option<Cow<'_, str>> {
+        self.attribute(key).map(plain_text)
+    }
+
+    /// `LLM`, `TOOL` …; `UNKNOWN` where the span has none.
+    pub fn span_type(&self) -> Cow<'_, str> {
+        self.attribute_text(attribute::TYPE)
+            .filter(|t| !t.is_empty() && t != "null")
+            .unwrap_or(Cow::Borrowed("UNKNOWN"))
+    }
+
+    /// The inputs as JSON text.
+    pub fn inputs(&self) -> Option<&str> {
+        self.attribute(attribute::INPUTS)
+    }
+
+    /// The outputs as JSON text.
+    pub fn outputs(&self) -> Option<&str> {
+        self.attribute(attribute::OUTPUTS)
+    }
+
+    /// The model that the span called.
+    pub fn model(&self) -> Option<Cow<'_, str>> {
+        self.attribute_text(attribute::MODEL).or_else(|| {
+            attribute::OTEL_MODELS
+                .iter()
+                .find_map(|key| self.attribute_text(key))
+        })
+    }
+
+    /// Token usage that the span reports; wrapper spans may repeat their descendants'.
+    pub fn usage(&self) -> Option<TokenUsage> {
+        TokenUsage::parse(self.attribute(attribute::TOKEN_USAGE)?)
+    }
+
+    /// Cost that the span reports.
+    pub fn cost(&self) -> Option<Cost> {
+        Cost::parse(self.attribute(attribute::COST)?)
+    }
+
+    /// End minus start in nanoseconds as recorded; negative in broken sources, `None` while in progress.
+    pub fn raw_duration_ns(&self) -> Option<i64> {
+        self.end_ns.map(|end| end.saturating_sub(self.start_ns))
+    }
+
+    /// The last exception that the span recorded.
+    pub fn exception(&self) -> Option<Exception<'_>> {
+        let event = self.events.iter().rev().find(|e| e.name == "exception")?;
+        let text = |key: &str| event.attributes.get(key).and_then(Value::as_str);
+        Some(Exception {
+            kind: text("exception.type"),
+            message: text("exception.message"),
+            stacktrace: text("exception.stacktrace"),
+        })
+    }
+
+    /// What went wrong in one line's worth of text: the status message, else the exception.
+    pub fn error_text(&self) -> Option<String> {
+        if !self.status_message.is_empty() {
+            return Some(self.status_message.clone());
+        }
+        let exception = self.exception()?;
+        match (exception.kind, exception.message) {
+            (Some(kind), Some(message)) => Some(format!("{kind}: {message}")),
+            (one, other) => one.or(other).map(str::to_owned),
+        }
+    }
+}
+
+/// JSON text that holds a string becomes that string; anything else stays as it is.
+fn plain_text(json: &str) -> Cow<'_, str> {
+    if let Some(inner) = json.strip_prefix('"').and_then(|s| s.strip_suffix('"'))
+        && !inner.contains(['\\', '"'])
+    {
+        return Cow::Borrowed(inner);
+    }
+    match serde_json::from_str::<String>(json) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) => Cow::Borrowed(json),
+    }
+}
+
+/// OpenTelemetry's status of a span.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StatusCode {
+    /// Nothing was said.
+    #[default]
+    Unset,
+    /// Ended well.
+    Ok,
+    /// Ended in an error.
+    Error,
+}
+
+impl StatusCode {
+    /// `OK`, `ERROR` or `UNSET`, as filters spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unset => "UNSET",
+            Self::Ok => "OK",
+            Self::Error => "ERROR",
+        }
+    }
+
+    /// `STATUS_CODE_OK` and so on, as spans are stored.
+    pub const fn as_otel_str(self) -> &'static str {
+        match self {
+            Self::Unset => "STATUS_CODE_UNSET",
+            Self::Ok => "STATUS_CODE_OK",
+            Self::Error => "STATUS_CODE_ERROR",
+        }
+    }
+
+    /// From any spelling that MLflow has used; `Unset` for what is unknown.
+    pub fn parse(text: &str) -> Self {
+        match text.strip_prefix("STATUS_CODE_").unwrap_or(text) {
+            "OK" => Self::Ok,
+            "ERROR" => Self::Error,
+            _ => Self::Unset,
+        }
+    }
+}
+
+/// A timed note on a span.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// `exception` for exceptions.
+    pub name: String,
+    /// Nanoseconds since the Unix epoch.
+    pub time_ns: i64,
+    /// Plain JSON values.
+    pub attributes: Map<String, Value>,
+}
+
+/// An exception that a span recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exception<'a> {
+    /// The class, for example `ValueError`.
+    pub kind: Option<&'a str>,
+    /// The message.
+    pub message: Option<&'a str>,
+    /// The stack trace, many lines.
+    pub stacktrace: Option<&'a str>,
+}
+
+/// A reference to a span of another trace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// `tr-` and hex where the source says so, else hex.
+    pub trace_id: String,
+    /// Hex.
+    pub span_id: SpanId,
+    /// Plain JSON values.
+    pub attributes: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attribute_text_is_decoded_once() {
+        assert_eq!(plain_text(r#""LLM""#), "LLM");
+        assert_eq!(plain_text(r#""a \"b\"""#), "a \"b\"");
+        assert_eq!(plain_text("0.5"), "0.5");
+        assert_eq!(plain_text("NaN"), "NaN");
+    }
+}

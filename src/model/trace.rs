@@ -1,0 +1,209 @@
+//! A trace and what is known about it without its spans.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{Assessment, Cost, Span, Timestamp, TokenUsage};
+
+/// Reserved keys of trace metadata.
+pub mod metadata {
+    /// The session (conversation) that the trace belongs to.
+    pub const SESSION: &str = "mlflow.trace.session";
+    /// The end user.
+    pub const USER: &str = "mlflow.trace.user";
+    /// Token usage as JSON text.
+    pub const TOKEN_USAGE: &str = "mlflow.trace.tokenUsage";
+    /// Cost in US dollars as JSON text.
+    pub const COST: &str = "mlflow.trace.cost";
+    /// Size statistics as JSON text, with the number of spans.
+    pub const SIZE_STATS: &str = "mlflow.trace.sizeStats";
+    /// The run that the trace was made in.
+    pub const SOURCE_RUN: &str = "mlflow.sourceRun";
+    /// The logged model that the trace belongs to.
+    pub const MODEL_ID: &str = "mlflow.modelId";
+    /// Request preview of old servers.
+    pub const INPUTS: &str = "mlflow.traceInputs";
+    /// Response preview of old servers.
+    pub const OUTPUTS: &str = "mlflow.traceOutputs";
+}
+
+/// Reserved tag keys.
+pub mod tag {
+    /// The trace's name.
+    pub const NAME: &str = "mlflow.traceName";
+    /// Where the spans are: the tracking store, artifacts or an archive.
+    pub const SPANS_LOCATION: &str = "mlflow.trace.spansLocation";
+    /// The artifact folder.
+    pub const ARTIFACT_LOCATION: &str = "mlflow.artifactLocation";
+}
+
+/// A trace with its spans, in the order of the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// Everything but the spans.
+    pub info: TraceInfo,
+    /// The spans; may be empty, and may lack parents.
+    pub spans: Vec<Span>,
+}
+
+/// Everything about a trace but its spans.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceInfo {
+    /// `tr-` and 32 hex digits, or 32 hex digits from MLflow 2.
+    pub trace_id: String,
+    /// The id that the calling application gave to the request.
+    pub client_request_id: Option<String>,
+    /// The experiment that holds the trace.
+    pub experiment_id: Option<String>,
+    /// When the request began, with millisecond resolution.
+    pub request_time: Option<Timestamp>,
+    /// The server's own duration in nanoseconds, with millisecond resolution.
+    /// A trace in progress may have one, and broken sources give negative ones.
+    pub execution_duration_ns: Option<i64>,
+    /// Whether it ended, and how.
+    pub state: TraceState,
+    /// Written once, when the trace was made.
+    pub metadata: BTreeMap<String, String>,
+    /// May be changed afterwards.
+    pub tags: BTreeMap<String, String>,
+    /// The start of the request, as JSON text or plain text.
+    pub request_preview: Option<String>,
+    /// The start of the response, as JSON text or plain text.
+    pub response_preview: Option<String>,
+    /// Feedback and expectations.
+    pub assessments: Vec<Assessment>,
+}
+
+impl TraceInfo {
+    /// A trace of which nothing but the id is known.
+    pub fn new(trace_id: impl Into<String>) -> Self {
+        Self {
+            trace_id: trace_id.into(),
+            client_request_id: None,
+            experiment_id: None,
+            request_time: None,
+            execution_duration_ns: None,
+            state: TraceState::Unspecified,
+            metadata: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            request_preview: None,
+            response_preview: None,
+            assessments: Vec::new(),
+        }
+    }
+
+    /// The trace's name; OpenTelemetry traces have none unless tagged.
+    pub fn name(&self) -> Option<&str> {
+        self.tags.get(tag::NAME).map(String::as_str)
+    }
+
+    /// The session (conversation).
+    pub fn session(&self) -> Option<&str> {
+        self.metadata.get(metadata::SESSION).map(String::as_str)
+    }
+
+    /// The end user.
+    pub fn user(&self) -> Option<&str> {
+        self.metadata.get(metadata::USER).map(String::as_str)
+    }
+
+    /// The run that the trace was made in.
+    pub fn run_id(&self) -> Option<&str> {
+        self.metadata.get(metadata::SOURCE_RUN).map(String::as_str)
+    }
+
+    /// The logged model that the trace belongs to.
+    pub fn model_id(&self) -> Option<&str> {
+        self.metadata.get(metadata::MODEL_ID).map(String::as_str)
+    }
+
+    /// Token usage of the whole trace, where the metadata has it.
+    pub fn usage(&self) -> Option<TokenUsage> {
+        TokenUsage::parse(self.metadata.get(metadata::TOKEN_USAGE)?)
+    }
+
+    /// Cost of the whole trace, where the metadata has it.
+    pub fn cost(&self) -> Option<Cost> {
+        Cost::parse(self.metadata.get(metadata::COST)?)
+    }
+
+    /// How many spans the trace's own metadata promises.
+    pub fn declared_span_count(&self) -> Option<usize> {
+        #[derive(serde::Deserialize)]
+        struct SizeStats {
+            num_spans: usize,
+        }
+        let stats = self.metadata.get(metadata::SIZE_STATS)?;
+        serde_json::from_str::<SizeStats>(stats)
+            .ok()
+            .map(|s| s.num_spans)
+    }
+
+    /// Request and response previews, from the fields or, for old servers, the metadata.
+    pub fn previews(&self) -> (Option<&str>, Option<&str>) {
+        (
+            self.request_preview
+                .as_deref()
+                .or_else(|| self.metadata.get(metadata::INPUTS).map(String::as_str)),
+            self.response_preview
+                .as_deref()
+                .or_else(|| self.metadata.get(metadata::OUTPUTS).map(String::as_str)),
+        )
+    }
+}
+
+/// Whether a trace has ended, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TraceState {
+    /// Ended without error.
+    Ok,
+    /// Ended with an error.
+    Error,
+    /// The root span has not ended or has not arrived.
+    InProgress,
+    /// The store does not say.
+    Unspecified,
+    /// A state that this version of mlt does not know.
+    Other(Box<str>),
+}
+
+impl TraceState {
+    /// From MLflow's text, the V2 spelling of "unspecified" included.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "OK" => Self::Ok,
+            "ERROR" => Self::Error,
+            "IN_PROGRESS" => Self::InProgress,
+            "STATE_UNSPECIFIED" | "TRACE_STATUS_UNSPECIFIED" => Self::Unspecified,
+            other => Self::Other(other.into()),
+        }
+    }
+
+    /// MLflow's text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Ok => "OK",
+            Self::Error => "ERROR",
+            Self::InProgress => "IN_PROGRESS",
+            Self::Unspecified => "STATE_UNSPECIFIED",
+            Self::Other(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for TraceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A named group of traces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Experiment {
+    /// Digits, as text: they may exceed 32 bits.
+    pub id: String,
+    /// Unique within a workspace.
+    pub name: String,
+    /// False for a deleted one.
+    pub active: bool,
+}
