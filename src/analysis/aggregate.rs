@@ -1,0 +1,601 @@
+//! Spans summed up by name, type, status, model or path, over one trace or many.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::model::StatusCode;
+
+use super::group::{Grouper, Texts};
+use super::{By, LatencyReport, Node, NodeId, RowKey, Summary, ratio};
+
+/// What one sample of the statistics is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// One span.
+    #[default]
+    Call,
+    /// The sum over one trace, each name counted at its outermost occurrence.
+    Trace,
+}
+
+impl Unit {
+    /// `call` or `trace`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// What rows are ordered by; the largest first, names in ascending order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Sort {
+    /// Self time.
+    #[default]
+    SelfTime,
+    /// Summed raw duration.
+    Total,
+    /// Time on the critical path.
+    Critical,
+    /// Number of spans.
+    Count,
+    /// Number of errors.
+    Errors,
+    /// Mean duration.
+    Avg,
+    /// Shortest duration.
+    Min,
+    /// Median duration.
+    P50,
+    /// 95th percentile.
+    P95,
+    /// 99th percentile.
+    P99,
+    /// Longest duration.
+    Max,
+    /// The row's key.
+    Name,
+}
+
+/// A span of one of the traces that were added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occurrence {
+    /// Which trace, in the order of adding, from 0.
+    pub trace: usize,
+    /// Its node in that trace's tree.
+    pub node: NodeId,
+}
+
+/// One row: durations in nanoseconds, ratios relative to the total of all traces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// What its spans have in common.
+    pub key: RowKey,
+    /// The most common span type; `None` for time without a span.
+    pub span_type: Option<String>,
+    /// Whether its spans are of more than one type.
+    pub mixed_types: bool,
+    /// Spans, those in progress included.
+    pub count: usize,
+    /// Spans that ended in an error.
+    pub errors: usize,
+    /// Spans without an end; `total_ns` is then a lower bound.
+    pub in_progress: usize,
+    /// Spans that have no time in common with their parent.
+    pub detached: usize,
+    /// Σ raw duration; within the same key only the outermost span counts.
+    pub total_ns: i64,
+    /// Σ self time.
+    pub self_ns: i64,
+    /// Σ time on the critical path.
+    pub critical_ns: i64,
+    /// `total_ns` as a share of the total; may exceed 1.
+    pub total_ratio: Option<f64>,
+    /// `self_ns` as a share of the total.
+    pub self_ratio: Option<f64>,
+    /// `critical_ns` as a share of the total; adds up to 1 over all rows.
+    pub critical_ratio: Option<f64>,
+    /// Statistics of raw durations, spans in progress left out; `None` without samples.
+    pub stats: Option<Summary>,
+    /// The longest span.
+    pub slowest: Option<Occurrence>,
+}
+
+/// Rows in the making, over one trace or many.
+#[derive(Debug)]
+pub struct Aggregation {
+    unit: Unit,
+    grouper: Grouper,
+    groups: Vec<Group>,
+    /// Group and duration of every sample.
+    samples: Vec<(usize, i64)>,
+    types: Texts,
+    /// Spans by group and type, but for the type that the group met first.
+    other_types: HashMap<(usize, usize), usize>,
+    traces: usize,
+    total_ns: i64,
+    no_span_ns: i64,
+}
+
+/// The sums of one row.
+#[derive(Debug, Clone, Default)]
+struct Group {
+    count: usize,
+    errors: usize,
+    in_progress: usize,
+    detached: usize,
+    total_ns: i64,
+    self_ns: i64,
+    critical_ns: i64,
+    slowest: Option<(i64, Occurrence)>,
+    first_type: Option<usize>,
+    first_type_count: usize,
+    /// How many spans of the group are outermost ones, in the trace being added.
+    here: usize,
+    /// Σ duration in the trace being added; `None` once a span in progress is part of it.
+    here_ns: Option<i64>,
+    /// Where the subtree of the last outermost span ends, in the trace being added.
+    here_until: usize,
+}
+
+impl Aggregation {
+    /// Without any trace yet.
+    pub fn new(by: By, unit: Unit) -> Self {
+        Self {
+            unit,
+            grouper: Grouper::new(by),
+            groups: Vec::new(),
+            samples: Vec::new(),
+            types: Texts::default(),
+            other_types: HashMap::new(),
+            traces: 0,
+            total_ns: 0,
+            no_span_ns: 0,
+        }
+    }
+
+    /// Adds the spans of a trace. Nothing of the trace is kept but its keys.
+    pub fn add(&mut self, report: &LatencyReport<'_>) {
+        let assigned = self.grouper.assign(report);
+        self.groups.resize_with(self.grouper.len(), Group::default);
+        for (&group, (id, node)) in assigned.iter().zip(report.nodes()) {
+            let span = report.span(id);
+            let span_type = self.types.number(&span.span_type());
+            if self.unit == Unit::Call && !node.in_progress {
+                self.samples.push((group, node.duration_ns()));
+            }
+            let sums = &mut self.groups[group];
+            if *sums.first_type.get_or_insert(span_type) == span_type {
+                sums.first_type_count += 1;
+            } else {
+                *self.other_types.entry((group, span_type)).or_default() += 1;
+            }
+            sums.errors += usize::from(span.status == StatusCode::Error);
+            sums.self_ns = sums.self_ns.saturating_add(report.self_ns(id));
+            sums.critical_ns = sums.critical_ns.saturating_add(report.critical_ns(id));
+            let trace = self.traces;
+            sums.add_node(
+                node,
+                report.tree.subtree(id),
+                Occurrence { trace, node: id },
+            );
+        }
+        for group in assigned {
+            let sums = &mut self.groups[group];
+            // Each group is closed once, at its first node.
+            if std::mem::take(&mut sums.here) > 0 {
+                sums.here_until = 0;
+                if let (Unit::Trace, Some(ns)) = (self.unit, sums.here_ns) {
+                    self.samples.push((group, ns));
+                }
+            }
+        }
+        self.traces += 1;
+        self.total_ns = self.total_ns.saturating_add(report.total_ns());
+        self.no_span_ns = self.no_span_ns.saturating_add(report.no_span_ns);
+    }
+
+    /// How many traces were added.
+    pub fn traces(&self) -> usize {
+        self.traces
+    }
+
+    /// The summed total of all traces in nanoseconds.
+    pub fn total_ns(&self) -> i64 {
+        self.total_ns
+    }
+
+    /// The rows in order; ties by key and then in order of occurrence.
+    pub fn into_rows(mut self, sort: Sort) -> Vec<Row> {
+        self.samples.sort_unstable();
+        let main_types = self.main_types();
+        let mut samples = self.samples.as_slice();
+        let mut durations = Vec::new();
+        let mut rows = Vec::with_capacity(self.groups.len() + 1);
+        let keyed = self.grouper.row_keys().into_iter().zip(&self.groups);
+        for (number, ((key, sums), (span_type, mixed_types))) in keyed.zip(main_types).enumerate() {
+            let own = samples.partition_point(|&(group, _)| group == number);
+            durations.clear();
+            durations.extend(samples[..own].iter().map(|&(_, ns)| ns));
+            samples = &samples[own..];
+            rows.push(Row {
+                span_type,
+                mixed_types,
+                stats: Summary::of_sorted(&durations),
+                ..sums.row(key, self.total_ns)
+            });
+        }
+        if self.no_span_ns > 0 {
+            let sums = Group {
+                total_ns: self.no_span_ns,
+                self_ns: self.no_span_ns,
+                critical_ns: self.no_span_ns,
+                ..Group::default()
+            };
+            rows.push(sums.row(RowKey::NoSpan, self.total_ns));
+        }
+        sorted(rows, sort)
+    }
+
+    /// The most common type of each group and whether there are others.
+    fn main_types(&self) -> Vec<(Option<String>, bool)> {
+        let names = self.types.in_order();
+        let first = |g: &Group| {
+            (
+                g.first_type_count,
+                g.first_type.map_or("", |t| names[t]),
+                false,
+            )
+        };
+        let mut main: Vec<(usize, &str, bool)> = self.groups.iter().map(first).collect();
+        for (&(group, span_type), &count) in &self.other_types {
+            let (most, name, mixed) = &mut main[group];
+            *mixed = true;
+            // The largest count wins, then the alphabetically first type.
+            if (Reverse(count), names[span_type]) < (Reverse(*most), *name) {
+                (*most, *name) = (count, names[span_type]);
+            }
+        }
+        let owned = |(_, name, mixed): (usize, &str, bool)| (Some(name.to_owned()), mixed);
+        main.into_iter().map(owned).collect()
+    }
+}
+
+impl Group {
+    fn add_node(&mut self, node: &Node, subtree: Range<usize>, occurrence: Occurrence) {
+        self.count += 1;
+        self.in_progress += usize::from(node.in_progress);
+        self.detached += usize::from(node.detached);
+        let duration = node.duration_ns();
+        if self.slowest.is_none_or(|(longest, _)| duration > longest) {
+            self.slowest = Some((duration, occurrence));
+        }
+        // Subtrees are ranges in pre-order: a span that starts before the last
+        // outermost one's subtree ends is nested inside it.
+        if subtree.start < self.here_until {
+            return;
+        }
+        self.here_until = subtree.end;
+        if self.here == 0 {
+            self.here_ns = Some(0);
+        }
+        self.here += 1;
+        self.total_ns = self.total_ns.saturating_add(duration);
+        self.here_ns = self
+            .here_ns
+            .filter(|_| !node.in_progress)
+            .map(|sum| sum.saturating_add(duration));
+    }
+
+    /// A row without types and statistics.
+    fn row(&self, key: RowKey, total_ns: i64) -> Row {
+        Row {
+            key,
+            span_type: None,
+            mixed_types: false,
+            count: self.count,
+            errors: self.errors,
+            in_progress: self.in_progress,
+            detached: self.detached,
+            total_ns: self.total_ns,
+            self_ns: self.self_ns,
+            critical_ns: self.critical_ns,
+            total_ratio: ratio(self.total_ns, total_ns),
+            self_ratio: ratio(self.self_ns, total_ns),
+            critical_ratio: ratio(self.critical_ns, total_ns),
+            stats: None,
+            slowest: self.slowest.map(|(_, occurrence)| occurrence),
+        }
+    }
+}
+
+fn sorted(rows: Vec<Row>, sort: Sort) -> Vec<Row> {
+    // Rows are large, so their positions are sorted instead; those without
+    // statistics come last.
+    let mut order: Vec<(Reverse<i64>, usize)> = rows
+        .iter()
+        .enumerate()
+        .map(|(i, row)| (Reverse(sort.value(row).unwrap_or(-1)), i))
+        .collect();
+    order.sort_unstable_by(|a, b| {
+        let key = |i: usize| &rows[i].key;
+        a.0.cmp(&b.0)
+            .then_with(|| key(a.1).cmp(key(b.1)))
+            .then(a.1.cmp(&b.1))
+    });
+    let mut rows: Vec<Option<Row>> = rows.into_iter().map(Some).collect();
+    order.iter().filter_map(|&(_, i)| rows[i].take()).collect()
+}
+
+impl Sort {
+    /// All orders.
+    pub const ALL: [Self; 12] = [
+        Self::SelfTime,
+        Self::Total,
+        Self::Critical,
+        Self::Count,
+        Self::Errors,
+        Self::Avg,
+        Self::Min,
+        Self::P50,
+        Self::P95,
+        Self::P99,
+        Self::Max,
+        Self::Name,
+    ];
+
+    /// `self`, `total`, `critical`, `count`, `errors`, `avg`, `min`, `p50`,
+    /// `p95`, `p99`, `max` or `name`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SelfTime => "self",
+            Self::Total => "total",
+            Self::Critical => "critical",
+            Self::Count => "count",
+            Self::Errors => "errors",
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::P50 => "p50",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::Max => "max",
+            Self::Name => "name",
+        }
+    }
+
+    /// What a row is ordered by: nanoseconds or a count; `None` for names and
+    /// for rows without statistics.
+    pub fn value(self, row: &Row) -> Option<i64> {
+        let stat = |pick: fn(&Summary) -> i64| row.stats.as_ref().map(pick);
+        let count = |n: usize| i64::try_from(n).ok();
+        match self {
+            Self::SelfTime => Some(row.self_ns),
+            Self::Total => Some(row.total_ns),
+            Self::Critical => Some(row.critical_ns),
+            Self::Count => count(row.count),
+            Self::Errors => count(row.errors),
+            Self::Avg => stat(|s| s.avg_ns),
+            Self::Min => stat(|s| s.min_ns),
+            Self::P50 => stat(|s| s.p50_ns),
+            Self::P95 => stat(|s| s.p95_ns),
+            Self::P99 => stat(|s| s.p99_ns),
+            Self::Max => stat(|s| s.max_ns),
+            Self::Name => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::analyse;
+    use crate::analysis::sample::{MS, SpanExt, span, trace};
+    use crate::model::{Span, attribute};
+
+    fn rows(spans: impl IntoIterator<Item = Span>, by: By) -> Vec<Row> {
+        let trace = trace(spans);
+        analyse(&trace).rows(by, Sort::SelfTime)
+    }
+
+    /// Key, count, total, self and critical time in milliseconds.
+    fn table(rows: &[Row]) -> Vec<(&str, usize, i64, i64, i64)> {
+        rows.iter()
+            .map(|r| {
+                let [total, own, critical] = [r.total_ns, r.self_ns, r.critical_ns];
+                let key = r.key.as_str();
+                (key, r.count, total / MS, own / MS, critical / MS)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_name_nested_inside_itself_counts_once_in_the_total() {
+        let rows = rows(
+            [
+                span("root", "", 0, 100),
+                span("r1", "root", 0, 80).named("retry"),
+                span("s", "r1", 10, 70).named("step"),
+                span("r2", "s", 20, 60).named("retry"),
+                span("r3", "root", 80, 90).named("retry"),
+            ],
+            By::Name,
+        );
+        assert_eq!(
+            table(&rows),
+            [
+                ("retry", 3, 90, 70, 70),
+                ("step", 1, 60, 20, 20),
+                ("root", 1, 100, 10, 10),
+            ]
+        );
+        let retry = &rows[0];
+        assert_eq!(retry.self_ratio, Some(0.7));
+        let stats = retry.stats.unwrap();
+        assert_eq!((stats.n, stats.min_ns, stats.max_ns), (3, 10 * MS, 80 * MS));
+        assert_eq!(stats.p50_ns, 40 * MS);
+        assert_eq!(retry.slowest.unwrap().node.index(), 1);
+    }
+
+    #[test]
+    fn rows_carry_the_most_common_type() {
+        let rows = rows(
+            [
+                span("root", "", 0, 100).typed("AGENT"),
+                span("x1", "root", 0, 10).named("x").typed("TOOL"),
+                span("x2", "root", 10, 20).named("x").typed("LLM"),
+                span("x3", "root", 20, 30).named("x").typed("TOOL"),
+                span("y1", "root", 30, 35).named("y").typed("TOOL"),
+                span("y2", "root", 35, 40).named("y").typed("LLM"),
+            ],
+            By::Name,
+        );
+        let types: Vec<_> = rows
+            .iter()
+            .map(|r| (r.key.as_str(), r.span_type.as_deref(), r.mixed_types))
+            .collect();
+        assert_eq!(
+            types,
+            [
+                ("root", Some("AGENT"), false),
+                ("x", Some("TOOL"), true),
+                ("y", Some("LLM"), true),
+            ]
+        );
+    }
+
+    #[test]
+    fn spans_in_progress_count_but_are_no_samples() {
+        let rows = rows(
+            [
+                span("root", "", 0, 100),
+                span("a1", "root", 0, 10).named("a").failed(),
+                span("a2", "root", 20, 0).named("a").unfinished(),
+                span("b", "root", 90, 0).unfinished(),
+            ],
+            By::Name,
+        );
+        let a = rows.iter().find(|r| r.key.as_str() == "a").unwrap();
+        assert_eq!((a.count, a.errors, a.in_progress), (2, 1, 1));
+        assert_eq!(a.total_ns, 90 * MS);
+        assert_eq!(a.stats.unwrap().n, 1);
+        let b = rows.iter().find(|r| r.key.as_str() == "b").unwrap();
+        assert_eq!((b.total_ns, b.stats), (10 * MS, None));
+    }
+
+    #[test]
+    fn a_total_of_zero_has_no_ratios() {
+        let rows = rows([span("root", "", 5, 5), span("a", "root", 5, 5)], By::Name);
+        assert_eq!(rows.len(), 2);
+        for row in rows {
+            assert_eq!((row.total_ratio, row.self_ratio), (None, None));
+            assert_eq!(row.critical_ratio, None);
+        }
+    }
+
+    #[test]
+    fn time_without_a_span_has_a_row_of_its_own() {
+        let rows = rows(
+            [span("a", "gone", 0, 30), span("b", "gone", 70, 90)],
+            By::Name,
+        );
+        assert_eq!(
+            table(&rows),
+            [
+                ("(no span)", 0, 40, 40, 40),
+                ("a", 1, 30, 30, 30),
+                ("b", 1, 20, 20, 20),
+            ]
+        );
+    }
+
+    #[test]
+    fn spans_are_grouped_by_what_was_asked_for() {
+        let spans = || {
+            let model = |name: &str, model: &str| {
+                span(name, "root", 0, 10).with(attribute::MODEL, &format!("\"{model}\""))
+            };
+            [
+                span("root", "", 0, 100).typed("AGENT"),
+                model("a", "m1").typed("LLM").failed(),
+                model("b", "m2").typed("LLM"),
+                span("c", "b", 0, 5).named("a").typed("TOOL"),
+            ]
+        };
+        let keys = |by| {
+            let trace = trace(spans());
+            let rows = analyse(&trace).rows(by, Sort::Name);
+            let line = |r: Row| format!("{} {}", r.key, r.count);
+            rows.into_iter().map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(By::Name), ["a 2", "b 1", "root 1"]);
+        assert_eq!(keys(By::Type), ["AGENT 1", "LLM 2", "TOOL 1"]);
+        assert_eq!(keys(By::Status), ["ERROR 1", "OK 3"]);
+        assert_eq!(keys(By::Model), ["m1 1", "m2 1", "(no model) 2"]);
+        assert_eq!(
+            keys(By::Path),
+            ["root 1", "root > a 1", "root > b 1", "root > b > a 1"]
+        );
+        assert_eq!(keys(By::Span), ["a 1", "a 1", "b 1", "root 1"]);
+    }
+
+    #[test]
+    fn over_many_traces_a_sample_is_a_call_or_a_trace() {
+        let traces = [
+            trace([
+                span("root", "", 0, 100),
+                span("a1", "root", 0, 10).named("a"),
+                span("a2", "root", 10, 40).named("a"),
+            ]),
+            trace([
+                span("root", "", 0, 300),
+                span("a1", "root", 0, 60).named("a"),
+            ]),
+            trace([span("root", "", 0, 100)]),
+        ];
+        let row = |unit| {
+            let mut all = Aggregation::new(By::Name, unit);
+            for trace in &traces {
+                all.add(&analyse(trace));
+            }
+            assert_eq!((all.traces(), all.total_ns()), (3, 500 * MS));
+            all.into_rows(Sort::Name).swap_remove(0)
+        };
+        let (call, by_trace) = (row(Unit::Call), row(Unit::Trace));
+        assert_eq!(call.stats.unwrap().n, 3);
+        assert_eq!(call.stats.unwrap().p50_ns, 30 * MS);
+        assert_eq!(by_trace.stats.unwrap().n, 2);
+        assert_eq!(by_trace.stats.unwrap().p50_ns, 50 * MS);
+        assert_eq!((call.total_ns, by_trace.total_ns), (100 * MS, 100 * MS));
+        assert_eq!(call.total_ratio, Some(0.2));
+        assert_eq!(call.slowest.unwrap().trace, 1);
+    }
+
+    #[test]
+    fn a_trace_with_a_span_in_progress_is_no_sample_of_its_group() {
+        let trace = trace([
+            span("root", "", 0, 100),
+            span("a1", "root", 0, 10).named("a"),
+            span("a2", "root", 10, 10).named("a").unfinished(),
+        ]);
+        let mut all = Aggregation::new(By::Name, Unit::Trace);
+        all.add(&analyse(&trace));
+        let rows = all.into_rows(Sort::Name);
+        assert_eq!((rows[0].count, rows[0].stats), (2, None));
+        assert_eq!(rows[1].stats.unwrap().n, 1);
+    }
+
+    #[test]
+    fn equal_rows_are_ordered_by_key() {
+        let spans = [
+            span("root", "", 0, 40),
+            span("b", "root", 0, 10),
+            span("a", "root", 10, 20),
+            span("c", "root", 20, 40),
+        ];
+        let rows = rows(spans, By::Name);
+        let keys: Vec<_> = rows.iter().map(|r| r.key.as_str()).collect();
+        assert_eq!(keys, ["c", "a", "b", "root"]);
+    }
+}

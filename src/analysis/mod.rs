@@ -1,0 +1,34 @@
+//! Where the time of a trace went: pure functions over [`crate::model`]. Nothing
+//! here does I/O, knows a store or a terminal, or asks the clock. All times are
+//! integer nanoseconds; a ratio is computed once, at the end, as `Option<f64>`
+//! that is `None` where the total is 0. [`analyse`] is the way in for one trace,
+//! [`Aggregation`] for many.
+
+mod aggregate;
+mod critical_path;
+mod gaps;
+mod group;
+mod latency;
+mod number;
+mod percentile;
+mod self_time;
+mod tree;
+mod tree_build;
+mod usage;
+mod warning;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod sample;
+
+pub use aggregate::{Aggregation, Occurrence, Row, Sort, Unit};
+pub use critical_path::Section;
+pub use gaps::Gap;
+pub use group::{By, RowKey};
+pub use latency::{LatencyReport, analyse};
+pub use number::ratio;
+pub use percentile::{Quantile, Summary, percentile};
+pub use tree::{Guides, Node, NodeId, Place, Siblings, SpanTree, TotalBasis};
+pub use usage::{Figure, FigureSource, UsageReport, span_cost, span_usage, trace_usage};
+pub use warning::Warning;

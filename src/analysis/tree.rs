@@ -1,0 +1,281 @@
+//! The spans of a trace as a tree that can be relied on: every span has a place,
+//! every interval has an end that is not before its start, and nothing depends
+//! on the order in which the source listed the spans. Nodes lie in pre-order, so
+//! that a subtree is a range, a parent comes before its children, and no walk
+//! needs recursion.
+
+use std::ops::Range;
+
+use crate::model::{Span, Trace};
+
+use super::Warning;
+
+/// A node of a [`SpanTree`]: its position in pre-order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub(super) usize);
+
+impl NodeId {
+    /// The position in pre-order, which is also the index into per-node results.
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// How a node hangs in the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Below its parent.
+    Child,
+    /// It names no parent.
+    Root,
+    /// It names a parent that is not in the trace.
+    Orphan,
+    /// Its edge to its parent closed a cycle and was cut.
+    CycleCut,
+}
+
+/// One span in the tree. Times are nanoseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Index into the trace's spans.
+    pub span: usize,
+    /// `None` for every kind of root.
+    pub parent: Option<NodeId>,
+    /// Whether it is a root, and of which kind.
+    pub place: Place,
+    /// 0 for roots.
+    pub depth: usize,
+    /// Nodes of the subtree, this one included.
+    pub subtree_len: usize,
+    /// Whether no sibling (for roots: no root) follows.
+    pub last_sibling: bool,
+    /// As recorded.
+    pub start_ns: i64,
+    /// As recorded; the latest time of the trace while in progress; never before the start.
+    pub end_ns: i64,
+    /// Start of the part that lies within all ancestors; equals the end when detached.
+    pub effective_start_ns: i64,
+    /// End of the part that lies within all ancestors.
+    pub effective_end_ns: i64,
+    /// It has no end: the duration is a lower bound.
+    pub in_progress: bool,
+    /// It, or an ancestor, has no time in common with its parent. It takes no
+    /// part in self time and the critical path.
+    pub detached: bool,
+}
+
+impl Node {
+    /// The raw duration in nanoseconds, 0 or more: the one to show.
+    pub const fn duration_ns(&self) -> i64 {
+        self.end_ns - self.start_ns
+    }
+
+    /// The length in nanoseconds of the part that lies within all ancestors; 0 when detached.
+    pub const fn effective_ns(&self) -> i64 {
+        self.effective_end_ns - self.effective_start_ns
+    }
+}
+
+/// What the total of a trace is the length of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TotalBasis {
+    /// The one true root.
+    Root,
+    /// The time from the earliest start to the latest end.
+    Extent,
+}
+
+impl TotalBasis {
+    /// `root` or `extent`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Extent => "extent",
+        }
+    }
+}
+
+/// The spans of one trace in pre-order, siblings (and roots) by start and then id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanTree {
+    pub(super) nodes: Vec<Node>,
+    /// The true root, where there is exactly one.
+    pub(super) root: Option<NodeId>,
+    /// Earliest start and latest end of all spans in nanoseconds; 0 and 0 without spans.
+    pub extent_ns: (i64, i64),
+    /// Where offsets count from, in nanoseconds since the Unix epoch: the start
+    /// of the true root, else the earliest start.
+    pub origin_ns: i64,
+    /// The trace's total in nanoseconds.
+    pub total_ns: i64,
+    /// What the total is the length of.
+    pub total_basis: TotalBasis,
+    /// The total can only grow: the root is in progress or has not arrived.
+    pub total_in_progress: bool,
+    /// The server's own duration in nanoseconds, only where it differs from the
+    /// total by more than 1 ms and 1 %.
+    pub server_duration_ns: Option<i64>,
+    /// What is odd about the trace, at most one per kind.
+    pub warnings: Vec<Warning>,
+}
+
+impl SpanTree {
+    /// Builds the tree in O(n log n) time without recursion.
+    pub fn build(trace: &Trace) -> Self {
+        super::tree_build::build(trace)
+    }
+
+    /// How many spans there are, duplicates left out.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are no spans.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// A node by id.
+    ///
+    /// # Panics
+    /// When the id belongs to a larger tree.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// All nodes in pre-order. `Node::depth`, `Node::last_sibling` and [`Guides`]
+    /// are what drawing the tree needs.
+    pub fn preorder(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> + ExactSizeIterator {
+        self.nodes.iter().enumerate().map(|(i, n)| (NodeId(i), n))
+    }
+
+    /// The one true root, when the total is its duration.
+    pub fn root(&self) -> Option<NodeId> {
+        self.root
+    }
+
+    /// Roots of every kind, in order.
+    pub fn roots(&self) -> Siblings<'_> {
+        Siblings {
+            tree: self,
+            rest: 0..self.nodes.len(),
+        }
+    }
+
+    /// Direct children, in order.
+    pub fn children(&self, id: NodeId) -> Siblings<'_> {
+        Siblings {
+            tree: self,
+            rest: id.0 + 1..self.subtree(id).end,
+        }
+    }
+
+    /// The positions of a node and all its descendants.
+    pub fn subtree(&self, id: NodeId) -> Range<usize> {
+        id.0..id.0 + self.nodes[id.0].subtree_len
+    }
+
+    /// The span of a node; `trace` is the one that the tree was built from.
+    pub fn span<'t>(&self, id: NodeId, trace: &'t Trace) -> &'t Span {
+        &trace.spans[self.node(id).span]
+    }
+
+    /// Start relative to the trace's in nanoseconds; negative for an orphan
+    /// that started before the root.
+    pub fn start_offset_ns(&self, id: NodeId) -> i64 {
+        self.node(id).start_ns.saturating_sub(self.origin_ns)
+    }
+
+    /// Names from the root down to the node.
+    pub fn path<'t>(&self, id: NodeId, trace: &'t Trace) -> Vec<&'t str> {
+        let mut names = Vec::with_capacity(self.node(id).depth + 1);
+        let mut at = Some(id);
+        while let Some(id) = at {
+            names.push(self.span(id, trace).name.as_str());
+            at = self.node(id).parent;
+        }
+        names.reverse();
+        names
+    }
+}
+
+/// Siblings in order: by start, then by id.
+#[derive(Debug, Clone)]
+pub struct Siblings<'a> {
+    tree: &'a SpanTree,
+    rest: Range<usize>,
+}
+
+impl<'a> Iterator for Siblings<'a> {
+    type Item = (NodeId, &'a Node);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let at = self.rest.start;
+        let node = &self.tree.nodes[at];
+        self.rest.start += node.subtree_len;
+        Some((NodeId(at), node))
+    }
+}
+
+/// Which vertical lines to draw left of a row of the tree.
+#[derive(Debug, Clone, Default)]
+pub struct Guides {
+    last: Vec<bool>,
+}
+
+impl Guides {
+    /// Moves on to the next node in pre-order (subtrees may be skipped) and
+    /// gives, for each depth from 0 down to the node's own, whether the ancestor
+    /// at that depth (the node itself at the end) is the last of its siblings.
+    pub fn enter(&mut self, node: &Node) -> &[bool] {
+        self.last.truncate(node.depth);
+        self.last.push(node.last_sibling);
+        &self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::sample::{span, trace};
+
+    #[test]
+    fn guides_tell_which_ancestors_have_more_to_come() {
+        let trace = trace([
+            span("root", "", 0, 9),
+            span("a", "root", 1, 9),
+            span("a1", "a", 1, 9),
+            span("b", "root", 2, 9),
+            span("b1", "b", 2, 9),
+            span("b2", "b", 3, 9),
+        ]);
+        let tree = SpanTree::build(&trace);
+        let mut guides = Guides::default();
+        let drawn: Vec<String> = tree
+            .preorder()
+            .map(|(id, node)| {
+                let last = guides.enter(node).iter().skip(1);
+                let lines: String = last.map(|&last| if last { '└' } else { '├' }).collect();
+                format!("{lines}{}", tree.span(id, &trace).name)
+            })
+            .collect();
+        assert_eq!(drawn, ["root", "├a", "├└a1", "└b", "└├b1", "└└b2"]);
+    }
+
+    #[test]
+    fn a_path_runs_from_the_root_to_the_node() {
+        let trace = trace([
+            span("root", "", 0, 9),
+            span("a", "root", 1, 9),
+            span("a1", "a", 1, 9),
+        ]);
+        let tree = SpanTree::build(&trace);
+        let (last, _) = tree.preorder().next_back().unwrap();
+        assert_eq!(tree.path(last, &trace), ["root", "a", "a1"]);
+        assert_eq!(tree.children(NodeId(0)).count(), 1);
+        assert_eq!(tree.subtree(NodeId(1)), 1..3);
+    }
+}

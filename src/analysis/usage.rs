@@ -1,0 +1,189 @@
+//! Tokens and cost of a trace. Wrapper spans may repeat what the calls below
+//! them used, so going down the tree the first span that holds counts is
+//! counted, and its descendants are not.
+
+use crate::model::{Cost, Span, TokenUsage, Trace};
+
+use super::SpanTree;
+
+/// A figure that both the trace's metadata and its spans may give.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figure<T> {
+    /// From the trace's own metadata.
+    pub from_metadata: Option<T>,
+    /// Summed over the spans, nothing counted twice.
+    pub from_spans: Option<T>,
+    /// Whether both are there and disagree.
+    pub differs: bool,
+}
+
+/// Where a shown figure comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FigureSource {
+    /// The trace's own metadata.
+    Metadata,
+    /// The spans.
+    Spans,
+}
+
+impl<T> Figure<T> {
+    /// The one to show: the metadata's, else the spans'.
+    pub fn value(&self) -> Option<&T> {
+        self.from_metadata.as_ref().or(self.from_spans.as_ref())
+    }
+
+    /// Where `value` comes from.
+    pub fn source(&self) -> Option<FigureSource> {
+        match (&self.from_metadata, &self.from_spans) {
+            (Some(_), _) => Some(FigureSource::Metadata),
+            (None, Some(_)) => Some(FigureSource::Spans),
+            (None, None) => None,
+        }
+    }
+}
+
+/// Tokens and cost of a whole trace.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UsageReport {
+    /// Tokens.
+    pub tokens: Figure<TokenUsage>,
+    /// US dollars.
+    pub cost: Figure<Cost>,
+}
+
+/// Token counts that a span reports; `None` where it reports no number.
+pub fn span_usage(span: &Span) -> Option<TokenUsage> {
+    span.usage().filter(|u| *u != TokenUsage::default())
+}
+
+/// Cost that a span reports; `None` where it reports no number.
+pub fn span_cost(span: &Span) -> Option<Cost> {
+    span.cost().filter(|c| *c != Cost::default())
+}
+
+/// Tokens and cost of a trace, from its metadata and from its spans.
+pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
+    let tokens = (
+        trace.info.usage().filter(|u| *u != TokenUsage::default()),
+        sum_of_topmost(trace, tree, span_usage, TokenUsage::plus),
+    );
+    let cost = (
+        trace.info.cost().filter(|c| *c != Cost::default()),
+        sum_of_topmost(trace, tree, span_cost, Cost::plus),
+    );
+    UsageReport {
+        tokens: Figure {
+            from_metadata: tokens.0,
+            from_spans: tokens.1,
+            differs: both(tokens.0, tokens.1, tokens_differ),
+        },
+        cost: Figure {
+            from_metadata: cost.0,
+            from_spans: cost.1,
+            differs: both(cost.0, cost.1, costs_differ),
+        },
+    }
+}
+
+/// Sums the figure of every span that has one and no ancestor that has one.
+/// Token counts and cost are looked for separately: a wrapper may hold one of them only.
+fn sum_of_topmost<T: Default>(
+    trace: &Trace,
+    tree: &SpanTree,
+    figure: impl Fn(&Span) -> Option<T>,
+    plus: impl Fn(&T, &T) -> T,
+) -> Option<T> {
+    let mut sum: Option<T> = None;
+    let mut skip_to = 0;
+    for (id, node) in tree.preorder() {
+        if id.index() < skip_to {
+            continue;
+        }
+        if let Some(found) = figure(&trace.spans[node.span]) {
+            skip_to = tree.subtree(id).end;
+            sum = Some(plus(&sum.unwrap_or_default(), &found));
+        }
+    }
+    sum
+}
+
+fn both<T>(a: Option<T>, b: Option<T>, differ: impl Fn(&T, &T) -> bool) -> bool {
+    a.zip(b).is_some_and(|(a, b)| differ(&a, &b))
+}
+
+/// Members that only one side has are no disagreement.
+fn tokens_differ(a: &TokenUsage, b: &TokenUsage) -> bool {
+    both(a.input_tokens, b.input_tokens, i64::ne)
+        || both(a.output_tokens, b.output_tokens, i64::ne)
+        || both(a.total(), b.total(), i64::ne)
+}
+
+/// Costs are sums of floating point numbers, so the last digits do not count.
+fn costs_differ(a: &Cost, b: &Cost) -> bool {
+    let differ = |a: &f64, b: &f64| (a - b).abs() > 1e-6 * a.abs().max(b.abs());
+    both(a.input_cost, b.input_cost, differ)
+        || both(a.output_cost, b.output_cost, differ)
+        || both(a.total(), b.total(), differ)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::sample::{SpanExt, span, trace};
+    use crate::model::{attribute, metadata};
+
+    const SMALL: &str = r#"{"input_tokens": 10, "output_tokens": 2, "total_tokens": 12}"#;
+    const LARGE: &str = r#"{"input_tokens": 30, "output_tokens": 5, "total_tokens": 35}"#;
+
+    fn sample() -> Trace {
+        trace([
+            span("root", "", 0, 100),
+            span("wrapper", "root", 0, 50).with(attribute::TOKEN_USAGE, LARGE),
+            span("call", "wrapper", 0, 40)
+                .with(attribute::TOKEN_USAGE, SMALL)
+                .with(attribute::COST, r#"{"total_cost": 0.1}"#),
+            span("other", "root", 60, 90)
+                .with(attribute::TOKEN_USAGE, SMALL)
+                .with(attribute::COST, r#"{"total_cost": 0.2}"#),
+            span("empty", "root", 60, 90).with(attribute::TOKEN_USAGE, "{}"),
+        ])
+    }
+
+    fn usage(trace: &Trace) -> UsageReport {
+        trace_usage(trace, &SpanTree::build(trace))
+    }
+
+    #[test]
+    fn what_a_wrapper_rolled_up_is_counted_once() {
+        let report = usage(&sample());
+        let tokens = report.tokens.value().unwrap();
+        assert_eq!((tokens.input_tokens, tokens.total()), (Some(40), Some(47)));
+        assert_eq!(report.tokens.source(), Some(FigureSource::Spans));
+        // The wrapper has no cost of its own, so that of the call below it counts.
+        let cost = report.cost.value().unwrap().total().unwrap();
+        assert!((cost - 0.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_metadata_is_preferred_and_compared() {
+        let mut trace = sample();
+        let metadata = &mut trace.info.metadata;
+        metadata.insert(metadata::TOKEN_USAGE.to_owned(), LARGE.to_owned());
+        metadata.insert(
+            metadata::COST.to_owned(),
+            r#"{"total_cost": 0.3}"#.to_owned(),
+        );
+        let report = usage(&trace);
+        assert_eq!(report.tokens.value().unwrap().total(), Some(35));
+        assert_eq!(report.tokens.source(), Some(FigureSource::Metadata));
+        assert!(report.tokens.differs && !report.cost.differs);
+    }
+
+    #[test]
+    fn a_trace_without_counts_has_no_figures() {
+        let report = usage(&trace([span("root", "", 0, 1)]));
+        assert_eq!(report.tokens.value(), None);
+        assert_eq!(report.cost.source(), None);
+        assert!(!report.tokens.differs);
+    }
+}
