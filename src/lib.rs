@@ -6,4 +6,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod analysis;
+pub mod export;
 pub mod model;
+pub mod render;

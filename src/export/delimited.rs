@@ -1,0 +1,443 @@
+//! Comma- and tab-separated values. Cells that a spreadsheet would run as a
+//! formula get an apostrophe in front, and characters that cannot be seen are
+//! escaped. In tab-separated text there is no quoting: a tab or line break
+//! inside a cell is written as `\t` or `\n`, so a row is always one line.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+
+use csv::{QuoteStyle, Terminator, WriterBuilder};
+
+use crate::analysis::{LatencyReport, NodeId, Row};
+use crate::model::{SpanId, Timestamp, TraceInfo};
+use crate::render::{Column, sanitize};
+
+/// Which separator, and how cells are quoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delimited {
+    /// RFC 4180, with line feeds as line ends.
+    Csv,
+    /// Tabs, no quotes.
+    Tsv,
+}
+
+/// Rows on their way out.
+pub struct RowWriter<'a> {
+    format: Delimited,
+    writer: csv::Writer<&'a mut dyn Write>,
+}
+
+impl fmt::Debug for RowWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowWriter")
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> RowWriter<'a> {
+    /// Writes to `out`; nothing is written yet.
+    pub fn new(out: &'a mut dyn Write, format: Delimited) -> Self {
+        let mut builder = WriterBuilder::new();
+        builder.terminator(Terminator::Any(b'\n')).flexible(true);
+        if format == Delimited::Tsv {
+            builder.delimiter(b'\t').quote_style(QuoteStyle::Never);
+        }
+        Self {
+            format,
+            writer: builder.from_writer(out),
+        }
+    }
+
+    /// Writes one row.
+    pub fn row<'c>(&mut self, cells: impl IntoIterator<Item = Cow<'c, str>>) -> io::Result<()> {
+        for cell in cells {
+            self.writer.write_field(safe(&cell, self.format).as_ref())?;
+        }
+        self.writer.write_record(None::<&[u8]>)?;
+        Ok(())
+    }
+
+    /// Hands everything to the writer below.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// A list of traces.
+#[derive(Debug)]
+pub struct TraceRows<'a> {
+    rows: RowWriter<'a>,
+    columns: Vec<Column>,
+}
+
+impl<'a> TraceRows<'a> {
+    /// Writes the heads.
+    pub fn new(
+        out: &'a mut dyn Write,
+        format: Delimited,
+        columns: Vec<Column>,
+    ) -> io::Result<Self> {
+        let mut rows = RowWriter::new(out, format);
+        rows.row(columns.iter().map(Column::raw_name))?;
+        Ok(Self { rows, columns })
+    }
+
+    /// Writes one trace.
+    pub fn push(&mut self, info: &TraceInfo) -> io::Result<()> {
+        self.rows
+            .row(self.columns.iter().map(|column| column.raw(info)))
+    }
+
+    /// Hands everything to the writer below.
+    pub fn finish(self) -> io::Result<()> {
+        self.rows.finish()
+    }
+}
+
+/// Spans of traces, parents before children, under one line of heads.
+#[derive(Debug)]
+pub struct SpanRows<'a> {
+    rows: RowWriter<'a>,
+}
+
+impl<'a> SpanRows<'a> {
+    const HEADS: [&'static str; 16] = [
+        "trace_id",
+        "span_id",
+        "parent_span_id",
+        "depth",
+        "name",
+        "type",
+        "status",
+        "start_time",
+        "start_offset_ns",
+        "duration_ns",
+        "total_ratio",
+        "self_ns",
+        "critical_ns",
+        "input_tokens",
+        "output_tokens",
+        "error",
+    ];
+
+    /// Writes the heads.
+    pub fn new(out: &'a mut dyn Write, format: Delimited) -> io::Result<Self> {
+        let mut rows = RowWriter::new(out, format);
+        rows.row(Self::HEADS.map(Cow::Borrowed))?;
+        Ok(Self { rows })
+    }
+
+    /// Writes the spans of one trace.
+    pub fn push(&mut self, report: &LatencyReport<'_>) -> io::Result<()> {
+        for (id, node) in report.nodes() {
+            let span = report.span(id);
+            let tokens = report.tokens(id);
+            let error = match span.status {
+                crate::model::StatusCode::Error => span.error_text(),
+                _ => None,
+            };
+            // A lower bound is no duration: a span in progress has none.
+            let duration = (!node.in_progress).then_some(node.duration_ns());
+            self.rows.row([
+                Cow::Borrowed(report.trace.info.trace_id.as_str()),
+                Cow::Borrowed(span.span_id.as_str()),
+                Cow::Borrowed(span.parent_id.as_ref().map_or("", SpanId::as_str)),
+                number(node.depth),
+                Cow::Borrowed(span.name.as_str()),
+                span.span_type(),
+                Cow::Borrowed(span.status.as_str()),
+                number(Timestamp::from_nanos(span.start_ns)),
+                number(report.tree.start_offset_ns(id)),
+                maybe(duration),
+                maybe(duration.and_then(|ns| report.ratio(ns))),
+                number(report.self_ns(id)),
+                number(report.critical_ns(id)),
+                maybe(tokens.and_then(|t| t.input_tokens)),
+                maybe(tokens.and_then(|t| t.output_tokens)),
+                Cow::Owned(error.unwrap_or_default()),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// Writes out what is still held back.
+    pub fn finish(self) -> io::Result<()> {
+        self.rows.finish()
+    }
+}
+
+/// Writes the groups of a latency report.
+pub fn write_latency(out: &mut dyn Write, rows: &[Row], format: Delimited) -> io::Result<()> {
+    const HEADS: [&str; 10] = [
+        "name",
+        "type",
+        "count",
+        "errors",
+        "total_ns",
+        "total_ratio",
+        "self_ns",
+        "self_ratio",
+        "critical_ns",
+        "critical_ratio",
+    ];
+    let mut writer = RowWriter::new(out, format);
+    writer.row(HEADS.map(Cow::Borrowed))?;
+    for row in rows {
+        writer.row([
+            Cow::Borrowed(row.key.as_str()),
+            Cow::Borrowed(row.span_type.as_deref().unwrap_or_default()),
+            number(row.count),
+            number(row.errors),
+            number(row.total_ns),
+            maybe(row.total_ratio),
+            number(row.self_ns),
+            maybe(row.self_ratio),
+            number(row.critical_ns),
+            maybe(row.critical_ratio),
+        ])?;
+    }
+    writer.finish()
+}
+
+/// Writes the critical path in order of time.
+pub fn write_critical_path(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    format: Delimited,
+) -> io::Result<()> {
+    let mut writer = RowWriter::new(out, format);
+    writer.row(["span_id", "name", "start_offset_ns", "duration_ns"].map(Cow::Borrowed))?;
+    for section in &report.sections {
+        let [id, name] = id_and_name(report, section.node);
+        writer.row([
+            id,
+            name,
+            number(section.start_offset_ns),
+            number(section.duration_ns),
+        ])?;
+    }
+    writer.finish()
+}
+
+/// Writes the gaps, largest first.
+pub fn write_gaps(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    format: Delimited,
+) -> io::Result<()> {
+    const HEADS: [&str; 6] = [
+        "start_offset_ns",
+        "duration_ns",
+        "before_span_id",
+        "before",
+        "after_span_id",
+        "after",
+    ];
+    let mut writer = RowWriter::new(out, format);
+    writer.row(HEADS.map(Cow::Borrowed))?;
+    for gap in &report.gaps {
+        let [before_id, before] = id_and_name(report, gap.before);
+        let [after_id, after] = id_and_name(report, gap.after);
+        let times = [number(gap.start_offset_ns), number(gap.duration_ns)];
+        writer.row(
+            times
+                .into_iter()
+                .chain([before_id, before, after_id, after]),
+        )?;
+    }
+    writer.finish()
+}
+
+fn id_and_name<'a>(report: &LatencyReport<'a>, id: Option<NodeId>) -> [Cow<'a, str>; 2] {
+    match id.map(|id| report.span(id)) {
+        Some(span) => [
+            Cow::Borrowed(span.span_id.as_str()),
+            Cow::Borrowed(span.name.as_str()),
+        ],
+        None => [Cow::Borrowed(""), Cow::Borrowed("")],
+    }
+}
+
+fn number<'a>(number: impl Display) -> Cow<'a, str> {
+    Cow::Owned(format!("{number}"))
+}
+
+fn maybe<'a>(value: Option<impl Display>) -> Cow<'a, str> {
+    value.map_or(Cow::Borrowed(""), number)
+}
+
+/// A cell that neither a spreadsheet nor a terminal will act upon.
+fn safe(cell: &str, format: Delimited) -> Cow<'_, str> {
+    let shown = match format {
+        Delimited::Csv => sanitize::keeping_breaks(cell),
+        Delimited::Tsv => sanitize::line(cell),
+    };
+    if is_formula(cell) {
+        Cow::Owned(format!("'{shown}"))
+    } else {
+        shown
+    }
+}
+
+/// Whether a spreadsheet would take the text for a formula. Numbers are none.
+fn is_formula(cell: &str) -> bool {
+    let text = cell.trim_start_matches([' ', '\n', '\u{a0}']);
+    // The wide forms count in East Asian editions.
+    let starts = text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+    let is_number = || {
+        let digits_only = |c: char| c.is_ascii_digit() || matches!(c, '.' | '+' | '-' | 'e' | 'E');
+        text.chars().all(digits_only) && text.parse::<f64>().is_ok()
+    };
+    starts && !is_number()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::analysis::{By, Sort, analyse};
+    use crate::render::sample::{hostile, info, printed, trace};
+
+    #[test]
+    fn formulas_are_defused_and_numbers_are_not() {
+        for (cell, shown) in [
+            ("=1+1", "'=1+1"),
+            ("  =1", "'  =1"),
+            ("+A1", "'+A1"),
+            ("-cmd|x", "'-cmd|x"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("＝1", "'＝1"),
+            ("\t=1", "'\\t=1"),
+            ("\r=1", "'\\r=1"),
+            ("\n=1", "'\\n=1"),
+            ("-5", "-5"),
+            ("+1.5e-3", "+1.5e-3"),
+            ("-inf", "'-inf"),
+            ("-", "'-"),
+            ("a=b", "a=b"),
+            ("{\"q\": 1}", "{\"q\": 1}"),
+            ("a\tb\nc", "a\\tb\\nc"),
+            ("", ""),
+        ] {
+            assert_eq!(safe(cell, Delimited::Tsv), shown);
+        }
+    }
+
+    fn columns() -> Vec<Column> {
+        [
+            "trace_id",
+            "name",
+            "state",
+            "duration",
+            "tokens",
+            "cost",
+            "request",
+            "tags.formula",
+        ]
+        .map(|name| name.parse().unwrap())
+        .to_vec()
+    }
+
+    fn list(format: Delimited) -> String {
+        let mut hostile = hostile().info;
+        hostile
+            .tags
+            .insert("formula".into(), "=HYPERLINK(\"http://x\")".into());
+        hostile.request_preview = Some("two\nlines, \"quoted\"".into());
+        printed(|out| {
+            let mut rows = TraceRows::new(out, format, columns())?;
+            rows.push(&info())?;
+            rows.push(&hostile)?;
+            rows.finish()
+        })
+    }
+
+    #[test]
+    fn traces_have_one_row_each() {
+        assert_snapshot!(list(Delimited::Csv), @r#"
+        trace_id,name,state,duration_ns,tokens,cost_usd,request,tags.formula
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd,agent,ERROR,1640000000,1234,0.0123,"{""question"": ""How do I get my money back?""}",
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd,"\x1b]0;owned\x07ag\u{202e}tne
+        x",ERROR,1640000000,1234,0.0123,"two
+        lines, ""quoted""","'=HYPERLINK(""http://x"")"
+        "#);
+        let tsv = list(Delimited::Tsv);
+        assert_snapshot!(tsv.replace('\t', " ⇥ "), @r#"
+        trace_id ⇥ name ⇥ state ⇥ duration_ns ⇥ tokens ⇥ cost_usd ⇥ request ⇥ tags.formula
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd ⇥ agent ⇥ ERROR ⇥ 1640000000 ⇥ 1234 ⇥ 0.0123 ⇥ {"question": "How do I get my money back?"} ⇥ 
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd ⇥ \x1b]0;owned\x07ag\u{202e}tne\nx ⇥ ERROR ⇥ 1640000000 ⇥ 1234 ⇥ 0.0123 ⇥ two\nlines, "quoted" ⇥ '=HYPERLINK("http://x")
+        "#);
+        assert!(tsv.lines().all(|line| line.split('\t').count() == 8));
+    }
+
+    #[test]
+    fn csv_is_read_back() {
+        let text = list(Delimited::Csv);
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(&rows[1][6], "two\nlines, \"quoted\"");
+        assert_eq!(&rows[1][7], "'=HYPERLINK(\"http://x\")");
+    }
+
+    #[test]
+    fn spans_keep_exact_figures() {
+        let trace = trace();
+        let report = analyse(&trace);
+        let csv = printed(|out| {
+            let mut rows = SpanRows::new(out, Delimited::Csv)?;
+            rows.push(&report)?;
+            rows.finish()
+        });
+        assert_snapshot!(csv, @r#"
+        trace_id,span_id,parent_span_id,depth,name,type,status,start_time,start_offset_ns,duration_ns,total_ratio,self_ns,critical_ns,input_tokens,output_tokens,error
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd,00000000000000a1,,0,agent,AGENT,OK,2026-11-22T20:56:36.791Z,0,1640000000,1,42000000,42000000,,,
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd,00000000000000a2,00000000000000a1,1,retrieve,RETRIEVER,OK,2026-11-22T20:56:36.803Z,12000000,298000000,0.18170731707317073,2000000,2000000,,,
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd,00000000000000a5,00000000000000a2,2,embed,EMBEDDING,OK,2026-11-22T20:56:36.804Z,13000000,53000000,0.03231707317073171,53000000,53000000,,,
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd,00000000000000a6,00000000000000a2,2,search index,UNKNOWN,OK,2026-11-22T20:56:36.857Z,66000000,243000000,0.14817073170731707,243000000,243000000,,,
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd,00000000000000a3,00000000000000a1,1,lookup_order,TOOL,ERROR,2026-11-22T20:56:37.111Z,320000000,370000000,0.22560975609756098,370000000,370000000,,,TimeoutError: the order service did not answer
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd,00000000000000a4,00000000000000a1,1,chat,CHAT_MODEL,OK,2026-11-22T20:56:37.491Z,700000000,930000000,0.5670731707317073,929000000,929000000,1180,54,
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd,00000000000000a7,00000000000000a4,2,stream,TASK,OK,2026-11-22T20:56:38.420Z,1629000000,1000000,0.0006097560975609756,1000000,1000000,,,
+        "#);
+    }
+
+    #[test]
+    fn latency_views_are_tables_too() {
+        let trace = trace();
+        let report = analyse(&trace);
+        let rows = report.rows(By::Type, Sort::SelfTime);
+        assert_snapshot!(printed(|out| write_latency(out, &rows, Delimited::Csv)), @r#"
+        name,type,count,errors,total_ns,total_ratio,self_ns,self_ratio,critical_ns,critical_ratio
+        CHAT_MODEL,CHAT_MODEL,1,0,930000000,0.5670731707317073,929000000,0.5664634146341463,929000000,0.5664634146341463
+        TOOL,TOOL,1,1,370000000,0.22560975609756098,370000000,0.22560975609756098,370000000,0.22560975609756098
+        UNKNOWN,UNKNOWN,1,0,243000000,0.14817073170731707,243000000,0.14817073170731707,243000000,0.14817073170731707
+        EMBEDDING,EMBEDDING,1,0,53000000,0.03231707317073171,53000000,0.03231707317073171,53000000,0.03231707317073171
+        AGENT,AGENT,1,0,1640000000,1,42000000,0.025609756097560974,42000000,0.025609756097560974
+        RETRIEVER,RETRIEVER,1,0,298000000,0.18170731707317073,2000000,0.0012195121951219512,2000000,0.0012195121951219512
+        TASK,TASK,1,0,1000000,0.0006097560975609756,1000000,0.0006097560975609756,1000000,0.0006097560975609756
+        "#);
+        assert_snapshot!(printed(|out| write_critical_path(out, &report, Delimited::Csv)), @r#"
+        span_id,name,start_offset_ns,duration_ns
+        00000000000000a1,agent,0,12000000
+        00000000000000a2,retrieve,12000000,1000000
+        00000000000000a5,embed,13000000,53000000
+        00000000000000a6,search index,66000000,243000000
+        00000000000000a2,retrieve,309000000,1000000
+        00000000000000a1,agent,310000000,10000000
+        00000000000000a3,lookup_order,320000000,370000000
+        00000000000000a1,agent,690000000,10000000
+        00000000000000a4,chat,700000000,929000000
+        00000000000000a7,stream,1629000000,1000000
+        00000000000000a1,agent,1630000000,10000000
+        "#);
+        assert_snapshot!(printed(|out| write_gaps(out, &report, Delimited::Csv)), @r#"
+        start_offset_ns,duration_ns,before_span_id,before,after_span_id,after
+        0,12000000,,,00000000000000a2,retrieve
+        310000000,10000000,00000000000000a2,retrieve,00000000000000a3,lookup_order
+        690000000,10000000,00000000000000a3,lookup_order,00000000000000a4,chat
+        1630000000,10000000,00000000000000a4,chat,,
+        "#);
+    }
+}

@@ -1,0 +1,556 @@
+//! JSON to a writer, as it comes: no document is ever held in memory. Characters
+//! that cannot be seen are written as `\u` escapes, which means the same to every
+//! reader and does no harm to a terminal.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+
+use super::latency::LatencyJson;
+use super::trace::TraceJson;
+pub use super::trace::TraceParts;
+use crate::analysis::{LatencyReport, Row};
+use crate::render::sanitize;
+
+/// How JSON is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonForm {
+    /// One document, indented by two spaces.
+    Pretty,
+    /// JSON lines: one document on each line.
+    Lines,
+}
+
+/// Writes one trace.
+pub fn write_trace(out: &mut dyn Write, trace: &TraceParts<'_>, form: JsonForm) -> io::Result<()> {
+    write(out, &TraceJson::new(trace, form), form)
+}
+
+/// Which parts a latency report has besides its rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LatencyParts {
+    /// The sections of the critical path.
+    pub critical_path: bool,
+    /// Time in which only the root was running.
+    pub gaps: bool,
+    /// Whether there are more rows than those given.
+    pub truncated: bool,
+}
+
+/// Writes the latency analysis of one trace.
+pub fn write_latency(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    rows: &[Row],
+    parts: LatencyParts,
+    form: JsonForm,
+) -> io::Result<()> {
+    write(
+        out,
+        &LatencyJson {
+            report,
+            rows,
+            parts,
+        },
+        form,
+    )
+}
+
+/// Writes anything else that can be serialised, with the same safety.
+pub fn write(out: &mut dyn Write, value: &impl Serialize, form: JsonForm) -> io::Result<()> {
+    match form {
+        JsonForm::Pretty => {
+            value.serialize(&mut serde_json::Serializer::with_formatter(
+                &mut *out,
+                Safe(PrettyFormatter::new()),
+            ))?;
+        }
+        JsonForm::Lines => {
+            value.serialize(&mut serde_json::Serializer::with_formatter(
+                &mut *out,
+                Safe(CompactFormatter),
+            ))?;
+        }
+    }
+    out.write_all(b"\n")
+}
+
+/// A list of traces, written as they come.
+#[derive(Debug)]
+pub struct TraceList {
+    form: JsonForm,
+    any: bool,
+}
+
+impl TraceList {
+    /// An empty list; nothing is written yet.
+    pub const fn new(form: JsonForm) -> Self {
+        Self { form, any: false }
+    }
+
+    /// Writes one more trace.
+    pub fn push(&mut self, out: &mut dyn Write, trace: &TraceParts<'_>) -> io::Result<()> {
+        if self.form == JsonForm::Lines {
+            return write_trace(out, trace, self.form);
+        }
+        let before: &[u8] = if self.any {
+            b",\n    "
+        } else {
+            b"{\n  \"traces\": [\n    "
+        };
+        self.any = true;
+        out.write_all(before)?;
+        let mut nested = Nested { out };
+        let mut serializer =
+            serde_json::Serializer::with_formatter(&mut nested, Safe(PrettyFormatter::new()));
+        TraceJson::new(trace, self.form).serialize(&mut serializer)?;
+        Ok(())
+    }
+
+    /// Ends the list. `truncated` says that the store has more traces than were written.
+    pub fn finish(
+        self,
+        out: &mut dyn Write,
+        next_page_token: Option<&str>,
+        truncated: bool,
+    ) -> io::Result<()> {
+        if self.form == JsonForm::Lines {
+            return Ok(());
+        }
+        let end: &str = if self.any {
+            "\n  ]"
+        } else {
+            "{\n  \"traces\": []"
+        };
+        let token = serde_json::to_string(&next_page_token)?;
+        writeln!(
+            out,
+            "{end},\n  \"next_page_token\": {token},\n  \"truncated\": {truncated}\n}}"
+        )
+    }
+}
+
+/// Indents every line of a document by the depth at which the list holds it.
+/// Line feeds stand between values only: within strings they are escaped.
+struct Nested<'a> {
+    out: &'a mut dyn Write,
+}
+
+impl Write for Nested<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut lines = bytes.split_inclusive(|b| *b == b'\n');
+        lines.try_for_each(|line| {
+            self.out.write_all(line)?;
+            if line.ends_with(b"\n") {
+                self.out.write_all(b"    ")
+            } else {
+                Ok(())
+            }
+        })?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// A formatter that escapes what cannot be seen.
+struct Safe<F>(F);
+
+impl<F> Safe<F> {
+    fn write_safe<W: ?Sized + Write>(writer: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|b| b < 0x7f) {
+            return writer.write_all(fragment.as_bytes());
+        }
+        let mut written = 0;
+        for (at, c) in fragment
+            .char_indices()
+            .filter(|(_, c)| *c >= '\x7f' && sanitize::is_unseen(*c))
+        {
+            writer.write_all(&fragment.as_bytes()[written..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            written = at + c.len_utf8();
+        }
+        writer.write_all(&fragment.as_bytes()[written..])
+    }
+}
+
+/// Passes everything on to the formatter inside, but for what is in strings.
+macro_rules! forward {
+    ($($name:ident($($arg:ident: $kind:ty),*);)*) => {
+        $(fn $name<W: ?Sized + Write>(&mut self, writer: &mut W $(, $arg: $kind)*) -> io::Result<()> {
+            self.0.$name(writer $(, $arg)*)
+        })*
+    };
+}
+
+impl<F: Formatter> Formatter for Safe<F> {
+    forward! {
+        begin_array();
+        end_array();
+        begin_array_value(first: bool);
+        end_array_value();
+        begin_object();
+        end_object();
+        begin_object_key(first: bool);
+        end_object_key();
+        begin_object_value();
+        end_object_value();
+    }
+
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        Self::write_safe(writer, fragment)
+    }
+
+    // Outside strings JSON is ASCII, so what is escaped here is within one.
+    fn write_raw_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        Self::write_safe(writer, fragment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::analysis::{By, Sort, analyse};
+    use crate::model::{Assessment, AssessmentError, AssessmentKind, Source, SpanId};
+    use crate::render::sample::{hostile, info, printed, trace, with};
+
+    fn parse(json: &str) -> Value {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_trace_has_the_shape_of_mlflow() {
+        let mut trace = trace();
+        trace.spans.drain(5..);
+        trace.spans.drain(..4);
+        assert_snapshot!(printed(|out| write_trace(out, &TraceParts::whole(&trace, None), JsonForm::Pretty)), @r#"
+        {
+          "info": {
+            "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
+            "trace_location": {
+              "type": "MLFLOW_EXPERIMENT",
+              "mlflow_experiment": {
+                "experiment_id": "1"
+              }
+            },
+            "request_time": "2026-11-22T20:56:36.791Z",
+            "state": "ERROR",
+            "trace_metadata": {
+              "mlflow.trace.cost": "{\"total_cost\": 0.0123}",
+              "mlflow.trace.session": "s-1",
+              "mlflow.trace.tokenUsage": "{\"input_tokens\": 1180, \"output_tokens\": 54, \"total_tokens\": 1234}",
+              "mlflow.trace.user": "anna"
+            },
+            "tags": {
+              "env": "prod",
+              "mlflow.trace.spansLocation": "TRACKING_STORE",
+              "mlflow.traceName": "agent",
+              "team": "search"
+            },
+            "request_preview": "{\"question\": \"How do I get my money back?\"}",
+            "response_preview": "\"You can return it within 30 days.\"",
+            "assessments": [
+              {
+                "assessment_id": "a-1",
+                "assessment_name": "correctness",
+                "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
+                "source": {
+                  "source_type": "LLM_JUDGE",
+                  "source_id": "gpt-5"
+                },
+                "feedback": {
+                  "value": 0.8
+                },
+                "rationale": "The answer names the right period but says nothing about the condition of the goods.",
+                "valid": true
+              }
+            ],
+            "execution_duration_ms": 1640,
+            "duration_ns": 1640000000
+          },
+          "data": {
+            "spans": [
+              {
+                "trace_id": "b6df45fdeeac3d7f64f3de29e167bcbd",
+                "span_id": "00000000000000a3",
+                "parent_span_id": "00000000000000a1",
+                "name": "lookup_order",
+                "start_time_unix_nano": 1795380997111000000,
+                "end_time_unix_nano": 1795380997481000000,
+                "events": [
+                  {
+                    "name": "exception",
+                    "time_unix_nano": 1795380997112000000,
+                    "attributes": {
+                      "exception.message": "the order service did not answer",
+                      "exception.stacktrace": "Traceback (most recent call last):\n  File \"tools.py\", line 12, in call\n    raise TimeoutError\nTimeoutError: the order service did not answer\n",
+                      "exception.type": "TimeoutError"
+                    }
+                  }
+                ],
+                "status": {
+                  "code": "STATUS_CODE_ERROR",
+                  "message": "TimeoutError: the order service did not answer"
+                },
+                "attributes": {
+                  "mlflow.spanType": "\"TOOL\"",
+                  "mlflow.spanInputs": "{\"order\": 12345}"
+                },
+                "links": [
+                  {
+                    "trace_id": "tr-77",
+                    "span_id": "00000000000000b1",
+                    "attributes": {}
+                  }
+                ],
+                "duration_ns": 370000000,
+                "type": "TOOL",
+                "inputs": {"order": 12345},
+                "outputs": null
+              }
+            ]
+          },
+          "spans_included": true
+        }
+        "#);
+    }
+
+    #[test]
+    fn unseen_characters_are_escaped_and_mean_the_same() {
+        let trace = hostile();
+        for form in [JsonForm::Pretty, JsonForm::Lines] {
+            let json = printed(|out| write_trace(out, &TraceParts::whole(&trace, None), form));
+            assert!(
+                json.chars()
+                    .all(|c| c == '\n' || (!sanitize::is_unseen(c) && c != '␛'))
+            );
+            let parsed = parse(&json);
+            assert_eq!(
+                parsed["info"]["tags"]["mlflow.traceName"],
+                trace.info.name().unwrap()
+            );
+            assert_eq!(
+                parsed["info"]["response_preview"],
+                trace.info.response_preview.clone().unwrap()
+            );
+        }
+    }
+
+    #[test]
+    fn payloads_are_embedded_only_where_they_are_json() {
+        let mut trace = trace();
+        let mut span = trace.spans.remove(1);
+        span = with(
+            span,
+            "mlflow.spanInputs",
+            "{\n  \"a\": [1, 1e999, \"\u{202e}x\"]\r\n}",
+        );
+        span = with(span, "mlflow.spanOutputs", "NaN");
+        trace.spans = vec![span];
+        let json =
+            printed(|out| write_trace(out, &TraceParts::whole(&trace, None), JsonForm::Lines));
+        assert_eq!(json.lines().count(), 1);
+        assert!(
+            json.contains(r#""inputs":{   "a": [1, 1e999, "\u202ex"]  },"outputs":"NaN""#),
+            "{json}"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde::de::IgnoredAny>(&json)
+                .map(|_| ())
+                .map_err(|e| e.to_string()),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn lists_say_whether_there_is_more() {
+        let list = |count: usize, form: JsonForm, truncated: bool| {
+            printed(|out| {
+                let mut list = TraceList::new(form);
+                for _ in 0..count {
+                    list.push(out, &TraceParts::info_only(&info()))?;
+                }
+                list.finish(out, truncated.then_some("to\"ken"), truncated)
+            })
+        };
+        assert_snapshot!(list(0, JsonForm::Pretty, false), @r#"
+        {
+          "traces": [],
+          "next_page_token": null,
+          "truncated": false
+        }
+        "#);
+        let two = list(2, JsonForm::Pretty, true);
+        assert!(
+            two.starts_with("{\n  \"traces\": [\n    {\n      \"info\": {\n        \"trace_id\": "),
+            "{two}"
+        );
+        let parsed = parse(&two);
+        assert_eq!(parsed["traces"].as_array().unwrap().len(), 2);
+        assert_eq!(parsed["traces"][1]["spans_included"], false);
+        assert_eq!(parsed["next_page_token"], "to\"ken");
+        assert_eq!(parsed["truncated"], true);
+        assert_eq!(list(2, JsonForm::Lines, true).lines().map(parse).count(), 2);
+        assert_eq!(list(0, JsonForm::Lines, true), "");
+    }
+
+    #[test]
+    fn long_values_are_cut_on_request_and_say_so() {
+        let trace = trace();
+        let json =
+            printed(|out| write_trace(out, &TraceParts::whole(&trace, Some(20)), JsonForm::Lines));
+        let parsed = parse(&json);
+        assert_eq!(parsed["truncated"], true);
+        assert_eq!(
+            parsed["data"]["spans"][0]["inputs"],
+            "{\"question\": \"How do… (23 more characters)"
+        );
+        assert_eq!(parsed["data"]["spans"][4]["inputs"]["order"], 12345);
+        assert!(parsed["data"]["spans"][4].get("truncated").is_none());
+    }
+
+    #[test]
+    fn assessments_have_the_shape_of_the_rest_api() {
+        let mut info = info();
+        let base = info.assessments.remove(0);
+        info.assessments = vec![
+            Assessment {
+                kind: AssessmentKind::Feedback {
+                    value: Value::Null,
+                    error: Some(AssessmentError {
+                        code: Some("RATE_LIMIT".into()),
+                        message: Some("slow down".into()),
+                        stack_trace: None,
+                    }),
+                },
+                span_id: Some(SpanId::new("00000000000000a4")),
+                rationale: None,
+                ..base.clone()
+            },
+            Assessment {
+                id: None,
+                name: "expected".into(),
+                source: Source {
+                    kind: "HUMAN".into(),
+                    id: None,
+                },
+                kind: AssessmentKind::Expectation {
+                    value: parse(r#"{"facts": ["a"]}"#),
+                },
+                valid: false,
+                ..base
+            },
+        ];
+        let json = printed(|out| write_trace(out, &TraceParts::info_only(&info), JsonForm::Pretty));
+        assert_snapshot!(serde_json::to_string_pretty(&parse(&json)["info"]["assessments"]).unwrap(), @r#"
+        [
+          {
+            "assessment_id": "a-1",
+            "assessment_name": "correctness",
+            "feedback": {
+              "error": {
+                "error_code": "RATE_LIMIT",
+                "error_message": "slow down"
+              },
+              "value": null
+            },
+            "source": {
+              "source_id": "gpt-5",
+              "source_type": "LLM_JUDGE"
+            },
+            "span_id": "00000000000000a4",
+            "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
+            "valid": true
+          },
+          {
+            "assessment_name": "expected",
+            "expectation": {
+              "value": {
+                "facts": [
+                  "a"
+                ]
+              }
+            },
+            "rationale": "The answer names the right period but says nothing about the condition of the goods.",
+            "source": {
+              "source_type": "HUMAN"
+            },
+            "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
+            "valid": false
+          }
+        ]
+        "#);
+    }
+
+    fn latency(trace: &crate::model::Trace, parts: LatencyParts) -> String {
+        let report = analyse(trace);
+        let rows = report.rows(By::Type, Sort::SelfTime);
+        let rows = &rows[..rows.len().min(1)];
+        printed(|out| write_latency(out, &report, rows, parts, JsonForm::Pretty))
+    }
+
+    #[test]
+    fn a_latency_report_has_ratios_or_null() {
+        assert_snapshot!(latency(&trace(), LatencyParts::default()), @r#"
+        {
+          "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
+          "total_ns": 1640000000,
+          "total_basis": "root",
+          "in_progress": false,
+          "concurrency": 1.0,
+          "unaccounted_ns": 42000000,
+          "warnings": [],
+          "rows": [
+            {
+              "name": "CHAT_MODEL",
+              "type": "CHAT_MODEL",
+              "count": 1,
+              "errors": 0,
+              "total_ns": 930000000,
+              "total_ratio": 0.5670731707317073,
+              "self_ns": 929000000,
+              "self_ratio": 0.5664634146341463,
+              "critical_ns": 929000000,
+              "critical_ratio": 0.5664634146341463
+            }
+          ],
+          "truncated": false
+        }
+        "#);
+        let mut empty = trace();
+        empty.spans.clear();
+        let parsed = parse(&latency(&empty, LatencyParts::default()));
+        assert_eq!(parsed["concurrency"], Value::Null);
+        assert!(parsed.get("gaps").is_none());
+    }
+
+    #[test]
+    fn sections_and_gaps_name_their_spans() {
+        let parts = LatencyParts {
+            critical_path: true,
+            gaps: true,
+            truncated: true,
+        };
+        let parsed = parse(&latency(&trace(), parts));
+        assert_eq!(parsed["truncated"], true);
+        assert_eq!(parsed["critical_path"].as_array().unwrap().len(), 11);
+        assert_snapshot!(parsed["critical_path"][1], @r#"{"duration_ns":1000000,"name":"retrieve","span_id":"00000000000000a2","start_offset_ns":12000000}"#);
+        assert_snapshot!(parsed["gaps"][0], @r#"{"after":{"name":"retrieve","span_id":"00000000000000a2"},"before":null,"duration_ns":12000000,"start_offset_ns":0}"#);
+    }
+}

@@ -1,0 +1,13 @@
+//! What machines read: JSON in the shape that MLflow itself prints, and
+//! delimited text. Model and analysis results in, bytes to a writer; nothing is rounded,
+//! cut or coloured, and equal input gives equal bytes.
+
+pub mod delimited;
+pub mod json;
+
+mod assessment;
+mod latency;
+mod trace;
+
+pub use delimited::Delimited;
+pub use json::JsonForm;

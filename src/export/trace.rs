@@ -1,0 +1,305 @@
+//! A trace in the shape that `mlflow traces get` prints, with ids in hex, plus a
+//! few keys of our own: durations in nanoseconds, the span's type, and inputs and
+//! outputs as JSON instead of JSON in a string.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::assessment::AssessmentJson;
+use super::json::JsonForm;
+use crate::model::{Event, Link, Span, Trace, TraceInfo};
+
+/// A trace, and how much of it to write.
+#[derive(Debug, Clone, Copy)]
+pub struct TraceParts<'a> {
+    info: &'a TraceInfo,
+    spans: Option<&'a [Span]>,
+    max_chars: Option<usize>,
+}
+
+impl<'a> TraceParts<'a> {
+    /// With all spans. Attributes, inputs and outputs longer than `max_chars`
+    /// characters are cut to text of that length, and what was cut says so.
+    pub fn whole(trace: &'a Trace, max_chars: Option<usize>) -> Self {
+        Self {
+            info: &trace.info,
+            spans: Some(&trace.spans),
+            max_chars,
+        }
+    }
+
+    /// Without spans, which were not asked for.
+    pub fn info_only(info: &'a TraceInfo) -> Self {
+        Self {
+            info,
+            spans: None,
+            max_chars: None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct TraceJson<'a> {
+    info: InfoJson<'a>,
+    data: DataJson<'a>,
+    spans_included: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
+}
+
+impl<'a> TraceJson<'a> {
+    pub(super) fn new(parts: &TraceParts<'a>, form: JsonForm) -> Self {
+        let spans = parts.spans.unwrap_or(&[]);
+        let cut = Cut(parts.max_chars);
+        Self {
+            info: InfoJson(parts.info),
+            data: DataJson {
+                spans: Spans {
+                    list: spans,
+                    form,
+                    cut,
+                },
+            },
+            spans_included: parts.spans.is_some(),
+            truncated: spans.iter().any(|span| cut.concerns(span)),
+        }
+    }
+}
+
+/// The number of characters that a value may have; `None` for any.
+#[derive(Debug, Clone, Copy)]
+struct Cut(Option<usize>);
+
+impl Cut {
+    fn concerns(self, span: &Span) -> bool {
+        span.attributes
+            .iter()
+            .any(|(_, value)| self.shortened(value).is_some())
+    }
+
+    /// The start of a value that is too long, with the number of characters left out.
+    fn shortened(self, text: &str) -> Option<String> {
+        let limit = self.0.filter(|limit| text.len() > *limit)?;
+        let (end, _) = text.char_indices().nth(limit)?;
+        let left_out = text[end..].chars().count();
+        Some(format!("{}… ({left_out} more characters)", &text[..end]))
+    }
+}
+
+struct InfoJson<'a>(&'a TraceInfo);
+
+impl Serialize for InfoJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Location<'a> {
+            #[serde(rename = "type")]
+            kind: &'static str,
+            mlflow_experiment: Experiment<'a>,
+        }
+        #[derive(Serialize)]
+        struct Experiment<'a> {
+            experiment_id: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Info<'a> {
+            trace_id: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            client_request_id: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            trace_location: Option<Location<'a>>,
+            request_time: Option<String>,
+            state: &'a str,
+            trace_metadata: &'a BTreeMap<String, String>,
+            tags: &'a BTreeMap<String, String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            request_preview: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            response_preview: Option<&'a str>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            assessments: Vec<AssessmentJson<'a>>,
+            execution_duration_ms: Option<i64>,
+            duration_ns: Option<i64>,
+        }
+
+        let info = self.0;
+        Info {
+            trace_id: &info.trace_id,
+            client_request_id: info.client_request_id.as_deref(),
+            trace_location: info.experiment_id.as_deref().map(|experiment_id| Location {
+                kind: "MLFLOW_EXPERIMENT",
+                mlflow_experiment: Experiment { experiment_id },
+            }),
+            request_time: info.request_time.map(|time| time.to_string()),
+            state: info.state.as_str(),
+            trace_metadata: &info.metadata,
+            tags: &info.tags,
+            request_preview: info.request_preview.as_deref(),
+            response_preview: info.response_preview.as_deref(),
+            assessments: info
+                .assessments
+                .iter()
+                .map(|a| AssessmentJson::new(a, &info.trace_id))
+                .collect(),
+            execution_duration_ms: info
+                .execution_duration_ns
+                .map(|ns| ns.div_euclid(1_000_000)),
+            duration_ns: info.execution_duration_ns,
+        }
+        .serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct DataJson<'a> {
+    spans: Spans<'a>,
+}
+
+struct Spans<'a> {
+    list: &'a [Span],
+    form: JsonForm,
+    cut: Cut,
+}
+
+impl Serialize for Spans<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.list.len()))?;
+        for span in self.list {
+            list.serialize_element(&SpanJson::new(span, self.form, self.cut))?;
+        }
+        list.end()
+    }
+}
+
+#[derive(Serialize)]
+struct SpanJson<'a> {
+    trace_id: &'a str,
+    span_id: &'a str,
+    parent_span_id: Option<&'a str>,
+    name: &'a str,
+    start_time_unix_nano: i64,
+    end_time_unix_nano: Option<i64>,
+    events: Vec<EventJson<'a>>,
+    status: StatusJson<'a>,
+    attributes: Attributes<'a>,
+    links: Vec<LinkJson<'a>>,
+    duration_ns: Option<i64>,
+    #[serde(rename = "type")]
+    kind: Cow<'a, str>,
+    inputs: Option<Payload<'a>>,
+    outputs: Option<Payload<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
+}
+
+impl<'a> SpanJson<'a> {
+    fn new(span: &'a Span, form: JsonForm, cut: Cut) -> Self {
+        Self {
+            trace_id: &span.trace_id,
+            span_id: span.span_id.as_str(),
+            parent_span_id: span.parent_id.as_ref().map(crate::model::SpanId::as_str),
+            name: &span.name,
+            start_time_unix_nano: span.start_ns,
+            end_time_unix_nano: span.end_ns,
+            events: span.events.iter().map(EventJson::from).collect(),
+            status: StatusJson {
+                code: span.status.as_otel_str(),
+                message: &span.status_message,
+            },
+            attributes: Attributes(&span.attributes, cut),
+            links: span.links.iter().map(LinkJson::from).collect(),
+            duration_ns: span.raw_duration_ns(),
+            kind: span.span_type(),
+            inputs: span.inputs().map(|json| Payload::new(json, form, cut)),
+            outputs: span.outputs().map(|json| Payload::new(json, form, cut)),
+            truncated: cut.concerns(span),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct StatusJson<'a> {
+    code: &'static str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct EventJson<'a> {
+    name: &'a str,
+    time_unix_nano: i64,
+    attributes: &'a Map<String, Value>,
+}
+
+impl<'a> From<&'a Event> for EventJson<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            name: &event.name,
+            time_unix_nano: event.time_ns,
+            attributes: &event.attributes,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct LinkJson<'a> {
+    trace_id: &'a str,
+    span_id: &'a str,
+    attributes: &'a Map<String, Value>,
+}
+
+impl<'a> From<&'a Link> for LinkJson<'a> {
+    fn from(link: &'a Link) -> Self {
+        Self {
+            trace_id: &link.trace_id,
+            span_id: link.span_id.as_str(),
+            attributes: &link.attributes,
+        }
+    }
+}
+
+/// Attributes in the order of the source, each value as JSON text in a string.
+struct Attributes<'a>(&'a [(String, String)], Cut);
+
+impl Serialize for Attributes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            match self.1.shortened(value) {
+                Some(start) => map.serialize_entry(key, &start)?,
+                None => map.serialize_entry(key, value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// An input or output: embedded as it is where it is JSON, else as a string.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Payload<'a> {
+    Json(&'a RawValue),
+    Compacted(Box<RawValue>),
+    Text(&'a str),
+    Shortened(String),
+}
+
+impl<'a> Payload<'a> {
+    fn new(json: &'a str, form: JsonForm, cut: Cut) -> Self {
+        if let Some(start) = cut.shortened(json) {
+            return Self::Shortened(start);
+        }
+        match serde_json::from_str::<&RawValue>(json) {
+            // In JSON text a line feed can only stand between values; JSON lines cannot have it there.
+            Ok(raw) if form == JsonForm::Lines && raw.get().contains(['\n', '\r']) => {
+                RawValue::from_string(raw.get().replace(['\n', '\r'], " "))
+                    .map_or(Self::Text(json), Self::Compacted)
+            }
+            Ok(raw) => Self::Json(raw),
+            Err(_) => Self::Text(json),
+        }
+    }
+}

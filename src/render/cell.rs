@@ -1,0 +1,150 @@
+//! A table cell: pieces of one line, each in its own style.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::style::Painted;
+use super::{sanitize, text};
+
+/// One line of text in pieces. Whatever is put in is sanitised.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cell {
+    pieces: Vec<(anstyle::Style, String)>,
+}
+
+impl Cell {
+    /// A cell of one piece.
+    pub(crate) fn new(style: anstyle::Style, content: impl AsRef<str>) -> Self {
+        Self::default().and(style, content)
+    }
+
+    /// The cell and one more piece.
+    pub(crate) fn and(mut self, style: anstyle::Style, content: impl AsRef<str>) -> Self {
+        let content = sanitize::line(content.as_ref());
+        if !content.is_empty() {
+            self.pieces.push((style, content.into_owned()));
+        }
+        self
+    }
+
+    /// Columns that it takes.
+    pub(crate) fn width(&self) -> usize {
+        text::width(&self.plain())
+    }
+
+    /// The text without its styles.
+    pub(crate) fn plain(&self) -> Cow<'_, str> {
+        match self.pieces.as_slice() {
+            [] => Cow::Borrowed(""),
+            [(_, only)] => Cow::Borrowed(only),
+            many => Cow::Owned(many.iter().map(|(_, piece)| piece.as_str()).collect()),
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (anstyle::Style, &str)> {
+        self.pieces
+            .iter()
+            .map(|(style, piece)| (*style, piece.as_str()))
+    }
+
+    /// Cuts it to `max` columns, with `…` at the cut.
+    pub(crate) fn fit(mut self, max: usize) -> Self {
+        let mut left = match text::fit(&self.plain(), max) {
+            Cow::Borrowed(kept) if !kept.is_empty() || self.is_empty() => return self,
+            fitted => fitted.len().saturating_sub(text::ELLIPSIS.len()),
+        };
+        for at in 0..self.pieces.len() {
+            let piece = &mut self.pieces[at].1;
+            if piece.len() <= left {
+                left -= piece.len();
+                continue;
+            }
+            piece.truncate(left);
+            if max > 0 {
+                piece.push_str(text::ELLIPSIS);
+            }
+            self.pieces.truncate(at + 1);
+            break;
+        }
+        self
+    }
+}
+
+impl Cell {
+    /// Cuts it where there is a width to cut to.
+    pub(crate) fn fit_if(self, max: Option<usize>) -> Self {
+        match max {
+            Some(max) => self.fit(max),
+            None => self,
+        }
+    }
+
+    /// Other text in the style of the first piece.
+    pub(crate) fn like(&self, content: impl AsRef<str>) -> Self {
+        let style = self
+            .pieces
+            .first()
+            .map_or(anstyle::Style::new(), |(style, _)| *style);
+        Self::new(style, content)
+    }
+
+    /// The first `max` bytes, for text that is known to be ASCII.
+    pub(crate) fn start(mut self, max: usize) -> Self {
+        for (_, piece) in &mut self.pieces {
+            if piece.is_ascii() {
+                piece.truncate(max);
+            }
+        }
+        self
+    }
+
+    /// The other cell's pieces and then its own.
+    pub(crate) fn after(mut self, mut other: Self) -> Self {
+        other.pieces.append(&mut self.pieces);
+        other
+    }
+}
+
+/// With its styles, without padding.
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces()
+            .try_for_each(|(style, piece)| write!(f, "{}", Painted(style, piece)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cell(pieces: &[&str]) -> Cell {
+        pieces
+            .iter()
+            .fold(Cell::default(), |c, p| c.and(anstyle::Style::new(), p))
+    }
+
+    #[test]
+    fn the_cut_may_be_in_any_piece() {
+        assert_eq!(cell(&["ab", "cd"]).fit(4).to_string(), "abcd");
+        assert_eq!(cell(&["ab", "cd"]).fit(3).to_string(), "ab…");
+        assert_eq!(cell(&["ab", "cd"]).fit(2).to_string(), "a…");
+        assert_eq!(cell(&["ab", "cd"]).fit(1).to_string(), "…");
+        assert_eq!(cell(&["a\n"]).to_string(), "a\\n");
+    }
+
+    proptest! {
+        #[test]
+        fn a_fitted_cell_fits(pieces in prop::collection::vec("[a-c日é ]{0,6}", 0..5), max in 0usize..20) {
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            let before = cell(&pieces);
+            let fitted = before.clone().fit(max);
+            prop_assert!(fitted.width() <= max);
+            prop_assert_eq!(before.width() > max && max > 0, fitted.to_string().ends_with('…'));
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! Where the time of a trace went: what it took in all, and one row for each
+//! group of spans. Warnings are not printed here; they belong on another stream.
+
+use std::io::{self, Write};
+
+use super::cell::Cell;
+use super::style::Painted;
+use super::summary::{at_least, total_text};
+use super::table::{Align, GAP, Table, TableColumn};
+use super::waterfall::share_bar;
+use super::{Layout, number};
+use crate::analysis::{By, LatencyReport, Row, TotalBasis};
+
+/// Width of the bars in text to a pipe.
+pub(super) const PIPED_BAR: usize = 24;
+pub(super) const LEAST_BAR: usize = 10;
+/// A wider bar tells no more.
+pub(super) const MOST_BAR: usize = 40;
+const LEAST_NAME: usize = 14;
+
+/// Writes the head and the table of groups.
+pub fn write(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    rows: &[Row],
+    by: By,
+    layout: &Layout,
+) -> io::Result<()> {
+    write_head(out, report, layout)?;
+    if report.tree.is_empty() {
+        return writeln!(
+            out,
+            "\n{}",
+            Painted(layout.style.muted(), "This trace has no spans.")
+        );
+    }
+    writeln!(out)?;
+    write_rows(out, report, rows, by, layout)
+}
+
+fn write_head(out: &mut dyn Write, report: &LatencyReport<'_>, layout: &Layout) -> io::Result<()> {
+    let (info, style) = (&report.trace.info, layout.style);
+    let name = match info.name() {
+        Some(name) => Cell::new(style.title(), name),
+        None => Cell::new(style.muted(), "(no name)"),
+    };
+    let id = Cell::new(style.id(), &info.trace_id);
+    let one_line = layout
+        .width
+        .is_none_or(|w| name.width() + GAP + id.width() <= w);
+    if one_line {
+        writeln!(out, "{name}  {id}")?;
+    } else {
+        writeln!(out, "{}\n{id}", name.fit_if(layout.width))?;
+    }
+    if report.tree.is_empty() {
+        return Ok(());
+    }
+    let mut parts = vec![
+        Cell::new(style.muted(), "total ")
+            .and(style.title(), total_text(report))
+            .and(
+                style.muted(),
+                match report.tree.total_basis {
+                    TotalBasis::Root => " (root span)",
+                    TotalBasis::Extent => " (first start to last end)",
+                },
+            ),
+        Cell::new(style.text(), number::counted(report.tree.len(), "span")),
+    ];
+    if let Some(factor) = report.concurrency.filter(|c| *c >= 1.05) {
+        let sign = layout.glyphs.pick("×", "x");
+        parts.push(
+            Cell::new(style.muted(), "concurrency ")
+                .and(style.text(), format!("{factor:.1}{sign}")),
+        );
+    }
+    if report.unaccounted_ns > 0 {
+        let share = number::percent(report.unaccounted_ns, report.total_ns());
+        parts.push(
+            Cell::new(style.muted(), "unaccounted ")
+                .and(style.text(), number::duration(report.unaccounted_ns))
+                .and(style.muted(), format!(" ({share} %)")),
+        );
+    }
+    if let Some(server) = report.tree.server_duration_ns {
+        parts.push(Cell::new(style.muted(), "server ").and(style.text(), number::duration(server)));
+    }
+    write_flowing(out, &parts, layout)
+}
+
+/// Parts side by side, on as many lines as they need.
+fn write_flowing(out: &mut dyn Write, parts: &[Cell], layout: &Layout) -> io::Result<()> {
+    const BETWEEN: usize = 3;
+    let mut used = 0;
+    for part in parts {
+        let columns = part.width();
+        if used > 0 && layout.width.is_some_and(|w| used + BETWEEN + columns > w) {
+            writeln!(out)?;
+            used = 0;
+        }
+        let gap = if used > 0 { BETWEEN } else { 0 };
+        write!(out, "{:gap$}{part}", "")?;
+        used += gap + columns;
+    }
+    writeln!(out)
+}
+
+/// The columns of the table of groups. What comes first in `GIVING_WAY` goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Figure {
+    Type,
+    Count,
+    Errors,
+    Total,
+    TotalShare,
+    SelfTime,
+    SelfShare,
+    Critical,
+    CriticalShare,
+    Bar,
+}
+
+impl Figure {
+    const ALL: [Self; 10] = [
+        Self::Type,
+        Self::Count,
+        Self::Errors,
+        Self::Total,
+        Self::TotalShare,
+        Self::SelfTime,
+        Self::SelfShare,
+        Self::Critical,
+        Self::CriticalShare,
+        Self::Bar,
+    ];
+    const GIVING_WAY: [Self; 8] = [
+        Self::Bar,
+        Self::Type,
+        Self::TotalShare,
+        Self::Critical,
+        Self::CriticalShare,
+        Self::Count,
+        Self::Errors,
+        Self::SelfShare,
+    ];
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Type => "TYPE",
+            Self::Count => "COUNT",
+            Self::Errors => "ERRORS",
+            Self::Total => "TOTAL",
+            Self::TotalShare => "TOTAL %",
+            Self::SelfTime => "SELF",
+            Self::SelfShare => "SELF %",
+            Self::Critical => "CRITICAL",
+            Self::CriticalShare => "CRIT %",
+            Self::Bar => "SELF SHARE",
+        }
+    }
+
+    const fn align(self) -> Align {
+        match self {
+            Self::Type | Self::Bar => Align::Left,
+            _ => Align::Right,
+        }
+    }
+
+    fn cell(self, row: &Row, total_ns: i64, layout: &Layout) -> Cell {
+        let style = layout.style;
+        let plain = |text: String| Cell::new(style.text(), text);
+        let muted = |text: String| Cell::new(style.muted(), text);
+        match self {
+            Self::Type => match &row.span_type {
+                Some(kind) if row.mixed_types => muted(format!("{kind}, …")),
+                Some(kind) => Cell::new(style.span_type(kind), kind),
+                None => muted(number::NONE.to_owned()),
+            },
+            Self::Count => plain(number::count(i64::try_from(row.count).unwrap_or(i64::MAX))),
+            Self::Errors if row.errors == 0 => muted(number::NONE.to_owned()),
+            Self::Errors => {
+                let errors = number::count(i64::try_from(row.errors).unwrap_or(i64::MAX));
+                Cell::new(
+                    style.error(),
+                    layout.glyphs.pick("✗ ", "x ").to_owned() + &errors,
+                )
+            }
+            Self::Total => plain(at_least(row.total_ns, row.in_progress > 0)),
+            Self::TotalShare => muted(number::percent(row.total_ns, total_ns)),
+            Self::SelfTime => plain(number::duration(row.self_ns)),
+            Self::SelfShare => muted(number::percent(row.self_ns, total_ns)),
+            Self::Critical => plain(number::duration(row.critical_ns)),
+            Self::CriticalShare => muted(number::percent(row.critical_ns, total_ns)),
+            Self::Bar => Cell::default(),
+        }
+    }
+}
+
+fn write_rows(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    rows: &[Row],
+    by: By,
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    let total = report.total_ns();
+    let title = by.as_str().to_uppercase();
+    let names = rows.iter().map(|row| name(row, layout).width()).max();
+    let names = names.unwrap_or(0).max(title.len());
+    let mut figures = figures(rows, by, total, layout);
+    let name_width = match layout.width {
+        Some(width) => share_line(&mut figures, names, width),
+        None => names,
+    };
+    if let (Some((Figure::Bar, bar)), None) = (figures.last_mut(), layout.width) {
+        *bar = PIPED_BAR;
+    }
+
+    let mut columns = vec![TableColumn {
+        head: Cell::new(style.heading(), &title),
+        align: Align::Left,
+        width: name_width,
+    }];
+    columns.extend(figures.iter().map(|(figure, width)| TableColumn {
+        head: Cell::new(style.heading(), figure.title()),
+        align: figure.align(),
+        width: *width,
+    }));
+    // Spans that ran at the same time may come to more than the whole.
+    let whole = rows.iter().map(|row| row.self_ns).fold(total, i64::max);
+    let cells = rows.iter().map(|row| {
+        let cells = figures.iter().map(|(figure, width)| match figure {
+            Figure::Bar => {
+                let kind = row.span_type.as_deref().unwrap_or_default();
+                let bar = share_bar(row.self_ns, whole, *width, layout.glyphs);
+                Cell::new(style.span_type(kind), bar)
+            }
+            figure => figure.cell(row, total, layout),
+        });
+        let name = fit_name(row, by, layout, name_width);
+        std::iter::once(name).chain(cells).collect()
+    });
+    let cells: Vec<Vec<Cell>> = cells.collect();
+    let table = Table::new(columns);
+    table.write_head(out)?;
+    for line in table.lines(&cells) {
+        writeln!(out, "{line}")?;
+    }
+    let shown: Vec<Figure> = figures.iter().map(|(figure, _)| *figure).collect();
+    write_footer(out, report, &shown, layout)
+}
+
+/// The columns that say something about these rows, with the widths they need.
+fn figures(rows: &[Row], by: By, total_ns: i64, layout: &Layout) -> Vec<(Figure, usize)> {
+    let failed = rows.iter().any(|row| row.errors > 0);
+    let width = |figure: Figure| match figure {
+        Figure::Bar => LEAST_BAR,
+        figure => {
+            let cells = rows.iter().map(|row| figure.cell(row, total_ns, layout));
+            let widest = cells.map(|cell| cell.width()).max().unwrap_or(0);
+            widest.max(figure.title().len())
+        }
+    };
+    Figure::ALL
+        .into_iter()
+        .filter(|figure| match figure {
+            Figure::Type => !matches!(by, By::Type | By::Status),
+            Figure::Errors => failed,
+            _ => true,
+        })
+        .map(|figure| (figure, width(figure)))
+        .collect()
+}
+
+/// Drops columns until the names have room, and gives the bar what names leave.
+/// The result is the width for the names.
+fn share_line(figures: &mut Vec<(Figure, usize)>, names: usize, width: usize) -> usize {
+    let taken = |figures: &[(Figure, usize)]| figures.iter().map(|(_, w)| w + GAP).sum::<usize>();
+    let least = names.min(LEAST_NAME);
+    for giving in Figure::GIVING_WAY {
+        if taken(figures) + least <= width {
+            break;
+        }
+        figures.retain(|(figure, _)| *figure != giving);
+    }
+    let room = width.saturating_sub(taken(figures)).max(least);
+    let names = names.min(room);
+    if let Some((Figure::Bar, bar)) = figures.last_mut() {
+        *bar = (*bar + room - names).min(MOST_BAR);
+    }
+    names
+}
+
+fn name(row: &Row, layout: &Layout) -> Cell {
+    let look = match row.errors {
+        0 => layout.style.text(),
+        _ => layout.style.error(),
+    };
+    Cell::new(
+        look,
+        match row.key.as_str() {
+            "" => "(no name)",
+            name => name,
+        },
+    )
+}
+
+/// The name in that width. A path loses its first names, since the last one says most.
+fn fit_name(row: &Row, by: By, layout: &Layout, width: usize) -> Cell {
+    let full = name(row, layout);
+    if layout.width.is_none() || full.width() <= width {
+        return full;
+    }
+    if by == By::Path {
+        let path = row.key.as_str();
+        let ends = path.rmatch_indices(" > ").map(|(at, _)| &path[at..]);
+        let fitting = ends
+            .map(|end| full.like(format!("…{end}")))
+            .take_while(|cell| cell.width() <= width);
+        if let Some(longest) = fitting.last() {
+            return longest;
+        }
+    }
+    full.fit(width)
+}
+
+/// Says what the shown percentages mean.
+fn write_footer(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    shown: &[Figure],
+    layout: &Layout,
+) -> io::Result<()> {
+    let self_note = match report.concurrency {
+        Some(factor) if factor >= 1.0005 => {
+            "SELF %: time in the span but not in its children; more than 100 in all, since spans ran at the same time."
+        }
+        _ => "SELF %: time in the span but not in its children.",
+    };
+    let notes = [
+        (
+            Figure::TotalShare,
+            "TOTAL %: recorded durations; nested spans repeat, so they do not add up to 100.",
+        ),
+        (Figure::SelfShare, self_note),
+        (
+            Figure::CriticalShare,
+            "CRIT %: time on the critical path; adds up to 100.",
+        ),
+    ];
+    writeln!(out)?;
+    let notes = notes.iter().filter(|(figure, _)| shown.contains(figure));
+    notes
+        .map(|(_, text)| text)
+        .try_for_each(|text| write_note(out, text, layout))
+}
+
+pub(super) fn write_note(out: &mut dyn Write, text: &str, layout: &Layout) -> io::Result<()> {
+    let lines = match layout.width {
+        Some(width) => super::text::wrap(text, width.max(20)),
+        None => vec![text.to_owned()],
+    };
+    lines
+        .iter()
+        .try_for_each(|line| writeln!(out, "{}", Painted(layout.style.muted(), line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::analysis::{Sort, analyse};
+    use crate::model::Trace;
+    use crate::render::sample::{chain, coloured, hostile, printed, terminal, trace, widest};
+
+    fn page(trace: &Trace, by: By, layout: &Layout) -> String {
+        let report = analyse(trace);
+        printed(|out| write(out, &report, &report.rows(by, Sort::SelfTime), by, layout))
+    }
+
+    #[test]
+    fn a_pipe_gets_every_column() {
+        assert_snapshot!(page(&hostile(), By::Name, &Layout::piped()), @r#"
+        \x1b]0;owned\x07ag\u{202e}tne\nx  tr-b6df45fdeeac3d7f64f3de29e167bcbd
+        total 1.64 s (root span)   10 spans   concurrency 1.5×   unaccounted 32.0 ms (2.0 %)
+
+        NAME                  TYPE        COUNT  ERRORS      TOTAL  TOTAL %     SELF  SELF %  CRITICAL  CRIT %  SELF SHARE
+        chat                  CHAT_MODEL      1       -     930 ms     56.7   929 ms    56.6       0 s     0.0  █████████████▋
+        still running         LLM             1       -  >= 740 ms     45.1   740 ms    45.1    740 ms    45.1  ██████████▉
+        lookup_order          TOOL            1     ✗ 1     370 ms     22.6   370 ms    22.6    370 ms    22.6  █████▍
+        search index          UNKNOWN         1       -     243 ms     14.8   243 ms    14.8    243 ms    14.8  ███▌
+        lost \u{2066}child    LLM             1       -     100 ms      6.1   100 ms     6.1       0 s     0.0  █▌
+        embed                 EMBEDDING       1       -    53.0 ms      3.2  53.0 ms     3.2   53.0 ms     3.2  ▊
+        agent                 AGENT           1       -     1.64 s    100.0  32.0 ms     2.0    232 ms    14.1  ▌
+        検索サービス\x1b[31m  RETRIEVER       1       -     298 ms     18.2  2.00 ms     0.1   2.00 ms     0.1  ▏
+        stream                TASK            1       -    1.00 ms     <0.1  1.00 ms    <0.1       0 s     0.0  ▏
+        background            TASK            1       -     200 ms     12.2      0 s     0.0       0 s     0.0
+
+        TOTAL %: recorded durations; nested spans repeat, so they do not add up to 100.
+        SELF %: time in the span but not in its children; more than 100 in all, since spans ran at the same time.
+        CRIT %: time on the critical path; adds up to 100.
+        "#);
+    }
+
+    #[test]
+    fn narrow_terminals_keep_the_main_figures() {
+        assert_snapshot!(page(&trace(), By::Name, &terminal(40)), @r#"
+        agent
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd
+        total 1.64 s (root span)   7 spans
+        unaccounted 42.0 ms (2.6 %)
+
+        NAME            TOTAL     SELF  SELF %
+        chat           930 ms   929 ms    56.6
+        lookup_order   370 ms   370 ms    22.6
+        search index   243 ms   243 ms    14.8
+        embed         53.0 ms  53.0 ms     3.2
+        agent          1.64 s  42.0 ms     2.6
+        retrieve       298 ms  2.00 ms     0.1
+        stream        1.00 ms  1.00 ms    <0.1
+
+        SELF %: time in the span but not in its
+        children.
+        "#);
+        assert_snapshot!(page(&trace(), By::Name, &terminal(80)), @r#"
+        agent  tr-b6df45fdeeac3d7f64f3de29e167bcbd
+        total 1.64 s (root span)   7 spans   unaccounted 42.0 ms (2.6 %)
+
+        NAME          COUNT  ERRORS    TOTAL  TOTAL %     SELF  SELF %  CRITICAL  CRIT %
+        chat              1       -   930 ms     56.7   929 ms    56.6    929 ms    56.6
+        lookup_order      1     ✗ 1   370 ms     22.6   370 ms    22.6    370 ms    22.6
+        search index      1       -   243 ms     14.8   243 ms    14.8    243 ms    14.8
+        embed             1       -  53.0 ms      3.2  53.0 ms     3.2   53.0 ms     3.2
+        agent             1       -   1.64 s    100.0  42.0 ms     2.6   42.0 ms     2.6
+        retrieve          1       -   298 ms     18.2  2.00 ms     0.1   2.00 ms     0.1
+        stream            1       -  1.00 ms     <0.1  1.00 ms    <0.1   1.00 ms    <0.1
+
+        TOTAL %: recorded durations; nested spans repeat, so they do not add up to 100.
+        SELF %: time in the span but not in its children.
+        CRIT %: time on the critical path; adds up to 100.
+        "#);
+    }
+
+    #[test]
+    fn failed_rows_stand_out() {
+        let text = page(&trace(), By::Type, &coloured(terminal(120)));
+        let failed: Vec<&str> = text.lines().filter(|line| line.contains('✗')).collect();
+        assert_snapshot!(failed.join("\n"), @r#"␛[31mTOOL␛[0m            1     ␛[31m✗ 1␛[0m   370 ms     ␛[2m22.6␛[0m   370 ms    ␛[2m22.6␛[0m    370 ms    ␛[2m22.6␛[0m  ␛[36m█████████␛[0m"#);
+    }
+
+    #[test]
+    fn paths_lose_their_start() {
+        let text = page(&chain(6), By::Path, &terminal(70));
+        assert_snapshot!(text, @r#"
+        (no name)  tr-1
+        total 12.0 ms (root span)   6 spans   unaccounted 2.00 ms (16.7 %)
+
+        PATH                 COUNT    TOTAL     SELF  SELF %  CRITICAL  CRIT %
+        step 0                   1  12.0 ms  2.00 ms    16.7   2.00 ms    16.7
+        step 0 > step 1          1  10.0 ms  2.00 ms    16.7   2.00 ms    16.7
+        … > step 1 > step 2      1  8.00 ms  2.00 ms    16.7   2.00 ms    16.7
+        … > step 2 > step 3      1  6.00 ms  2.00 ms    16.7   2.00 ms    16.7
+        … > step 3 > step 4      1  4.00 ms  2.00 ms    16.7   2.00 ms    16.7
+        … > step 4 > step 5      1  2.00 ms  2.00 ms    16.7   2.00 ms    16.7
+
+        SELF %: time in the span but not in its children.
+        CRIT %: time on the critical path; adds up to 100.
+        "#);
+    }
+
+    #[test]
+    fn lines_fit() {
+        for width in (44..200).step_by(5) {
+            for by in By::ALL {
+                let text = page(&hostile(), by, &terminal(width));
+                assert!(widest(&text) <= width, "{width}:\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_trace_without_spans_says_so() {
+        let mut trace = trace();
+        trace.spans.clear();
+        assert_snapshot!(page(&trace, By::Name, &Layout::piped()), @r#"
+        agent  tr-b6df45fdeeac3d7f64f3de29e167bcbd
+
+        This trace has no spans.
+        "#);
+    }
+}

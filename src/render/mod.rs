@@ -1,0 +1,85 @@
+//! What people see: model and analysis results in, text to a writer. A renderer
+//! never asks a store, the network, the environment or the clock; everything it
+//! may depend on is in its [`Layout`]. Text from a trace is sanitised on its way
+//! in, whatever the output is.
+
+pub mod column;
+pub mod latency;
+pub mod number;
+pub mod sanitize;
+pub mod search;
+pub mod span;
+pub mod style;
+pub mod text;
+pub mod timeline;
+pub mod trace;
+
+mod cell;
+mod fields;
+mod payload;
+mod summary;
+mod table;
+mod tree;
+mod waterfall;
+
+#[cfg(test)]
+pub(crate) mod sample;
+
+pub use column::Column;
+pub use number::Zone;
+pub use style::{Painted, Style};
+
+/// Everything about the output that a renderer needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Columns of the terminal; `None` for a pipe or file, where nothing is cut.
+    pub width: Option<usize>,
+    /// Colours by meaning.
+    pub style: Style,
+    /// The characters for guides, bars and marks.
+    pub glyphs: Glyphs,
+    /// The zone in which times are shown.
+    pub zone: Zone,
+}
+
+impl Layout {
+    /// For a pipe or file: complete, without colour, times in UTC.
+    pub fn piped() -> Self {
+        Self {
+            width: None,
+            style: Style::plain(),
+            glyphs: Glyphs::Unicode,
+            zone: Zone::utc(),
+        }
+    }
+
+    /// For a terminal of that many columns: colour, times in local time.
+    pub const fn terminal(width: usize) -> Self {
+        Self {
+            width: Some(width),
+            style: Style::coloured(),
+            glyphs: Glyphs::Unicode,
+            zone: Zone::Local,
+        }
+    }
+}
+
+/// Which characters draw guides, bars and marks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Glyphs {
+    /// Box drawing and block characters.
+    #[default]
+    Unicode,
+    /// For terminals and fonts without them.
+    Ascii,
+}
+
+impl Glyphs {
+    /// The first for Unicode, the second for ASCII.
+    pub(crate) const fn pick<T: Copy>(self, unicode: T, ascii: T) -> T {
+        match self {
+            Self::Unicode => unicode,
+            Self::Ascii => ascii,
+        }
+    }
+}

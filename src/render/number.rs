@@ -1,0 +1,335 @@
+//! Numbers as people read them. Durations and sizes keep three significant
+//! digits; all rounding is half up on integers and happens here only.
+
+use chrono::{DateTime, FixedOffset, Local, TimeZone};
+
+use crate::model::{Timestamp, TokenUsage};
+
+/// Shown where there is no number.
+pub const NONE: &str = "-";
+
+/// The time zone in which times are shown; the caller decides it once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    /// The machine's own, with its summer time rules.
+    Local,
+    /// A fixed distance from UTC.
+    Fixed(FixedOffset),
+}
+
+impl Zone {
+    /// Coordinated universal time.
+    pub fn utc() -> Self {
+        Self::Fixed(chrono::Offset::fix(&chrono::Utc))
+    }
+
+    fn at(self, time: Timestamp) -> DateTime<FixedOffset> {
+        let utc = time.to_utc().naive_utc();
+        match self {
+            Self::Local => Local.from_utc_datetime(&utc).fixed_offset(),
+            Self::Fixed(offset) => offset.from_utc_datetime(&utc),
+        }
+    }
+}
+
+/// `2026-11-22 20:56:36`, 19 columns.
+pub fn time(time: Timestamp, zone: Zone) -> String {
+    zone.at(time).format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `2026-11-22 20:56`, 16 columns.
+pub fn time_to_minute(time: Timestamp, zone: Zone) -> String {
+    zone.at(time).format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// `2026-11-22 20:56:36.791 +00:00`.
+pub fn time_with_millis(time: Timestamp, zone: Zone) -> String {
+    zone.at(time)
+        .format("%Y-%m-%d %H:%M:%S%.3f %:z")
+        .to_string()
+}
+
+/// `2026-11-22 20:56:36.791234196`, for spans.
+pub fn time_with_nanos(time: Timestamp, zone: Zone) -> String {
+    zone.at(time)
+        .format("%Y-%m-%d %H:%M:%S%.9f %:z")
+        .to_string()
+}
+
+/// `812 µs`, `53.3 ms`, `1.64 s`, `2m 05s`, `3h 07m`, `2d 04h`; three significant digits
+/// below a minute. What would round to the next unit is shown in that unit.
+pub fn duration(nanos: i64) -> String {
+    const UNITS: [(u64, &str); 4] = [
+        (1, "ns"),
+        (1_000, "µs"),
+        (1_000_000, "ms"),
+        (1_000_000_000, "s"),
+    ];
+    let sign = if nanos < 0 { "-" } else { "" };
+    let ns = nanos.unsigned_abs();
+    if ns == 0 {
+        return "0 s".to_owned();
+    }
+    for (at, (unit, name)) in UNITS.iter().enumerate() {
+        let limit = if at + 1 == UNITS.len() { 60 } else { 1000 };
+        if let Some(digits) = three_digits(ns, *unit, limit) {
+            return format!("{sign}{digits} {name}");
+        }
+    }
+    let seconds = rounded(ns, 1_000_000_000);
+    let minutes = rounded(ns, 60_000_000_000);
+    let hours = rounded(ns, 3_600_000_000_000);
+    if seconds < 3600 {
+        format!("{sign}{}m {:02}s", seconds / 60, seconds % 60)
+    } else if minutes < 24 * 60 {
+        format!("{sign}{}h {:02}m", minutes / 60, minutes % 60)
+    } else {
+        format!("{sign}{}d {:02}h", hours / 24, hours % 24)
+    }
+}
+
+/// The value in a unit with three significant digits; `None` where it rounds to `limit` or more.
+fn three_digits(value: u64, unit: u64, limit: u64) -> Option<String> {
+    for decimals in [2u32, 1, 0] {
+        let scale = 10u64.pow(decimals);
+        if !unit.is_multiple_of(scale) {
+            continue;
+        }
+        let scaled = rounded(value, unit / scale);
+        if scaled >= limit * scale {
+            return None;
+        }
+        if scaled < 1000 || decimals == 0 {
+            let (whole, part) = (scaled / scale, scaled % scale);
+            let places = decimals as usize;
+            return Some(match decimals {
+                0 => whole.to_string(),
+                _ => format!("{whole}.{part:0places$}"),
+            });
+        }
+    }
+    None
+}
+
+fn rounded(value: u64, unit: u64) -> u64 {
+    let up = unit > 1 && value % unit >= unit.div_ceil(2);
+    value / unit + u64::from(up)
+}
+
+/// A share in percent with one decimal and without the sign; `<0.1` for what is
+/// tiny but not nothing, `-` where there is no whole.
+pub fn percent(part: i64, whole: i64) -> String {
+    if whole <= 0 {
+        return NONE.to_owned();
+    }
+    let (part, whole) = (i128::from(part), i128::from(whole));
+    if part > 0 && part * 1000 < whole {
+        return "<0.1".to_owned();
+    }
+    let sign = if part < 0 { "-" } else { "" };
+    let tenths = (part.abs() * 2000 + whole) / (whole * 2);
+    format!("{sign}{}.{}", tenths / 10, tenths % 10)
+}
+
+/// `1,234,567`.
+pub fn count(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        out.push('-');
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A count with its noun: `1 span`, `1,204 spans`.
+pub fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!(
+        "{} {noun}{plural}",
+        count(i64::try_from(number).unwrap_or(i64::MAX))
+    )
+}
+
+/// Tokens in words: `15 (10 in, 5 out)`.
+pub fn usage(usage: &TokenUsage) -> Option<String> {
+    let total = count(usage.total()?);
+    let parts: Vec<String> = [
+        (usage.input_tokens, "in"),
+        (usage.output_tokens, "out"),
+        (usage.cache_read_input_tokens, "read from cache"),
+        (usage.cache_creation_input_tokens, "written to cache"),
+    ]
+    .into_iter()
+    .filter_map(|(tokens, what)| Some(format!("{} {what}", count(tokens?))))
+    .collect();
+    if parts.is_empty() {
+        return Some(total);
+    }
+    Some(format!("{total} ({})", parts.join(", ")))
+}
+
+/// US dollars: `$1,234.50`, `$0.0123`, `<$0.0001`; `-` for what is not a number.
+pub fn cost(dollars: f64) -> String {
+    if !dollars.is_finite() {
+        return NONE.to_owned();
+    }
+    let sign = if dollars < 0.0 { "-" } else { "" };
+    let amount = dollars.abs();
+    if amount == 0.0 {
+        return "$0".to_owned();
+    }
+    if amount < 0.000_05 {
+        return format!("{sign}<$0.0001");
+    }
+    if amount < 0.999_95 {
+        return format!("{sign}${amount:.4}");
+    }
+    let cents = format!("{amount:.2}");
+    let (whole, part) = cents.split_once('.').unwrap_or((&cents, "00"));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    format!("{sign}${whole}.{part}")
+}
+
+/// `812 B`, `3.37 kB`, `28.4 MB`: powers of 1000.
+pub fn bytes(size: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [
+        (1, "B"),
+        (1_000, "kB"),
+        (1_000_000, "MB"),
+        (1_000_000_000, "GB"),
+    ];
+    for (unit, name) in UNITS {
+        if let Some(digits) = three_digits(size, unit, 1000) {
+            return format!("{digits} {name}");
+        }
+    }
+    format!("{} GB", rounded(size, 1_000_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_three_digits() {
+        for (ns, shown) in [
+            (0, "0 s"),
+            (7, "7 ns"),
+            (999, "999 ns"),
+            (1_000, "1.00 µs"),
+            (812_400, "812 µs"),
+            (999_499, "999 µs"),
+            (999_500, "1.00 ms"),
+            (53_324_969, "53.3 ms"),
+            (99_950_000, "100 ms"),
+            (999_960_000, "1.00 s"),
+            (1_640_000_000, "1.64 s"),
+            (9_995_000_000, "10.0 s"),
+            (59_940_000_000, "59.9 s"),
+            (59_950_000_000, "1m 00s"),
+            (125_000_000_000, "2m 05s"),
+            (3_599_600_000_000, "1h 00m"),
+            (11_220_000_000_000, "3h 07m"),
+            (86_399_000_000_000, "1d 00h"),
+            (187_200_000_000_000, "2d 04h"),
+            (-1_640_000_000, "-1.64 s"),
+            (i64::MIN, "-106752d 00h"),
+            (i64::MAX, "106752d 00h"),
+        ] {
+            assert_eq!(duration(ns), shown, "{ns}");
+        }
+    }
+
+    #[test]
+    fn percentages_never_mislead() {
+        for (part, whole, shown) in [
+            (0, 10, "0.0"),
+            (1, 3, "33.3"),
+            (2, 3, "66.7"),
+            (10, 10, "100.0"),
+            (1, 1_000_000, "<0.1"),
+            (1, 1001, "<0.1"),
+            (1, 1000, "0.1"),
+            (30, 10, "300.0"),
+            (1, 0, "-"),
+            (i64::MAX, i64::MAX, "100.0"),
+        ] {
+            assert_eq!(percent(part, whole), shown);
+        }
+    }
+
+    #[test]
+    fn counts_have_separators() {
+        for (n, shown) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (-1_234_567, "-1,234,567"),
+        ] {
+            assert_eq!(count(n), shown);
+        }
+        assert_eq!(counted(1, "span"), "1 span");
+        assert_eq!(counted(1200, "span"), "1,200 spans");
+    }
+
+    #[test]
+    fn costs_show_small_amounts() {
+        for (usd, shown) in [
+            (0.0, "$0"),
+            (0.000_001, "<$0.0001"),
+            (0.0123, "$0.0123"),
+            (0.999_99, "$1.00"),
+            (1234.5, "$1,234.50"),
+            (f64::NAN, "-"),
+        ] {
+            assert_eq!(cost(usd), shown);
+        }
+    }
+
+    #[test]
+    fn sizes_keep_three_digits() {
+        for (size, shown) in [
+            (0, "0 B"),
+            (812, "812 B"),
+            (3370, "3.37 kB"),
+            (28_400_000, "28.4 MB"),
+        ] {
+            assert_eq!(bytes(size), shown);
+        }
+        assert_eq!(bytes(u64::MAX), "18446744074 GB");
+    }
+
+    #[test]
+    fn times_are_shown_in_the_zone() {
+        let at = Timestamp::from_nanos(1_795_380_996_791_234_196);
+        assert_eq!(time(at, Zone::utc()), "2026-11-22 20:56:36");
+        let tokyo = Zone::Fixed(FixedOffset::east_opt(9 * 3600).unwrap());
+        assert_eq!(time(at, tokyo), "2026-11-23 05:56:36");
+        assert_eq!(time_to_minute(at, tokyo), "2026-11-23 05:56");
+        assert_eq!(
+            time_with_millis(at, tokyo),
+            "2026-11-23 05:56:36.791 +09:00"
+        );
+        assert_eq!(
+            time_with_nanos(at, Zone::utc()),
+            "2026-11-22 20:56:36.791234196 +00:00"
+        );
+    }
+
+    #[test]
+    fn usage_lists_what_was_reported() {
+        let reported = TokenUsage {
+            input_tokens: Some(1200),
+            output_tokens: Some(34),
+            ..TokenUsage::default()
+        };
+        assert_eq!(usage(&reported).unwrap(), "1,234 (1,200 in, 34 out)");
+        assert_eq!(usage(&TokenUsage::default()), None);
+    }
+}

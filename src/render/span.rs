@@ -1,0 +1,447 @@
+//! One span in full: nothing of it is left out or cut, except on request.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::cell::Cell;
+use super::fields::Fields;
+use super::style::Painted;
+use super::summary::at_least;
+use super::{Layout, number, payload, sanitize, trace};
+use crate::analysis::{LatencyReport, NodeId};
+use crate::model::{Event, Span, StatusCode, Timestamp, attribute};
+
+/// Writes everything about one span; inputs, outputs and attributes are cut to
+/// `max_chars` characters each, where given.
+pub fn write(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    id: NodeId,
+    max_chars: Option<usize>,
+    layout: &Layout,
+) -> io::Result<()> {
+    let span = report.span(id);
+    write_head(out, report, id, layout)?;
+    for (title, value) in [("INPUTS", span.inputs()), ("OUTPUTS", span.outputs())] {
+        if let Some(value) = value {
+            write_section(out, title, layout)?;
+            write_payload(out, value, max_chars, layout)?;
+        }
+    }
+    write_attributes(out, span, max_chars, layout)?;
+    write_events(out, report, span, layout)?;
+    write_links(out, span, layout)
+}
+
+fn write_head(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    id: NodeId,
+    layout: &Layout,
+) -> io::Result<()> {
+    let (span, node, style) = (report.span(id), report.tree.node(id), layout.style);
+    let name = if span.name.is_empty() {
+        "(no name)"
+    } else {
+        &span.name
+    };
+    let mark = match span.status {
+        StatusCode::Error => layout.glyphs.pick("✗ ", "x "),
+        _ => "",
+    };
+    let title = Cell::new(style.title(), name)
+        .and(style.text(), "  ")
+        .and(style.span_type(&span.span_type()), span.span_type())
+        .and(style.text(), "  ")
+        .and(
+            style.status(span.status),
+            format!("{mark}{}", trace::status(span, node, layout).plain()),
+        )
+        .and(style.text(), "  ")
+        .and(
+            style.title(),
+            at_least(node.duration_ns(), node.in_progress),
+        );
+    writeln!(out, "{title}")?;
+
+    let mut fields = Fields::new(layout);
+    fields.add_id("span id", span.span_id.as_str());
+    fields.add_id("trace id", &report.trace.info.trace_id);
+    match (&span.parent_id, node.parent) {
+        (_, Some(parent)) => {
+            let parent = report.span(parent);
+            let cell = Cell::new(style.id(), parent.span_id.as_str());
+            fields.add(
+                "parent",
+                cell.and(style.muted(), format!("  {}", parent.name)),
+            );
+        }
+        (Some(parent), None) => {
+            let cell = Cell::new(style.id(), parent.as_str());
+            let what = trace::place_mark(node).map_or("", |mark| match mark {
+                "orphan" => "  not in the trace",
+                _ => "  the edge closed a cycle and was cut",
+            });
+            fields.add("parent", cell.and(style.warning(), what));
+        }
+        (None, None) => {}
+    }
+    if node.detached {
+        fields.add(
+            "note",
+            Cell::new(
+                style.warning(),
+                "detached: it ran outside its parent's time",
+            ),
+        );
+    }
+    let time = |ns: i64| number::time_with_nanos(Timestamp::from_nanos(ns), layout.zone);
+    fields.add_whole("started", time(span.start_ns));
+    match span.end_ns.filter(|_| !node.in_progress) {
+        Some(end) => fields.add_whole("ended", time(end)),
+        None => fields.add("ended", Cell::new(style.in_progress(), "still in progress")),
+    }
+    fields.add_text(
+        "offset",
+        Some(number::duration(report.tree.start_offset_ns(id))),
+    );
+    fields.add("duration", with_share(node.duration_ns(), report, layout));
+    fields.add("self time", with_share(report.self_ns(id), report, layout));
+    fields.add(
+        "critical path",
+        with_share(report.critical_ns(id), report, layout),
+    );
+    fields.add_text("model", span.model());
+    fields.add_text("tokens", report.tokens(id).and_then(|t| number::usage(&t)));
+    fields.add_text(
+        "cost",
+        report.cost(id).and_then(|c| c.total()).map(number::cost),
+    );
+    fields.write(out)?;
+    if !span.status_message.is_empty() {
+        write_section(out, "STATUS", layout)?;
+        write_block(out, &span.status_message, style.status(span.status))?;
+    }
+    Ok(())
+}
+
+fn with_share(ns: i64, report: &LatencyReport<'_>, layout: &Layout) -> Cell {
+    let cell = Cell::new(layout.style.text(), number::duration(ns));
+    match number::percent(ns, report.total_ns()).as_str() {
+        number::NONE => cell,
+        percent => cell.and(layout.style.muted(), format!("  {percent} % of trace")),
+    }
+}
+
+fn write_section(out: &mut dyn Write, title: &str, layout: &Layout) -> io::Result<()> {
+    writeln!(out, "\n{}", Painted(layout.style.heading(), title))
+}
+
+fn write_payload(
+    out: &mut dyn Write,
+    value: &str,
+    max_chars: Option<usize>,
+    layout: &Layout,
+) -> io::Result<()> {
+    let (lines, note) = payload::limited_lines(value, max_chars);
+    for line in lines {
+        writeln!(out, "{}", format!("  {line}").trim_end())?;
+    }
+    match note {
+        Some(note) => writeln!(out, "  {}", Painted(layout.style.muted(), note)),
+        None => Ok(()),
+    }
+}
+
+/// Text in lines of its own, escaped but not cut.
+fn write_block(out: &mut dyn Write, block: &str, style: anstyle::Style) -> io::Result<()> {
+    let safe = sanitize::block(block.trim_end());
+    safe.split('\n')
+        .try_for_each(|line| writeln!(out, "  {}", Painted(style, line)))
+}
+
+fn write_attributes(
+    out: &mut dyn Write,
+    span: &Span,
+    max_chars: Option<usize>,
+    layout: &Layout,
+) -> io::Result<()> {
+    let mut others = span
+        .attributes
+        .iter()
+        .filter(|(key, _)| key != attribute::INPUTS && key != attribute::OUTPUTS)
+        .peekable();
+    if others.peek().is_none() {
+        return Ok(());
+    }
+    write_section(out, "ATTRIBUTES", layout)?;
+    for (key, value) in others {
+        write_pair(out, key, value, max_chars, layout)?;
+    }
+    Ok(())
+}
+
+/// `key  value`, with a value of several lines below its key.
+fn write_pair(
+    out: &mut dyn Write,
+    key: &str,
+    value: &str,
+    max_chars: Option<usize>,
+    layout: &Layout,
+) -> io::Result<()> {
+    let key = Painted(layout.style.muted(), sanitize::line(key).into_owned());
+    // An attribute that is text reads better without its quotes.
+    let decoded: Option<String> = serde_json::from_str(value).ok();
+    let (lines, note) = match decoded.filter(|text| !text.contains('\n')) {
+        Some(text) if max_chars.is_none_or(|max| text.chars().count() <= max) => {
+            (vec![sanitize::line(&text).into_owned()], None)
+        }
+        _ => payload::limited_lines(value, max_chars),
+    };
+    match lines.as_slice() {
+        [only] if note.is_none() => writeln!(out, "{}", format!("  {key}  {only}").trim_end())?,
+        many => {
+            writeln!(out, "  {key}")?;
+            many.iter()
+                .try_for_each(|line| writeln!(out, "    {line}"))?;
+        }
+    }
+    match note {
+        Some(note) => writeln!(out, "    {}", Painted(layout.style.muted(), note)),
+        None => Ok(()),
+    }
+}
+
+fn write_events(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    span: &Span,
+    layout: &Layout,
+) -> io::Result<()> {
+    if span.events.is_empty() {
+        return Ok(());
+    }
+    write_section(out, "EVENTS", layout)?;
+    span.events
+        .iter()
+        .try_for_each(|event| write_event(out, report, event, layout))
+}
+
+fn write_event(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    event: &Event,
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    let offset = number::duration(event.time_ns.saturating_sub(report.tree.origin_ns));
+    let exception = event.name == "exception";
+    let look = if exception {
+        style.error()
+    } else {
+        style.name()
+    };
+    let head = Cell::new(look, &event.name).and(style.muted(), format!("  at {offset}"));
+    writeln!(out, "  {head}")?;
+    // For an exception: what, why, and at last where.
+    let mut attributes: Vec<(&String, &Value)> = event.attributes.iter().collect();
+    attributes.sort_by_key(|(key, _)| match key.as_str() {
+        "exception.type" => 0,
+        "exception.message" => 1,
+        "exception.stacktrace" => 3,
+        _ => 2,
+    });
+    for (key, value) in attributes {
+        match value {
+            Value::String(text) if exception && key == "exception.stacktrace" => {
+                writeln!(out, "    {}", Painted(style.muted(), key))?;
+                let safe = sanitize::block(text.trim_end());
+                safe.split('\n')
+                    .try_for_each(|line| writeln!(out, "      {line}"))?;
+            }
+            Value::String(text) => write_event_pair(out, key, text, layout)?,
+            other => write_event_pair(out, key, &other.to_string(), layout)?,
+        }
+    }
+    Ok(())
+}
+
+fn write_event_pair(
+    out: &mut dyn Write,
+    key: &str,
+    value: &str,
+    layout: &Layout,
+) -> io::Result<()> {
+    let key = Painted(layout.style.muted(), sanitize::line(key).into_owned());
+    let safe = sanitize::block(value);
+    let mut lines = safe.split('\n');
+    writeln!(out, "    {key}  {}", lines.next().unwrap_or_default())?;
+    lines.try_for_each(|line| writeln!(out, "      {line}"))
+}
+
+fn write_links(out: &mut dyn Write, span: &Span, layout: &Layout) -> io::Result<()> {
+    if span.links.is_empty() {
+        return Ok(());
+    }
+    write_section(out, "LINKS", layout)?;
+    for link in &span.links {
+        let style = layout.style;
+        let cell = Cell::new(style.muted(), "trace ")
+            .and(style.id(), &link.trace_id)
+            .and(style.muted(), "  span ")
+            .and(style.id(), link.span_id.as_str());
+        writeln!(out, "  {}{}", cell, attributes_in_line(&link.attributes))?;
+    }
+    Ok(())
+}
+
+fn attributes_in_line(attributes: &Map<String, Value>) -> String {
+    if attributes.is_empty() {
+        return String::new();
+    }
+    let json = serde_json::to_string(attributes).unwrap_or_default();
+    format!("  {}", sanitize::line(&json))
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::analysis::analyse;
+    use crate::model::Trace;
+    use crate::render::sample::{hostile, printed, terminal, trace};
+
+    fn page(trace: &Trace, name: &str, max_chars: Option<usize>, layout: &Layout) -> String {
+        let report = analyse(trace);
+        let (id, _) = report
+            .nodes()
+            .find(|(id, _)| report.span(*id).name.contains(name))
+            .unwrap();
+        printed(|out| write(out, &report, id, max_chars, layout))
+    }
+
+    #[test]
+    fn a_failed_span_shows_its_stack() {
+        assert_snapshot!(page(&trace(), "lookup_order", None, &terminal(80)), @r#"
+        lookup_order  TOOL  ✗ ERROR  370 ms
+        span id        00000000000000a3
+        trace id       tr-b6df45fdeeac3d7f64f3de29e167bcbd
+        parent         00000000000000a1  agent
+        started        2026-11-22 20:56:37.111000000 +00:00
+        ended          2026-11-22 20:56:37.481000000 +00:00
+        offset         320 ms
+        duration       370 ms  22.6 % of trace
+        self time      370 ms  22.6 % of trace
+        critical path  370 ms  22.6 % of trace
+
+        STATUS
+          TimeoutError: the order service did not answer
+
+        INPUTS
+          {"order": 12345}
+
+        ATTRIBUTES
+          mlflow.spanType  TOOL
+
+        EVENTS
+          exception  at 321 ms
+            exception.type  TimeoutError
+            exception.message  the order service did not answer
+            exception.stacktrace
+              Traceback (most recent call last):
+                File "tools.py", line 12, in call
+                  raise TimeoutError
+              TimeoutError: the order service did not answer
+
+        LINKS
+          trace tr-77  span 00000000000000b1
+        "#);
+    }
+
+    #[test]
+    fn a_model_call_shows_tokens_and_messages() {
+        assert_snapshot!(page(&trace(), "chat", Some(200), &Layout::piped()), @r#"
+        chat  CHAT_MODEL  OK  930 ms
+        span id        00000000000000a4
+        trace id       tr-b6df45fdeeac3d7f64f3de29e167bcbd
+        parent         00000000000000a1  agent
+        started        2026-11-22 20:56:37.491000000 +00:00
+        ended          2026-11-22 20:56:38.421000000 +00:00
+        offset         700 ms
+        duration       930 ms  56.7 % of trace
+        self time      929 ms  56.6 % of trace
+        critical path  929 ms  56.6 % of trace
+        tokens         1,234 (1,180 in, 54 out)
+
+        INPUTS
+          {
+            "messages": [
+              {
+                "role": "system",
+                "content": "You are a helpful assistant of a shop for shoes."
+              },
+              {"role": "user", "content": "How do I get my money back?"}
+            ]
+          }
+
+        OUTPUTS
+          You can return it
+          within 30 days.
+
+        ATTRIBUTES
+          mlflow.spanType  CHAT_MODEL
+          mlflow.chat.tokenUsage
+            {
+              "input_tokens": 1180,
+              "output_tokens": 54,
+              "total_tokens": 1234
+            }
+        "#);
+    }
+
+    #[test]
+    fn odd_places_are_explained() {
+        let lost = page(&hostile(), "lost", None, &Layout::piped());
+        assert!(
+            lost.contains("parent         0000000000000fff  not in the trace\n"),
+            "{lost}"
+        );
+        let background = page(&hostile(), "background", None, &Layout::piped());
+        assert!(
+            background.contains("note           detached: it ran outside its parent's time\n"),
+            "{background}"
+        );
+        let running = page(&hostile(), "running", None, &Layout::piped());
+        assert!(
+            running.contains("ended          still in progress\n"),
+            "{running}"
+        );
+    }
+
+    #[test]
+    fn nothing_of_a_span_reaches_the_terminal_as_it_is() {
+        let mut trace = trace();
+        let evil = "\x1b[2J\u{202e}\u{9b}m";
+        let span = &mut trace.spans[4];
+        span.name = format!("lookup_order{evil}");
+        span.status_message = evil.into();
+        span.attributes.push((evil.into(), evil.into()));
+        span.attributes.push((
+            "text".into(),
+            serde_json::to_string(&format!("{evil}\n{evil}")).unwrap(),
+        ));
+        span.events[0].name = evil.into();
+        span.events[0].attributes.insert(evil.into(), evil.into());
+        span.links[0].trace_id = evil.into();
+        span.links[0].attributes.insert(evil.into(), evil.into());
+        let page = page(&trace, "lookup_order", None, &terminal(80));
+        assert!(
+            page.chars()
+                .all(|c| c == '\n' || !(c.is_control() || c == '␛' || c == '\u{202e}')),
+            "{page}"
+        );
+        assert!(page.contains("\\x1b[2J\\u{202e}\\u{9b}m"));
+    }
+}

@@ -1,0 +1,169 @@
+//! Colour by meaning. A renderer asks for what a piece of text means, never for
+//! a colour; with colour off every style is empty and prints nothing extra. Only
+//! the terminal's own sixteen colours are used, so its theme stays in charge.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Effects};
+
+use crate::model::{StatusCode, TraceState};
+
+/// What each kind of text looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    coloured: bool,
+}
+
+impl Style {
+    /// Plain text.
+    pub const fn plain() -> Self {
+        Self { coloured: false }
+    }
+
+    /// With colours and effects.
+    pub const fn coloured() -> Self {
+        Self { coloured: true }
+    }
+
+    /// Coloured or not.
+    pub const fn new(coloured: bool) -> Self {
+        Self { coloured }
+    }
+
+    const fn effect(self, effects: Effects) -> anstyle::Style {
+        if self.coloured {
+            anstyle::Style::new().effects(effects)
+        } else {
+            anstyle::Style::new()
+        }
+    }
+
+    const fn colour(self, colour: AnsiColor) -> anstyle::Style {
+        if self.coloured {
+            anstyle::Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
+        } else {
+            anstyle::Style::new()
+        }
+    }
+
+    /// Text without a special meaning.
+    pub const fn text(self) -> anstyle::Style {
+        anstyle::Style::new()
+    }
+
+    /// The title of a page.
+    pub const fn title(self) -> anstyle::Style {
+        self.effect(Effects::BOLD)
+    }
+
+    /// Heads of sections and columns.
+    pub const fn heading(self) -> anstyle::Style {
+        self.effect(Effects::DIMMED)
+    }
+
+    /// What the reader may skip: guides, labels, notes.
+    pub const fn muted(self) -> anstyle::Style {
+        self.effect(Effects::DIMMED)
+    }
+
+    /// What failed.
+    pub const fn error(self) -> anstyle::Style {
+        self.colour(AnsiColor::Red)
+    }
+
+    /// What ended well.
+    pub const fn ok(self) -> anstyle::Style {
+        self.colour(AnsiColor::Green)
+    }
+
+    /// What has not ended.
+    pub const fn in_progress(self) -> anstyle::Style {
+        self.colour(AnsiColor::Yellow)
+    }
+
+    /// What the reader should know about the data.
+    pub const fn warning(self) -> anstyle::Style {
+        self.colour(AnsiColor::Yellow)
+    }
+
+    /// Identifiers, to be copied.
+    pub const fn id(self) -> anstyle::Style {
+        self.colour(AnsiColor::Cyan)
+    }
+
+    /// Names of traces and spans.
+    pub const fn name(self) -> anstyle::Style {
+        self.effect(Effects::BOLD)
+    }
+
+    /// A kind of span: model calls, tools and look-ups each have their own.
+    pub fn span_type(self, span_type: &str) -> anstyle::Style {
+        match span_type {
+            "LLM" | "CHAT_MODEL" => self.colour(AnsiColor::Magenta),
+            "TOOL" => self.colour(AnsiColor::Cyan),
+            "RETRIEVER" | "EMBEDDING" | "RERANKER" | "MEMORY" => self.colour(AnsiColor::Blue),
+            "UNKNOWN" => self.muted(),
+            _ => self.text(),
+        }
+    }
+
+    /// How a trace ended.
+    pub const fn state(self, state: &TraceState) -> anstyle::Style {
+        match state {
+            TraceState::Ok => self.ok(),
+            TraceState::Error => self.error(),
+            TraceState::InProgress => self.in_progress(),
+            TraceState::Unspecified | TraceState::Other(_) => self.muted(),
+        }
+    }
+
+    /// How a span ended.
+    pub const fn status(self, status: StatusCode) -> anstyle::Style {
+        match status {
+            StatusCode::Ok => self.ok(),
+            StatusCode::Error => self.error(),
+            StatusCode::Unset => self.muted(),
+        }
+    }
+}
+
+/// Text in a style, for `write!`.
+pub struct Painted<T>(pub anstyle::Style, pub T);
+
+impl<T: fmt::Display> fmt::Display for Painted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(style, text) = self;
+        write!(f, "{style}{text}{style:#}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_styles_print_nothing_extra() {
+        let plain = Style::plain();
+        let styles = [
+            plain.title(),
+            plain.heading(),
+            plain.muted(),
+            plain.error(),
+            plain.ok(),
+            plain.in_progress(),
+            plain.warning(),
+            plain.id(),
+            plain.name(),
+            plain.span_type("LLM"),
+            plain.state(&TraceState::Error),
+            plain.status(StatusCode::Ok),
+        ];
+        for style in styles {
+            assert_eq!(Painted(style, "x").to_string(), "x");
+        }
+        assert_eq!(
+            Painted(Style::coloured().error(), "x").to_string(),
+            "\x1b[31mx\x1b[0m"
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! The head of a page about one trace: what it is called, how it ended, how long
+//! it took, and everything else that is known without its spans.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::cell::Cell;
+use super::column::{assessment_value, state_word};
+use super::fields::Fields;
+use super::style::Painted;
+use super::{Layout, number, sanitize, text};
+use crate::analysis::{Figure, LatencyReport, TotalBasis};
+use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
+
+/// A time with all its parts does not fit beside the labels in fewer columns.
+const NARROW: usize = 50;
+
+/// Writes title, id, fields, tags and assessments.
+pub(crate) fn write(
+    out: &mut dyn Write,
+    info: &TraceInfo,
+    report: Option<&LatencyReport<'_>>,
+    layout: &Layout,
+) -> io::Result<()> {
+    let report = report.filter(|r| !r.tree.is_empty());
+    write_title(out, info, report, layout)?;
+    let style = layout.style;
+    writeln!(out, "{}\n", Cell::new(style.id(), &info.trace_id))?;
+    let mut fields = Fields::new(layout);
+    if let Some(time) = info.request_time {
+        let narrow = layout.width.is_some_and(|width| width < NARROW);
+        let show = if narrow {
+            number::time
+        } else {
+            number::time_with_millis
+        };
+        fields.add_whole("started", show(time, layout.zone));
+    }
+    fields.add_text("duration", report.and_then(duration_note));
+    fields.add_text("spans", spans(info, report));
+    let usage = report.map(LatencyReport::usage);
+    let tokens = match &usage {
+        Some(usage) => figure(&usage.tokens, layout, number::usage),
+        None => info
+            .usage()
+            .and_then(|u| number::usage(&u))
+            .map(|t| Cell::new(style.text(), t)),
+    };
+    let cost = match &usage {
+        Some(usage) => figure(&usage.cost, layout, |c| c.total().map(number::cost)),
+        None => info
+            .cost()
+            .and_then(|c| c.total())
+            .map(|usd| Cell::new(style.text(), number::cost(usd))),
+    };
+    for (label, cell) in [("tokens", tokens), ("cost", cost)] {
+        if let Some(cell) = cell {
+            fields.add(label, cell);
+        }
+    }
+    fields.add_text("experiment", info.experiment_id.as_deref());
+    fields.add_text("session", info.session());
+    fields.add_text("user", info.user());
+    for (label, id) in [
+        ("run", info.run_id()),
+        ("model", info.model_id()),
+        ("client request", info.client_request_id.as_deref()),
+    ] {
+        if let Some(id) = id {
+            fields.add_id(label, id);
+        }
+    }
+    let (request, response) = info.previews();
+    fields.add_text("request", request);
+    fields.add_text("response", response);
+    let own_tags = info
+        .tags
+        .iter()
+        .filter(|(key, _)| !key.starts_with("mlflow."));
+    for (at, (key, value)) in own_tags.enumerate() {
+        let tag = Cell::new(style.muted(), format!("{key}=")).and(style.text(), value);
+        fields.add(if at == 0 { "tags" } else { "" }, tag);
+    }
+    fields.write(out)?;
+    write_assessments(out, &info.assessments, layout)
+}
+
+fn write_title(
+    out: &mut dyn Write,
+    info: &TraceInfo,
+    report: Option<&LatencyReport<'_>>,
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    let mark = match info.state {
+        TraceState::Error => layout.glyphs.pick("✗ ", "x "),
+        _ => "",
+    };
+    let state = Cell::new(
+        style.state(&info.state),
+        format!("{mark}{}", state_word(info)),
+    );
+    let total = match report {
+        Some(report) => Some(total_text(report)),
+        None => info.execution_duration_ns.map(number::duration),
+    };
+    let tail = match &total {
+        Some(total) => 4 + state.width() + text::width(total),
+        None => 2 + state.width(),
+    };
+    let room = layout.width.map(|w| w.saturating_sub(tail).max(12));
+    let name = match info.name() {
+        Some(name) => Cell::new(style.title(), name),
+        None => Cell::new(style.muted(), "(no name)"),
+    };
+    write!(out, "{}", name.fit_if(room))?;
+    if state.plain() != number::NONE {
+        write!(out, "  {state}")?;
+    }
+    if let Some(total) = total {
+        write!(out, "  {}", Painted(style.title(), total))?;
+    }
+    writeln!(out)
+}
+
+/// `1.64 s`, or `>= 1.64 s` while it can still grow.
+pub(crate) fn total_text(report: &LatencyReport<'_>) -> String {
+    at_least(report.total_ns(), report.tree.total_in_progress)
+}
+
+/// A duration that may be a lower bound.
+pub(crate) fn at_least(ns: i64, in_progress: bool) -> String {
+    let prefix = if in_progress { ">= " } else { "" };
+    format!("{prefix}{}", number::duration(ns))
+}
+
+/// What there is to say about the duration in the title.
+fn duration_note(report: &LatencyReport<'_>) -> Option<String> {
+    let total = total_text(report);
+    let extent = (report.tree.total_basis == TotalBasis::Extent)
+        .then(|| format!("{total} from first start to last end"));
+    let server = report.tree.server_duration_ns.map(number::duration);
+    match (extent, server) {
+        (None, None) => None,
+        (Some(extent), None) => Some(extent),
+        (None, Some(server)) => Some(format!("{total} by the root span, {server} by the server")),
+        (Some(extent), Some(server)) => Some(format!("{extent}, {server} by the server")),
+    }
+}
+
+fn spans(info: &TraceInfo, report: Option<&LatencyReport<'_>>) -> Option<String> {
+    let declared = info.declared_span_count();
+    let Some(report) = report else {
+        return declared.map(|n| n.to_string());
+    };
+    let found = report.tree.len();
+    let failed = report
+        .nodes()
+        .filter(|(id, _)| report.span(*id).status == crate::model::StatusCode::Error)
+        .count();
+    // Writing to a string cannot fail.
+    let mut shown = found.to_string();
+    if failed > 0 {
+        let _ = write!(shown, ", {failed} failed");
+    }
+    if let Some(declared) = declared.filter(|n| *n != found) {
+        let _ = write!(shown, " ({declared} according to the metadata)");
+    }
+    Some(shown)
+}
+
+fn figure<T>(
+    figure: &Figure<T>,
+    layout: &Layout,
+    show: impl Fn(&T) -> Option<String>,
+) -> Option<Cell> {
+    let cell = Cell::new(layout.style.text(), show(figure.value()?)?);
+    match figure
+        .from_spans
+        .as_ref()
+        .and_then(&show)
+        .filter(|_| figure.differs)
+    {
+        Some(spans) => Some(cell.and(
+            layout.style.muted(),
+            format!("  (the spans add up to {spans})"),
+        )),
+        None => Some(cell),
+    }
+}
+
+/// One paragraph for each: value, who says so, and why.
+fn write_assessments(
+    out: &mut dyn Write,
+    assessments: &[Assessment],
+    layout: &Layout,
+) -> io::Result<()> {
+    if assessments.is_empty() {
+        return Ok(());
+    }
+    let style = layout.style;
+    writeln!(out, "\n{}", Painted(style.heading(), "ASSESSMENTS"))?;
+    for assessment in assessments {
+        let mut cell = Cell::new(style.name(), &assessment.name)
+            .and(style.text(), "  ")
+            .and(
+                value_style(assessment, layout),
+                assessment_value(assessment),
+            );
+        let mut notes = vec![assessment.source.kind.clone()];
+        notes.extend(assessment.source.id.clone());
+        if matches!(assessment.kind, AssessmentKind::Expectation { .. }) {
+            notes.insert(0, "expected".to_owned());
+        }
+        if let Some(span) = &assessment.span_id {
+            notes.push(format!("on span {span}"));
+        }
+        if !assessment.valid {
+            notes.push("replaced".to_owned());
+        }
+        notes.retain(|note| !note.is_empty());
+        cell = cell.and(style.muted(), format!("  {}", notes.join(", ")));
+        writeln!(out, "{}", cell.fit_if(layout.width))?;
+        if let AssessmentKind::Feedback {
+            error: Some(error), ..
+        } = &assessment.kind
+        {
+            write_paragraph(out, error.message.as_deref(), style.error(), layout)?;
+        }
+        write_paragraph(out, assessment.rationale.as_deref(), style.muted(), layout)?;
+    }
+    Ok(())
+}
+
+fn value_style(assessment: &Assessment, layout: &Layout) -> anstyle::Style {
+    match &assessment.kind {
+        AssessmentKind::Feedback { error: Some(_), .. } => layout.style.error(),
+        _ => layout.style.text(),
+    }
+}
+
+fn write_paragraph(
+    out: &mut dyn Write,
+    paragraph: Option<&str>,
+    style: anstyle::Style,
+    layout: &Layout,
+) -> io::Result<()> {
+    let Some(paragraph) = paragraph.filter(|p| !p.is_empty()) else {
+        return Ok(());
+    };
+    for line in sanitize::block(paragraph).split('\n') {
+        let lines = match layout.width {
+            Some(width) => text::wrap(line, width.saturating_sub(2).max(16)),
+            None => vec![line.to_owned()],
+        };
+        for line in lines {
+            writeln!(out, "  {}", Painted(style, line))?;
+        }
+    }
+    Ok(())
+}
