@@ -7,5 +7,6 @@
 
 pub mod analysis;
 pub mod export;
+pub mod filter;
 pub mod model;
 pub mod render;

@@ -1,0 +1,214 @@
+//! What can be filtered by: the keys, what they are compared with, and how.
+
+use super::ast::Comparator::{
+    self, Equal, Greater, GreaterOrEqual, Ilike, In, IsNotNull, IsNull, Less, LessOrEqual, Like,
+    NotEqual, NotIn, Rlike,
+};
+use super::ast::Field;
+use crate::model::metadata;
+
+/// A key as the documentation and the shell's completion show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// The key; what has to be filled in stands in angle brackets.
+    pub key: &'static str,
+    /// What it is, in a few words.
+    pub description: &'static str,
+    /// What it is compared with.
+    pub values: ValueKind,
+    /// The comparators that work.
+    pub comparators: &'static [Comparator],
+}
+
+/// What a key is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueKind {
+    /// Quoted text.
+    Text,
+    /// A number of milliseconds.
+    Milliseconds,
+    /// Quoted text for equality and patterns, a number for order.
+    TextOrNumber,
+    /// One of a few quoted words.
+    OneOf(&'static [&'static str]),
+}
+
+/// The states of a trace.
+pub(super) const STATES: &[&str] = &["OK", "ERROR", "IN_PROGRESS"];
+/// The status codes of a span.
+pub(super) const SPAN_STATES: &[&str] = &["OK", "ERROR", "UNSET"];
+/// The span types that MLflow defines.
+pub const SPAN_TYPES: &[&str] = &[
+    "LLM",
+    "CHAIN",
+    "AGENT",
+    "TOOL",
+    "CHAT_MODEL",
+    "RETRIEVER",
+    "PARSER",
+    "EMBEDDING",
+    "RERANKER",
+    "MEMORY",
+    "UNKNOWN",
+    "WORKFLOW",
+    "TASK",
+    "GUARDRAIL",
+    "EVALUATOR",
+];
+
+const LISTED: &[Comparator] = &[Equal, NotEqual, In, NotIn, Like, Ilike, Rlike];
+const NULLABLE: &[Comparator] = &[Equal, NotEqual, Like, Ilike, Rlike, IsNull, IsNotNull];
+const NUMERIC: &[Comparator] = &[Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual];
+const ASSESSMENT: &[Comparator] = &[
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Like,
+    Ilike,
+    Rlike,
+    IsNull,
+    IsNotNull,
+];
+const PATTERN: &[Comparator] = &[Like, Ilike];
+const EXACT: &[Comparator] = &[Equal];
+const RECORD: &[Comparator] = &[Equal, NotEqual, IsNull, IsNotNull];
+const ATTRIBUTE: &[Comparator] = &[Equal, NotEqual, Like, Ilike, Rlike];
+
+/// The comparators that the server takes with a field.
+pub(super) fn comparators(field: &Field) -> &'static [Comparator] {
+    match field {
+        Field::Status
+        | Field::RequestId
+        | Field::ClientRequestId
+        | Field::SpanName
+        | Field::SpanType
+        | Field::SpanStatus => LISTED,
+        Field::Timestamp | Field::ExecutionTime | Field::EndTime => NUMERIC,
+        Field::Metadata(key) if key == metadata::TOKEN_USAGE || key == metadata::COST => RECORD,
+        Field::Name | Field::RunId | Field::Tag(_) | Field::Metadata(_) => NULLABLE,
+        Field::Prompt | Field::IssueId => EXACT,
+        Field::SpanContent => PATTERN,
+        Field::SpanAttribute(_) => ATTRIBUTE,
+        Field::Feedback(_) | Field::Expectation(_) => ASSESSMENT,
+    }
+}
+
+const fn key(
+    key: &'static str,
+    description: &'static str,
+    values: ValueKind,
+    comparators: &'static [Comparator],
+) -> KeyInfo {
+    KeyInfo {
+        key,
+        description,
+        values,
+        comparators,
+    }
+}
+
+static KEYS: [KeyInfo; 20] = [
+    key(
+        "status",
+        "state of the trace",
+        ValueKind::OneOf(STATES),
+        LISTED,
+    ),
+    key("name", "name of the trace", ValueKind::Text, NULLABLE),
+    key(
+        "timestamp_ms",
+        "when the request began, in milliseconds since 1970",
+        ValueKind::Milliseconds,
+        NUMERIC,
+    ),
+    key(
+        "execution_time_ms",
+        "how long the request took",
+        ValueKind::Milliseconds,
+        NUMERIC,
+    ),
+    key(
+        "end_time_ms",
+        "when the request ended, in milliseconds since 1970",
+        ValueKind::Milliseconds,
+        NUMERIC,
+    ),
+    key("request_id", "id of the trace", ValueKind::Text, LISTED),
+    key(
+        "client_request_id",
+        "id that the application gave to the request",
+        ValueKind::Text,
+        LISTED,
+    ),
+    key(
+        "run_id",
+        "run that the trace was made in or is linked to",
+        ValueKind::Text,
+        NULLABLE,
+    ),
+    key(
+        "prompt",
+        "linked prompt version, as name/version",
+        ValueKind::Text,
+        EXACT,
+    ),
+    key(
+        "trace.text",
+        "anything in any span",
+        ValueKind::Text,
+        PATTERN,
+    ),
+    key("tags.<key>", "tag", ValueKind::Text, NULLABLE),
+    key(
+        "metadata.<key>",
+        "metadata entry",
+        ValueKind::Text,
+        NULLABLE,
+    ),
+    key("span.name", "name of a span", ValueKind::Text, LISTED),
+    key(
+        "span.type",
+        "type of a span",
+        ValueKind::OneOf(SPAN_TYPES),
+        LISTED,
+    ),
+    key(
+        "span.status",
+        "status of a span",
+        ValueKind::OneOf(SPAN_STATES),
+        LISTED,
+    ),
+    key(
+        "span.content",
+        "anything in one span",
+        ValueKind::Text,
+        PATTERN,
+    ),
+    key(
+        "span.attributes.<key>",
+        "attribute of a span",
+        ValueKind::Text,
+        &[Like, Ilike, Rlike],
+    ),
+    key(
+        "feedback.<name>",
+        "value of feedback",
+        ValueKind::TextOrNumber,
+        ASSESSMENT,
+    ),
+    key(
+        "expectation.<name>",
+        "value of an expectation",
+        ValueKind::TextOrNumber,
+        ASSESSMENT,
+    ),
+    key("issue.id", "linked issue", ValueKind::Text, EXACT),
+];
+
+/// Every key that a filter may use.
+pub fn keys() -> &'static [KeyInfo] {
+    &KEYS
+}

@@ -1,0 +1,74 @@
+//! The filter language of MLflow's trace search: reading, checking, printing
+//! in the server's dialect, and deciding whether a trace matches.
+//!
+//! ```text
+//! filter     = [ condition { "AND" condition } ]
+//! condition  = key comparator value
+//!            | key [ "NOT" ] "IN" list
+//!            | key "IS" [ "NOT" ] "NULL"
+//! key        = attribute | entity "." name
+//! entity     = "tag" | "tags" | "metadata" | "request_metadata" | "span" | "feedback"
+//!            | "expectation" | "issue" | "trace" | "attribute" | "attributes"
+//! name       = word { "." word } | quoted text
+//! comparator = "=" | "!=" | "<" | "<=" | ">" | ">=" | "LIKE" | "ILIKE" | "RLIKE"
+//! value      = text | number
+//! list       = "(" text { "," text } [ "," ] ")"
+//! text       = "'" … "'" | '"' … '"'
+//! ```
+//!
+//! Keywords are read in any case, keys only as they are. There is no escape in
+//! text: the outer quotes come off and the rest is taken as it is, except in
+//! lists, which are Python literals. A doubled quote, and a quote after a
+//! backslash, does not end the text and stays in it.
+//!
+//! What the server accepts is accepted here with the same meaning, with these
+//! exceptions, which are refused because they hide a mistake: a bare, leading,
+//! doubled or trailing `AND`; conditions without `AND` between them; a word
+//! after a key (in SQL, another name for it); spaces beside the dot; texts
+//! without a comma between them, nested parentheses, comments, prefixes such as
+//! `r''` and triple quotes in a list; text that is no number for a time; an
+//! empty key; quotes round only a part of a key; text with a NUL character or,
+//! outside lists, a backslash at the end (which would join it to the next text);
+//! several texts in parentheses after a pattern on a span attribute; infinite
+//! numbers; operands that make the server fail, and more conditions than its
+//! database takes. Quotes round the key of a span attribute are quotes here,
+//! where the server takes all but back quotes for a part of the key.
+//!
+//! What the server refuses for no good reason is accepted here and printed as
+//! the server likes it: comparators of `span.*` in lower case, any space
+//! between tokens, `state` and `trace_id`, a bare `text`, fractions after a bare
+//! `timestamp`, a plus before a number or in its exponent, one text in
+//! parentheses after `=`, `true` and `false` for assessments, line ends in
+//! lists, and blank filters.
+
+mod ast;
+mod condition;
+pub mod content;
+pub mod diagnostics;
+mod error;
+mod eval;
+mod keys;
+mod lexer;
+mod like;
+mod mistakes;
+pub mod order;
+mod parser;
+mod print;
+mod python;
+mod regex;
+mod resolve;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod units;
+mod usage;
+mod warn;
+
+pub use ast::{Comparator, Condition, Field, Filter, Number, Value};
+pub use condition::ConditionError;
+pub use diagnostics::Warning;
+pub use error::{ParseError, ParseErrorKind};
+pub use eval::Matcher;
+pub use keys::{KeyInfo, SPAN_TYPES, ValueKind, keys};
+pub use order::{OrderBy, parse_order_by};
+pub use parser::parse;

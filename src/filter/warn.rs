@@ -1,0 +1,241 @@
+//! Conditions that the server takes and that cannot do what they say.
+
+use std::ops::Range;
+
+use super::ast::{Comparator, Condition, Field, Number, Value};
+use super::diagnostics::Warning;
+use super::error::{quote, shorten};
+use super::keys::{SPAN_STATES, SPAN_TYPES, STATES};
+use super::lexer::TokenKind;
+use super::parser::{Clause, parse_number};
+use super::print::quoted_text;
+use super::regex::PythonRegex;
+use super::resolve::Resolved;
+use crate::model::metadata;
+
+/// Adds what there is to say about a condition that follows `earlier` ones.
+pub(super) fn about(
+    text: &str,
+    clause: &Clause<'_>,
+    resolved: &Resolved,
+    earlier: &[Condition],
+    warnings: &mut Vec<Warning>,
+) {
+    let condition = &clause.condition;
+    let mut warn = |span: &Range<usize>, message: String, hint: Option<String>| {
+        warnings.push(Warning {
+            span: span.clone(),
+            message,
+            hint,
+        });
+    };
+    if let Some(misread) = &resolved.misread {
+        warn(
+            &clause.key,
+            format!("the server reads this key as {}", misread.meaning),
+            Some(format!(
+                "{} says so; nothing else can be filtered by that name",
+                quote(&misread.spelling)
+            )),
+        );
+    }
+    let value_span = clause
+        .value
+        .map_or(clause.key.clone(), |token| token.span());
+    if let Some((message, hint)) = doubt(condition, &text[clause.key.clone()], earlier) {
+        let span = if clause.value.is_some() {
+            &value_span
+        } else {
+            &clause.key
+        };
+        warn(span, message, hint);
+    }
+    if let Some(token) = clause.value
+        && let Some((message, hint)) = kept_escape(token.kind, token.unquoted())
+    {
+        warn(&value_span, message, hint);
+    }
+}
+
+type Doubt = (String, Option<String>);
+
+fn doubt(condition: &Condition, key: &str, earlier: &[Condition]) -> Option<Doubt> {
+    match &condition.value {
+        Value::Text(text) => text_doubt(condition, key, text, earlier),
+        Value::List(texts) => texts
+            .iter()
+            .find_map(|text| unknown_word(&condition.field, text)),
+        Value::Number(number) => number_doubt(&condition.field, *number),
+        Value::None => None,
+    }
+}
+
+fn text_doubt(
+    condition: &Condition,
+    key: &str,
+    text: &str,
+    earlier: &[Condition],
+) -> Option<Doubt> {
+    use Comparator::{Equal, Ilike, Like, NotEqual, Rlike};
+    let (field, comparator) = (&condition.field, condition.comparator);
+    let write = |text: &str| {
+        Some(format!(
+            "write {field} LIKE {}",
+            shorten(&quoted_text(text))
+        ))
+    };
+    if comparator == Rlike && matches!(PythonRegex::new(text), PythonRegex::Invalid) {
+        let message = "this is not a regular expression of Python's, and so matches nothing";
+        return Some((message.to_owned(), None));
+    }
+    match (field, comparator) {
+        (Field::EndTime, _) => Some((
+            "the end time never equals text, not even a number in quotes".to_owned(),
+            Some(format!("write {} without quotes", shorten(text.trim()))),
+        )),
+        (Field::Status | Field::SpanStatus | Field::SpanType, Equal | NotEqual) => {
+            unknown_word(field, text)
+        }
+        (Field::SpanAttribute(_), Equal | NotEqual) => Some((
+            format!("the whole span is compared here, so {} {} it", quote(comparator.as_str()), if comparator == Equal { "never matches" } else { "always holds for" }),
+            write(&format!("%{text}%")),
+        )),
+        (Field::SpanAttribute(_), Like | Ilike) if !text.starts_with(['%', '_', ':']) => Some((
+            "the pattern follows the key directly, where a colon stands, so it never matches".to_owned(),
+            write(&format!("%{text}")),
+        )),
+        (Field::SpanContent, Like | Ilike) if !text.starts_with(['%', '_', '{']) => Some((
+            "the pattern must match the whole JSON text of a span".to_owned(),
+            write(&format!("%{text}%")),
+        )),
+        (_, Like | Ilike) if field.is_assessment() => quoted_json(text).then(|| (
+            "text is stored as JSON, with its quotes, so this pattern does not begin where it does".to_owned(),
+            write(&format!("%{text}%")),
+        )),
+        (_, Equal | NotEqual) if field.is_assessment() => match parse_number(text) {
+            Some(Number::Integer(number)) => Some((
+                "numbers are compared as text here, and most clients store them with a fraction".to_owned(),
+                Some(format!("write {key} >= {number} AND {key} <= {number}", key = shorten(key))),
+            )),
+            _ => None,
+        },
+        (Field::Metadata(key), Equal | NotEqual)
+            if (key == metadata::TOKEN_USAGE || key == metadata::COST)
+                && super::usage::canonical(key, text).is_none() =>
+        {
+            Some((
+                "only the server's own JSON text with all of its numbers is equal here".to_owned(),
+                None,
+            ))
+        }
+        (Field::RunId, Equal) if text.is_empty() => Some((
+            "an empty run id is not looked at, so every trace matches".to_owned(),
+            Some("write run_id IS NULL for traces without a run".to_owned()),
+        )),
+        (Field::RunId, Equal)
+            if earlier.iter().any(|e| {
+                e.field == Field::RunId && e.comparator == Equal && e.value != condition.value
+            }) =>
+        {
+            Some(("of several run ids, the server looks at the last alone".to_owned(), None))
+        }
+        (_, Like | Ilike) if text.contains('*') && !text.contains('%') => Some((
+            "`*` stands for itself in a pattern".to_owned(),
+            write(&text.replace('*', "%")),
+        )),
+        _ => None,
+    }
+}
+
+/// A word where only a few make sense.
+fn unknown_word(field: &Field, text: &str) -> Option<Doubt> {
+    let (known, what) = match field {
+        Field::Status => (STATES, "trace has the status"),
+        Field::SpanStatus => (SPAN_STATES, "span has the status"),
+        Field::SpanType => {
+            // Types are free text, but nobody spells MLflow's own in lower case.
+            let upper = text.to_ascii_uppercase();
+            let meant = SPAN_TYPES
+                .iter()
+                .find(|known| **known == upper && upper != text)?;
+            return Some((
+                format!("span types are compared with case, and MLflow's is `{meant}`"),
+                Some(format!("write '{meant}'")),
+            ));
+        }
+        _ => return None,
+    };
+    if known.contains(&text) || text.ends_with("_UNSPECIFIED") {
+        return None;
+    }
+    let upper = text.trim().to_ascii_uppercase().replace([' ', '-'], "_");
+    let meant = match upper.as_str() {
+        "SUCCESS" | "SUCCEEDED" | "FINISHED" | "COMPLETED" | "DONE" => Some("OK"),
+        "FAILED" | "FAILURE" | "FAIL" | "ERRORED" => Some("ERROR"),
+        "RUNNING" | "PENDING" | "STARTED" | "INPROGRESS" if *field == Field::Status => {
+            Some("IN_PROGRESS")
+        }
+        _ => super::suggest::nearest(&upper, known.iter().copied()),
+    };
+    let hint = match meant {
+        Some(meant) => format!("write '{meant}'"),
+        None => format!("it is one of {}", known.join(", ")),
+    };
+    Some((format!("no {what} {}", quote(text)), Some(hint)))
+}
+
+fn number_doubt(field: &Field, number: Number) -> Option<Doubt> {
+    if !matches!(field, Field::Timestamp | Field::EndTime) {
+        return None;
+    }
+    let value = number.as_f64();
+    let (unit, factor) = if (1e8..1e11).contains(&value) {
+        ("seconds", 1e3)
+    } else if (1e14..1e17).contains(&value) {
+        ("microseconds", 1e-3)
+    } else if (1e17..1e20).contains(&value) {
+        ("nanoseconds", 1e-6)
+    } else {
+        return None;
+    };
+    Some((
+        format!("times are in milliseconds, and this looks like {unit}"),
+        Some(format!("write {:.0}", value * factor)),
+    ))
+}
+
+/// Whether a pattern can only be meant for text, which JSON keeps in quotes.
+fn quoted_json(pattern: &str) -> bool {
+    let literal = ["true", "false", "null"].iter().any(|word| {
+        let stem = pattern.split(['%', '_']).next().unwrap_or_default();
+        !stem.is_empty() && word.starts_with(&stem.to_ascii_lowercase())
+    });
+    !literal && pattern.starts_with(char::is_alphabetic)
+}
+
+/// Escapes that the writer believes in and the server does not.
+fn kept_escape(kind: TokenKind, text: &str) -> Option<Doubt> {
+    let mark = match kind {
+        TokenKind::SingleQuoted => '\'',
+        TokenKind::DoubleQuoted => '"',
+        _ => return None,
+    };
+    let doubled = format!("{mark}{mark}");
+    let escaped = format!("\\{mark}");
+    let (message, meant) = if text.contains(&escaped) {
+        (
+            "a backslash escapes nothing: it stays in the text",
+            text.replace(&escaped, &mark.to_string()),
+        )
+    } else if text.contains(&doubled) {
+        (
+            "a doubled quote stays doubled in the text",
+            text.replace(&doubled, &mark.to_string()),
+        )
+    } else {
+        return None;
+    };
+    let other = if mark == '\'' { '"' } else { '\'' };
+    let hint = (!meant.contains(other)).then(|| format!("write {other}{}{other}", shorten(&meant)));
+    Some((message.to_owned(), hint))
+}
