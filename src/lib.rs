@@ -6,7 +6,54 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod analysis;
+pub mod cli;
+mod commands;
+mod complete;
+pub mod error;
 pub mod export;
 pub mod filter;
 pub mod model;
 pub mod render;
+pub mod settings;
+pub mod store;
+mod terminal;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use error::Exit;
+use render::Style;
+use settings::Env;
+use terminal::Terminal;
+
+/// Runs a command line, the program's name first, and gives the exit code.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match cli::Cli::parse_words(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no failure.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            };
+            let _ = error.print();
+            return exit.code();
+        }
+    };
+    let env = Env::from_process();
+    let terminal = Terminal::detect(&cli.global, &env);
+    match commands::run(&cli, &env, &terminal) {
+        Ok(exit) => exit.code(),
+        Err(error) => {
+            let style = Style::new(terminal.error_color);
+            match error::report(&error, style, terminal.error_color) {
+                None => Exit::Success.code(),
+                Some((text, exit)) => {
+                    let _ = std::io::stderr().write_all(text.as_bytes());
+                    exit.code()
+                }
+            }
+        }
+    }
+}

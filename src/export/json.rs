@@ -298,9 +298,9 @@ mod tests {
                     "name": "exception",
                     "time_unix_nano": 1795380997112000000,
                     "attributes": {
+                      "exception.type": "TimeoutError",
                       "exception.message": "the order service did not answer",
-                      "exception.stacktrace": "Traceback (most recent call last):\n  File \"tools.py\", line 12, in call\n    raise TimeoutError\nTimeoutError: the order service did not answer\n",
-                      "exception.type": "TimeoutError"
+                      "exception.stacktrace": "Traceback (most recent call last):\n  File \"tools.py\", line 12, in call\n    raise TimeoutError\nTimeoutError: the order service did not answer\n"
                     }
                   }
                 ],
@@ -463,23 +463,27 @@ mod tests {
           {
             "assessment_id": "a-1",
             "assessment_name": "correctness",
+            "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
+            "span_id": "00000000000000a4",
+            "source": {
+              "source_type": "LLM_JUDGE",
+              "source_id": "gpt-5"
+            },
             "feedback": {
+              "value": null,
               "error": {
                 "error_code": "RATE_LIMIT",
                 "error_message": "slow down"
-              },
-              "value": null
+              }
             },
-            "source": {
-              "source_id": "gpt-5",
-              "source_type": "LLM_JUDGE"
-            },
-            "span_id": "00000000000000a4",
-            "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
             "valid": true
           },
           {
             "assessment_name": "expected",
+            "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
+            "source": {
+              "source_type": "HUMAN"
+            },
             "expectation": {
               "value": {
                 "facts": [
@@ -488,10 +492,6 @@ mod tests {
               }
             },
             "rationale": "The answer names the right period but says nothing about the condition of the goods.",
-            "source": {
-              "source_type": "HUMAN"
-            },
-            "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
             "valid": false
           }
         ]
@@ -550,7 +550,7 @@ mod tests {
         let parsed = parse(&latency(&trace(), parts));
         assert_eq!(parsed["truncated"], true);
         assert_eq!(parsed["critical_path"].as_array().unwrap().len(), 11);
-        assert_snapshot!(parsed["critical_path"][1], @r#"{"duration_ns":1000000,"name":"retrieve","span_id":"00000000000000a2","start_offset_ns":12000000}"#);
-        assert_snapshot!(parsed["gaps"][0], @r#"{"after":{"name":"retrieve","span_id":"00000000000000a2"},"before":null,"duration_ns":12000000,"start_offset_ns":0}"#);
+        assert_snapshot!(parsed["critical_path"][1], @r#"{"span_id":"00000000000000a2","name":"retrieve","start_offset_ns":12000000,"duration_ns":1000000}"#);
+        assert_snapshot!(parsed["gaps"][0], @r#"{"start_offset_ns":0,"duration_ns":12000000,"before":null,"after":{"span_id":"00000000000000a2","name":"retrieve"}}"#);
     }
 }

@@ -10,6 +10,8 @@ use super::{sanitize, text};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {
     pieces: Vec<(anstyle::Style, String)>,
+    /// Kept, since a long table asks for it again and again.
+    width: usize,
 }
 
 impl Cell {
@@ -23,13 +25,18 @@ impl Cell {
         let content = sanitize::line(content.as_ref());
         if !content.is_empty() {
             self.pieces.push((style, content.into_owned()));
+            self.measure();
         }
         self
     }
 
     /// Columns that it takes.
-    pub(crate) fn width(&self) -> usize {
-        text::width(&self.plain())
+    pub(crate) const fn width(&self) -> usize {
+        self.width
+    }
+
+    fn measure(&mut self) {
+        self.width = text::width(&self.plain());
     }
 
     /// The text without its styles.
@@ -53,6 +60,9 @@ impl Cell {
 
     /// Cuts it to `max` columns, with `…` at the cut.
     pub(crate) fn fit(mut self, max: usize) -> Self {
+        if self.width <= max {
+            return self;
+        }
         let mut left = match text::fit(&self.plain(), max) {
             Cow::Borrowed(kept) if !kept.is_empty() || self.is_empty() => return self,
             fitted => fitted.len().saturating_sub(text::ELLIPSIS.len()),
@@ -70,6 +80,7 @@ impl Cell {
             self.pieces.truncate(at + 1);
             break;
         }
+        self.measure();
         self
     }
 }
@@ -99,12 +110,14 @@ impl Cell {
                 piece.truncate(max);
             }
         }
+        self.measure();
         self
     }
 
     /// The other cell's pieces and then its own.
     pub(crate) fn after(mut self, mut other: Self) -> Self {
         other.pieces.append(&mut self.pieces);
+        other.measure();
         other
     }
 }

@@ -63,7 +63,7 @@ fn write_head(out: &mut dyn Write, report: &LatencyReport<'_>, layout: &Layout) 
                 style.muted(),
                 match report.tree.total_basis {
                     TotalBasis::Root => " (root span)",
-                    TotalBasis::Extent => " (first start to last end)",
+                    TotalBasis::Extent => " (extent of all spans)",
                 },
             ),
         Cell::new(style.text(), number::counted(report.tree.len(), "span")),

@@ -37,7 +37,7 @@ pub struct TraceOptions {
 /// Columns that guides may take in text to a pipe.
 const PIPED_GUIDES: usize = 90;
 /// How many lines of the table are laid out at a time.
-const BATCH: usize = 500;
+const BATCH: usize = 4000;
 
 /// Writes everything that is known about a trace without its spans.
 pub fn write_info(out: &mut dyn Write, info: &TraceInfo, layout: &Layout) -> io::Result<()> {

@@ -1,0 +1,221 @@
+//! `mlt get`: traces with their spans.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::{Context, parallel, resolve};
+use crate::analysis::{LatencyReport, NodeId, analyse};
+use crate::cli::{GetArgs, OutputFormat};
+use crate::error::{CommandError, Exit};
+use crate::export::delimited::SpanRows;
+use crate::export::json::{self, TraceList};
+use crate::export::{Delimited, JsonForm};
+use crate::model::{Span, StatusCode, Trace};
+use crate::render::{self, sanitize};
+use crate::terminal::Output;
+
+pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
+    context.refuse_ids("get")?;
+    let ids = resolve::trace_ids(context, &args.traces)?;
+    // The shape of the output follows from what was typed, not from how much was found.
+    let single = args.traces.len() == 1 && args.traces[0] != "-";
+    let store = context.store()?;
+    let mut out = context.terminal.output();
+    let mut progress = context.terminal.progress("fetching traces").of(ids.len());
+    let mut failures = Vec::new();
+    let mut done = 0;
+    {
+        let mut printer = Printer::new(context, args, &mut out, single)?;
+        parallel::for_each_in_order(
+            &ids,
+            |id| store.trace(id),
+            |id, result| -> Result<()> {
+                let outcome = result
+                    .map_err(anyhow::Error::from)
+                    .and_then(|trace| selected(trace, args, context))
+                    .and_then(|trace| {
+                        progress.clear();
+                        printer.print(&trace)
+                    });
+                match outcome {
+                    Ok(()) => done += 1,
+                    Err(error) if single || error.is::<std::io::Error>() => return Err(error),
+                    Err(error) => failures.push((id.clone(), error)),
+                }
+                progress.at(done + failures.len());
+                Ok(())
+            },
+        )?;
+        printer.finish(!failures.is_empty())?;
+    }
+    progress.clear();
+    out.finish()?;
+    fail_with(context, failures)
+}
+
+/// Says what went wrong with each trace, and ends as the last one.
+fn fail_with(context: &Context, mut failures: Vec<(String, anyhow::Error)>) -> Result<Exit> {
+    let Some((_, last)) = failures.pop() else {
+        return Ok(Exit::Success);
+    };
+    for (id, error) in failures {
+        context.warn(&sanitize::line(&format!("{id}: {error}")));
+    }
+    Err(last)
+}
+
+/// The spans that were asked for. Tables do without this: they show the rest as counts.
+fn selected(mut trace: Trace, args: &GetArgs, context: &Context) -> Result<Trace> {
+    if let Some(wanted) = &args.span {
+        require_span(&trace, wanted)?;
+    }
+    if context.flags.output == OutputFormat::Table {
+        return Ok(trace);
+    }
+    if let Some(depth) = args.depth {
+        let report = analyse(&trace);
+        let kept: std::collections::HashSet<crate::model::SpanId> = report
+            .nodes()
+            .filter(|(_, node)| u64::try_from(node.depth).is_ok_and(|d| d < depth))
+            .map(|(id, _)| report.span(id).span_id.clone())
+            .collect();
+        trace.spans.retain(|span| kept.contains(&span.span_id));
+    }
+    trace.spans.retain(|span| {
+        args.span
+            .as_ref()
+            .is_none_or(|wanted| is_span(span, wanted))
+            && (!args.errors || span.status == StatusCode::Error)
+            && args
+                .span_type
+                .as_ref()
+                .is_none_or(|wanted| span.span_type().eq_ignore_ascii_case(wanted))
+    });
+    Ok(trace)
+}
+
+fn is_span(span: &Span, wanted: &str) -> bool {
+    span.span_id.as_str().eq_ignore_ascii_case(wanted) || span.name == wanted
+}
+
+fn require_span(trace: &Trace, wanted: &str) -> Result<()> {
+    if trace.spans.iter().any(|span| is_span(span, wanted)) {
+        return Ok(());
+    }
+    let error = CommandError::new(
+        Exit::NotFound,
+        format!("no span `{wanted}` in trace {}", trace.info.trace_id),
+    );
+    let near = trace
+        .spans
+        .iter()
+        .map(|span| (strsim::jaro_winkler(&span.name, wanted), &span.name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    Err(match near {
+        Some((likeness, name)) if likeness > 0.8 => error.hint(format!("did you mean `{name}`?")),
+        _ => error.hint(format!("`mlt get {}` lists its spans", trace.info.trace_id)),
+    }
+    .into())
+}
+
+/// Prints traces in the format that was asked for.
+struct Printer<'a> {
+    context: &'a Context<'a>,
+    args: &'a GetArgs,
+    kind: Kind<'a>,
+    printed: usize,
+}
+
+enum Kind<'a> {
+    Text(&'a mut Output),
+    Single(&'a mut Output, JsonForm),
+    List(&'a mut Output, TraceList),
+    Delimited(Box<SpanRows<'a>>),
+}
+
+impl<'a> Printer<'a> {
+    fn new(
+        context: &'a Context<'a>,
+        args: &'a GetArgs,
+        out: &'a mut Output,
+        single: bool,
+    ) -> Result<Self> {
+        let kind = match context.flags.output {
+            OutputFormat::Table | OutputFormat::Ids => Kind::Text(out),
+            OutputFormat::Json if single => Kind::Single(out, JsonForm::Pretty),
+            OutputFormat::Json => Kind::List(out, TraceList::new(JsonForm::Pretty)),
+            OutputFormat::Jsonl => Kind::List(out, TraceList::new(JsonForm::Lines)),
+            OutputFormat::Csv => Kind::Delimited(Box::new(SpanRows::new(out, Delimited::Csv)?)),
+            OutputFormat::Tsv => Kind::Delimited(Box::new(SpanRows::new(out, Delimited::Tsv)?)),
+        };
+        Ok(Self {
+            context,
+            args,
+            kind,
+            printed: 0,
+        })
+    }
+
+    fn print(&mut self, trace: &Trace) -> Result<()> {
+        let max_chars = self.args.max_chars;
+        match &mut self.kind {
+            Kind::Single(out, form) => {
+                json::write_trace(out, &json::TraceParts::whole(trace, max_chars), *form)?;
+            }
+            Kind::List(out, list) => list.push(out, &json::TraceParts::whole(trace, max_chars))?,
+            Kind::Delimited(rows) => rows.push(&analyse(trace))?,
+            Kind::Text(out) => {
+                if self.printed > 0 {
+                    writeln!(out)?;
+                }
+                print_text(self.context, self.args, out, trace)?;
+            }
+        }
+        self.printed += 1;
+        Ok(())
+    }
+
+    fn finish(self, truncated: bool) -> Result<()> {
+        match self.kind {
+            Kind::List(out, list) => list.finish(out, None, truncated)?,
+            Kind::Delimited(rows) => rows.finish()?,
+            Kind::Text(_) | Kind::Single(..) => {}
+        }
+        Ok(())
+    }
+}
+
+fn print_text(context: &Context, args: &GetArgs, out: &mut Output, trace: &Trace) -> Result<()> {
+    let report = analyse(trace);
+    let layout = context.layout();
+    if let Some(wanted) = &args.span {
+        for (at, id) in spans_named(&report, wanted).into_iter().enumerate() {
+            if at > 0 {
+                writeln!(out)?;
+            }
+            render::span::write(out, &report, id, args.max_chars, &layout)?;
+        }
+    } else {
+        let options = render::trace::TraceOptions {
+            io: args.io,
+            max_chars: args.max_chars,
+            errors_only: args.errors,
+            types: args.span_type.clone().into_iter().collect(),
+            max_depth: args.depth.map(|d| usize::try_from(d).unwrap_or(usize::MAX)),
+        };
+        render::trace::write(out, &report, &options, &layout)?;
+    }
+    for warning in report.warnings() {
+        context.warn(&sanitize::line(&warning.to_string()));
+    }
+    Ok(())
+}
+
+fn spans_named(report: &LatencyReport<'_>, wanted: &str) -> Vec<NodeId> {
+    report
+        .nodes()
+        .map(|(id, _)| id)
+        .filter(|id| is_span(report.span(*id), wanted))
+        .collect()
+}

@@ -1,0 +1,98 @@
+//! `mlt latency`: where the time of a trace went.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::{Context, resolve};
+use crate::analysis::{By, analyse};
+use crate::cli::{LatencyArgs, OutputFormat};
+use crate::error::{CommandError, Exit};
+use crate::export::json::{self, LatencyParts};
+use crate::export::{Delimited, JsonForm, delimited};
+use crate::render::{self, number, sanitize};
+
+pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
+    context.refuse_ids("latency")?;
+    let ids = resolve::trace_ids(context, std::slice::from_ref(&args.trace))?;
+    let [id] = ids.as_slice() else {
+        return Err(CommandError::usage(format!(
+            "expected one trace, found {}",
+            number::counted(ids.len(), "id")
+        ))
+        .into());
+    };
+    let mut progress = context.terminal.progress("fetching the trace");
+    progress.at(0);
+    let trace = context.store()?.trace(id)?;
+    progress.clear();
+    if trace.spans.is_empty() {
+        return Err(
+            CommandError::new(Exit::NotFound, format!("trace {id} has no spans"))
+                .hint("without spans there is nothing to tell about its time")
+                .into(),
+        );
+    }
+
+    let report = analyse(&trace);
+    let by = By::from(args.by);
+    let mut rows = report.rows(by, args.sort.into());
+    let all = rows.len();
+    if let Some(top) = args.top {
+        rows.truncate(usize::try_from(top).unwrap_or(usize::MAX));
+    }
+    let parts = LatencyParts {
+        critical_path: args.critical_path,
+        gaps: args.gaps,
+        truncated: rows.len() < all,
+    };
+    let mut out = context.terminal.output();
+    match context.flags.output {
+        OutputFormat::Json => {
+            json::write_latency(&mut out, &report, &rows, parts, JsonForm::Pretty)?;
+        }
+        OutputFormat::Jsonl => {
+            json::write_latency(&mut out, &report, &rows, parts, JsonForm::Lines)?;
+        }
+        format @ (OutputFormat::Csv | OutputFormat::Tsv) => {
+            let format = if format == OutputFormat::Csv {
+                Delimited::Csv
+            } else {
+                Delimited::Tsv
+            };
+            if args.critical_path && args.gaps {
+                return Err(CommandError::usage(
+                    "`-o csv` and `-o tsv` hold one table: choose --critical-path or --gaps",
+                )
+                .into());
+            }
+            if args.critical_path {
+                delimited::write_critical_path(&mut out, &report, format)?;
+            } else if args.gaps {
+                delimited::write_gaps(&mut out, &report, format)?;
+            } else {
+                delimited::write_latency(&mut out, &rows, format)?;
+            }
+        }
+        OutputFormat::Table | OutputFormat::Ids => {
+            let layout = context.layout();
+            render::latency::write(&mut out, &report, &rows, by, &layout)?;
+            if args.critical_path {
+                writeln!(out)?;
+                render::timeline::write_critical_path(&mut out, &report, &layout)?;
+            }
+            if args.gaps {
+                writeln!(out)?;
+                render::timeline::write_gaps(&mut out, &report, &layout)?;
+            }
+        }
+    }
+    out.finish()?;
+    for warning in report.warnings() {
+        context.warn(&sanitize::line(&warning.to_string()));
+    }
+    if rows.len() < all {
+        context.note(&format!("showing {} of {all} rows", rows.len()));
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,42 @@
+//! `mlt man`: man pages, made from the same definitions as the help.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+use crate::cli::{Cli, ManArgs};
+use crate::error::{CommandError, Exit};
+
+pub(super) fn run(args: &ManArgs) -> Result<Exit> {
+    let mut command = Cli::command();
+    command.build();
+    let Some(dir) = &args.dir else {
+        let mut out = std::io::stdout().lock();
+        Man::new(command).render(&mut out)?;
+        out.flush()?;
+        return Ok(Exit::Success);
+    };
+    let cannot = |path: &Path, error: &std::io::Error| {
+        CommandError::new(
+            Exit::Data,
+            format!("cannot write {}: {error}", path.display()),
+        )
+    };
+    fs::create_dir_all(dir).map_err(|e| cannot(dir, &e))?;
+    let subcommands: Vec<clap::Command> = command
+        .get_subcommands()
+        .filter(|c| !c.is_hide_set())
+        .map(|c| c.clone().name(format!("mlt-{}", c.get_name())))
+        .collect();
+    for page in std::iter::once(command).chain(subcommands) {
+        let path = dir.join(format!("{}.1", page.get_name()));
+        let mut text = Vec::new();
+        Man::new(page).render(&mut text)?;
+        fs::write(&path, text).map_err(|e| cannot(&path, &e))?;
+    }
+    Ok(Exit::Success)
+}

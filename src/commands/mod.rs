@@ -1,0 +1,134 @@
+//! One file per subcommand: resolve what was asked for, ask the store, analyse,
+//! render. What several of them need is beside them.
+
+mod completions;
+mod get;
+mod latency;
+mod man;
+mod parallel;
+mod resolve;
+mod search;
+mod selection;
+mod tag;
+
+use std::cell::OnceCell;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::Result;
+use chrono::Utc;
+
+use crate::cli::{Cli, Command, GlobalArgs, OutputFormat};
+use crate::error::{CommandError, Exit};
+use crate::model::Timestamp;
+use crate::render::{Layout, Style, Zone, number, sanitize};
+use crate::settings::{Env, Settings};
+use crate::store::{self, RequestLog, RequestRecord, Store};
+use crate::terminal::Terminal;
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Whatever stopped it; [`crate::error::report`] puts it into words.
+pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
+    match &cli.command {
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Search(args) => search::run(&Context::new(cli, env, terminal)?, args),
+        Command::Get(args) => get::run(&Context::new(cli, env, terminal)?, args),
+        Command::Tag(args) => tag::run(&Context::new(cli, env, terminal)?, args),
+        Command::Latency(args) => latency::run(&Context::new(cli, env, terminal)?, args),
+    }
+}
+
+/// What every command that looks at traces needs.
+pub(crate) struct Context<'a> {
+    flags: &'a GlobalArgs,
+    settings: Settings,
+    terminal: &'a Terminal,
+    now: Timestamp,
+    store: OnceCell<Box<dyn Store>>,
+}
+
+impl<'a> Context<'a> {
+    fn new(cli: &'a Cli, env: &Env, terminal: &'a Terminal) -> Result<Self> {
+        Ok(Self {
+            flags: &cli.global,
+            settings: Settings::resolve(&cli.global, env)?,
+            terminal,
+            now: Timestamp::from_millis(Utc::now().timestamp_millis()),
+            store: OnceCell::new(),
+        })
+    }
+
+    /// The store, opened when it is first asked for.
+    fn store(&self) -> Result<&dyn Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store.as_ref());
+        }
+        let log: RequestLog = self
+            .flags
+            .verbose
+            .then(|| Arc::new(log_request) as Arc<dyn Fn(&RequestRecord) + Send + Sync>);
+        let store = store::open(&self.settings.location, log)?;
+        Ok(self.store.get_or_init(|| store).as_ref())
+    }
+
+    /// How to draw on standard output.
+    fn layout(&self) -> Layout {
+        Layout {
+            width: self.terminal.width,
+            style: Style::new(self.terminal.color),
+            zone: if self.terminal.width.is_some() {
+                Zone::Local
+            } else {
+                Zone::utc()
+            },
+            ..Layout::piped()
+        }
+    }
+
+    /// A doubt that does not stop the command. The text may have several lines
+    /// and is printed as it is.
+    fn warn(&self, text: &str) {
+        let yellow = Style::new(self.terminal.error_color).warning();
+        let line = format!("{yellow}warning:{yellow:#} {text}\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+
+    /// Something worth knowing about the output.
+    fn note(&self, text: &str) {
+        let muted = Style::new(self.terminal.error_color).muted();
+        let line = format!("{muted}note:{muted:#} {}\n", sanitize::line(text));
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+
+    /// `-o ids` makes a list of traces, which this command does not print.
+    fn refuse_ids(&self, command: &str) -> Result<()> {
+        if self.flags.output == OutputFormat::Ids {
+            return Err(
+                CommandError::usage(format!("`mlt {command}` has no `-o ids`"))
+                    .hint("it is for `mlt search`")
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+fn log_request(record: &RequestRecord) {
+    let retry = match record.retry {
+        0 => String::new(),
+        n => format!(" (retry {n})"),
+    };
+    let elapsed = i64::try_from(record.elapsed.as_nanos()).unwrap_or(i64::MAX);
+    let line = format!(
+        "{} {} -> {} in {}, {}{retry}\n",
+        record.method,
+        sanitize::line(&record.url),
+        sanitize::line(&record.outcome),
+        number::duration(elapsed),
+        number::bytes(u64::try_from(record.bytes).unwrap_or(u64::MAX)),
+    );
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}

@@ -1,0 +1,114 @@
+//! Many requests at once, with results in the order of the questions.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+
+/// Requests under way at a time: enough to hide the server's latency, few
+/// enough not to crowd out others.
+const WORKERS: usize = 8;
+/// Finished results that may wait for a slow one before them.
+const AHEAD: usize = 32;
+
+struct State<R> {
+    next: usize,
+    emitted: usize,
+    done: BTreeMap<usize, R>,
+    stopped: bool,
+}
+
+/// Calls `work` on each item, up to eight at a time, and `each` on the results
+/// one by one in the order of the items. An error of `each` stops the rest.
+///
+/// # Errors
+/// The first error of `each`.
+pub(super) fn for_each_in_order<T: Sync, R: Send, E>(
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+    mut each: impl FnMut(&T, R) -> Result<(), E>,
+) -> Result<(), E> {
+    let state = Mutex::new(State {
+        next: 0,
+        emitted: 0,
+        done: BTreeMap::new(),
+        stopped: false,
+    });
+    let changed = Condvar::new();
+    let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+
+    thread::scope(|scope| {
+        for _ in 0..WORKERS.min(items.len()) {
+            scope.spawn(|| {
+                loop {
+                    let index = {
+                        let mut state = changed
+                            .wait_while(lock(), |s| !s.stopped && s.next >= s.emitted + AHEAD)
+                            .unwrap_or_else(PoisonError::into_inner);
+                        if state.stopped || state.next >= items.len() {
+                            return;
+                        }
+                        state.next += 1;
+                        state.next - 1
+                    };
+                    let result = work(&items[index]);
+                    lock().done.insert(index, result);
+                    changed.notify_all();
+                }
+            });
+        }
+        for (index, item) in items.iter().enumerate() {
+            let result = {
+                let mut state = changed
+                    .wait_while(lock(), |s| !s.done.contains_key(&index))
+                    .unwrap_or_else(PoisonError::into_inner);
+                state.emitted = index + 1;
+                state.done.remove(&index)
+            };
+            changed.notify_all();
+            let outcome = result.map_or(Ok(()), |result| each(item, result));
+            if let Err(error) = outcome {
+                lock().stopped = true;
+                changed.notify_all();
+                return Err(error);
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    #[test]
+    fn results_keep_the_order_of_the_items() {
+        let items: Vec<usize> = (0..200).collect();
+        let mut seen = Vec::new();
+        let work = |n: &usize| {
+            thread::sleep(Duration::from_micros((200 - *n as u64) * 5));
+            n * 2
+        };
+        let done: Result<(), ()> = for_each_in_order(&items, work, |n, double| {
+            assert_eq!(double, n * 2);
+            seen.push(*n);
+            Ok(())
+        });
+        assert!(done.is_ok());
+        assert_eq!(seen, items);
+    }
+
+    #[test]
+    fn an_error_stops_the_rest() {
+        let items: Vec<usize> = (0..10_000).collect();
+        let started = AtomicUsize::new(0);
+        let work = |n: &usize| {
+            started.fetch_add(1, Ordering::Relaxed);
+            *n
+        };
+        let result = for_each_in_order(&items, work, |_, n| if n == 3 { Err(n) } else { Ok(()) });
+        assert_eq!(result, Err(3));
+        assert!(started.load(Ordering::Relaxed) < 100);
+    }
+}

@@ -1,0 +1,193 @@
+//! From what people type for a trace to its id: an id, the beginning of one, a
+//! link copied from MLflow's pages, `latest`, or `-` for a list on standard input.
+
+use std::io::BufRead;
+
+use anyhow::Result;
+
+use super::Context;
+use super::selection::{experiment_ids, explain};
+use crate::error::{CommandError, Exit};
+use crate::filter::{Comparator, Condition, Field, Filter, OrderBy};
+use crate::model::{looks_like_trace_id, normalize_trace_id};
+use crate::settings::Location;
+use crate::store::{FilterSource, Query, StoreError};
+
+/// The ids that `words` name, in their order, without repetitions.
+///
+/// # Errors
+/// A word that names no trace, or more than one.
+pub(super) fn trace_ids(context: &Context, words: &[String]) -> Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for word in words {
+        if word == "-" {
+            for line in stdin_words(context)? {
+                ids.push(trace_id(context, &line)?);
+            }
+        } else {
+            ids.push(trace_id(context, word)?);
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
+    Ok(ids)
+}
+
+/// The id that one word names.
+///
+/// # Errors
+/// When it names no trace, or more than one.
+pub(super) fn trace_id(context: &Context, word: &str) -> Result<String> {
+    let word = word.trim();
+    if word == "latest" {
+        return latest(context);
+    }
+    if word.starts_with("http://") || word.starts_with("https://") {
+        return id_in_link(word).ok_or_else(|| {
+            CommandError::usage(format!("no trace id in the link `{word}`"))
+                .hint("open the trace in MLflow and copy the address from there")
+                .into()
+        });
+    }
+    if looks_like_trace_id(word) {
+        let id = normalize_trace_id(word);
+        if id.len() >= 32 {
+            return whole_id(context, id);
+        }
+        return unique_prefix(context, &id);
+    }
+    if word.len() >= 4 && word.len() < 32 && word.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return unique_prefix(context, &word.to_ascii_lowercase());
+    }
+    if word.is_empty() {
+        return Err(CommandError::usage("a trace id is empty").into());
+    }
+    // MLflow takes any text for an id, and other stores may make their own.
+    Ok(word.to_owned())
+}
+
+/// 32 digits without `tr-` are an id of MLflow 2, or one of MLflow 3 cut short.
+fn whole_id(context: &Context, id: String) -> Result<String> {
+    if id.starts_with("tr-") {
+        return Ok(id);
+    }
+    let store = context.store()?;
+    let newer = format!("tr-{id}");
+    match store.info(&newer) {
+        Ok(_) => Ok(newer),
+        Err(StoreError::UnknownTrace { .. }) => Ok(id),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn latest(context: &Context) -> Result<String> {
+    let store = context.store()?;
+    let query = Query {
+        experiments: experiment_ids(store, &context.settings.experiments)?,
+        ..Query::default()
+    };
+    let page = store.search(&query, 1, None)?;
+    if let Some(info) = page.traces.into_iter().next() {
+        return Ok(info.trace_id);
+    }
+    super::selection::check_experiments(store, &context.settings.experiments)?;
+    Err(CommandError::new(
+        Exit::NotFound,
+        format!("there is no trace in {} yet", store.describe()),
+    )
+    .into())
+}
+
+fn unique_prefix(context: &Context, prefix: &str) -> Result<String> {
+    const SHOWN: usize = 5;
+    let store = context.store()?;
+    let pattern = match prefix.strip_prefix("tr-") {
+        Some(_) => format!("{prefix}%"),
+        None => format!("tr-{prefix}%"),
+    };
+    let condition = Condition::text(Field::RequestId, Comparator::Like, pattern)?;
+    let query = Query {
+        experiments: experiment_ids(store, &context.settings.experiments)?,
+        filter: FilterSource::Parsed(Filter::from(condition)),
+        order_by: OrderBy::default(),
+    };
+    let page = store
+        .search(&query, SHOWN + 1, None)
+        .map_err(|error| explain(error, &query))?;
+    match page.traces.as_slice() {
+        [] => Err(StoreError::UnknownTrace {
+            id: prefix.to_owned(),
+            store: store.describe(),
+        }
+        .into()),
+        [only] => Ok(only.trace_id.clone()),
+        several => {
+            let mut ids: Vec<&str> = several
+                .iter()
+                .take(SHOWN)
+                .map(|t| t.trace_id.as_str())
+                .collect();
+            if several.len() > SHOWN {
+                ids.push("…");
+            }
+            Err(CommandError::usage(format!(
+                "`{prefix}` is the beginning of more than one trace id"
+            ))
+            .hint(format!("type more of it: {}", ids.join(", ")))
+            .into())
+        }
+    }
+}
+
+/// The trace id in a link to MLflow's pages, wherever it stands there.
+fn id_in_link(link: &str) -> Option<String> {
+    let mut bare = None;
+    for part in link.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
+        // A percent sign has cut `%22` before the id down to `22`.
+        let part = part.find("tr-").map_or(part, |at| &part[at..]);
+        if looks_like_trace_id(part) && part.len() >= 32 {
+            if part.starts_with("tr-") {
+                return Some(normalize_trace_id(part));
+            }
+            bare.get_or_insert_with(|| normalize_trace_id(part));
+        }
+    }
+    bare
+}
+
+fn stdin_words(context: &Context) -> Result<Vec<String>> {
+    if matches!(context.settings.location, Location::Stdin) {
+        return Err(CommandError::usage(
+            "standard input cannot hold both the traces and the list of ids",
+        )
+        .into());
+    }
+    let mut words = Vec::new();
+    for line in std::io::stdin().lock().lines() {
+        words.extend(line?.split_whitespace().map(str::to_owned));
+    }
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_every_mlflow_page_hold_an_id() {
+        let id = "tr-51a088e1d08df5c0638d48f2dcaad786";
+        for link in [
+            format!("http://h:5000/#/experiments/1/traces?selectedEvaluationId={id}&x=1"),
+            format!("https://h/#/experiments/1/traces/{id}"),
+            format!("https://h/ml/experiments/7?o=1&selectedTraceId={id}"),
+            format!("https://h/#/experiments/1?compareRunsMode=TRACES&selectedTraceId=%22{id}%22"),
+        ] {
+            assert_eq!(id_in_link(&link).as_deref(), Some(id), "{link}");
+        }
+        assert_eq!(
+            id_in_link("http://h/#/x?selectedTraceId=51a088e1d08df5c0638d48f2dcaad786").as_deref(),
+            Some("51a088e1d08df5c0638d48f2dcaad786")
+        );
+        assert_eq!(id_in_link("http://h/#/experiments/1"), None);
+    }
+}

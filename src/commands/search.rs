@@ -1,0 +1,303 @@
+//! `mlt search`: find traces, page by page, and print them as they come.
+
+use std::io::Write;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::selection::{check_experiments, experiment_ids, explain, filter_of};
+use super::{Context, parallel};
+use crate::cli::{OutputFormat, SearchArgs};
+use crate::error::{CommandError, Exit, FilterError};
+use crate::export::delimited::TraceRows;
+use crate::export::json::{self as json_export, TraceList, TraceParts};
+use crate::export::{Delimited, JsonForm};
+use crate::filter::{OrderBy, parse_order_by};
+use crate::model::{Trace, TraceInfo};
+use crate::render::search::SearchTable;
+use crate::render::{Column, number};
+use crate::store::{Query, Search, SearchEnd, Store};
+use crate::terminal::Output;
+
+pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
+    check(context, args)?;
+    let mut filter_args = args.filter.clone();
+    filter_args.text = filter_args.text.or_else(|| args.query.clone());
+    let mut query = Query {
+        experiments: Vec::new(),
+        filter: filter_of(&filter_args, context)?,
+        order_by: order_by(&args.order_by)?,
+    };
+    let limit = (!args.all).then(|| usize::try_from(args.limit).unwrap_or(usize::MAX));
+    let store = context.store()?;
+    if args.dry_run {
+        query.experiments.clone_from(&context.settings.experiments);
+        return dry_run(context, store, &query, limit);
+    }
+    query.experiments = experiment_ids(store, &context.settings.experiments)?;
+    let found = if args.count {
+        count(context, store, &query)?
+    } else {
+        list(context, store, &query, args, limit)?
+    };
+    if found == 0 {
+        check_experiments(store, &context.settings.experiments)?;
+        if !args.count {
+            context.note("no trace matches");
+        }
+        if args.fail_empty {
+            return Ok(Exit::Condition);
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// Options that do not go together.
+fn check(context: &Context, args: &SearchArgs) -> Result<()> {
+    let output = context.flags.output;
+    let is_json = matches!(output, OutputFormat::Json | OutputFormat::Jsonl);
+    if args.include_spans && !is_json {
+        return Err(CommandError::usage("--include-spans needs `-o json` or `-o jsonl`").into());
+    }
+    if !args.columns.is_empty() && (is_json || output == OutputFormat::Ids) {
+        return Err(CommandError::usage("--columns needs `-o table`, `-o csv` or `-o tsv`").into());
+    }
+    if args.count && output == OutputFormat::Ids {
+        return Err(CommandError::usage("--count and `-o ids` cannot be used together").into());
+    }
+    Ok(())
+}
+
+fn dry_run(
+    context: &Context,
+    store: &dyn Store,
+    query: &Query,
+    limit: Option<usize>,
+) -> Result<Exit> {
+    let requests = store.dry_search(query, Search::first_page_size(limit))?;
+    let mut out = context.terminal.output();
+    if context.flags.output == OutputFormat::Table {
+        for request in requests {
+            writeln!(out, "{} {}", request.method, request.url)?;
+            if let Some(body) = request.body {
+                json_export::write(&mut out, &body, JsonForm::Pretty)?;
+            }
+        }
+    } else {
+        let list: Vec<_> = requests
+            .iter()
+            .map(|r| json!({"method": r.method, "url": r.url, "body": r.body}))
+            .collect();
+        json_export::write(&mut out, &list, JsonForm::Pretty)?;
+    }
+    out.finish()?;
+    Ok(Exit::Success)
+}
+
+fn order_by(texts: &[String]) -> Result<OrderBy> {
+    let mut items = Vec::new();
+    for text in texts {
+        let parsed = parse_order_by(text).map_err(|error| FilterError {
+            text: text.clone(),
+            error,
+        })?;
+        items.extend(parsed.items().iter().cloned());
+    }
+    Ok(items.into_iter().collect())
+}
+
+fn count(context: &Context, store: &dyn Store, query: &Query) -> Result<usize> {
+    let mut progress = context.terminal.progress("counting");
+    let mut search = Search::new(store, query.clone(), None);
+    let mut found = 0;
+    while let Some(page) = search.next_page().map_err(|e| explain(e, query))? {
+        found += page.len();
+        progress.at(found);
+    }
+    progress.clear();
+    let mut out = context.terminal.output();
+    match context.flags.output {
+        OutputFormat::Json => {
+            json_export::write(&mut out, &json!({"count": found}), JsonForm::Pretty)?;
+        }
+        OutputFormat::Jsonl => {
+            json_export::write(&mut out, &json!({"count": found}), JsonForm::Lines)?;
+        }
+        OutputFormat::Csv | OutputFormat::Tsv => writeln!(out, "count\n{found}")?,
+        OutputFormat::Table | OutputFormat::Ids => writeln!(out, "{found}")?,
+    }
+    out.finish()?;
+    Ok(found)
+}
+
+fn list(
+    context: &Context,
+    store: &dyn Store,
+    query: &Query,
+    args: &SearchArgs,
+    limit: Option<usize>,
+) -> Result<usize> {
+    let sample = args.sample.map(|fraction| {
+        let seed = args
+            .seed
+            .unwrap_or_else(|| context.now.nanos().unsigned_abs());
+        Sample::new(fraction.get(), seed)
+    });
+    // A sample is taken from everything that matches, so the limit counts what is kept.
+    let mut search = Search::new(store, query.clone(), limit.filter(|_| sample.is_none()));
+    let mut out = context.terminal.output();
+    let mut progress = context.terminal.progress("searching");
+    let (mut scanned, mut kept) = (0, 0);
+    let mut cut = false;
+    {
+        let mut printer = Printer::new(context, args, &mut out)?;
+        while let Some(mut page) = search.next_page().map_err(|e| explain(e, query))? {
+            scanned += page.len();
+            if let Some(sample) = &sample {
+                page.retain(|info| sample.keeps(&info.trace_id));
+                let room = limit.map_or(usize::MAX, |limit| limit - kept);
+                cut = page.len() > room;
+                page.truncate(room);
+            }
+            kept += page.len();
+            if args.include_spans {
+                parallel::for_each_in_order(
+                    &page,
+                    |info| store.complete(info.clone()),
+                    |_, trace| -> Result<()> { printer.push_whole(&trace?) },
+                )?;
+            } else {
+                page.iter().try_for_each(|info| printer.push(info))?;
+            }
+            progress.at(scanned);
+            if cut {
+                break;
+            }
+        }
+        cut |= search.end() == Some(SearchEnd::Limited);
+        progress.clear();
+        printer.finish(cut)?;
+    }
+    out.finish()?;
+    if let Some(sample) = &sample {
+        context.note(&format!(
+            "kept {} of {scanned} with --seed {}",
+            number::counted(kept, "trace"),
+            sample.seed
+        ));
+    }
+    if cut {
+        context.note(&format!(
+            "more traces match than the {kept} shown; see them with -n N or --all"
+        ));
+    }
+    Ok(kept)
+}
+
+/// Prints traces in the format that was asked for.
+enum Printer<'a> {
+    Table(&'a mut Output, SearchTable),
+    Json(&'a mut Output, TraceList),
+    Delimited(TraceRows<'a>),
+    Ids(&'a mut Output),
+}
+
+impl<'a> Printer<'a> {
+    fn new(context: &Context, args: &SearchArgs, out: &'a mut Output) -> Result<Self> {
+        let columns = if args.columns.is_empty() {
+            Column::DEFAULT.to_vec()
+        } else {
+            args.columns.clone()
+        };
+        Ok(match context.flags.output {
+            OutputFormat::Table => Self::Table(out, SearchTable::new(columns, context.layout())),
+            OutputFormat::Json => Self::Json(out, TraceList::new(JsonForm::Pretty)),
+            OutputFormat::Jsonl => Self::Json(out, TraceList::new(JsonForm::Lines)),
+            OutputFormat::Csv => Self::Delimited(TraceRows::new(out, Delimited::Csv, columns)?),
+            OutputFormat::Tsv => Self::Delimited(TraceRows::new(out, Delimited::Tsv, columns)?),
+            OutputFormat::Ids => Self::Ids(out),
+        })
+    }
+
+    fn push(&mut self, info: &TraceInfo) -> Result<()> {
+        match self {
+            Self::Table(out, table) => table.push(out, info)?,
+            Self::Json(out, list) => list.push(out, &TraceParts::info_only(info))?,
+            Self::Delimited(rows) => rows.push(info)?,
+            Self::Ids(out) => writeln!(out, "{}", crate::render::sanitize::line(&info.trace_id))?,
+        }
+        Ok(())
+    }
+
+    fn push_whole(&mut self, trace: &Trace) -> Result<()> {
+        match self {
+            Self::Json(out, list) => Ok(list.push(out, &TraceParts::whole(trace, None))?),
+            _ => self.push(&trace.info),
+        }
+    }
+
+    fn finish(self, truncated: bool) -> Result<()> {
+        match self {
+            Self::Table(out, mut table) => table.flush(out)?,
+            Self::Json(out, list) => list.finish(out, None, truncated)?,
+            Self::Delimited(rows) => rows.finish()?,
+            Self::Ids(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Keeps traces with a probability, by their ids: the same seed keeps the same
+/// traces, whatever the order and the pages they come in.
+struct Sample {
+    threshold: f64,
+    seed: u64,
+}
+
+impl Sample {
+    fn new(fraction: f64, seed: u64) -> Self {
+        Self {
+            threshold: fraction,
+            seed,
+        }
+    }
+
+    fn keeps(&self, trace_id: &str) -> bool {
+        // FNV-1a over the seed and the id, then the finaliser of MurmurHash3,
+        // since the upper bits of FNV alone are poorly mixed.
+        let mut hash = self
+            .seed
+            .to_le_bytes()
+            .iter()
+            .chain(trace_id.as_bytes())
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        hash ^= hash >> 33;
+        hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash ^= hash >> 33;
+        hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        hash ^= hash >> 33;
+        let upper = u32::try_from(hash >> 32).unwrap_or(u32::MAX);
+        f64::from(upper) / (f64::from(u32::MAX) + 1.0) < self.threshold
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_fair_and_repeatable() {
+        let ids: Vec<String> = (0..10_000).map(|n| format!("tr-{n:032x}")).collect();
+        let kept = |fraction: f64, seed: u64| {
+            let sample = Sample::new(fraction, seed);
+            ids.iter().filter(|id| sample.keeps(id)).count()
+        };
+        assert_eq!((kept(0.0, 1), kept(1.0, 1)), (0, 10_000));
+        assert!((900..1100).contains(&kept(0.1, 1)));
+        assert!((900..1100).contains(&kept(0.1, 2)));
+        let (one, two) = (Sample::new(0.1, 1), Sample::new(0.1, 2));
+        assert!(ids.iter().any(|id| one.keeps(id) != two.keeps(id)));
+    }
+}

@@ -1,0 +1,270 @@
+//! Which traces a command is about: filters and their shorthands become one
+//! filter, experiment names become ids.
+
+use anyhow::Result;
+
+use super::Context;
+use crate::cli::FilterArgs;
+use crate::error::{CommandError, Exit, FilterError, NewerServerNeeded};
+use crate::filter::{self, Comparator, Condition, Field, Filter, diagnostics};
+use crate::model::{Experiment, looks_like_trace_id, metadata, normalize_trace_id};
+use crate::store::{FilterSource, Query, Store, StoreError};
+
+/// The filter that the flags come to. Doubts about it go to standard error.
+///
+/// # Errors
+/// A filter that does not parse, or a value that no filter can hold.
+pub(super) fn filter_of(args: &FilterArgs, context: &Context) -> Result<FilterSource> {
+    let mut filter = Filter::default();
+    for text in &args.filters {
+        let parsed = filter::parse(text).map_err(|error| FilterError {
+            text: text.clone(),
+            error,
+        })?;
+        for warning in parsed.warnings() {
+            let color = context.terminal.error_color;
+            context.warn(&diagnostics::render_warning(text, warning, color));
+        }
+        filter = filter.and(parsed);
+    }
+    for condition in shorthands(args, context)? {
+        filter = filter.and(condition.into());
+    }
+    Ok(match &args.raw_filter {
+        None => FilterSource::Parsed(filter),
+        Some(raw) if filter.is_empty() => FilterSource::Raw(raw.clone()),
+        Some(raw) => FilterSource::Raw(format!("{raw} AND {filter}")),
+    })
+}
+
+fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<Condition>> {
+    use Comparator::{Equal, GreaterOrEqual, Less, LessOrEqual, Like};
+    let mut all = Vec::new();
+    let mut text = |flag: &str, field: Field, comparator, value: &str| -> Result<()> {
+        let condition = Condition::text(field, comparator, value)
+            .map_err(|error| CommandError::usage(format!("{flag} `{value}`: {error}")))?;
+        all.push(condition);
+        Ok(())
+    };
+    if let Some(name) = &args.name {
+        let comparator = if name.contains('%') { Like } else { Equal };
+        text("--name", Field::Name, comparator, name)?;
+    }
+    for pair in &args.tags {
+        let (key, value) = key_value("--tag", pair)?;
+        text("--tag", Field::Tag(key.to_owned()), Equal, value)?;
+    }
+    for pair in &args.metadata {
+        let (key, value) = key_value("--metadata", pair)?;
+        text("--metadata", Field::Metadata(key.to_owned()), Equal, value)?;
+    }
+    let metadata_field = |key: &str| Field::Metadata(key.to_owned());
+    for (flag, value, field) in [
+        (
+            "--session",
+            &args.session,
+            metadata_field(metadata::SESSION),
+        ),
+        ("--user", &args.user, metadata_field(metadata::USER)),
+        ("--run-id", &args.run_id, Field::RunId),
+        (
+            "--model-id",
+            &args.model_id,
+            metadata_field(metadata::MODEL_ID),
+        ),
+        (
+            "--client-request-id",
+            &args.client_request_id,
+            Field::ClientRequestId,
+        ),
+        ("--span-name", &args.span_name, Field::SpanName),
+        ("--span-type", &args.span_type, Field::SpanType),
+    ] {
+        if let Some(value) = value {
+            text(flag, field, Equal, value)?;
+        }
+    }
+    if !args.status.is_empty() {
+        let states = args.status.iter().map(|s| s.to_ascii_uppercase());
+        all.push(Condition::list(Field::Status, Comparator::In, states)?);
+    }
+    if let Some(words) = &args.text {
+        all.push(text_condition(words)?);
+    }
+    for (period, comparator) in [
+        (args.min_duration, GreaterOrEqual),
+        (args.max_duration, LessOrEqual),
+    ] {
+        if let Some(period) = period {
+            all.push(Condition::number(
+                Field::ExecutionTime,
+                comparator,
+                period.millis(),
+            )?);
+        }
+    }
+    for (point, comparator) in [(args.since, GreaterOrEqual), (args.until, Less)] {
+        if let Some(point) = point {
+            let time = point.resolve(context.now);
+            // The first whole millisecond that is not before the time.
+            let millis = time.millis() + i64::from(time.nanos().rem_euclid(1_000_000) != 0);
+            all.push(Condition::number(Field::Timestamp, comparator, millis)?);
+        }
+    }
+    Ok(all)
+}
+
+/// Free text is looked for in the spans; a trace id is looked up as one.
+fn text_condition(words: &str) -> Result<Condition> {
+    let words = words.trim();
+    let condition = if looks_like_trace_id(words) {
+        let id = normalize_trace_id(words);
+        if id.len() == "tr-".len() + 32 {
+            Condition::text(Field::RequestId, Comparator::Equal, id)
+        } else if id.starts_with("tr-") {
+            Condition::text(Field::RequestId, Comparator::Like, format!("{id}%"))
+        } else {
+            let ids = [format!("tr-{id}"), id];
+            Condition::list(Field::RequestId, Comparator::In, ids)
+        }
+    } else {
+        Condition::text(
+            Field::SpanContent,
+            Comparator::Ilike,
+            content_pattern(words),
+        )
+    };
+    Ok(condition.map_err(|error| CommandError::usage(format!("--text `{words}`: {error}")))?)
+}
+
+/// A pattern for text within a stored span. There, values are JSON within JSON:
+/// what had to be escaped is matched by `%`, however often it was escaped.
+fn content_pattern(words: &str) -> String {
+    let escaped = |c: char| matches!(c, '"' | '\\') || c.is_control();
+    format!("%{}%", words.replace(escaped, "%"))
+}
+
+/// Splits `KEY=VALUE`.
+///
+/// # Errors
+/// When there is no `=`, or nothing before it.
+pub(super) fn key_value<'a>(flag: &str, pair: &'a str) -> Result<(&'a str, &'a str)> {
+    match pair.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key, value)),
+        _ => Err(CommandError::usage(format!("{flag}: expected KEY=VALUE, found `{pair}`")).into()),
+    }
+}
+
+/// Experiments as ids. Digits are taken for an id, and checked only when
+/// nothing was found (see [`check_experiments`]).
+///
+/// # Errors
+/// A name that no experiment has, with near ones.
+pub(super) fn experiment_ids(store: &dyn Store, named: &[String]) -> Result<Vec<String>> {
+    named
+        .iter()
+        .map(|name| {
+            if is_id(name) {
+                return Ok(name.clone());
+            }
+            match store.experiment_named(name)? {
+                Some(experiment) => Ok(experiment.id),
+                None => Err(unknown_experiment(store, name)),
+            }
+        })
+        .collect()
+}
+
+/// After an empty answer: whether the ids that were asked for exist at all.
+///
+/// # Errors
+/// An id that no experiment has, with near names.
+pub(super) fn check_experiments(store: &dyn Store, named: &[String]) -> Result<()> {
+    for id in named.iter().filter(|name| is_id(name)) {
+        if !store.experiment_exists(id)? {
+            return Err(unknown_experiment(store, id));
+        }
+    }
+    Ok(())
+}
+
+fn is_id(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn unknown_experiment(store: &dyn Store, name: &str) -> anyhow::Error {
+    const SHOWN: usize = 5;
+    let error = CommandError::new(
+        Exit::NotFound,
+        format!("no experiment `{name}` in {}", store.describe()),
+    );
+    let experiments = match store.experiments() {
+        Ok(experiments) => experiments,
+        Err(error) => return error.into(),
+    };
+    let mut near: Vec<(f64, &Experiment)> = experiments
+        .iter()
+        .map(|e| {
+            let (given, known) = (name.to_lowercase(), e.name.to_lowercase());
+            let contained = known.contains(&given) || given.contains(&known);
+            let likeness = strsim::jaro_winkler(&given, &known);
+            (
+                if contained {
+                    likeness.max(0.9)
+                } else {
+                    likeness
+                },
+                e,
+            )
+        })
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let likely: Vec<_> = near
+        .iter()
+        .filter(|(likeness, _)| *likeness >= 0.75)
+        .collect();
+    let list = |chosen: &mut dyn Iterator<Item = &Experiment>| {
+        let names: Vec<String> = chosen
+            .take(SHOWN)
+            .map(|e| format!("`{}` (id {})", e.name, e.id))
+            .collect();
+        names.join(", ")
+    };
+    if experiments.is_empty() {
+        return error.hint("there is no experiment at all").into();
+    }
+    if likely.is_empty() {
+        let more = experiments.len().saturating_sub(SHOWN);
+        let tail = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let all = list(&mut experiments.iter());
+        return error.hint(format!("there are {all}{tail}")).into();
+    }
+    error
+        .hint(format!(
+            "did you mean {}?",
+            list(&mut likely.iter().map(|(_, e)| *e))
+        ))
+        .into()
+}
+
+/// A refused search that a newer server might accept says so.
+pub(super) fn explain(error: StoreError, query: &Query) -> anyhow::Error {
+    /// The V3 endpoints were there with this one; older servers lack much of the grammar.
+    const COMMON: (u32, u32) = (3, 2);
+    match (&error, &query.filter) {
+        (StoreError::Refused { status: 400, .. }, FilterSource::Parsed(filter))
+            if filter.minimum_server() > COMMON =>
+        {
+            NewerServerNeeded {
+                version: filter.minimum_server(),
+                source: error,
+            }
+            .into()
+        }
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,202 @@
+//! Candidates for the shell: fixed words, and names from the store that the
+//! command line or the environment points to. The store gets a second to
+//! answer; whatever goes wrong, the shell sees no candidates and no message.
+
+use std::ffi::OsStr;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use clap_complete::CompletionCandidate;
+
+use crate::cli::{Cli, GlobalArgs};
+use crate::filter;
+use crate::model::TraceInfo;
+use crate::render::Column;
+use crate::settings::{Env, Location, Settings};
+use crate::store::{self, Query, Store};
+
+const PATIENCE: Duration = Duration::from_secs(1);
+const RECENT: usize = 50;
+
+/// Experiment names, with their ids as help.
+pub(crate) fn experiments(typed: &OsStr) -> Vec<CompletionCandidate> {
+    from_store(typed, |store, _| {
+        let all = store.experiments().ok()?;
+        Some(
+            all.into_iter()
+                .map(|e| (e.name, Some(format!("id {}", e.id))))
+                .collect(),
+        )
+    })
+}
+
+/// `latest` and the newest trace ids, with their names as help.
+pub(crate) fn trace_ids(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let mut all = starting_with(
+        typed,
+        [("latest".to_owned(), Some("the newest trace".to_owned()))],
+    );
+    all.extend(recent(typed, |info| {
+        let name = info.name().unwrap_or("-");
+        Some((
+            info.trace_id.clone(),
+            Some(format!("{name} {}", info.state)),
+        ))
+    }));
+    all
+}
+
+/// Names of recent traces.
+pub(crate) fn trace_names(typed: &OsStr) -> Vec<CompletionCandidate> {
+    recent(typed, |info| Some((info.name()?.to_owned(), None)))
+}
+
+/// Keys of the filter language, after whatever conditions stand before.
+pub(crate) fn filter(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(text) = typed.to_str() else {
+        return Vec::new();
+    };
+    let start = text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let (before, word) = text.split_at(start);
+    filter::keys()
+        .iter()
+        .map(|key| {
+            (
+                key.key.split('<').next().unwrap_or(key.key),
+                key.description,
+            )
+        })
+        .filter(|(key, _)| key.starts_with(word))
+        .map(|(key, help)| {
+            CompletionCandidate::new(format!("{before}{key}")).help(Some(help.into()))
+        })
+        .collect()
+}
+
+/// Keys to sort by.
+pub(crate) fn order_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
+    const KEYS: [&str; 9] = [
+        "timestamp_ms",
+        "execution_time_ms",
+        "status",
+        "name",
+        "request_id",
+        "run_id",
+        "experiment_id",
+        "tag.",
+        "metadata.",
+    ];
+    starting_with(typed, KEYS.map(|key| (key.to_owned(), None)))
+}
+
+/// Span types that MLflow defines.
+pub(crate) fn span_types(typed: &OsStr) -> Vec<CompletionCandidate> {
+    starting_with(
+        typed,
+        filter::SPAN_TYPES.iter().map(|t| ((*t).to_owned(), None)),
+    )
+}
+
+/// Columns, after those that were typed already.
+pub(crate) fn columns(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(text) = typed.to_str() else {
+        return Vec::new();
+    };
+    let start = text.rfind(',').map_or(0, |at| at + 1);
+    let (before, word) = text.split_at(start);
+    Column::names()
+        .chain(["tags.", "metadata.", "assessments."])
+        .filter(|name| name.starts_with(word))
+        .map(|name| CompletionCandidate::new(format!("{before}{name}")))
+        .collect()
+}
+
+fn starting_with(
+    typed: &OsStr,
+    all: impl IntoIterator<Item = (String, Option<String>)>,
+) -> Vec<CompletionCandidate> {
+    let typed = typed.to_string_lossy();
+    let mut seen = std::collections::BTreeSet::new();
+    all.into_iter()
+        .filter(|(value, _)| value.starts_with(typed.as_ref()))
+        // A name with an escape sequence in it would run when the shell prints it.
+        .filter(|(value, _)| !value.chars().any(char::is_control))
+        .filter(|(value, _)| seen.insert(value.clone()))
+        .map(|(value, help)| {
+            let help = help.map(|h| crate::render::sanitize::line(&h).into_owned().into());
+            CompletionCandidate::new(value).help(help)
+        })
+        .collect()
+}
+
+fn recent(
+    typed: &OsStr,
+    pick: impl Fn(&TraceInfo) -> Option<(String, Option<String>)> + Send + 'static,
+) -> Vec<CompletionCandidate> {
+    from_store(typed, move |store, experiments| {
+        let query = Query {
+            experiments: experiments
+                .iter()
+                .map(|name| match store.experiment_named(name) {
+                    Ok(Some(experiment)) => experiment.id,
+                    _ => name.clone(),
+                })
+                .collect(),
+            ..Query::default()
+        };
+        let page = store.search(&query, RECENT, None).ok()?;
+        Some(page.traces.iter().filter_map(&pick).collect())
+    })
+}
+
+fn from_store(
+    typed: &OsStr,
+    ask: impl FnOnce(&dyn Store, &[String]) -> Option<Vec<(String, Option<String>)>> + Send + 'static,
+) -> Vec<CompletionCandidate> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let answer = open().and_then(|(store, experiments)| ask(store.as_ref(), &experiments));
+        let _ = sender.send(answer.unwrap_or_default());
+    });
+    starting_with(typed, receiver.recv_timeout(PATIENCE).unwrap_or_default())
+}
+
+fn open() -> Option<(Box<dyn Store>, Vec<String>)> {
+    let settings = Settings::resolve(&typed_flags(), &Env::from_process()).ok()?;
+    if matches!(settings.location, Location::Stdin) {
+        return None;
+    }
+    let store = store::open(&settings.location, None).ok()?;
+    Some((store, settings.experiments))
+}
+
+/// The options that say where the traces are, from the line being completed.
+fn typed_flags() -> GlobalArgs {
+    let words: Vec<String> = std::env::args()
+        .skip_while(|word| word != "--")
+        .skip(2)
+        .collect();
+    let value_of = |short: &str, long: &str| {
+        words.iter().enumerate().find_map(|(at, word)| {
+            if word == short || word == long {
+                return words.get(at + 1).cloned();
+            }
+            word.strip_prefix(&format!("{long}="))
+                .or(word.strip_prefix(short).filter(|_| !word.starts_with("--")))
+                .map(str::to_owned)
+        })
+    };
+    let mut line = vec!["mlt".to_owned()];
+    for (short, long) in [("-u", "--tracking-uri"), ("-x", "--experiment")] {
+        if let Some(value) = value_of(short, long).filter(|v| !v.is_empty()) {
+            line.push(format!("{long}={value}"));
+        }
+    }
+    line.extend(["--retries=0", "--timeout=1s", "search"].map(str::to_owned));
+    Cli::try_parse_from(line).map_or_else(
+        |_| Cli::parse_from(["mlt", "search"]).global,
+        |cli| cli.global,
+    )
+}

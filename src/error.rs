@@ -1,0 +1,293 @@
+//! From typed failures to what a person reads and a script sees: one sentence,
+//! hints, and an exit code. The layers below say what happened; the words of
+//! advice and the numbers are all in this file.
+
+use std::io;
+
+use crate::filter;
+use crate::render::{Style, sanitize};
+use crate::settings::SettingsError;
+use crate::store::StoreError;
+
+/// How a command ended, as the shell sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Success,
+    /// A condition that the user asked for failed.
+    Condition,
+    /// The command line or a filter is wrong.
+    Usage,
+    /// There is no such trace, span or experiment.
+    NotFound,
+    /// The server or the network failed.
+    Server,
+    /// The server wants a login, or refuses this one.
+    Unauthorized,
+    /// Local data cannot be read.
+    Data,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Condition => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Server => 4,
+            Self::Unauthorized => 5,
+            Self::Data => 6,
+        }
+    }
+}
+
+/// A failure that a command found itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CommandError {
+    /// What kind of failure.
+    pub exit: Exit,
+    /// One sentence in lower case without a full stop.
+    pub message: String,
+    /// What to do about it.
+    pub hints: Vec<String>,
+}
+
+impl CommandError {
+    /// A failure without hints.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// A wrong command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// With one more hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+/// A filter that does not parse, with the text that it came from.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct FilterError {
+    /// The filter.
+    pub text: String,
+    /// What is wrong with it.
+    pub error: filter::ParseError,
+}
+
+/// A refused filter that needs a newer server than some.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub struct NewerServerNeeded {
+    /// The server's answer.
+    pub source: StoreError,
+    /// Major and minor version.
+    pub version: (u32, u32),
+}
+
+/// What to print for an error, and how to exit. `None` for a closed pipe, which
+/// is how `head` says that it has seen enough.
+pub fn report(error: &anyhow::Error, style: Style, color: bool) -> Option<(String, Exit)> {
+    let broken_pipe = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|e| e.kind() == io::ErrorKind::BrokenPipe);
+    if broken_pipe {
+        return None;
+    }
+    let (message, hints, exit) = if let Some(error) = error.downcast_ref::<FilterError>() {
+        let drawn = filter::diagnostics::render(&error.text, &error.error, color);
+        (drawn, Vec::new(), Exit::Usage)
+    } else {
+        let (hints, exit) = advice(error);
+        (sanitize::line(&error.to_string()).into_owned(), hints, exit)
+    };
+    let red = style.error();
+    let mut text = format!("{red}error:{red:#} {message}\n");
+    for hint in hints {
+        text.push_str(&hint_line(&hint, style));
+    }
+    Some((text, exit))
+}
+
+/// `hint: …` with a line feed.
+pub fn hint_line(hint: &str, style: Style) -> String {
+    let color = style.id();
+    format!("{color}hint:{color:#} {}\n", sanitize::line(hint))
+}
+
+fn advice(error: &anyhow::Error) -> (Vec<String>, Exit) {
+    if let Some(error) = error.downcast_ref::<CommandError>() {
+        (error.hints.clone(), error.exit)
+    } else if let Some(error) = error.downcast_ref::<StoreError>() {
+        store_advice(error)
+    } else if let Some(error) = error.downcast_ref::<NewerServerNeeded>() {
+        let (mut hints, exit) = store_advice(&error.source);
+        let (major, minor) = error.version;
+        hints.push(format!(
+            "this filter needs MLflow {major}.{minor} or later on the server"
+        ));
+        (hints, exit)
+    } else if let Some(error) = error.downcast_ref::<SettingsError>() {
+        settings_advice(error)
+    } else if error.downcast_ref::<io::Error>().is_some() {
+        (Vec::new(), Exit::Data)
+    } else {
+        (Vec::new(), Exit::Server)
+    }
+}
+
+fn settings_advice(error: &SettingsError) -> (Vec<String>, Exit) {
+    let hints: &[&str] = match error {
+        SettingsError::NoTrackingUri => &[
+            "name a server with `-u http://host:5000` or MLFLOW_TRACKING_URI",
+            "or read a trace file with `-u traces.jsonl`",
+            "or look at built-in traces with `-u demo:`",
+        ],
+        SettingsError::UnsupportedLogin { .. } => &[
+            "log in with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+        ],
+        SettingsError::Conflict { .. } => &["unset one of them"],
+        SettingsError::CredentialsFile { .. } => {
+            return (Vec::new(), Exit::Data);
+        }
+        SettingsError::Scheme { .. }
+        | SettingsError::Uri { .. }
+        | SettingsError::Variable { .. } => &[],
+    };
+    (hints.iter().map(|h| (*h).to_owned()).collect(), Exit::Usage)
+}
+
+fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
+    let one = |hint: &str| vec![hint.to_owned()];
+    match error {
+        StoreError::Unreachable { reason, .. } => (
+            one(if reason.contains("client certificate") {
+                "name its PEM file, with the key in it, in MLFLOW_TRACKING_CLIENT_CERT_PATH"
+            } else {
+                "check the tracking URI, and that the server runs"
+            }),
+            Exit::Server,
+        ),
+        StoreError::Tls { reason, .. } => {
+            let hint = if reason.contains("of an authority") {
+                "give the server a certificate of its own, or accept any with MLFLOW_TRACKING_INSECURE_TLS=true"
+            } else if reason.contains("its authority") {
+                "name the authority's PEM file in MLFLOW_TRACKING_SERVER_CERT_PATH"
+            } else {
+                "check the host in the tracking URI; MLFLOW_TRACKING_INSECURE_TLS=true accepts any certificate"
+            };
+            (one(hint), Exit::Server)
+        }
+        StoreError::Timeout { .. } => (one("wait longer with `--timeout 2m`"), Exit::Server),
+        StoreError::BrokenOff { .. } => (one("try again"), Exit::Server),
+        StoreError::Refused {
+            status,
+            code,
+            message,
+            retry_after,
+            ..
+        } => (
+            refused_hints(*status, code.as_deref(), message, *retry_after),
+            Exit::Server,
+        ),
+        StoreError::Unauthorized {
+            had_credentials, ..
+        } => (
+            one(if *had_credentials {
+                "the user name, password or token was not accepted"
+            } else {
+                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            }),
+            Exit::Unauthorized,
+        ),
+        StoreError::Forbidden { message, .. } => {
+            let hint = if message.contains("Cross-origin") {
+                "the server takes mlt for a web page; check its allowed hosts"
+            } else {
+                "ask for permission, or log in as somebody else"
+            };
+            (one(hint), Exit::Unauthorized)
+        }
+        StoreError::NoSuchEndpoint { .. } => (
+            one(
+                "check the base path of the tracking URI; servers older than MLflow 2.14 have no traces",
+            ),
+            Exit::Server,
+        ),
+        StoreError::NotJson { found, .. } => (
+            one(if found.contains("HTML") {
+                "this may be a login page or a proxy; check the tracking URI"
+            } else {
+                "check that the tracking URI is that of an MLflow server"
+            }),
+            Exit::Server,
+        ),
+        StoreError::BadAnswer { .. } | StoreError::RepeatedPage { .. } => (
+            one("a proxy may have changed the answer; see `--verbose`"),
+            Exit::Server,
+        ),
+        StoreError::Redirect {
+            host,
+            target,
+            reason,
+        } => {
+            let elsewhere = !target.ends_with(&format!("//{host}"));
+            let hint = if elsewhere {
+                format!("{reason}; if you trust it, use {target} as the tracking URI")
+            } else {
+                (*reason).to_owned()
+            };
+            (vec![hint], Exit::Server)
+        }
+        StoreError::UnknownTrace { .. } => (one("`mlt search` lists traces"), Exit::NotFound),
+        StoreError::NoSpans { .. } => (Vec::new(), Exit::NotFound),
+        StoreError::Unsupported { instead, .. } => (one(instead), Exit::Usage),
+        StoreError::File { .. } | StoreError::Data { .. } => (Vec::new(), Exit::Data),
+        StoreError::Setting { .. } => (Vec::new(), Exit::Usage),
+    }
+}
+
+fn refused_hints(
+    status: u16,
+    code: Option<&str>,
+    message: &str,
+    retry_after: Option<u64>,
+) -> Vec<String> {
+    let mut hints = Vec::new();
+    if let Some(seconds) = retry_after {
+        hints.push(format!("the server asks to wait {seconds} s"));
+    }
+    match (status, code) {
+        (500, Some("FEATURE_DISABLED")) => {
+            hints.push("the server has no workspaces; unset MLFLOW_WORKSPACE".to_owned());
+        }
+        (403 | 400, _) if message.contains("Invalid Host header") => {
+            hints.push(
+                "the server does not know itself by this name; see its --allowed-hosts".to_owned(),
+            );
+        }
+        (407, _) => hints.push(
+            "the proxy wants a login; name it as http://user:password@host in HTTP_PROXY or HTTPS_PROXY"
+                .to_owned(),
+        ),
+        (429 | 503, _) if retry_after.is_none() => {
+            hints.push("the server is busy; try again later, or with more `--retries`".to_owned());
+        }
+        _ => {}
+    }
+    hints
+}

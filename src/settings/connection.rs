@@ -1,0 +1,104 @@
+//! How to reach a store: what the flags and MLflow's variables come to, as
+//! plain values that a store can be opened with.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+/// A place that traces are kept in.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// An MLflow tracking server.
+    Server(Box<Connection>),
+    /// A file of JSON or JSON lines.
+    File(PathBuf),
+    /// JSON or JSON lines on standard input.
+    Stdin,
+    /// The traces built into the program.
+    Demo,
+}
+
+/// How to talk to a tracking server.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Scheme, host, port and base path, without a trailing slash and without credentials.
+    pub base: Url,
+    /// How to log in.
+    pub credentials: Option<Credentials>,
+    /// The workspace to name in a header.
+    pub workspace: Option<String>,
+    /// How to check the server's certificate.
+    pub tls: Tls,
+    /// The longest wait for the next sign of life from the server.
+    pub timeout: Duration,
+    /// The longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// How often and how patiently to repeat.
+    pub retry: RetryPolicy,
+    /// Whether redirects within the host may be followed.
+    pub follow_redirects: bool,
+}
+
+/// How to log in to a tracking server.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// HTTP basic authentication.
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A bearer token.
+    Token(Secret),
+}
+
+/// Certificates and how strictly to look at them.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// Accept any certificate.
+    pub insecure: bool,
+    /// A PEM file of authorities to trust, with the setting that named it.
+    pub authorities: Option<(&'static str, PathBuf)>,
+    /// A PEM file with the client's certificate and key.
+    pub client_certificate: Option<PathBuf>,
+}
+
+/// How often and how patiently a failed request is repeated.
+#[derive(Debug, Clone)]
+pub struct RetryPolicy {
+    /// Repetitions after the first try.
+    pub max_retries: u32,
+    /// The n-th repetition waits this long times 2^(n-1).
+    pub backoff: Duration,
+    /// Up to this much is added at random.
+    pub jitter: Duration,
+    /// No single wait is longer; a server that asks for more ends the retries.
+    pub longest_wait: Duration,
+    /// Whether the server's `Retry-After` replaces the wait.
+    pub respect_retry_after: bool,
+}
+
+/// Text that must not be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}

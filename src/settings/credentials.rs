@@ -1,0 +1,156 @@
+//! How to log in, found where MLflow's Python client looks: the URL, the
+//! environment, and `~/.mlflow/credentials` for what the environment lacks.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::connection::{Credentials, Secret};
+use super::{Env, SettingsError};
+
+/// User name and password of a URL.
+pub(super) fn from_url(url: &Url) -> Option<Credentials> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    Some(Credentials::Basic {
+        username: percent_decode(url.username()),
+        password: Secret::new(percent_decode(url.password().unwrap_or_default())),
+    })
+}
+
+/// A user name with a password wins over a token, as in MLflow's own client.
+///
+/// # Errors
+/// A way to log in that mlt does not have, and an unreadable credentials file.
+pub(super) fn from_environment(env: &Env) -> Result<Option<Credentials>, SettingsError> {
+    if env.flag("MLFLOW_TRACKING_AWS_SIGV4")? == Some(true) {
+        return Err(SettingsError::UnsupportedLogin {
+            what: "MLFLOW_TRACKING_AWS_SIGV4",
+        });
+    }
+    if env.get("MLFLOW_TRACKING_AUTH").is_some() {
+        return Err(SettingsError::UnsupportedLogin {
+            what: "MLFLOW_TRACKING_AUTH",
+        });
+    }
+    let mut username = env.get("MLFLOW_TRACKING_USERNAME").map(str::to_owned);
+    let mut password = env.get("MLFLOW_TRACKING_PASSWORD").map(Secret::new);
+    if username.is_none() || password.is_none() {
+        let (file_username, file_password) = from_file(env)?;
+        username = username.or(file_username);
+        password = password.or(file_password);
+    }
+    if let (Some(username), Some(password)) = (username, password) {
+        return Ok(Some(Credentials::Basic { username, password }));
+    }
+    Ok(env
+        .get("MLFLOW_TRACKING_TOKEN")
+        .map(|token| Credentials::Token(Secret::new(token))))
+}
+
+fn from_file(env: &Env) -> Result<(Option<String>, Option<Secret>), SettingsError> {
+    let Some(home) = env.get("HOME").or(env.get("USERPROFILE")) else {
+        return Ok((None, None));
+    };
+    let path: PathBuf = [home, ".mlflow", "credentials"].iter().collect();
+    if !path.is_file() {
+        return Ok((None, None));
+    }
+    // Passwords may hold backslashes and quotes; MLflow reads them literally.
+    let options = ini::ParseOption {
+        enabled_quote: false,
+        enabled_escape: false,
+        ..ini::ParseOption::default()
+    };
+    let file = ini::Ini::load_from_file_opt(&path, options).map_err(|error| {
+        SettingsError::CredentialsFile {
+            path: path.display().to_string(),
+            // A syntax error's own text may quote the line, and the line may be a password.
+            reason: match error {
+                ini::Error::Io(error) => error.to_string(),
+                ini::Error::Parse(error) => {
+                    format!("line {} is not INI (expected `key = value`)", error.line)
+                }
+            },
+        }
+    })?;
+    let Some(section) = file.section(Some("mlflow")) else {
+        return Ok((None, None));
+    };
+    Ok((
+        section.get("mlflow_tracking_username").map(str::to_owned),
+        section.get("mlflow_tracking_password").map(Secret::new),
+    ))
+}
+
+/// `%40` becomes `@`; anything that is not an escape stays.
+fn percent_decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&first, tail)) = rest.split_first() {
+        let escape = (first == b'%')
+            .then(|| tail.get(..2))
+            .flatten()
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if let Some(byte) = escape {
+            decoded.push(byte);
+            rest = &tail[2..];
+        } else {
+            decoded.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_file(
+        text: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Option<Credentials>, SettingsError> {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".mlflow")).unwrap();
+        std::fs::write(home.path().join(".mlflow/credentials"), text).unwrap();
+        let env: Env = variables
+            .iter()
+            .copied()
+            .chain([("HOME", home.path().to_str().unwrap())])
+            .collect();
+        from_environment(&env)
+    }
+
+    #[test]
+    fn the_file_gives_what_the_environment_lacks() {
+        let file =
+            "[mlflow]\nmlflow_tracking_username = ann\nmlflow_tracking_password = p\\w\"1%\n";
+        let Some(Credentials::Basic { username, password }) =
+            with_file(file, &[("MLFLOW_TRACKING_USERNAME", "bob")]).unwrap()
+        else {
+            panic!();
+        };
+        assert_eq!((username.as_str(), password.expose()), ("bob", "p\\w\"1%"));
+    }
+
+    #[test]
+    fn a_broken_file_is_reported_without_its_contents() {
+        let error = with_file("[mlflow]\nhunter2\n", &[])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("line"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn ways_to_log_in_that_mlt_lacks_are_errors() {
+        let env: Env = [("MLFLOW_TRACKING_AWS_SIGV4", "true")]
+            .into_iter()
+            .collect();
+        assert!(from_environment(&env).is_err());
+    }
+}

@@ -1,0 +1,408 @@
+//! What the flags and MLflow's environment come to. A pure function of both:
+//! flags win over variables, variables over `~/.mlflow/credentials`, and the
+//! defaults are chosen so that a command at a terminal never hangs for minutes.
+
+mod connection;
+mod credentials;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::cli::GlobalArgs;
+
+pub use connection::{Connection, Credentials, Location, RetryPolicy, Secret, Tls};
+
+/// The environment, read once.
+#[derive(Debug, Clone, Default)]
+pub struct Env {
+    variables: HashMap<String, String>,
+}
+
+impl Env {
+    /// The process's environment. Variables that are not Unicode are left out.
+    pub fn from_process() -> Self {
+        Self {
+            variables: std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A variable that holds a truth value as MLflow spells them.
+    fn flag(&self, name: &'static str) -> Result<Option<bool>, SettingsError> {
+        match self.get(name).map(str::to_ascii_lowercase).as_deref() {
+            None => Ok(None),
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
+            Some(_) => Err(SettingsError::Variable {
+                name,
+                expected: "true or false",
+                found: self.get(name).unwrap_or_default().to_owned(),
+            }),
+        }
+    }
+
+    fn number(&self, name: &'static str) -> Result<Option<f64>, SettingsError> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        match text.trim().parse::<f64>() {
+            Ok(number) if number >= 0.0 && number.is_finite() => Ok(Some(number)),
+            _ => Err(SettingsError::Variable {
+                name,
+                expected: "a number that is not negative",
+                found: text.to_owned(),
+            }),
+        }
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self {
+            variables: pairs
+                .into_iter()
+                .map(|(k, v)| (k.into(), v.into()))
+                .collect(),
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Nothing says where the traces are.
+    #[error("no tracking URI is set")]
+    NoTrackingUri,
+    /// A scheme that no store here has.
+    #[error(
+        "cannot use the tracking URI `{uri}`: expected http://, https://, a .json or .jsonl file, `-` or `demo:`"
+    )]
+    Scheme {
+        /// As given, credentials removed.
+        uri: String,
+    },
+    /// Not a URL.
+    #[error("cannot use the tracking URI `{uri}`: {reason}")]
+    Uri {
+        /// As given, credentials removed.
+        uri: String,
+        /// Why.
+        reason: String,
+    },
+    /// A variable with an unusable value.
+    #[error("${name}: expected {expected}, found `{found}`")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What it may hold.
+        expected: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// Two settings that exclude each other.
+    #[error("{one} and {other} cannot both be set")]
+    Conflict {
+        /// One.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+    },
+    /// A way to log in that mlt does not have.
+    #[error("mlt cannot log in by {what}")]
+    UnsupportedLogin {
+        /// The variable that asks for it.
+        what: &'static str,
+    },
+    /// A credentials file that cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    CredentialsFile {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Resolved settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the traces are.
+    pub location: Location,
+    /// Experiments as named by the user, ids or names; empty for all.
+    pub experiments: Vec<String>,
+}
+
+impl Settings {
+    /// Resolves flags over environment over defaults.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn resolve(flags: &GlobalArgs, env: &Env) -> Result<Self, SettingsError> {
+        let uri = flags
+            .tracking_uri
+            .as_deref()
+            .filter(|uri| !uri.is_empty())
+            .or(env.get("MLFLOW_TRACKING_URI"))
+            .ok_or(SettingsError::NoTrackingUri)?;
+        Ok(Self {
+            location: location(uri.trim(), flags, env)?,
+            experiments: experiments(flags, env)?,
+        })
+    }
+}
+
+fn experiments(flags: &GlobalArgs, env: &Env) -> Result<Vec<String>, SettingsError> {
+    if !flags.experiments.is_empty() {
+        return Ok(flags.experiments.clone());
+    }
+    let name = env.get("MLFLOW_EXPERIMENT_NAME");
+    let id = env.get("MLFLOW_EXPERIMENT_ID");
+    if name.is_some() && id.is_some() && name != id {
+        return Err(SettingsError::Conflict {
+            one: "MLFLOW_EXPERIMENT_NAME",
+            other: "MLFLOW_EXPERIMENT_ID",
+        });
+    }
+    Ok(name.or(id).map(str::to_owned).into_iter().collect())
+}
+
+fn location(uri: &str, flags: &GlobalArgs, env: &Env) -> Result<Location, SettingsError> {
+    let lower = uri.to_ascii_lowercase();
+    if uri == "-" {
+        return Ok(Location::Stdin);
+    }
+    if matches!(lower.as_str(), "demo:" | "demo://") {
+        return Ok(Location::Demo);
+    }
+    if lower.starts_with("http://") || lower.starts_with("https://") {
+        return connection(uri, flags, env).map(|c| Location::Server(Box::new(c)));
+    }
+    let extension = Path::new(&lower).extension().and_then(|e| e.to_str());
+    if matches!(extension, Some("json" | "jsonl" | "ndjson")) && !lower.contains("://") {
+        return Ok(Location::File(PathBuf::from(uri)));
+    }
+    Err(SettingsError::Scheme {
+        uri: without_credentials(uri),
+    })
+}
+
+fn connection(uri: &str, flags: &GlobalArgs, env: &Env) -> Result<Connection, SettingsError> {
+    let mut base = Url::parse(uri).map_err(|error| SettingsError::Uri {
+        uri: without_credentials(uri),
+        reason: error.to_string(),
+    })?;
+    let in_url = credentials::from_url(&base);
+    // Both setters only fail for URLs without a host, which http URLs have.
+    let _ = base.set_username("");
+    let _ = base.set_password(None);
+    base.set_fragment(None);
+    base.set_query(None);
+    let path = base.path().trim_end_matches('/').to_owned();
+    base.set_path(&path);
+
+    Ok(Connection {
+        base,
+        credentials: match in_url {
+            Some(found) => Some(found),
+            None => credentials::from_environment(env)?,
+        },
+        workspace: env.get("MLFLOW_WORKSPACE").map(str::to_owned),
+        tls: tls(env)?,
+        timeout: match flags.timeout {
+            Some(period) => period.duration(),
+            None => seconds(env, "MLFLOW_HTTP_REQUEST_TIMEOUT", 30.0)?,
+        }
+        // Zero means "at once" to the client, and "no limit" to nobody.
+        .max(Duration::from_millis(1)),
+        connect_timeout: Duration::from_secs(5),
+        retry: retry_policy(flags, env)?,
+        follow_redirects: env.flag("MLFLOW_ALLOW_HTTP_REDIRECTS")?.unwrap_or(true),
+    })
+}
+
+fn tls(env: &Env) -> Result<Tls, SettingsError> {
+    const BUNDLE: &str = "MLFLOW_TRACKING_SERVER_CERT_PATH";
+    let insecure = env.flag("MLFLOW_TRACKING_INSECURE_TLS")?.unwrap_or(false);
+    if insecure && env.get(BUNDLE).is_some() {
+        return Err(SettingsError::Conflict {
+            one: "MLFLOW_TRACKING_INSECURE_TLS",
+            other: BUNDLE,
+        });
+    }
+    Ok(Tls {
+        insecure,
+        authorities: [BUNDLE, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+            .into_iter()
+            .find_map(|name| env.get(name).map(|path| (name, PathBuf::from(path)))),
+        client_certificate: env
+            .get("MLFLOW_TRACKING_CLIENT_CERT_PATH")
+            .map(PathBuf::from),
+    })
+}
+
+fn retry_policy(flags: &GlobalArgs, env: &Env) -> Result<RetryPolicy, SettingsError> {
+    const RETRIES: &str = "MLFLOW_HTTP_REQUEST_MAX_RETRIES";
+    let max_retries = match (flags.retries, env.get(RETRIES)) {
+        (Some(count), _) => count,
+        (None, None) => 3,
+        (None, Some(text)) => text.parse().map_err(|_| SettingsError::Variable {
+            name: RETRIES,
+            expected: "a whole number",
+            found: text.to_owned(),
+        })?,
+    };
+    Ok(RetryPolicy {
+        max_retries,
+        backoff: seconds(env, "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", 0.25)?,
+        jitter: seconds(env, "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", 0.1)?,
+        longest_wait: Duration::from_secs(30),
+        respect_retry_after: env
+            .flag("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER")?
+            .unwrap_or(true),
+    })
+}
+
+fn seconds(env: &Env, name: &'static str, default: f64) -> Result<Duration, SettingsError> {
+    let number = env.number(name)?.unwrap_or(default);
+    // A day is longer than any wait that makes sense, and always fits.
+    Ok(Duration::from_secs_f64(number.min(86_400.0)))
+}
+
+/// What stands between `//` and `@` is left out, and what looks like it where
+/// the scheme was forgotten.
+fn without_credentials(uri: &str) -> String {
+    match (uri.find("://"), uri.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => {
+            format!("{}{}", &uri[..scheme + 3], &uri[at + 1..])
+        }
+        (None, Some(at)) if uri[..at].contains(':') => uri[at + 1..].to_owned(),
+        _ => uri.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(uri: &str) -> GlobalArgs {
+        use clap::Parser as _;
+        crate::cli::Cli::parse_from(["mlt", "-u", uri, "search"]).global
+    }
+
+    fn server(uri: &str, env: &[(&str, &str)]) -> Connection {
+        let env: Env = env.iter().copied().collect();
+        match Settings::resolve(&flags(uri), &env).unwrap().location {
+            Location::Server(connection) => *connection,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn base_paths_stay_and_trailing_slashes_go() {
+        for (uri, base) in [
+            ("http://h:5000", "http://h:5000/"),
+            ("http://h:5000/", "http://h:5000/"),
+            ("https://h/mlflow/", "https://h/mlflow"),
+            ("https://h/a/b#/experiments/1", "https://h/a/b"),
+        ] {
+            assert_eq!(server(uri, &[]).base.as_str(), base);
+        }
+    }
+
+    #[test]
+    fn credentials_in_the_url_are_used_and_removed() {
+        let found = server("http://ann:s%40crt@h/x", &[("MLFLOW_TRACKING_TOKEN", "t")]);
+        assert_eq!(found.base.as_str(), "http://h/x");
+        let Some(Credentials::Basic { username, password }) = &found.credentials else {
+            panic!("{found:?}");
+        };
+        assert_eq!((username.as_str(), password.expose()), ("ann", "s@crt"));
+        assert!(!format!("{found:?}").contains("crt"));
+    }
+
+    #[test]
+    fn a_user_name_and_password_win_over_a_token() {
+        let all = [
+            ("MLFLOW_TRACKING_USERNAME", "ann"),
+            ("MLFLOW_TRACKING_PASSWORD", "pw"),
+            ("MLFLOW_TRACKING_TOKEN", "t"),
+        ];
+        let found = server("http://h", &all).credentials;
+        assert!(matches!(found, Some(Credentials::Basic { .. })));
+        let found = server("http://h", &all[2..]).credentials;
+        assert!(matches!(found, Some(Credentials::Token(_))));
+    }
+
+    #[test]
+    fn what_no_store_can_open_is_refused_without_showing_secrets() {
+        for uri in [
+            "postgresql://ann:secret@h/db",
+            "sqlite:///mlflow.db",
+            "ftp://x",
+            "traces.txt",
+            "databricks",
+        ] {
+            let error = Settings::resolve(&flags(uri), &Env::default()).unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, SettingsError::Scheme { .. }), "{uri}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_variables() {
+        let env = [
+            ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7"),
+            ("MLFLOW_HTTP_REQUEST_TIMEOUT", "120"),
+            ("MLFLOW_EXPERIMENT_ID", "4"),
+        ];
+        let found = server("http://h", &env);
+        assert_eq!(found.retry.max_retries, 7);
+        assert_eq!(found.timeout, Duration::from_secs(120));
+        let mut given = flags("http://h");
+        given.retries = Some(0);
+        given.timeout = Some("2s".parse().unwrap());
+        given.experiments = vec!["shop".to_owned()];
+        let settings = Settings::resolve(&given, &env.into_iter().collect()).unwrap();
+        assert_eq!(settings.experiments, ["shop"]);
+        let Location::Server(found) = settings.location else {
+            panic!();
+        };
+        assert_eq!(
+            (found.retry.max_retries, found.timeout),
+            (0, Duration::from_secs(2))
+        );
+    }
+
+    #[test]
+    fn contradictions_are_errors() {
+        let env: Env = [
+            ("MLFLOW_EXPERIMENT_ID", "4"),
+            ("MLFLOW_EXPERIMENT_NAME", "shop"),
+        ]
+        .into_iter()
+        .collect();
+        let error = Settings::resolve(&flags("http://h"), &env).unwrap_err();
+        assert!(matches!(error, SettingsError::Conflict { .. }));
+        let env: Env = [
+            ("MLFLOW_TRACKING_INSECURE_TLS", "true"),
+            ("MLFLOW_TRACKING_SERVER_CERT_PATH", "x"),
+        ]
+        .into_iter()
+        .collect();
+        let error = Settings::resolve(&flags("http://h"), &env).unwrap_err();
+        assert!(matches!(error, SettingsError::Conflict { .. }));
+    }
+}

@@ -1,0 +1,191 @@
+//! What can go wrong between mlt and the traces. Words for people, hints and
+//! exit codes are not made here.
+
+use std::fmt;
+
+/// A failure of a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No connection, or it broke.
+    #[error("cannot reach {host}: {reason}")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// The cause, in the operating system's words.
+        reason: String,
+    },
+    /// The server's certificate was not accepted.
+    #[error("cannot trust the certificate of {host}: {reason}")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// The cause, in the TLS library's words.
+        reason: String,
+    },
+    /// Nothing came for too long.
+    #[error("{host} did not answer within {seconds} s")]
+    Timeout {
+        /// Host and port.
+        host: String,
+        /// The time limit.
+        seconds: f64,
+    },
+    /// The connection ended before the answer did.
+    #[error("the answer of {host} broke off after {received} bytes: {reason}")]
+    BrokenOff {
+        /// Host and port.
+        host: String,
+        /// Bytes of the body that had arrived.
+        received: usize,
+        /// The cause.
+        reason: String,
+    },
+    /// The server refused the request with an MLflow error.
+    #[error("{host} answered {status}{}: {message}", code.as_ref().map(|c| format!(" {c}")).unwrap_or_default())]
+    Refused {
+        /// Host and port.
+        host: String,
+        /// HTTP status.
+        status: u16,
+        /// MLflow's error code.
+        code: Option<String>,
+        /// MLflow's message.
+        message: String,
+        /// Seconds the server asked to wait, where it did.
+        retry_after: Option<u64>,
+    },
+    /// 401.
+    #[error("{host} wants a login")]
+    Unauthorized {
+        /// Host and port.
+        host: String,
+        /// Whether credentials had been sent.
+        had_credentials: bool,
+        /// The server's own message.
+        message: String,
+    },
+    /// 403.
+    #[error("{host} does not allow this")]
+    Forbidden {
+        /// Host and port.
+        host: String,
+        /// The server's own message.
+        message: String,
+    },
+    /// 404 without MLflow's JSON: no such path.
+    #[error("{host} has no {path}")]
+    NoSuchEndpoint {
+        /// Host and port.
+        host: String,
+        /// The URL's path.
+        path: String,
+    },
+    /// Something other than JSON.
+    #[error("{host} answered {path} with {found} and not with JSON")]
+    NotJson {
+        /// Host and port.
+        host: String,
+        /// The URL's path.
+        path: String,
+        /// What came: `an HTML page`, `an empty body` …
+        found: String,
+    },
+    /// JSON, but not what MLflow sends.
+    #[error("cannot read the answer of {host} to {path}: {reason}")]
+    BadAnswer {
+        /// Host and port.
+        host: String,
+        /// The URL's path.
+        path: String,
+        /// What is wrong and where.
+        reason: String,
+    },
+    /// A redirect that is not followed.
+    #[error("{host} redirects to {target}")]
+    Redirect {
+        /// Host and port.
+        host: String,
+        /// Scheme, host and port of the target.
+        target: String,
+        /// Why it was not followed.
+        reason: &'static str,
+    },
+    /// The page token of a page is one that was used before.
+    #[error("{store} repeats a page token; stopped after {received}")]
+    RepeatedPage {
+        /// The store.
+        store: String,
+        /// What had come until then.
+        received: String,
+    },
+    /// No such trace.
+    #[error("no trace `{id}` in {store}")]
+    UnknownTrace {
+        /// As asked for.
+        id: String,
+        /// The store.
+        store: String,
+    },
+    /// A trace's spans are not to be had.
+    #[error("cannot get the spans of trace `{id}`: {}", list(tried))]
+    NoSpans {
+        /// The trace.
+        id: String,
+        /// Every way that was tried, with its outcome.
+        tried: Vec<Attempt>,
+    },
+    /// Something that this store cannot do.
+    #[error("{store} has no {what}")]
+    Unsupported {
+        /// The store.
+        store: String,
+        /// What it lacks.
+        what: &'static str,
+        /// The way round.
+        instead: &'static str,
+    },
+    /// A file that cannot be opened or read.
+    #[error("cannot read {path}: {reason}")]
+    File {
+        /// The path, or `standard input`.
+        path: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// Local data that is not what it should be.
+    #[error("cannot read {path}: {reason}")]
+    Data {
+        /// The path, or `standard input`.
+        path: String,
+        /// What is wrong and where.
+        reason: String,
+    },
+    /// A connection setting that cannot be used.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// The variable or flag.
+        setting: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One way to a trace's spans, and how it ended.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The endpoint.
+    pub way: &'static str,
+    /// What came of it, in one clause.
+    pub outcome: String,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.way, self.outcome)
+    }
+}
+
+fn list(attempts: &[Attempt]) -> String {
+    let texts: Vec<String> = attempts.iter().map(ToString::to_string).collect();
+    format!("tried {}", texts.join(", "))
+}

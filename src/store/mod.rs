@@ -1,0 +1,134 @@
+//! Where traces come from. A store answers questions in terms of the model and
+//! says in typed errors what went wrong; it knows nothing of tables, terminals
+//! or command lines. [`open`] picks the store that a location names.
+
+mod demo;
+mod error;
+mod file;
+mod memory;
+mod rest;
+mod search;
+mod wire;
+
+use crate::filter::{Filter, OrderBy};
+use crate::model::{Experiment, Trace, TraceInfo};
+use crate::settings::Location;
+
+pub use error::{Attempt, StoreError};
+pub use rest::{RequestLog, RequestRecord};
+pub use search::{Search, SearchEnd};
+
+/// The most traces that one page may hold; MLflow servers refuse more.
+pub const MAX_PAGE: usize = 500;
+
+/// What to search for. Experiments are ids; an empty list means every active one.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Experiment ids.
+    pub experiments: Vec<String>,
+    /// Which traces.
+    pub filter: FilterSource,
+    /// In which order; empty means newest first.
+    pub order_by: OrderBy,
+}
+
+/// A filter, understood or not.
+#[derive(Debug, Clone)]
+pub enum FilterSource {
+    /// Parsed and checked here.
+    Parsed(Filter),
+    /// Sent as it is, for servers that know more than this version of mlt.
+    Raw(String),
+}
+
+impl Default for FilterSource {
+    fn default() -> Self {
+        Self::Parsed(Filter::default())
+    }
+}
+
+/// Some traces of an answer, and the way to the next ones.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Traces without spans, in the query's order.
+    pub traces: Vec<TraceInfo>,
+    /// What to pass to get the next page; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// An HTTP request that would be sent.
+#[derive(Debug, Clone)]
+pub struct DryRequest {
+    /// `GET`, `POST` …
+    pub method: String,
+    /// The whole URL, without credentials.
+    pub url: String,
+    /// The JSON body.
+    pub body: Option<serde_json::Value>,
+}
+
+/// A source of traces.
+pub trait Store: Send + Sync {
+    /// What to call this store in a message, for example `the demo store`.
+    fn describe(&self) -> String;
+
+    /// Every active experiment, by id.
+    fn experiments(&self) -> Result<Vec<Experiment>, StoreError>;
+
+    /// The experiment with this exact name, active or not.
+    fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
+        Ok(self.experiments()?.into_iter().find(|e| e.name == name))
+    }
+
+    /// Whether an experiment with this id exists.
+    fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.experiments()?.iter().any(|e| e.id == id))
+    }
+
+    /// One page of at most `size` traces (1 to [`MAX_PAGE`]). `token` is the
+    /// previous page's [`Page::next`].
+    fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError>;
+
+    /// A trace without its spans.
+    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError>;
+
+    /// A trace with its spans.
+    fn trace(&self, trace_id: &str) -> Result<Trace, StoreError>;
+
+    /// The spans of a trace whose info is known already.
+    fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError>;
+
+    /// Sets a tag, replacing the value it may have.
+    fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Deletes a tag; `false` when the trace does not have it.
+    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<bool, StoreError>;
+
+    /// `Err` when tags cannot be changed here.
+    fn check_writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The requests that the first page of a search takes, experiments being
+    /// given as the user named them. Nothing is sent.
+    fn dry_search(&self, _query: &Query, _size: usize) -> Result<Vec<DryRequest>, StoreError> {
+        Err(StoreError::Unsupported {
+            store: self.describe(),
+            what: "requests to show: it is read without any",
+            instead: "drop `--dry-run`",
+        })
+    }
+}
+
+/// Opens the store that `location` names.
+///
+/// # Errors
+/// When a file cannot be read, or a certificate cannot be used.
+pub fn open(location: &Location, log: RequestLog) -> Result<Box<dyn Store>, StoreError> {
+    Ok(match location {
+        Location::Server(connection) => Box::new(rest::RestStore::new(connection, log)?),
+        Location::File(path) => Box::new(file::open(path)?),
+        Location::Stdin => Box::new(file::read_stdin()?),
+        Location::Demo => Box::new(demo::open()?),
+    })
+}

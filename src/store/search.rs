@@ -1,0 +1,115 @@
+//! A search over all its pages: follows page tokens up to a limit, drops the
+//! repetitions that inserts during paging cause, and knows whether there is more.
+
+use std::collections::HashSet;
+
+use super::{FilterSource, MAX_PAGE, Query, Store, StoreError};
+use crate::filter::{Comparator, Condition, Field};
+use crate::model::TraceInfo;
+
+/// A search under way; iterate it to get the traces of each page.
+pub struct Search<'a> {
+    store: &'a dyn Store,
+    query: Query,
+    limit: Option<usize>,
+    token: Option<String>,
+    used_tokens: HashSet<String>,
+    seen: HashSet<String>,
+    delivered: usize,
+    end: Option<SearchEnd>,
+}
+
+/// How a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchEnd {
+    /// Every match was delivered.
+    Complete,
+    /// The limit was reached, and there are more matches.
+    Limited,
+}
+
+impl<'a> Search<'a> {
+    /// A search for at most `limit` traces; `None` for all.
+    pub fn new(store: &'a dyn Store, query: Query, limit: Option<usize>) -> Self {
+        Self {
+            store,
+            query,
+            limit,
+            token: None,
+            used_tokens: HashSet::new(),
+            seen: HashSet::new(),
+            delivered: 0,
+            end: None,
+        }
+    }
+
+    /// The size of the first page of a search for so many traces.
+    pub fn first_page_size(limit: Option<usize>) -> usize {
+        limit.map_or(MAX_PAGE, |limit| limit.saturating_add(1).min(MAX_PAGE))
+    }
+
+    /// How it ended; `None` while it is under way.
+    pub fn end(&self) -> Option<SearchEnd> {
+        self.end
+    }
+
+    /// The next page's traces; `None` at the end.
+    ///
+    /// # Errors
+    /// Those of the store, and a page token that was used before.
+    pub fn next_page(&mut self) -> Result<Option<Vec<TraceInfo>>, StoreError> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        // One more than wanted tells whether there is more, in the same round trip.
+        let wanted = self.limit.map(|limit| limit - self.delivered);
+        let size = Self::first_page_size(wanted);
+        let page = self
+            .store
+            .search(&self.query, size, self.token.as_deref())?;
+        let first_page = self.token.is_none();
+        let mut traces = page.traces;
+        if first_page && page.next.is_some() {
+            self.pin_upper_bound(&traces);
+        }
+        traces.retain(|info| self.seen.insert(info.trace_id.clone()));
+
+        if let Some(wanted) = wanted
+            && traces.len() > wanted
+        {
+            traces.truncate(wanted);
+            self.end = Some(SearchEnd::Limited);
+        } else {
+            match page.next {
+                None => self.end = Some(SearchEnd::Complete),
+                Some(token) if !self.used_tokens.insert(token.clone()) => {
+                    return Err(StoreError::RepeatedPage {
+                        store: self.store.describe(),
+                        received: format!("{} traces", self.delivered + traces.len()),
+                    });
+                }
+                Some(token) => self.token = Some(token),
+            }
+        }
+        self.delivered += traces.len();
+        Ok(Some(traces))
+    }
+
+    /// Pages are offsets into an answer that is computed anew each time. Newest
+    /// first, traces that arrive meanwhile would push others across the border
+    /// between pages; a bound at the first page's newest trace keeps them out.
+    fn pin_upper_bound(&mut self, first_page: &[TraceInfo]) {
+        let newest = first_page.first().and_then(|info| info.request_time);
+        if let (FilterSource::Parsed(filter), Some(newest), true) = (
+            &mut self.query.filter,
+            newest,
+            self.query.order_by.items().is_empty(),
+        ) {
+            let bound =
+                Condition::number(Field::Timestamp, Comparator::LessOrEqual, newest.millis());
+            if let Ok(bound) = bound {
+                *filter = std::mem::take(filter).and(bound.into());
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Assessments as the V3 endpoints send them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ids, null_as_default};
+use crate::model::{Assessment, AssessmentError, AssessmentKind, Source, Timestamp};
+
+#[derive(Deserialize)]
+pub(super) struct WireAssessment {
+    assessment_id: Option<String>,
+    #[serde(default, alias = "name", deserialize_with = "null_as_default")]
+    assessment_name: String,
+    span_id: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    source: WireSource,
+    create_time: Option<String>,
+    last_update_time: Option<String>,
+    feedback: Option<WireFeedback>,
+    expectation: Option<WireExpectation>,
+    rationale: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    metadata: BTreeMap<String, Value>,
+    overrides: Option<String>,
+    valid: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+struct WireSource {
+    #[serde(default)]
+    source_type: String,
+    source_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireFeedback {
+    #[serde(default)]
+    value: Value,
+    error: Option<WireError>,
+}
+
+#[derive(Deserialize)]
+struct WireError {
+    error_code: Option<String>,
+    error_message: Option<String>,
+    stack_trace: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireExpectation {
+    value: Option<Value>,
+    serialized_value: Option<Serialized>,
+}
+
+#[derive(Deserialize)]
+struct Serialized {
+    #[serde(default)]
+    value: String,
+}
+
+impl WireAssessment {
+    pub(super) fn into_assessment(self) -> Assessment {
+        let kind = match (self.feedback, self.expectation) {
+            (Some(feedback), _) => AssessmentKind::Feedback {
+                value: feedback.value,
+                error: feedback.error.map(|e| AssessmentError {
+                    code: e.error_code,
+                    message: e.error_message,
+                    stack_trace: e.stack_trace,
+                }),
+            },
+            (None, Some(expectation)) => AssessmentKind::Expectation {
+                value: match (expectation.value, expectation.serialized_value) {
+                    (Some(value), _) => value,
+                    (None, Some(text)) => {
+                        serde_json::from_str(&text.value).unwrap_or(Value::String(text.value))
+                    }
+                    (None, None) => Value::Null,
+                },
+            },
+            (None, None) => AssessmentKind::Other,
+        };
+        let time = |text: Option<String>| text.and_then(|t| Timestamp::parse_rfc3339(&t));
+        Assessment {
+            id: self.assessment_id,
+            name: self.assessment_name,
+            span_id: self.span_id.as_deref().and_then(ids::span_id),
+            source: Source {
+                kind: self.source.source_type,
+                id: self.source.source_id,
+            },
+            create_time: time(self.create_time),
+            last_update_time: time(self.last_update_time),
+            kind,
+            rationale: self.rationale,
+            metadata: self
+                .metadata
+                .into_iter()
+                .map(|(key, value)| match value {
+                    Value::String(text) => (key, text),
+                    other => (key, other.to_string()),
+                })
+                .collect(),
+            overrides: self.overrides,
+            valid: self.valid.unwrap_or(true),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The JSON that MLflow writes, in every shape it has had since 2.14, read into
+//! the model: tolerant of unknown, missing and differently spelt members.
+
+mod any_value;
+mod assessment;
+mod document;
+mod ids;
+mod info;
+mod span;
+
+pub(super) use document::{Documents, read_documents};
+pub(super) use info::WireInfo;
+pub(super) use span::{WireSpans, spans_from_slice};
+
+/// `null` and a missing member mean the same thing.
+pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de> + Default,
+{
+    use serde::Deserialize as _;
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}

@@ -1,0 +1,351 @@
+//! Spans in the four shapes that MLflow has written: MLflow 2 (`context`, hex
+//! ids), MLflow 3 as stored (base64 ids, attributes of JSON text), 3.5 (hex
+//! ids, short status codes), and the typed attributes of the trace endpoints.
+
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::any_value::{KeyValue, into_map};
+use super::{ids, null_as_default};
+use crate::model::{Event, Link, Span, SpanId, StatusCode};
+
+/// Reads `{"spans": […]}`.
+pub(in crate::store) fn spans_from_slice(json: &[u8]) -> serde_json::Result<Vec<Span>> {
+    serde_json::from_slice::<WireSpans>(json).map(|wire| wire.spans.0)
+}
+
+/// An object with a list of spans; whatever else it holds is ignored.
+#[derive(Deserialize, Default)]
+pub(in crate::store) struct WireSpans {
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(in crate::store) spans: SpanList,
+}
+
+/// A list of spans, converted one by one so that the wire form of only one
+/// exists at any time.
+#[derive(Default)]
+pub(in crate::store) struct SpanList(pub(in crate::store) Vec<Span>);
+
+impl<'de> Deserialize<'de> for SpanList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor;
+
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = SpanList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of spans")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SpanList, A::Error> {
+                let mut spans = Vec::new();
+                while let Some(wire) = seq.next_element::<WireSpan>()? {
+                    spans.push(wire.into_span());
+                }
+                Ok(SpanList(spans))
+            }
+        }
+
+        deserializer.deserialize_seq(ListVisitor)
+    }
+}
+
+#[derive(Deserialize)]
+struct WireSpan {
+    #[serde(default, deserialize_with = "null_as_default")]
+    name: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    trace_id: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    span_id: String,
+    #[serde(alias = "parent_id")]
+    parent_span_id: Option<String>,
+    context: Option<Context>,
+    #[serde(alias = "start_time", default)]
+    start_time_unix_nano: Nanos,
+    #[serde(alias = "end_time", default)]
+    end_time_unix_nano: Nanos,
+    status: Option<Status>,
+    status_code: Option<String>,
+    status_message: Option<String>,
+    #[serde(default)]
+    attributes: Attributes,
+    #[serde(default, deserialize_with = "null_as_default")]
+    events: Vec<WireEvent>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    links: Vec<WireLink>,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    #[serde(default)]
+    span_id: String,
+    #[serde(default)]
+    trace_id: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Status {
+    #[serde(default)]
+    code: Option<CodeName>,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+/// A status code by name or by OpenTelemetry's number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum CodeName {
+    Name(String),
+    Number(u8),
+}
+
+impl CodeName {
+    fn code(&self) -> StatusCode {
+        match self {
+            Self::Name(name) => StatusCode::parse(name),
+            Self::Number(1) => StatusCode::Ok,
+            Self::Number(2) => StatusCode::Error,
+            Self::Number(_) => StatusCode::Unset,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct WireEvent {
+    #[serde(default)]
+    name: String,
+    #[serde(alias = "timestamp", alias = "time", default)]
+    time_unix_nano: Nanos,
+    #[serde(default)]
+    attributes: PlainAttributes,
+}
+
+#[derive(Deserialize)]
+struct WireLink {
+    #[serde(default)]
+    trace_id: String,
+    #[serde(default)]
+    span_id: String,
+    #[serde(default)]
+    attributes: PlainAttributes,
+}
+
+impl WireSpan {
+    fn into_span(self) -> Span {
+        let (span_id, trace_id) = match self.context {
+            Some(context) => (context.span_id, context.trace_id),
+            None => (self.span_id, self.trace_id),
+        };
+        let status = self.status.unwrap_or_default();
+        let code = match (&status.code, &self.status_code) {
+            (Some(code), _) => code.code(),
+            (None, Some(name)) => StatusCode::parse(name),
+            (None, None) => StatusCode::Unset,
+        };
+        Span {
+            span_id: ids::span_id(&span_id).unwrap_or_else(|| SpanId::new("")),
+            parent_id: self.parent_span_id.as_deref().and_then(ids::span_id),
+            trace_id: ids::otel_trace_id(&trace_id),
+            name: self.name,
+            start_ns: self.start_time_unix_nano.0.unwrap_or(0),
+            // OpenTelemetry spans without an end are stored with an end of zero.
+            end_ns: self.end_time_unix_nano.0.filter(|end| *end > 0),
+            status: code,
+            status_message: status.message.or(self.status_message).unwrap_or_default(),
+            attributes: self.attributes.0,
+            events: self.events.into_iter().map(WireEvent::into_event).collect(),
+            links: self.links.into_iter().map(WireLink::into_link).collect(),
+        }
+    }
+}
+
+impl WireEvent {
+    fn into_event(self) -> Event {
+        Event {
+            name: self.name,
+            time_ns: self.time_unix_nano.0.unwrap_or(0),
+            attributes: self.attributes.0,
+        }
+    }
+}
+
+impl WireLink {
+    fn into_link(self) -> Link {
+        let trace_id = match self.trace_id.strip_prefix("tr-") {
+            Some(_) => self.trace_id,
+            None => format!("tr-{}", ids::otel_trace_id(&self.trace_id)),
+        };
+        Link {
+            trace_id,
+            span_id: ids::span_id(&self.span_id).unwrap_or_else(|| SpanId::new("")),
+            attributes: self.attributes.0,
+        }
+    }
+}
+
+/// Nanoseconds as a number or as digits in a string; anything else is none.
+#[derive(Default)]
+struct Nanos(Option<i64>);
+
+impl<'de> Deserialize<'de> for Nanos {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Option::<Value>::deserialize(deserializer)?;
+        Ok(Self(match value {
+            Some(Value::Number(number)) => number
+                .as_i64()
+                .or_else(|| number.as_u64().map(|_| i64::MAX)),
+            Some(Value::String(digits)) => digits.parse().ok(),
+            _ => None,
+        }))
+    }
+}
+
+/// Span attributes: an object of JSON texts, or a list of typed values. Both
+/// become keys with JSON text.
+#[derive(Default)]
+struct Attributes(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Attributes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AttributesVisitor;
+
+        impl<'de> Visitor<'de> for AttributesVisitor {
+            type Value = Attributes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("span attributes")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attributes, A::Error> {
+                let mut list = Vec::new();
+                while let Some((key, JsonText(text))) = map.next_entry::<String, JsonText>()? {
+                    list.push((key, text));
+                }
+                Ok(Attributes(list))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Attributes, A::Error> {
+                let mut list = Vec::new();
+                while let Some(KeyValue { key, value }) = seq.next_element()? {
+                    list.push((key, value.into_json().to_string()));
+                }
+                Ok(Attributes(list))
+            }
+
+            fn visit_unit<E>(self) -> Result<Attributes, E> {
+                Ok(Attributes::default())
+            }
+        }
+
+        deserializer.deserialize_any(AttributesVisitor)
+    }
+}
+
+/// A string is taken for JSON text; any other value is written as JSON text.
+struct JsonText(String);
+
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match Value::deserialize(deserializer)? {
+            Value::String(text) => text,
+            other => other.to_string(),
+        }))
+    }
+}
+
+/// Attributes of events and links: an object of plain values, or a list of typed ones.
+#[derive(Default)]
+struct PlainAttributes(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for PlainAttributes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Map(Map<String, Value>),
+            List(Vec<KeyValue>),
+            Other(IgnoredAny),
+        }
+        Ok(Self(match Either::deserialize(deserializer)? {
+            Either::Map(map) => map,
+            Either::List(list) => into_map(list),
+            Either::Other(_) => Map::new(),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(json: &str) -> Span {
+        spans_from_slice(json.as_bytes()).unwrap().remove(0)
+    }
+
+    #[test]
+    fn the_stored_form_is_read() {
+        let span = one(
+            r#"{"spans":[{"trace_id":"UaCI4dCN9cBjjUjy3KrXhg==","span_id":"4Ny4o2QN7NA=","parent_span_id":"4aolKHtRkiQ=",
+            "name":"llm","start_time_unix_nano":1795378201950404750,"end_time_unix_nano":1795378201950730214,
+            "events":[{"name":"exception","time_unix_nano":1795378201971389184,"attributes":{"exception.type":"ValueError","exception.message":"boom"}}],
+            "status":{"code":"STATUS_CODE_OK","message":""},
+            "attributes":{"mlflow.spanType":"\"CHAT_MODEL\"","temperature":"0.5","nan":"NaN"},"links":[]}]}"#,
+        );
+        assert_eq!(span.trace_id, "51a088e1d08df5c0638d48f2dcaad786");
+        assert_eq!(span.span_id.as_str(), "e0dcb8a3640decd0");
+        assert_eq!(span.raw_duration_ns(), Some(325_464));
+        assert_eq!(span.span_type(), "CHAT_MODEL");
+        assert_eq!(span.attribute("nan"), Some("NaN"));
+        assert_eq!(span.error_text().unwrap(), "ValueError: boom");
+    }
+
+    #[test]
+    fn typed_attributes_become_json_text() {
+        let span = one(
+            r#"{"spans":[{"trace_id":"CvdlGRbNQ92ESOshHIAxnA==","span_id":"APBnqgupArc=","name":"root",
+            "start_time_unix_nano":"1795378206000000000",
+            "attributes":[{"key":"d","value":{"double_value":1.5}},{"key":"n","value":{"int_value":7}},{"key":"nan","value":{"double_value":"NaN"}},
+            {"key":"arr","value":{"array_value":{"values":[{"string_value":"x"},{"int_value":2}]}}},{"key":"none","value":{}},
+            {"key":"kv","value":{"kvlist_value":{"values":[{"key":"a","value":{"int_value":1}}]}}}],
+            "events":[{"time_unix_nano":5,"name":"ev","attributes":[{"key":"e","value":{"string_value":"v"}}]}],
+            "status":{"message":"bad","code":"STATUS_CODE_ERROR"}}]}"#,
+        );
+        let texts: Vec<&str> = span.attributes.iter().map(|(_, v)| v.as_str()).collect();
+        assert_eq!(
+            texts,
+            ["1.5", "7", "\"NaN\"", "[\"x\",2]", "null", "{\"a\":1}"]
+        );
+        assert_eq!(span.events[0].attributes["e"], "v");
+        assert_eq!(
+            (span.start_ns, span.end_ns),
+            (1_795_378_206_000_000_000, None)
+        );
+    }
+
+    #[test]
+    fn mlflow_2_spans_are_read() {
+        let span = one(
+            r#"{"spans":[{"name":"a","context":{"span_id":"3c438e312c0a7f2e","trace_id":"f562334f1ccf7972ec11fe386971e36f"},
+            "parent_id":null,"start_time":1795379489550595555,"end_time":1795379489551287073,"status_code":"ERROR","status_message":"no",
+            "attributes":{"mlflow.spanType":"\"LLM\""},"events":[{"name":"e","timestamp":7,"attributes":{}}]}],"request":"{}"}"#,
+        );
+        assert_eq!(span.span_id.as_str(), "3c438e312c0a7f2e");
+        assert_eq!(
+            (span.status, span.status_message.as_str()),
+            (StatusCode::Error, "no")
+        );
+        assert_eq!((span.parent_id, span.events[0].time_ns), (None, 7));
+    }
+
+    #[test]
+    fn an_end_of_zero_is_no_end() {
+        let span = one(
+            r#"{"spans":[{"span_id":"3c438e312c0a7f2e","parent_span_id":"","name":"a","start_time_unix_nano":5,"end_time_unix_nano":0,"attributes":null}]}"#,
+        );
+        assert_eq!((span.end_ns, span.parent_id), (None, None));
+    }
+}
