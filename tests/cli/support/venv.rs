@@ -1,0 +1,69 @@
+//! Python environments with pinned MLflow versions, made on first use and kept
+//! under the target folder.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder for what is made once and kept between test runs.
+pub(crate) fn cache() -> PathBuf {
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let dir = tmp.parent().unwrap_or(tmp).join("mlflow");
+    fs::create_dir_all(&dir).expect("the target folder can be written to");
+    dir
+}
+
+/// The folder of the Python scripts.
+pub(crate) fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mlflow")
+}
+
+/// Holds a lock file for as long as `work` takes, so that parallel test
+/// binaries do not make the same thing twice.
+pub(crate) fn exclusively<T>(name: &str, work: impl FnOnce() -> T) -> T {
+    let lock = File::create(cache().join(format!("{name}.lock"))).expect("a lock file can be made");
+    lock.lock().expect("locks work here");
+    work()
+}
+
+/// The Python of an environment with this MLflow version.
+pub(crate) fn python(version: &str) -> PathBuf {
+    let requirements = scripts().join(format!("requirements-{version}.txt"));
+    let wanted = fs::read_to_string(&requirements).expect("the requirements are there");
+    let dir = cache().join(format!("venv-{version}"));
+    let python = dir.join("bin/python");
+    exclusively(&format!("venv-{version}"), || {
+        let marker = dir.join("complete");
+        if fs::read_to_string(&marker).is_ok_and(|made| made == wanted) {
+            return;
+        }
+        let _ = fs::remove_dir_all(&dir);
+        let made = Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(&dir)
+            .status();
+        assert!(
+            made.is_ok_and(|status| status.success()),
+            "the tests run a real MLflow server, which needs Python 3.10 or later with its venv module: \
+             install python3 and python3-venv"
+        );
+        let installed = Command::new(&python)
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+            ])
+            .arg(&requirements)
+            .status();
+        assert!(
+            installed.is_ok_and(|status| status.success()),
+            "pip could not install {}: a package index must be in reach",
+            requirements.display()
+        );
+        fs::write(marker, &wanted).expect("the environment can be written to");
+    });
+    python
+}

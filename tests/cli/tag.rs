@@ -1,0 +1,197 @@
+//! `mlt tag` on a real MLflow server. Each test has tags of its own, so that
+//! they can run side by side.
+
+use serde_json::{Value, json};
+
+use crate::support::mlflow::current;
+use crate::support::{Mlt, mlt};
+
+fn on_server() -> Mlt {
+    mlt().on(current().uri())
+}
+
+fn tags(id: &str) -> Value {
+    on_server().run(&format!("get {id} -o json")).json()["info"]["tags"].clone()
+}
+
+fn some_ids(count: usize, skip: usize) -> Vec<String> {
+    let list = on_server()
+        .run("search -x many --all --order-by trace_id -o ids")
+        .stdout;
+    list.lines()
+        .skip(skip)
+        .take(count)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn tags_are_set_replaced_and_deleted() {
+    let id = &some_ids(1, 0)[0];
+    let set = on_server()
+        .args([
+            "tag",
+            id,
+            "t1.a=one",
+            "t1 b=two = 2 'q' \"Q\" é🛒",
+            "t1:c/d=",
+        ])
+        .run("");
+    assert_eq!(set.ok().lines().count(), 1);
+    let now = tags(id);
+    assert_eq!(
+        (&now["t1.a"], &now["t1 b"], &now["t1:c/d"]),
+        (&json!("one"), &json!("two = 2 'q' \"Q\" é🛒"), &json!(""))
+    );
+    on_server()
+        .args([
+            "tag",
+            id,
+            "t1.a=three",
+            "--delete",
+            "t1 b",
+            "--delete",
+            "t1:c/d",
+        ])
+        .run("")
+        .ok();
+    let now = tags(id);
+    assert_eq!(
+        (&now["t1.a"], &now["t1 b"], &now["t1:c/d"]),
+        (&json!("three"), &Value::Null, &Value::Null)
+    );
+    let again = on_server().args(["tag", id, "--delete", "t1 b"]).run("");
+    again.ok();
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let id = &some_ids(1, 1)[0];
+    let outcome = on_server().run(&format!("tag {id} t2=x --delete env --dry-run"));
+    assert_eq!(outcome.ok(), format!("{id}  would change: t2=x, -env\n"));
+    assert_eq!(tags(id)["t2"], Value::Null);
+    assert_ne!(tags(id)["env"], Value::Null);
+}
+
+#[test]
+fn results_come_one_for_each_trace() {
+    let ids = some_ids(30, 10);
+    let lines = on_server()
+        .stdin(ids.join("\n"))
+        .run("tag - t3=x -o jsonl")
+        .json_lines();
+    let told: Vec<&str> = lines
+        .iter()
+        .map(|line| line["trace_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(told, ids);
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["status"] == "changed" && line["set"] == json!({"t3": "x"}))
+    );
+    let found = on_server().run("search -x many --tag t3=x --all -o ids");
+    assert_eq!(found.lines().len(), 30);
+    let csv = on_server().run(&format!("tag {} --delete t3 -o csv", ids.join(" ")));
+    assert_eq!(csv.lines()[0], "trace_id,status,error");
+    assert_eq!(csv.lines().len(), 31);
+    let none = on_server().run("search -x many --tag t3=x --count");
+    assert_eq!(none.stdout, "0\n");
+    let json = on_server()
+        .run(&format!("tag {} t3=y -o json", ids[0]))
+        .json();
+    assert_eq!((&json["changed"], &json["failed"]), (&json!(1), &json!(0)));
+}
+
+#[test]
+fn a_filter_chooses_the_traces() {
+    let before = on_server()
+        .run("search -x many --status ERROR --tag team=search --all -o ids")
+        .stdout;
+    let outcome = on_server().run("tag -x many --status ERROR --tag team=search t4=seen");
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let tagged = on_server()
+        .run("search -x many --tag t4=seen --all -o ids")
+        .stdout;
+    assert_eq!(tagged, before);
+    let count = before.lines().count();
+    assert_eq!(outcome.stderr, format!("note: changed {count} traces\n"));
+    let nothing = on_server().run("tag -x many --name nobody t4=x");
+    assert_eq!(
+        (nothing.code, nothing.stderr.as_str()),
+        (
+            Some(0),
+            "note: no trace matches, so there is nothing to tag\n"
+        )
+    );
+}
+
+#[test]
+fn a_failure_does_not_stop_the_rest_and_a_repetition_finishes_it() {
+    let ids = some_ids(2, 50);
+    let unknown = "tr-00000000000000000000000000000000";
+    let words = format!("tag {} {unknown} {} t5=x -o jsonl", ids[0], ids[1]);
+    for _ in 0..2 {
+        let outcome = on_server().run(&words);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        let states: Vec<Value> = outcome
+            .lines()
+            .iter()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["status"].clone())
+            .collect();
+        assert_eq!(states, ["changed", "failed", "changed"]);
+        assert!(
+            outcome
+                .stderr
+                .starts_with("note: changed 2 traces\nerror: 1 trace could not be tagged\n"),
+            "{outcome}"
+        );
+    }
+    assert_eq!(tags(&ids[1])["t5"], "x");
+    let alone = on_server().run(&format!("tag {unknown} t5=x"));
+    assert_eq!(alone.code, Some(3), "{alone}");
+    let delete = on_server().run(&format!("tag {unknown} --delete t5"));
+    assert_eq!(delete.code, Some(3), "{delete}");
+}
+
+#[test]
+fn what_cannot_be_a_tag_is_refused_before_anything_is_sent() {
+    let id = &some_ids(1, 60)[0];
+    let long = format!("{}=x", "k".repeat(251));
+    let huge = format!("t6={}", "v".repeat(8001));
+    for (words, code, said) in [
+        (vec!["tag", id, "a\"b=x"], 2, "holds `\"`"),
+        (vec!["tag", id, "a/../b=x"], 2, "looks like a path"),
+        (vec!["tag", id, "=x"], 2, "expected KEY=VALUE"),
+        (vec!["tag", id, &long], 2, "251 characters"),
+        (vec!["tag", id, &huge], 2, "8001 characters"),
+        (
+            vec!["tag", id, "mlflow.artifactLocation=x"],
+            2,
+            "MLflow's own",
+        ),
+        (vec!["tag", id, "a=1", "a=2"], 2, "named twice"),
+        (vec!["tag", id, "a=1", "--delete", "a"], 2, "named twice"),
+        (vec!["tag", id], 2, "expected a tag"),
+        (
+            vec!["tag", "a=1"],
+            2,
+            "expected trace ids or a filter, found neither",
+        ),
+        (vec!["tag", id, "a=1", "--status", "OK"], 2, "found both"),
+        (vec!["tag", "-f", "", "a=1"], 2, "would match every trace"),
+    ] {
+        let outcome = on_server().args(&words).run("");
+        assert!(outcome.fails(code).contains(said), "{words:?}: {outcome}");
+    }
+    assert_eq!(tags(id)["a"], Value::Null);
+}
+
+#[test]
+fn the_demo_store_says_that_it_is_read_only() {
+    let outcome = mlt().on("demo:").run("tag latest a=b");
+    insta::assert_snapshot!(outcome.fails(2), @r"
+    error: the demo store has no tags to change: it is read-only
+    hint: set a tracking URI to tag real traces
+    ");
+}
