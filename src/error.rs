@@ -164,6 +164,9 @@ fn settings_advice(error: &SettingsError) -> (Vec<String>, Exit) {
         SettingsError::CredentialsFile { .. } => {
             return (Vec::new(), Exit::Data);
         }
+        SettingsError::Scheme { uri } if uri.starts_with("sqlite:") => {
+            &["serve a database with `mlflow server --backend-store-uri URI`, and name that server"]
+        }
         SettingsError::Scheme { .. }
         | SettingsError::Uri { .. }
         | SettingsError::Variable { .. } => &[],

@@ -4,10 +4,6 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
-// A long table is many small strings, and glibc takes twice as long over them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(mlt::cli::Cli::command).complete();
     ExitCode::from(mlt::run(std::env::args_os()))

@@ -41,7 +41,6 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
         list(context, store, &query, args, limit)?
     };
     if found == 0 {
-        check_experiments(store, &context.settings.experiments)?;
         if !args.count {
             context.note("no trace matches");
         }
@@ -115,6 +114,9 @@ fn count(context: &Context, store: &dyn Store, query: &Query) -> Result<usize> {
         progress.at(found);
     }
     progress.clear();
+    if found == 0 {
+        check_experiments(store, &context.settings.experiments)?;
+    }
     let mut out = context.terminal.output();
     match context.flags.output {
         OutputFormat::Json => {
@@ -175,6 +177,10 @@ fn list(
             }
         }
         cut |= search.end() == Some(SearchEnd::Limited);
+        if scanned == 0 {
+            // An empty answer must not pass for that of an experiment that exists.
+            check_experiments(store, &context.settings.experiments)?;
+        }
         progress.clear();
         printer.finish(cut)?;
     }

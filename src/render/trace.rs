@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::cell::Cell;
 use super::style::Painted;
-use super::table::{Align, Table, TableColumn};
+use super::table::{Align, MOST_ARRANGED, Table, TableColumn};
 use super::tree::{GuideLines, Selection};
 use super::waterfall::{BarKind, Scale};
 use super::{Layout, number, payload, summary, text};
@@ -36,8 +36,6 @@ pub struct TraceOptions {
 
 /// Columns that guides may take in text to a pipe.
 const PIPED_GUIDES: usize = 90;
-/// How many lines of the table are laid out at a time.
-const BATCH: usize = 4000;
 
 /// Writes everything that is known about a trace without its spans.
 pub fn write_info(out: &mut dyn Write, info: &TraceInfo, layout: &Layout) -> io::Result<()> {
@@ -192,21 +190,34 @@ impl Page<'_> {
         let (start, end) = self.report.tree.extent_ns;
         let scale = Scale::new(start, end, columns.bar().unwrap_or(0), self.layout.glyphs);
         let cut = self.layout.width.map(|_| name_width);
-        for (batch, lines) in lines.chunks(BATCH).enumerate() {
-            let rows = lines.iter().enumerate().map(|(at, line)| {
-                let name_cut = cut.map(|width| width.saturating_sub(line.mark.width()));
-                let name = line.mark.clone().after(line.name.clone().fit_if(name_cut));
+        let name_of = |line: &Line| {
+            let name_cut = cut.map(|width| width.saturating_sub(line.mark.width()));
+            line.mark.clone().after(line.name.clone().fit_if(name_cut))
+        };
+        if lines.len() > MOST_ARRANGED {
+            for (at, line) in lines.iter().enumerate() {
+                let (name, bar) = (name_of(line), self.bar(line.id, scale));
                 let cells = columns.0.iter().map(|column| match column.figure {
-                    Figure::Bar => self.bar(line.id, scale),
-                    _ => column.cells[batch * BATCH + at].clone(),
+                    Figure::Bar => &bar,
+                    _ => &column.cells[at],
                 });
-                std::iter::once(name).chain(cells).collect()
-            });
-            let rows: Vec<Vec<Cell>> = rows.collect();
-            for (text, line) in table.lines(&rows).iter().zip(lines) {
+                let text = table.line(std::iter::once(&name).chain(cells));
                 writeln!(out, "{text}")?;
                 self.write_below(out, line)?;
             }
+            return Ok(());
+        }
+        let rows = lines.iter().enumerate().map(|(at, line)| {
+            let cells = columns.0.iter().map(|column| match column.figure {
+                Figure::Bar => self.bar(line.id, scale),
+                _ => column.cells[at].clone(),
+            });
+            std::iter::once(name_of(line)).chain(cells).collect()
+        });
+        let rows: Vec<Vec<Cell>> = rows.collect();
+        for (text, line) in table.lines(&rows).iter().zip(lines) {
+            writeln!(out, "{text}")?;
+            self.write_below(out, line)?;
         }
         Ok(())
     }

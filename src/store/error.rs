@@ -65,7 +65,7 @@ pub enum StoreError {
         message: String,
     },
     /// 403.
-    #[error("{host} does not allow this")]
+    #[error("{host} does not allow this: {message}")]
     Forbidden {
         /// Host and port.
         host: String,

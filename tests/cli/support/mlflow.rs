@@ -28,7 +28,7 @@ if sys.argv[1]:
 /// A running server.
 pub(crate) struct Server {
     pub(crate) uri: String,
-    _guard: Child,
+    guard: Child,
 }
 
 /// A server with traces.
@@ -203,7 +203,7 @@ fn start(python: &Path, dir: &Path, folder: Folder) -> Server {
         .expect("Python starts");
     let server = Server {
         uri: format!("http://127.0.0.1:{port}"),
-        _guard: child,
+        guard: child,
     };
     let deadline = Instant::now() + Duration::from_secs(120);
     while !healthy(port) {
@@ -231,7 +231,7 @@ fn healthy(port: u16) -> bool {
 }
 
 fn stop(server: Server) {
-    let mut guard = server._guard;
+    let mut guard = server.guard;
     drop(guard.stdin.take());
     let _ = guard.wait();
 }
