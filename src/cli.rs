@@ -38,11 +38,7 @@ Exit codes:
 /// built-in demo store; try `mlt -u demo: latency latest`.
 #[derive(Debug, Parser)]
 #[command(name = "mlt", version, styles = STYLES, after_long_help = EXIT_CODES)]
-#[command(
-    max_term_width = 100,
-    arg_required_else_help = true,
-    disable_help_subcommand = true
-)]
+#[command(max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
@@ -202,7 +198,7 @@ pub struct FilterArgs {
     #[arg(long, value_name = "STATE", ignore_case = true, value_parser = ["OK", "ERROR", "IN_PROGRESS"])]
     pub status: Vec<String>,
 
-    /// With this name; % stands for any text
+    /// With this name; with a % in it, % stands for any text and _ for any character
     #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::trace_names))]
     pub name: Option<String>,
 
@@ -242,7 +238,7 @@ pub struct FilterArgs {
     #[arg(long, value_name = "TYPE", add = ArgValueCompleter::new(complete::span_types))]
     pub span_type: Option<String>,
 
-    /// With this text in a span, in any case; a trace id is looked up
+    /// With this text in a span, in any case; a trace id is looked up; % and _ stand for any text and character
     #[arg(long, value_name = "TEXT")]
     pub text: Option<String>,
 
@@ -269,7 +265,7 @@ pub struct FilterArgs {
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct SearchArgs {
-    /// Text to find in spans, or a trace id
+    /// Text to find in spans in any case, or a trace id; filters go behind -f
     #[arg(value_name = "TEXT", conflicts_with = "text")]
     pub query: Option<String>,
 
@@ -372,7 +368,7 @@ pub struct TagArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Do not ask before tagging the matches of a filter
+    /// Do not ask before tagging several matches of a filter; without a terminal nobody is asked
     #[arg(short, long)]
     pub yes: bool,
 }

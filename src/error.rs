@@ -167,11 +167,22 @@ fn settings_advice(error: &SettingsError) -> (Vec<String>, Exit) {
         SettingsError::Scheme { uri } if uri.starts_with("sqlite:") => {
             &["serve a database with `mlflow server --backend-store-uri URI`, and name that server"]
         }
+        SettingsError::Scheme { uri } if uri == "demo" => &["write `demo:`"],
+        SettingsError::Scheme { uri } if names_a_host(uri) => {
+            return (vec![format!("did you mean `http://{uri}`?")], Exit::Usage);
+        }
         SettingsError::Scheme { .. }
         | SettingsError::Uri { .. }
         | SettingsError::Variable { .. } => &[],
     };
     (hints.iter().map(|h| (*h).to_owned()).collect(), Exit::Usage)
+}
+
+/// `localhost:5000` and the like.
+fn names_a_host(uri: &str) -> bool {
+    let port = uri.split_once(':').map(|(_, rest)| rest.split('/').next());
+    port.flatten()
+        .is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {

@@ -28,6 +28,15 @@ use terminal::Terminal;
 
 /// Runs a command line, the program's name first, and gives the exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let words: Vec<OsString> = words.into_iter().collect();
+    if let [_, only] = words.as_slice()
+        && (only == "--version" || only == "-V")
+    {
+        // Building the whole command line takes longer than the rest of this answer.
+        let version = concat!("mlt ", env!("CARGO_PKG_VERSION"), "\n");
+        let _ = std::io::stdout().write_all(version.as_bytes());
+        return Exit::Success.code();
+    }
     let cli = match cli::Cli::parse_words(words) {
         Ok(cli) => cli,
         Err(error) => {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::{ColorChoice, GlobalArgs, OutputFormat};
+use crate::render::sanitize;
 use crate::settings::Env;
 
 /// What is known of the three standard streams.
@@ -144,14 +145,32 @@ impl Output {
             return Ok(());
         };
         let text = std::mem::take(text);
-        let child = Command::new("sh")
+        let mut command = Command::new("sh");
+        command
             .args(["-c", pager])
             .env("LESSCHARSET", "utf-8")
-            .stdin(Stdio::piped())
-            .spawn();
+            .stdin(Stdio::piped());
+        if std::env::var_os("LESS").is_none() {
+            // Without these, less shows colours as escapes.
+            command.env("LESS", "FRX");
+        }
+        let child = if can_start(pager) {
+            command.spawn().ok()
+        } else {
+            let _ = writeln!(
+                io::stderr(),
+                "warning: the pager `{}` cannot be started",
+                sanitize::line(pager)
+            );
+            None
+        };
         *self = match child {
-            Ok(child) => Self::Paged(Box::new(child)),
-            Err(_) => Self::Direct(io::BufWriter::new(io::stdout())),
+            Some(child) => {
+                // An interrupt is the pager's to handle; mlt ends when the pager does.
+                let _ = ctrlc::set_handler(|| {});
+                Self::Paged(Box::new(child))
+            }
+            None => Self::Direct(io::BufWriter::new(io::stdout())),
         };
         self.write_all(&text)
     }
@@ -187,6 +206,17 @@ impl Write for Output {
             Self::Buffered { .. } | Self::Paged(_) => Ok(()),
         }
     }
+}
+
+/// Whether the shell finds the program that a pager's command line begins with.
+fn can_start(pager: &str) -> bool {
+    let program = pager.split_whitespace().next().unwrap_or_default();
+    Command::new("sh")
+        .args(["-c", "command -v -- \"$1\"", "sh", program])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// A line on standard error that says how far a command has come.

@@ -29,7 +29,7 @@ pub(super) fn run(args: &ManArgs) -> Result<Exit> {
     fs::create_dir_all(dir).map_err(|e| cannot(dir, &e))?;
     let subcommands: Vec<clap::Command> = command
         .get_subcommands()
-        .filter(|c| !c.is_hide_set())
+        .filter(|c| !c.is_hide_set() && c.get_name() != "help")
         .map(|c| c.clone().name(format!("mlt-{}", c.get_name())))
         .collect();
     for page in std::iter::once(command).chain(subcommands) {

@@ -43,6 +43,7 @@ pub(super) fn trace_id(context: &Context, word: &str) -> Result<String> {
         return latest(context);
     }
     if word.starts_with("http://") || word.starts_with("https://") {
+        note_other_host(context, word);
         return id_in_link(word).ok_or_else(|| {
             CommandError::usage(format!("no trace id in the link `{word}`"))
                 .hint("open the trace in MLflow and copy the address from there")
@@ -55,6 +56,9 @@ pub(super) fn trace_id(context: &Context, word: &str) -> Result<String> {
             return whole_id(context, id);
         }
         return unique_prefix(context, &id);
+    }
+    if matches!(word, "tr" | "tr-") {
+        return unique_prefix(context, "tr-");
     }
     if word.len() >= 4 && word.len() < 32 && word.bytes().all(|b| b.is_ascii_hexdigit()) {
         return unique_prefix(context, &word.to_ascii_lowercase());
@@ -136,6 +140,21 @@ fn unique_prefix(context: &Context, prefix: &str) -> Result<String> {
             .hint(format!("type more of it: {}", ids.join(", ")))
             .into())
         }
+    }
+}
+
+/// A link says where the trace is, but credentials only go where the settings say.
+fn note_other_host(context: &Context, link: &str) {
+    let host = |url: &url::Url| Some((url.host_str()?.to_owned(), url.port_or_known_default()));
+    if let (Location::Server(server), Ok(link)) =
+        (&context.settings.location, url::Url::parse(link))
+        && host(&server.base) != host(&link)
+    {
+        context.note(&format!(
+            "the link points to {}, but traces are looked up on {}",
+            link.host_str().unwrap_or_default(),
+            server.base.host_str().unwrap_or_default()
+        ));
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::json;
 
-use super::selection::{check_experiments, experiment_ids, explain, filter_of};
+use super::selection::{check_experiments, experiment_ids, explain, filter_of, looks_like_filter};
 use super::{Context, parallel};
 use crate::cli::{OutputFormat, SearchArgs};
 use crate::error::{CommandError, Exit, FilterError};
@@ -21,6 +21,17 @@ use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
     check(context, args)?;
+    if let Some(words) = args
+        .query
+        .as_deref()
+        .filter(|words| looks_like_filter(words))
+    {
+        return Err(
+            CommandError::usage(format!("`{words}` is a filter and not a text to find"))
+                .hint("write -f before it, or --text to search for it all the same")
+                .into(),
+        );
+    }
     let mut filter_args = args.filter.clone();
     filter_args.text = filter_args.text.or_else(|| args.query.clone());
     let mut query = Query {

@@ -78,11 +78,22 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<Condition>> {
             Field::ClientRequestId,
         ),
         ("--span-name", &args.span_name, Field::SpanName),
-        ("--span-type", &args.span_type, Field::SpanType),
     ] {
         if let Some(value) = value {
             text(flag, field, Equal, value)?;
         }
+    }
+    if let Some(kind) = &args.span_type {
+        // MLflow's own types are in capitals; others are as they were written.
+        let known = filter::SPAN_TYPES
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(kind));
+        text(
+            "--span-type",
+            Field::SpanType,
+            Equal,
+            known.unwrap_or(&kind.as_str()),
+        )?;
     }
     if !args.status.is_empty() {
         let states = args.status.iter().map(|s| s.to_ascii_uppercase());
@@ -135,6 +146,17 @@ fn text_condition(words: &str) -> Result<Condition> {
         )
     };
     Ok(condition.map_err(|error| CommandError::usage(format!("--text `{words}`: {error}")))?)
+}
+
+/// Whether free text is a condition for which `-f` was forgotten.
+pub(super) fn looks_like_filter(words: &str) -> bool {
+    let Some(at) = words.find(['=', '!', '<', '>']) else {
+        return filter::parse(words).is_ok_and(|filter| !filter.is_empty());
+    };
+    let key = &words[..at];
+    ["= 'x'", "> 1"]
+        .iter()
+        .any(|rest| filter::parse(&format!("{key} {rest}")).is_ok())
 }
 
 /// A pattern for text within a stored span. There, values are JSON within JSON:

@@ -282,7 +282,7 @@ impl Column {
             Self::State => (style.state(&info.state), Some(state_word(info).to_owned())),
             Self::Duration => (
                 style.text(),
-                info.execution_duration_ns.map(number::duration),
+                info.execution_duration_ns.map(number::server_duration),
             ),
             Self::Tokens => (style.text(), number(info.usage().and_then(|u| u.total()))),
             Self::InputTokens => (

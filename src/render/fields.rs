@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
 
     /// Adds plain text, where there is some.
     pub(crate) fn add_text(&mut self, label: &'static str, value: Option<impl AsRef<str>>) {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|value| !value.as_ref().is_empty()) {
             self.add(label, Cell::new(self.layout.style.text(), value));
         }
     }

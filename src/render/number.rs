@@ -56,6 +56,14 @@ pub fn time_with_nanos(time: Timestamp, zone: Zone) -> String {
         .to_string()
 }
 
+/// A duration that a server rounded to milliseconds, shown without digits that nobody knows.
+pub fn server_duration(nanos: i64) -> String {
+    match (nanos / 1_000_000, nanos % 1_000_000) {
+        (millis @ -999..=999, 0) => format!("{millis} ms"),
+        _ => duration(nanos),
+    }
+}
+
 /// `812 µs`, `53.3 ms`, `1.64 s`, `2m 05s`, `3h 07m`, `2d 04h`; three significant digits
 /// below a minute. What would round to the next unit is shown in that unit.
 pub fn duration(nanos: i64) -> String {

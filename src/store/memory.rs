@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::wire::Documents;
 use super::{FilterSource, Page, Query, Store, StoreError};
-use crate::model::{Experiment, Span, Trace, TraceInfo};
+use crate::model::{Assessment, Experiment, Span, Trace, TraceInfo, metadata};
 
 /// Read-only traces.
 pub(super) struct MemoryStore {
@@ -66,6 +66,24 @@ impl MemoryStore {
             })
     }
 
+    /// The trace with what was said of its whole session: such assessments hang
+    /// on one trace, name the session, and count for all of its traces.
+    fn with_session(&self, info: &TraceInfo) -> TraceInfo {
+        let mut whole = info.clone();
+        if let Some(session) = info.session() {
+            let of_session = |a: &&Assessment| {
+                a.metadata.get(metadata::SESSION).map(String::as_str) == Some(session)
+            };
+            let others = self
+                .traces
+                .iter()
+                .filter(|(other, _)| other.trace_id != info.trace_id);
+            let said = others.flat_map(|(other, _)| other.assessments.iter().filter(of_session));
+            whole.assessments.extend(said.cloned());
+        }
+        whole
+    }
+
     fn read_only(&self) -> StoreError {
         StoreError::Unsupported {
             store: self.name.clone(),
@@ -110,7 +128,11 @@ impl Store for MemoryStore {
                         .as_ref()
                         .is_some_and(|id| query.experiments.contains(id))
             })
-            .filter(|(info, spans)| matcher.matches(info, spans.as_deref().unwrap_or_default()))
+            .filter(|(info, spans)| {
+                let spans = spans.as_deref().unwrap_or_default();
+                let judged = filter.needs_assessments().then(|| self.with_session(info));
+                matcher.matches(judged.as_ref().unwrap_or(info), spans)
+            })
             .map(|(info, _)| info)
             .collect();
         hits.sort_by(|a, b| query.order_by.compare(a, b));

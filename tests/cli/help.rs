@@ -32,6 +32,7 @@ fn help_lists_every_command() {
         .skip(1)
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
         .collect();
     assert_eq!(listed, COMMANDS);
 }
@@ -166,6 +167,7 @@ fn a_place_for_traces_must_be_named() {
     assert_snapshot!(mlt().on("sqlite:///mlflow.db").run("search"), @"
     --- stderr
     error: cannot use the tracking URI `sqlite:///mlflow.db`: expected http://, https://, a .json or .jsonl file, `-` or `demo:`
+    hint: serve a database with `mlflow server --backend-store-uri URI`, and name that server
     --- exit 2
     ");
     assert_snapshot!(mlt().on("http://").run("search"), @"

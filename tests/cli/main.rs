@@ -6,6 +6,7 @@
 mod completions;
 mod faults;
 mod files;
+mod filters;
 mod get;
 mod help;
 mod hostile;

@@ -41,7 +41,7 @@ fn what_is_not_allowed_is_not_authorised() {
     let reply = Reply::error(403, "PERMISSION_DENIED", "Permission denied.");
     assert_snapshot!(fault(search_gives(&reply), "search", 5), @"
     --- stderr
-    error: HOST does not allow this
+    error: HOST does not allow this: Permission denied
     hint: ask for permission, or log in as somebody else
     --- exit 5
     ");

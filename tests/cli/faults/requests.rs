@@ -296,7 +296,7 @@ fn a_login_that_is_refused_for_spans_is_not_tried_in_other_ways() {
     let make = || Fake::with_traces().on("GET", ARTIFACT, Reply::html(403));
     assert_snapshot!(fault(make, &format!("get {}", trace_id(1)), 5), @"
     --- stderr
-    error: HOST does not allow this
+    error: HOST does not allow this: an HTML page
     hint: ask for permission, or log in as somebody else
     --- exit 5
     ");
