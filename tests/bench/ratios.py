@@ -31,14 +31,6 @@ BENCH = TARGET / "bench"
 
 
 @dataclass
-class Run:
-    """One command: seconds, and peak resident bytes."""
-
-    seconds: float
-    peak: int
-
-
-@dataclass
 class Row:
     what: str
     ours: str
@@ -56,27 +48,38 @@ class Row:
         return f"| {self.what} | {self.ours} | {self.theirs} | {self.ratio:.2f} × | {sign} {self.limit:g} ×{verdict} |"
 
 
-def run(command: list[str], env: dict | None = None) -> Run:
+# A process begins with the peak of the one that started it, so a small one goes between.
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+"""
+
+
+def run(command: list[str], env: dict | None = None) -> float:
+    """The seconds that a command takes."""
     started = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
-    errors = child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
     seconds = time.perf_counter() - started
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        sys.exit(f"{command} ended with {child.returncode}: {errors.decode(errors='replace')}")
-    return Run(seconds, usage.ru_maxrss * 1024)
+    if done.returncode:
+        sys.exit(f"{command} ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
+    return seconds
 
 
-def alternate(one: list[str], other: list[str], times: int, env: dict | None = None) -> tuple[Run, Run]:
-    """The medians of two commands that take turns, after one turn that does not count."""
-    runs: tuple[list[Run], list[Run]] = ([], [])
+def peak(command: list[str], env: dict) -> int:
+    """The peak resident bytes of a command."""
+    return int(subprocess.run([sys.executable, "-c", PEAK, *command], env=env, check=True, capture_output=True).stdout)
+
+
+def alternate(one: list[str], other: list[str], times: int, env: dict | None = None) -> tuple[float, float]:
+    """The median seconds of two commands that take turns, after one turn that does not count."""
+    runs: tuple[list[float], list[float]] = ([], [])
     for turn in range(times + 1):
         for side, command in zip(runs, (one, other)):
             side.append(run(command, env))
         if turn == 0:
             runs = ([], [])
-    return tuple(Run(statistics.median(r.seconds for r in side), max(r.peak for r in side)) for side in runs)
+    return statistics.median(runs[0]), statistics.median(runs[1])
 
 
 def show(seconds: float) -> str:
@@ -85,12 +88,12 @@ def show(seconds: float) -> str:
 
 def compare(what: str, ours: list[str], theirs: list[str], times: int, limit: float, name: str, env=None) -> Row:
     mine, other = alternate(ours, theirs, times, env)
-    return Row(what, show(mine.seconds), f"{name} {show(other.seconds)}", mine.seconds / other.seconds, limit)
+    return Row(what, show(mine), f"{name} {show(other)}", mine / other, limit)
 
 
 def faster(what: str, ours: list[str], theirs: list[str], limit: float, name: str, env: dict) -> Row:
-    mine = statistics.median(run(ours, env).seconds for _ in range(5))
-    other = run(theirs, env).seconds
+    mine = statistics.median(run(ours, env) for _ in range(5))
+    other = run(theirs, env)
     return Row(what, show(mine), f"{name} {show(other)}", other / mine, limit, at_least=True)
 
 
@@ -154,9 +157,9 @@ def measure(uri: str, ids: dict) -> list[Row]:
                50, "`mlflow traces search`", env),
         faster("`mlt get`, 20,000 spans", get, [*mlflow, "get", "--trace-id", big], 20, "`mlflow traces get`", env),
     ]
-    peak = max(run(get, env).peak for _ in range(3))
-    rows.append(Row("`mlt get`, 20,000 spans: peak memory", f"{peak / 1e6:.0f} MB", f"body {size / 1e6:.0f} MB",
-                    peak / size, 4))
+    most = max(peak(get, env) for _ in range(3))
+    rows.append(Row("`mlt get`, 20,000 spans: peak memory", f"{most / 1e6:.0f} MB", f"body {size / 1e6:.0f} MB",
+                    most / size, 4))
     return rows
 
 
