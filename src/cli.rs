@@ -183,7 +183,7 @@ Columns:
   The critical path is inferred from times alone and claims no causality.";
 
 /// Which traces: a filter, and shorthands that become one.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Which traces")]
 pub struct FilterArgs {
     /// A filter (repeatable; all must hold)

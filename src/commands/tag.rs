@@ -144,7 +144,7 @@ fn check_value(context: &Context, key: &str, value: &str) -> Result<()> {
 }
 
 fn has_filter(args: &FilterArgs) -> bool {
-    format!("{args:?}") != format!("{:?}", FilterArgs::default())
+    *args != FilterArgs::default()
 }
 
 fn matching(context: &Context, args: &FilterArgs) -> Result<Vec<String>> {

@@ -13,6 +13,8 @@ pub(super) struct MemoryStore {
     read_only: &'static str,
     experiments: Vec<Experiment>,
     traces: Vec<(TraceInfo, Option<Vec<Span>>)>,
+    /// Where each trace is, by its id.
+    index: HashMap<String, usize>,
 }
 
 impl MemoryStore {
@@ -25,7 +27,7 @@ impl MemoryStore {
         documents: Documents,
     ) -> Self {
         let mut traces: Vec<(TraceInfo, Option<Vec<Span>>)> = Vec::with_capacity(documents.len());
-        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut index: HashMap<String, usize> = HashMap::new();
         for document in documents {
             if let Some(id) = &document.info.experiment_id
                 && !experiments.iter().any(|e| e.id == *id)
@@ -36,14 +38,14 @@ impl MemoryStore {
                     active: true,
                 });
             }
-            match seen.get(&document.info.trace_id) {
+            match index.get(&document.info.trace_id) {
                 // The same trace again, perhaps from a search and then from a get: the fuller one stays.
-                Some(&index) if traces[index].1.is_none() => {
-                    traces[index] = (document.info, document.spans);
+                Some(&at) if traces[at].1.is_none() => {
+                    traces[at] = (document.info, document.spans);
                 }
                 Some(_) => {}
                 None => {
-                    seen.insert(document.info.trace_id.clone(), traces.len());
+                    index.insert(document.info.trace_id.clone(), traces.len());
                     traces.push((document.info, document.spans));
                 }
             }
@@ -53,35 +55,33 @@ impl MemoryStore {
             read_only,
             experiments,
             traces,
+            index,
         }
     }
 
     fn find(&self, trace_id: &str) -> Result<&(TraceInfo, Option<Vec<Span>>), StoreError> {
-        self.traces
-            .iter()
-            .find(|(info, _)| info.trace_id == trace_id)
+        self.index
+            .get(trace_id)
+            .map(|at| &self.traces[*at])
             .ok_or_else(|| StoreError::UnknownTrace {
                 id: trace_id.to_owned(),
                 store: self.name.clone(),
             })
     }
 
-    /// The trace with what was said of its whole session: such assessments hang
-    /// on one trace, name the session, and count for all of its traces.
-    fn with_session(&self, info: &TraceInfo) -> TraceInfo {
-        let mut whole = info.clone();
-        if let Some(session) = info.session() {
-            let of_session = |a: &&Assessment| {
-                a.metadata.get(metadata::SESSION).map(String::as_str) == Some(session)
-            };
-            let others = self
-                .traces
-                .iter()
-                .filter(|(other, _)| other.trace_id != info.trace_id);
-            let said = others.flat_map(|(other, _)| other.assessments.iter().filter(of_session));
-            whole.assessments.extend(said.cloned());
+    /// What was said of whole sessions: such assessments hang on one trace, name
+    /// the session, and count for all of its traces.
+    fn session_assessments(&self) -> SessionAssessments<'_> {
+        let mut found = SessionAssessments::new();
+        for (info, _) in &self.traces {
+            for assessment in &info.assessments {
+                if let Some(session) = assessment.metadata.get(metadata::SESSION) {
+                    let said = found.entry(session.as_str()).or_default();
+                    said.push((info.trace_id.as_str(), assessment));
+                }
+            }
         }
-        whole
+        found
     }
 
     fn read_only(&self) -> StoreError {
@@ -91,6 +91,22 @@ impl MemoryStore {
             instead: self.read_only,
         }
     }
+}
+
+/// Assessments with the trace that each hangs on, by session.
+type SessionAssessments<'a> = HashMap<&'a str, Vec<(&'a str, &'a Assessment)>>;
+
+/// The trace with what was said of its session elsewhere; `None` where nothing was.
+fn with_session(info: &TraceInfo, said: &SessionAssessments<'_>) -> Option<TraceInfo> {
+    let elsewhere = said
+        .get(info.session()?)?
+        .iter()
+        .filter(|(trace_id, _)| *trace_id != info.trace_id);
+    let mut whole = info.clone();
+    whole
+        .assessments
+        .extend(elsewhere.map(|(_, assessment)| (*assessment).clone()));
+    Some(whole)
 }
 
 impl Store for MemoryStore {
@@ -118,6 +134,11 @@ impl Store for MemoryStore {
             });
         }
         let matcher = filter.matcher();
+        let said_of_sessions = if filter.needs_assessments() {
+            self.session_assessments()
+        } else {
+            SessionAssessments::new()
+        };
         let mut hits: Vec<&TraceInfo> = self
             .traces
             .iter()
@@ -130,7 +151,7 @@ impl Store for MemoryStore {
             })
             .filter(|(info, spans)| {
                 let spans = spans.as_deref().unwrap_or_default();
-                let judged = filter.needs_assessments().then(|| self.with_session(info));
+                let judged = with_session(info, &said_of_sessions);
                 matcher.matches(judged.as_ref().unwrap_or(info), spans)
             })
             .map(|(info, _)| info)
