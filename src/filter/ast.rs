@@ -1,61 +1,223 @@
-//! What a filter says, once it is known to be right: conditions that must all
-//! hold. Every condition in existence can be printed in the server's dialect;
-//! the constructors in `condition` see to that.
-
-use std::fmt;
+//! What a filter says, once it is known to be right: expressions that must all
+//! hold. Those that are plain conditions of MLflow's own dialect can be sent to
+//! a server as they are printed; `plan` sees to the others.
 
 use super::diagnostics::Warning;
+use super::parser::{MAX_CONDITIONS, MAX_JOINED, MAX_SERVER_TOKENS};
+use super::terms::{Comparator, Condition, Field, Number, OLDEST_SERVER, Value};
 
-/// Conditions that must all hold; an empty filter matches every trace.
+/// Spans that start this much earlier than the wanted traces are not looked at.
+const CLOCK_SKEW_MS: f64 = 10_000.0;
+
+/// Expressions that must all hold; an empty filter matches every trace.
 ///
-/// Two filters are equal when they have the same conditions in the same order;
-/// the warnings about the text that they were parsed from do not count.
+/// Outside quantifiers, the conditions on spans in a region without `NOT` speak
+/// of one and the same span: the region (the whole filter, or the operand of a
+/// `NOT`) holds when it does with every such condition taken for false, or when
+/// there is a span with which it does.
+///
+/// Two filters are equal when they have the same expressions in the same order;
+/// the warnings and notes about the text that they were parsed from do not count.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    pub(super) conditions: Vec<Condition>,
+    pub(super) conjuncts: Vec<Expr>,
     pub(super) warnings: Vec<Warning>,
+    pub(super) notes: Vec<String>,
+}
+
+/// A statement about a trace.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expr {
+    /// A comparison.
+    Condition(Condition),
+    /// All of at least two, none of which is an `And`.
+    And(Vec<Expr>),
+    /// Any of at least two, none of which is an `Or`.
+    Or(Vec<Expr>),
+    /// The complement.
+    Not(Box<Expr>),
+    /// A statement about how many spans pass a test.
+    Spans(Box<SpanTest>),
+}
+
+/// How many spans of a trace pass a test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpanTest {
+    /// How many.
+    pub quantifier: Quantifier,
+    /// Conditions on spans under `And`, `Or` and `Not`, all of one span.
+    pub expr: Expr,
+}
+
+/// How many spans have to pass.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Quantifier {
+    /// At least one.
+    Any,
+    /// Every one; true of a trace without spans.
+    All,
+    /// So many; the comparator is one of `=`, `!=`, `<`, `<=`, `>` and `>=`, the number whole.
+    Count(Comparator, Number),
+}
+
+impl Expr {
+    /// All of these; one alone stays as it is.
+    pub fn and(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut flat = Vec::new();
+        for part in parts {
+            match part {
+                Self::And(inner) => flat.extend(inner),
+                other => flat.push(other),
+            }
+        }
+        match flat.len() {
+            1 => flat.remove(0),
+            _ => Self::And(flat),
+        }
+    }
+
+    /// Any of these; one alone stays as it is.
+    pub fn or(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut flat = Vec::new();
+        for part in parts {
+            match part {
+                Self::Or(inner) => flat.extend(inner),
+                other => flat.push(other),
+            }
+        }
+        match flat.len() {
+            1 => flat.remove(0),
+            _ => Self::Or(flat),
+        }
+    }
+
+    /// The complement.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self::Not(Box::new(self))
+    }
+
+    /// A statement about how many spans pass a test.
+    pub fn spans(quantifier: Quantifier, expr: Self) -> Self {
+        Self::Spans(Box::new(SpanTest { quantifier, expr }))
+    }
+
+    /// Every condition in it, those on spans within quantifiers included.
+    pub fn conditions(&self) -> Vec<&Condition> {
+        let mut all = Vec::new();
+        self.collect(&mut all);
+        all
+    }
+
+    fn collect<'e>(&'e self, all: &mut Vec<&'e Condition>) {
+        match self {
+            Self::Condition(condition) => all.push(condition),
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter().for_each(|part| part.collect(all));
+            }
+            Self::Not(inner) => inner.collect(all),
+            Self::Spans(test) => test.expr.collect(all),
+        }
+    }
+
+    /// Whether it says something about the span that its region speaks of:
+    /// whether a condition on spans is in it outside `NOT` and quantifiers.
+    pub fn is_about_a_span(&self) -> bool {
+        match self {
+            Self::Condition(condition) => condition.field.is_span(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::is_about_a_span),
+            Self::Not(_) | Self::Spans(_) => false,
+        }
+    }
+
+    pub(super) fn each_condition(&mut self, change: &mut impl FnMut(&mut Condition)) {
+        match self {
+            Self::Condition(condition) => change(condition),
+            Self::And(parts) | Self::Or(parts) => {
+                parts
+                    .iter_mut()
+                    .for_each(|part| part.each_condition(change));
+            }
+            Self::Not(inner) => inner.each_condition(change),
+            Self::Spans(test) => test.expr.each_condition(change),
+        }
+    }
+
+    fn has_quantifier(&self) -> bool {
+        match self {
+            Self::Condition(_) => false,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::has_quantifier),
+            Self::Not(inner) => inner.has_quantifier(),
+            Self::Spans(_) => true,
+        }
+    }
+}
+
+impl From<Condition> for Expr {
+    fn from(condition: Condition) -> Self {
+        Self::Condition(condition)
+    }
 }
 
 impl PartialEq for Filter {
     fn eq(&self, other: &Self) -> bool {
-        self.conditions == other.conditions
+        self.conjuncts == other.conjuncts
     }
 }
 
 impl From<Condition> for Filter {
     fn from(condition: Condition) -> Self {
-        Self::from_iter([condition])
+        Self::from(Expr::Condition(condition))
+    }
+}
+
+impl From<Expr> for Filter {
+    fn from(expr: Expr) -> Self {
+        let conjuncts = match expr {
+            Expr::And(parts) => parts,
+            other => vec![other],
+        };
+        Self {
+            conjuncts,
+            ..Self::default()
+        }
     }
 }
 
 impl FromIterator<Condition> for Filter {
     fn from_iter<I: IntoIterator<Item = Condition>>(conditions: I) -> Self {
-        Self {
-            conditions: conditions.into_iter().collect(),
-            warnings: Vec::new(),
-        }
+        conditions.into_iter().map(Expr::Condition).collect()
+    }
+}
+
+impl FromIterator<Expr> for Filter {
+    fn from_iter<I: IntoIterator<Item = Expr>>(conjuncts: I) -> Self {
+        Self::from(Expr::And(match Expr::and(conjuncts) {
+            Expr::And(parts) => parts,
+            other => vec![other],
+        }))
     }
 }
 
 impl Filter {
-    /// The conditions, in the order in which they were written.
-    pub fn conditions(&self) -> &[Condition] {
-        &self.conditions
+    /// What must all hold, in the order in which it was written; never an `And`.
+    pub fn conjuncts(&self) -> &[Expr] {
+        &self.conjuncts
     }
 
     /// Whether every trace matches.
     pub fn is_empty(&self) -> bool {
-        self.conditions.is_empty()
+        self.conjuncts.is_empty()
     }
 
     /// Both filters at once.
     ///
     /// The result has no warnings, as these point into the text of one of the two:
-    /// ask for them before. Nor is it checked that the server can take as many
-    /// conditions, which is some 60 on tags, metadata and assessments.
+    /// ask for them before.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
-        self.conditions.extend(other.conditions);
+        self.conjuncts.extend(other.conjuncts);
+        self.notes.extend(other.notes);
         self.warnings.clear();
         self
     }
@@ -65,253 +227,117 @@ impl Filter {
         &self.warnings
     }
 
+    /// How times without a zone were read, one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Every condition, wherever it stands.
+    pub fn conditions(&self) -> Vec<&Condition> {
+        let mut all = Vec::new();
+        self.conjuncts
+            .iter()
+            .for_each(|expr| expr.collect(&mut all));
+        all
+    }
+
+    /// The conditions, when the filter is a conjunction of nothing else and MLflow's
+    /// server takes it as it is printed, with the same meaning.
+    pub fn server_conditions(&self) -> Option<Vec<&Condition>> {
+        let mut joined = 0;
+        let mut tokens = 0;
+        let mut all = Vec::with_capacity(self.conjuncts.len());
+        for expr in &self.conjuncts {
+            let Expr::Condition(condition) = expr else {
+                return None;
+            };
+            if !condition.is_server_dialect() {
+                return None;
+            }
+            joined += usize::from(condition.is_joined());
+            tokens += condition.server_tokens();
+            all.push(condition);
+        }
+        let fits =
+            joined <= MAX_JOINED && all.len() <= MAX_CONDITIONS && tokens <= MAX_SERVER_TOKENS;
+        fits.then_some(all)
+    }
+
     /// Whether the spans are needed to decide if a trace matches.
     pub fn needs_spans(&self) -> bool {
-        self.conditions.iter().any(|c| c.field.is_span())
+        self.conjuncts.iter().any(Expr::has_quantifier)
+            || self
+                .conditions()
+                .iter()
+                .any(|c| c.field.is_span() || c.field == Field::SpanCount)
     }
 
     /// Whether the assessments are needed to decide if a trace matches.
     pub fn needs_assessments(&self) -> bool {
-        self.conditions
+        self.conditions()
             .iter()
             .any(|c| c.field.is_assessment() || c.field == Field::IssueId)
     }
 
-    /// The first MLflow release, as major and minor number, whose server understands the filter.
+    /// The first MLflow release, as major and minor number, whose server understands
+    /// all the conditions that servers understand at all.
     pub fn minimum_server(&self) -> (u32, u32) {
-        self.conditions
-            .iter()
+        self.conditions()
+            .into_iter()
+            .filter(|condition| condition.is_server_dialect())
             .map(Condition::minimum_server)
             .max()
             .unwrap_or(OLDEST_SERVER)
     }
-}
 
-/// The first release with a trace search.
-const OLDEST_SERVER: (u32, u32) = (2, 14);
+    /// When spans must start to be looked at, in milliseconds since the Unix epoch:
+    /// ten seconds before the greatest lower bound on the time of the trace that must hold.
+    pub fn span_time_floor_ms(&self) -> Option<f64> {
+        self.conjuncts
+            .iter()
+            .filter_map(|expr| match expr {
+                Expr::Condition(condition) => condition.lower_bound_ms(),
+                _ => None,
+            })
+            .max_by(f64::total_cmp)
+            .map(|ms| ms - CLOCK_SKEW_MS)
+    }
 
-/// One comparison.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Condition {
-    pub(super) field: Field,
-    pub(super) comparator: Comparator,
-    pub(super) value: Value,
+    /// Whether a condition names an experiment, so that
+    /// [`resolve_experiments`](Self::resolve_experiments) must come before matching.
+    pub fn names_experiments(&self) -> bool {
+        self.conditions()
+            .iter()
+            .any(|c| c.field == Field::Experiment)
+    }
+
+    /// Replaces conditions on experiments by such on their ids alone.
+    ///
+    /// `experiments` are all ids with their names. An experiment is meant when its
+    /// id or its name is; with a negated comparator, when neither is. Call it once.
+    pub fn resolve_experiments(&mut self, experiments: &[(String, String)]) {
+        for expr in &mut self.conjuncts {
+            expr.each_condition(&mut |condition| {
+                if condition.field == Field::Experiment {
+                    condition.resolve_experiments(experiments);
+                }
+            });
+        }
+    }
 }
 
 impl Condition {
-    /// The left side.
-    pub fn field(&self) -> &Field {
-        &self.field
-    }
-
-    /// How the two sides are compared.
-    pub fn comparator(&self) -> Comparator {
-        self.comparator
-    }
-
-    /// The right side.
-    pub fn value(&self) -> &Value {
-        &self.value
-    }
-
-    /// The first MLflow release whose server understands the condition.
-    pub fn minimum_server(&self) -> (u32, u32) {
-        let field = match &self.field {
-            Field::SpanName | Field::SpanType | Field::SpanStatus | Field::SpanAttribute(_) => {
-                (3, 4)
+    fn lower_bound_ms(&self) -> Option<f64> {
+        match (&self.field, self.comparator, &self.value) {
+            (
+                Field::Timestamp,
+                Comparator::Greater | Comparator::GreaterOrEqual,
+                Value::Number(number),
+            )
+            | (Field::Timestamp, Comparator::Between, Value::Range(number, _)) => {
+                Some(number.as_f64())
             }
-            Field::ClientRequestId
-            | Field::EndTime
-            | Field::SpanContent
-            | Field::Feedback(_)
-            | Field::Expectation(_) => (3, 6),
-            Field::Prompt => (3, 8),
-            Field::IssueId => (3, 12),
-            _ => OLDEST_SERVER,
-        };
-        let comparator = match self.comparator {
-            Comparator::Like | Comparator::Ilike | Comparator::Rlike => (3, 6),
-            Comparator::IsNull | Comparator::IsNotNull => (3, 12),
-            _ => OLDEST_SERVER,
-        };
-        field.max(comparator)
-    }
-}
-
-/// What a condition looks at.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Field {
-    /// The state of the trace: `OK`, `ERROR` or `IN_PROGRESS`.
-    Status,
-    /// The trace id.
-    RequestId,
-    /// The id that the calling application gave.
-    ClientRequestId,
-    /// When the request began, in milliseconds since the Unix epoch.
-    Timestamp,
-    /// How long it took, in milliseconds.
-    ExecutionTime,
-    /// Begin plus duration, in milliseconds since the Unix epoch.
-    EndTime,
-    /// The trace's name.
-    Name,
-    /// The run that the trace was made in, or is linked to.
-    RunId,
-    /// A prompt version that the trace is linked to, as `name/version`.
-    Prompt,
-    /// A tag.
-    Tag(String),
-    /// A metadata entry.
-    Metadata(String),
-    /// The name of a span.
-    SpanName,
-    /// The type of a span.
-    SpanType,
-    /// The status of a span: `OK`, `ERROR` or `UNSET`.
-    SpanStatus,
-    /// The JSON text of a whole span.
-    SpanContent,
-    /// The JSON text of a span from an attribute on.
-    SpanAttribute(String),
-    /// The value of feedback with this name.
-    Feedback(String),
-    /// The value of an expectation with this name.
-    Expectation(String),
-    /// The id of an issue that the trace is linked to.
-    IssueId,
-}
-
-impl Field {
-    /// Whether the condition is about a span; all such conditions must hold for the same one.
-    pub fn is_span(&self) -> bool {
-        matches!(
-            self,
-            Self::SpanName
-                | Self::SpanType
-                | Self::SpanStatus
-                | Self::SpanContent
-                | Self::SpanAttribute(_)
-        )
-    }
-
-    /// Whether the condition is about the value of an assessment.
-    pub fn is_assessment(&self) -> bool {
-        matches!(self, Self::Feedback(_) | Self::Expectation(_))
-    }
-
-    /// Whether the field is a number.
-    pub fn is_numeric(&self) -> bool {
-        matches!(self, Self::Timestamp | Self::ExecutionTime | Self::EndTime)
-    }
-}
-
-/// How the two sides of a condition are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Comparator {
-    /// `=`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-    /// `LIKE`: `%` stands for any text, `_` for one character.
-    Like,
-    /// `ILIKE`: `LIKE` that takes ASCII letters of both cases as the same.
-    Ilike,
-    /// `RLIKE`: a Python regular expression found anywhere in the text.
-    Rlike,
-    /// `IN`
-    In,
-    /// `NOT IN`
-    NotIn,
-    /// `IS NULL`
-    IsNull,
-    /// `IS NOT NULL`
-    IsNotNull,
-}
-
-impl Comparator {
-    /// The server's spelling.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Equal => "=",
-            Self::NotEqual => "!=",
-            Self::Less => "<",
-            Self::LessOrEqual => "<=",
-            Self::Greater => ">",
-            Self::GreaterOrEqual => ">=",
-            Self::Like => "LIKE",
-            Self::Ilike => "ILIKE",
-            Self::Rlike => "RLIKE",
-            Self::In => "IN",
-            Self::NotIn => "NOT IN",
-            Self::IsNull => "IS NULL",
-            Self::IsNotNull => "IS NOT NULL",
+            _ => None,
         }
-    }
-
-    /// Whether it is one of `<`, `<=`, `>` and `>=`.
-    pub const fn is_order(self) -> bool {
-        matches!(
-            self,
-            Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual
-        )
-    }
-}
-
-impl fmt::Display for Comparator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The right side of a condition.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// Nothing, after `IS NULL` and `IS NOT NULL`.
-    None,
-    /// Text, as it is compared.
-    Text(String),
-    /// A number.
-    Number(Number),
-    /// Texts, after `IN` and `NOT IN`; never empty.
-    List(Vec<String>),
-}
-
-/// A number, as precise as it was written.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
-    /// A whole number.
-    Integer(i64),
-    /// A finite number with a fraction or an exponent.
-    Float(f64),
-}
-
-impl Number {
-    /// The nearest floating-point number.
-    #[allow(clippy::cast_precision_loss, reason = "the loss is the point")]
-    pub fn as_f64(self) -> f64 {
-        match self {
-            Self::Integer(value) => value as f64,
-            Self::Float(value) => value,
-        }
-    }
-}
-
-impl From<i64> for Number {
-    fn from(value: i64) -> Self {
-        Self::Integer(value)
-    }
-}
-
-impl From<f64> for Number {
-    fn from(value: f64) -> Self {
-        Self::Float(value)
     }
 }

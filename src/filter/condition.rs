@@ -1,11 +1,14 @@
-//! The only way to make a condition. Whatever passes here is accepted by the
-//! server and can be printed; the parser and the command line's shorthands both
-//! build their conditions with it, so no filter text is ever glued together.
+//! The only way to make a condition. Whatever passes here can be printed and
+//! evaluated; the parser and the command line's shorthands both build their
+//! conditions with it, so no filter text is ever glued together.
 
 use thiserror::Error;
 
-use super::ast::{Comparator, Condition, Field, Number, Value};
+use super::compiled::Test;
 use super::keys;
+use super::parser::parse_number;
+use super::python::write_float;
+use super::terms::{Comparator, Condition, Field, Number, Value};
 use crate::model::{metadata, tag};
 
 /// The tag that holds the linked prompts.
@@ -100,10 +103,9 @@ pub enum ConditionError {
 }
 
 impl Condition {
-    /// Compares a field with text.
+    /// Compares a field with text. Where an order is asked for, the text is a number in quotes.
     ///
-    /// `=` and `!=` on fields that take lists become a list of one where the
-    /// text could not be quoted otherwise.
+    /// `=` and `!=` become a list of one where the text could not be quoted otherwise.
     pub fn text(
         field: Field,
         comparator: Comparator,
@@ -113,15 +115,25 @@ impl Condition {
         let value = value.into();
         if matches!(
             comparator,
-            Comparator::In | Comparator::NotIn | Comparator::IsNull | Comparator::IsNotNull
+            Comparator::In
+                | Comparator::NotIn
+                | Comparator::IsNull
+                | Comparator::IsNotNull
+                | Comparator::Between
+                | Comparator::NotBetween
         ) {
             return Err(unsupported(&field, comparator));
         }
         require(&field, comparator)?;
-        if field.is_numeric() || (field.is_assessment() && comparator.is_order()) {
-            return Err(ConditionError::NeedsNumber {
-                field: field.to_string(),
-            });
+        let needs_number = || ConditionError::NeedsNumber {
+            field: field.to_string(),
+        };
+        if field.is_numeric() {
+            return Err(needs_number());
+        }
+        if comparator.is_order() {
+            let number = parse_number(value.trim()).ok_or_else(needs_number)?;
+            return Self::number(field, comparator, number);
         }
         if let Err(error) = quotable(&value) {
             let as_list = match comparator {
@@ -138,9 +150,7 @@ impl Condition {
         if value.len() + key_len > MAX_PATTERN_BYTES {
             return Err(ConditionError::PatternTooLong);
         }
-        if field == Field::Prompt && value.matches('/').count() != 1 {
-            return Err(ConditionError::PromptFormat);
-        }
+        check_prompt(&field, &value)?;
         Ok(Self {
             field,
             comparator,
@@ -156,16 +166,14 @@ impl Condition {
     ) -> Result<Self, ConditionError> {
         let field = checked(field)?;
         require(&field, comparator)?;
-        let ordered_assessment = field.is_assessment() && comparator.is_order();
-        if !(field.is_numeric() || ordered_assessment) {
+        let compares =
+            comparator.is_order() || matches!(comparator, Comparator::Equal | Comparator::NotEqual);
+        if !(field.takes_numbers() && compares) {
             return Err(ConditionError::NeedsText {
                 field: field.to_string(),
             });
         }
-        let mut value = value.into();
-        if !value.as_f64().is_finite() {
-            return Err(ConditionError::OutOfRange);
-        }
+        let mut value = finite(value.into())?;
         // The server multiplies lower bounds to compare them with the start of
         // spans, and whole numbers overflow there.
         if let Number::Integer(bound) = value
@@ -179,6 +187,51 @@ impl Condition {
             field,
             comparator,
             value: Value::Number(value),
+        })
+    }
+
+    /// Asks whether a field lies between two numbers, both included; the comparator
+    /// is `BETWEEN` or `NOT BETWEEN`.
+    pub fn range(
+        field: Field,
+        comparator: Comparator,
+        low: impl Into<Number>,
+        high: impl Into<Number>,
+    ) -> Result<Self, ConditionError> {
+        let field = checked(field)?;
+        if !matches!(comparator, Comparator::Between | Comparator::NotBetween) {
+            return Err(unsupported(&field, comparator));
+        }
+        require(&field, comparator)?;
+        Ok(Self {
+            field,
+            comparator,
+            value: Value::Range(finite(low.into())?, finite(high.into())?),
+        })
+    }
+
+    /// Compares with `true` or `false`; assessments are compared with their text.
+    pub fn boolean(
+        field: Field,
+        comparator: Comparator,
+        value: bool,
+    ) -> Result<Self, ConditionError> {
+        if !matches!(field, Field::SpanAttribute(_)) {
+            if !field.is_assessment() {
+                return Err(ConditionError::NeedsText {
+                    field: field.to_string(),
+                });
+            }
+            return Self::text(field, comparator, value.to_string());
+        }
+        let field = checked(field)?;
+        if !matches!(comparator, Comparator::Equal | Comparator::NotEqual) {
+            return Err(unsupported(&field, comparator));
+        }
+        Ok(Self {
+            field,
+            comparator,
+            value: Value::Bool(value),
         })
     }
 
@@ -202,6 +255,9 @@ impl Condition {
         }
         if values.iter().any(|v| v.contains('\0')) {
             return Err(ConditionError::Nul);
+        }
+        for value in &values {
+            check_prompt(&field, value)?;
         }
         Ok(Self {
             field,
@@ -237,6 +293,98 @@ impl Condition {
             value: Value::Text(value.to_owned()),
         })
     }
+
+    /// Whether MLflow's server takes the condition as it is printed and means the same by it.
+    pub fn is_server_dialect(&self) -> bool {
+        if !keys::server_comparators(&self.field).contains(&self.comparator) {
+            return false;
+        }
+        match &self.value {
+            Value::Text(text) if self.field.is_assessment() => match parse_number(text.trim()) {
+                // The server compares JSON texts. Python writes fractions in one way only,
+                // but whole numbers in two.
+                Some(Number::Float(number)) if number.fract() != 0.0 => {
+                    let mut written = String::new();
+                    write_float(&mut written, number);
+                    written == *text
+                }
+                Some(_) => !matches!(self.comparator, Comparator::Equal | Comparator::NotEqual),
+                None => true,
+            },
+            Value::Number(_) => !self.field.is_assessment() || self.comparator.is_order(),
+            Value::Text(_) | Value::List(_) | Value::None => true,
+            Value::Range(..) | Value::Bool(_) => false,
+        }
+    }
+
+    /// Whether the server joins another table for the condition.
+    pub(super) fn is_joined(&self) -> bool {
+        matches!(
+            self.field,
+            Field::Tag(_)
+                | Field::Metadata(_)
+                | Field::RunId
+                | Field::Prompt
+                | Field::Feedback(_)
+                | Field::Expectation(_)
+                | Field::IssueId
+        )
+    }
+
+    /// About how many tokens the server reads for the condition.
+    pub(super) fn server_tokens(&self) -> usize {
+        match &self.value {
+            Value::List(texts) => 4 + 2 * texts.len(),
+            _ => 4,
+        }
+    }
+
+    /// See [`Filter::resolve_experiments`](super::Filter::resolve_experiments).
+    pub(super) fn resolve_experiments(&mut self, experiments: &[(String, String)]) {
+        let negated = self.comparator.is_negated();
+        let mut asked = self.clone();
+        if negated {
+            asked.comparator = self.comparator.opposite();
+        }
+        let test = Test::new(&asked);
+        let mut ids: Vec<String> = experiments
+            .iter()
+            .filter(|(id, name)| test.matches_text(Some(id)) || test.matches_text(Some(name)))
+            .map(|(id, _)| id.clone())
+            .collect();
+        if ids.is_empty() {
+            // A list is never empty; an id always is something.
+            ids.push(String::new());
+        }
+        self.comparator = if negated {
+            Comparator::NotIn
+        } else {
+            Comparator::In
+        };
+        self.value = Value::List(ids);
+    }
+}
+
+impl Field {
+    /// Whether there are numbers to compare with: always, or where the value is one.
+    pub(super) fn takes_numbers(&self) -> bool {
+        self.is_numeric() || self.is_assessment() || matches!(self, Self::SpanAttribute(_))
+    }
+}
+
+fn finite(number: Number) -> Result<Number, ConditionError> {
+    if number.as_f64().is_finite() {
+        Ok(number)
+    } else {
+        Err(ConditionError::OutOfRange)
+    }
+}
+
+fn check_prompt(field: &Field, value: &str) -> Result<(), ConditionError> {
+    if *field == Field::Prompt && value.matches('/').count() != 1 {
+        return Err(ConditionError::PromptFormat);
+    }
+    Ok(())
 }
 
 fn require(field: &Field, comparator: Comparator) -> Result<(), ConditionError> {
@@ -322,7 +470,7 @@ fn alias(key: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Comparator::{Equal, Greater, In, IsNull, Like, NotEqual};
+    use Comparator::{Between, Equal, Greater, In, IsNull, Like, NotEqual};
 
     #[test]
     fn any_tag_can_be_asked_for_or_the_reason_is_said() {
@@ -340,12 +488,11 @@ mod tests {
         assert_eq!(tag("mlflow.traceName", "x").unwrap(), "name = 'x'");
         assert_eq!(tag("", "x").unwrap_err(), "the key is empty");
         assert!(tag("Name", "x").unwrap_err().contains("the trace's name"));
-        assert!(
-            tag("k", "'\"")
-                .unwrap_err()
-                .contains("both kinds of quotes")
-        );
-        assert!(tag("k", "C:\\").unwrap_err().contains("backslash"));
+        assert_eq!(tag("k", "'\"").unwrap(), r#"tags.k IN ("'\x22")"#);
+        assert_eq!(tag("k", "C:\\").unwrap(), r"tags.k IN ('C:\x5c')");
+        let like = |value: &str| Condition::text(Field::Name, Like, value).unwrap_err();
+        assert!(like("'\"").to_string().contains("both kinds of quotes"));
+        assert!(like("C:\\").to_string().contains("backslash"));
     }
 
     #[test]
@@ -355,14 +502,80 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_refuses_cannot_be_built() {
-        assert!(Condition::list(Field::Name, In, ["a"]).is_err());
+    fn what_has_no_meaning_cannot_be_built() {
+        assert!(Condition::list(Field::Timestamp, In, ["1"]).is_err());
         assert!(Condition::list(Field::Status, In, Vec::<String>::new()).is_err());
         assert!(Condition::text(Field::Prompt, Equal, "greeting").is_err());
-        assert!(Condition::text(Field::Feedback("x".into()), Greater, "1").is_err());
-        assert!(Condition::number(Field::Feedback("x".into()), Equal, 1).is_err());
+        assert!(Condition::list(Field::Prompt, In, ["a/1", "greeting"]).is_err());
+        assert!(Condition::text(Field::Feedback("x".into()), Greater, "good").is_err());
+        assert!(Condition::number(Field::Name, Equal, 1).is_err());
         assert!(Condition::number(Field::ExecutionTime, Greater, f64::INFINITY).is_err());
+        assert!(Condition::range(Field::ExecutionTime, Equal, 1, 2).is_err());
+        assert!(Condition::range(Field::Name, Between, 1, 2).is_err());
+        assert!(Condition::boolean(Field::Name, Equal, true).is_err());
         assert!(Condition::null(Field::Status, IsNull).is_err());
         assert!(Condition::text(Field::Metadata("mlflow.trace.cost".into()), Like, "%").is_err());
+    }
+
+    #[test]
+    fn only_what_means_the_same_there_is_the_servers_dialect() {
+        let score = || Field::Feedback("x".into());
+        let text =
+            |field, comparator, text: &str| Condition::text(field, comparator, text).unwrap();
+        for ours in [
+            text(score(), Equal, "3"),
+            text(score(), NotEqual, "3.0"),
+            text(score(), Equal, "0.80"),
+            Condition::number(score(), Equal, 3).unwrap(),
+            Condition::list(Field::Name, In, ["a"]).unwrap(),
+            text(Field::SpanAttribute("k".into()), Equal, "v"),
+            text(Field::Name, Comparator::NotLike, "v"),
+            text(Field::SpanModel, Equal, "v"),
+            Condition::range(Field::ExecutionTime, Between, 1, 2).unwrap(),
+        ] {
+            assert!(!ours.is_server_dialect(), "{ours}");
+        }
+        for theirs in [
+            text(score(), Equal, "good"),
+            text(score(), Equal, "0.8"),
+            text(score(), Like, "3"),
+            text(score(), Greater, "3"),
+            text(Field::SpanAttribute("k".into()), Like, "%v%"),
+            Condition::list(Field::Status, In, ["OK"]).unwrap(),
+        ] {
+            assert!(theirs.is_server_dialect(), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn an_experiment_is_meant_by_its_id_or_its_name() {
+        let known = [("1", "shop"), ("2", "shop-test"), ("3", "2")]
+            .map(|(id, name)| (id.to_owned(), name.to_owned()));
+        for (condition, printed) in [
+            (
+                Condition::text(Field::Experiment, Equal, "shop"),
+                "experiment IN ('1')",
+            ),
+            (
+                Condition::text(Field::Experiment, Equal, "2"),
+                "experiment IN ('2', '3')",
+            ),
+            (
+                Condition::text(Field::Experiment, NotEqual, "2"),
+                "experiment NOT IN ('2', '3')",
+            ),
+            (
+                Condition::text(Field::Experiment, Like, "shop%"),
+                "experiment IN ('1', '2')",
+            ),
+            (
+                Condition::text(Field::Experiment, Equal, "nope"),
+                "experiment IN ('')",
+            ),
+        ] {
+            let mut condition = condition.unwrap();
+            condition.resolve_experiments(&known);
+            assert_eq!(condition.to_string(), printed);
+        }
     }
 }

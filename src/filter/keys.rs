@@ -1,10 +1,10 @@
 //! What can be filtered by: the keys, what they are compared with, and how.
 
-use super::ast::Comparator::{
-    self, Equal, Greater, GreaterOrEqual, Ilike, In, IsNotNull, IsNull, Less, LessOrEqual, Like,
-    NotEqual, NotIn, Rlike,
+use super::terms::Comparator::{
+    self, Between, Equal, Greater, GreaterOrEqual, Ilike, In, IsNotNull, IsNull, Less, LessOrEqual,
+    Like, NotBetween, NotEqual, NotIlike, NotIn, NotLike, NotRlike, Rlike,
 };
-use super::ast::Field;
+use super::terms::Field;
 use crate::model::metadata;
 
 /// A key as the documentation and the shell's completion show it.
@@ -56,43 +56,128 @@ pub const SPAN_TYPES: &[&str] = &[
     "EVALUATOR",
 ];
 
-const LISTED: &[Comparator] = &[Equal, NotEqual, In, NotIn, Like, Ilike, Rlike];
-const NULLABLE: &[Comparator] = &[Equal, NotEqual, Like, Ilike, Rlike, IsNull, IsNotNull];
-const NUMERIC: &[Comparator] = &[Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual];
-const ASSESSMENT: &[Comparator] = &[
+const LISTED: &[Comparator] = &[
+    Equal, NotEqual, In, NotIn, Like, NotLike, Ilike, NotIlike, Rlike, NotRlike,
+];
+const NULLABLE: &[Comparator] = &[
+    Equal, NotEqual, In, NotIn, Like, NotLike, Ilike, NotIlike, Rlike, NotRlike, IsNull, IsNotNull,
+];
+const NUMERIC: &[Comparator] = &[
     Equal,
     NotEqual,
     Less,
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-    Like,
-    Ilike,
-    Rlike,
+    Between,
+    NotBetween,
+];
+const OPTIONAL_NUMBER: &[Comparator] = &[
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Between,
+    NotBetween,
     IsNull,
     IsNotNull,
 ];
-const PATTERN: &[Comparator] = &[Like, Ilike];
-const EXACT: &[Comparator] = &[Equal];
+const ANYTHING: &[Comparator] = &[
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Between,
+    NotBetween,
+    In,
+    NotIn,
+    Like,
+    NotLike,
+    Ilike,
+    NotIlike,
+    Rlike,
+    NotRlike,
+    IsNull,
+    IsNotNull,
+];
+const PATTERN: &[Comparator] = &[Like, NotLike, Ilike, NotIlike];
+const EXACT: &[Comparator] = &[Equal, In];
 const RECORD: &[Comparator] = &[Equal, NotEqual, IsNull, IsNotNull];
-const ATTRIBUTE: &[Comparator] = &[Equal, NotEqual, Like, Ilike, Rlike];
 
-/// The comparators that the server takes with a field.
+/// The comparators that go with a field.
 pub(super) fn comparators(field: &Field) -> &'static [Comparator] {
+    match field {
+        Field::Status
+        | Field::RequestId
+        | Field::Experiment
+        | Field::SpanName
+        | Field::SpanStatus => LISTED,
+        Field::Timestamp | Field::ExecutionTime | Field::EndTime | Field::SpanCount => NUMERIC,
+        Field::Tokens
+        | Field::InputTokens
+        | Field::OutputTokens
+        | Field::Cost
+        | Field::SpanDuration => OPTIONAL_NUMBER,
+        Field::Metadata(key) if key == metadata::TOKEN_USAGE || key == metadata::COST => RECORD,
+        Field::Name
+        | Field::RunId
+        | Field::ClientRequestId
+        | Field::Tag(_)
+        | Field::Metadata(_)
+        | Field::SpanType
+        | Field::SpanError
+        | Field::SpanModel => NULLABLE,
+        Field::Prompt | Field::IssueId => EXACT,
+        Field::SpanContent => PATTERN,
+        Field::SpanAttribute(_) | Field::Feedback(_) | Field::Expectation(_) => ANYTHING,
+    }
+}
+
+/// The comparators with which MLflow's server takes a field and means what filters mean.
+pub(super) fn server_comparators(field: &Field) -> &'static [Comparator] {
     match field {
         Field::Status
         | Field::RequestId
         | Field::ClientRequestId
         | Field::SpanName
         | Field::SpanType
-        | Field::SpanStatus => LISTED,
-        Field::Timestamp | Field::ExecutionTime | Field::EndTime => NUMERIC,
+        | Field::SpanStatus => &[Equal, NotEqual, In, NotIn, Like, Ilike, Rlike],
+        Field::Timestamp | Field::ExecutionTime | Field::EndTime => {
+            &[Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual]
+        }
         Field::Metadata(key) if key == metadata::TOKEN_USAGE || key == metadata::COST => RECORD,
-        Field::Name | Field::RunId | Field::Tag(_) | Field::Metadata(_) => NULLABLE,
-        Field::Prompt | Field::IssueId => EXACT,
-        Field::SpanContent => PATTERN,
-        Field::SpanAttribute(_) => ATTRIBUTE,
-        Field::Feedback(_) | Field::Expectation(_) => ASSESSMENT,
+        Field::Name | Field::RunId | Field::Tag(_) | Field::Metadata(_) => {
+            &[Equal, NotEqual, Like, Ilike, Rlike, IsNull, IsNotNull]
+        }
+        Field::Prompt | Field::IssueId => &[Equal],
+        Field::SpanContent => &[Like, Ilike],
+        Field::SpanAttribute(_) => &[Like, Ilike, Rlike],
+        Field::Feedback(_) | Field::Expectation(_) => &[
+            Equal,
+            NotEqual,
+            Less,
+            LessOrEqual,
+            Greater,
+            GreaterOrEqual,
+            Like,
+            Ilike,
+            Rlike,
+            IsNull,
+            IsNotNull,
+        ],
+        Field::Experiment
+        | Field::Tokens
+        | Field::InputTokens
+        | Field::OutputTokens
+        | Field::Cost
+        | Field::SpanCount
+        | Field::SpanDuration
+        | Field::SpanError
+        | Field::SpanModel => &[],
     }
 }
 
@@ -191,19 +276,19 @@ static KEYS: [KeyInfo; 20] = [
         "span.attributes.<key>",
         "attribute of a span",
         ValueKind::Text,
-        &[Like, Ilike, Rlike],
+        ANYTHING,
     ),
     key(
         "feedback.<name>",
         "value of feedback",
         ValueKind::TextOrNumber,
-        ASSESSMENT,
+        ANYTHING,
     ),
     key(
         "expectation.<name>",
         "value of an expectation",
         ValueKind::TextOrNumber,
-        ASSESSMENT,
+        ANYTHING,
     ),
     key("issue.id", "linked issue", ValueKind::Text, EXACT),
 ];

@@ -42,6 +42,7 @@
 //! lists, and blank filters.
 
 mod ast;
+mod compiled;
 mod condition;
 pub mod content;
 pub mod diagnostics;
@@ -57,14 +58,18 @@ mod print;
 mod python;
 mod regex;
 mod resolve;
+mod span_value;
 mod suggest;
+mod terms;
+
 #[cfg(test)]
 mod tests;
 mod units;
 mod usage;
 mod warn;
 
-pub use ast::{Comparator, Condition, Field, Filter, Number, Value};
+pub use ast::{Expr, Filter, Quantifier, SpanTest};
+pub use compiled::Test;
 pub use condition::ConditionError;
 pub use diagnostics::Warning;
 pub use error::{ParseError, ParseErrorKind};
@@ -72,3 +77,7 @@ pub use eval::Matcher;
 pub use keys::{KeyInfo, SPAN_TYPES, ValueKind, keys};
 pub use order::{OrderBy, parse_order_by};
 pub use parser::parse;
+pub use span_value::{span_error, stored_span_attribute, stored_span_error};
+pub use terms::{Comparator, Condition, Field, Number, Value};
+
+pub use usage::canonical as record_columns;

@@ -3,21 +3,24 @@
 
 use std::ops::Range;
 
-use super::ast::{Comparator, Condition, Field, Filter, Number};
+use super::ast::Filter;
 use super::condition::ConditionError;
 use super::diagnostics::Warning;
 use super::error::{ParseError, ParseErrorKind, quote};
 use super::lexer::{Token, TokenKind, lex};
 use super::resolve::{Resolved, resolve};
+use super::terms::{Comparator, Condition, Field, Number};
 use super::{keys, mistakes, python, warn};
 
 /// The server gives up on filters of more than 10 000 tokens, counting the
 /// spaces that are printed between these.
-const MAX_TOKENS: usize = 6_000;
+pub(super) const MAX_SERVER_TOKENS: usize = 6_000;
+/// What is read at all.
+const MAX_TOKENS: usize = MAX_SERVER_TOKENS;
 /// More conditions on tags, metadata and assessments are more joins than SQLite takes.
-const MAX_JOINED: usize = 60;
+pub(super) const MAX_JOINED: usize = 60;
 /// More conditions of other kinds are a deeper expression than SQLite takes.
-const MAX_CONDITIONS: usize = 200;
+pub(super) const MAX_CONDITIONS: usize = 200;
 
 /// Reads a filter; text that is empty or blank is the filter that matches everything.
 ///
@@ -106,7 +109,7 @@ impl<'t> Parser<'_, 't> {
             let start = self.peek().start;
             let (clause, resolved) = self.clause()?;
             warn::about(self.text, &clause, &resolved, &conditions, &mut warnings);
-            joined += usize::from(is_joined(&clause.condition));
+            joined += usize::from(clause.condition.is_joined());
             if joined > MAX_JOINED || conditions.len() == MAX_CONDITIONS {
                 return Err(too_long(
                     start..self.text.len(),
@@ -117,8 +120,8 @@ impl<'t> Parser<'_, 't> {
             let next = self.peek();
             if next.kind == TokenKind::End {
                 return Ok(Filter {
-                    conditions,
                     warnings,
+                    ..conditions.into_iter().collect()
                 });
             }
             if !next.is_keyword("AND") {
@@ -364,20 +367,6 @@ impl<'t> Parser<'_, 't> {
 
 fn too_long(span: Range<usize>, message: &str) -> ParseError {
     ParseError::new(ParseErrorKind::TooLong, span, message).hint("split the search into several")
-}
-
-/// Whether the server joins another table for the condition.
-fn is_joined(condition: &Condition) -> bool {
-    matches!(
-        condition.field,
-        Field::Tag(_)
-            | Field::Metadata(_)
-            | Field::RunId
-            | Field::Prompt
-            | Field::Feedback(_)
-            | Field::Expectation(_)
-            | Field::IssueId
-    )
 }
 
 /// A number as the server reads it; `None` for what overflows or has letters in it.

@@ -1,19 +1,67 @@
-//! Prints filters in the server's dialect: upper-case comparators, one space
-//! between tokens, and the quoting that its tokenizer gets right everywhere.
+//! Prints filters, in the server's dialect where it has what they say: upper-case
+//! comparators, one space between tokens, no parentheses that are not needed, and
+//! the quoting that the server's tokenizer gets right everywhere.
 
 use std::fmt::{self, Write as _};
 
-use super::ast::{Condition, Field, Filter, Number, Value};
+use super::ast::{Expr, Filter, Quantifier};
+use super::terms::{Condition, Field, Number, Value};
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, condition) in self.conditions.iter().enumerate() {
-            if index > 0 {
-                f.write_str(" AND ")?;
-            }
-            condition.fmt(f)?;
+        // An OR that stands alone needs no parentheses.
+        if let [only] = self.conjuncts.as_slice() {
+            return only.fmt(f);
         }
-        Ok(())
+        joined(f, &self.conjuncts, " AND ")
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Condition(condition) => condition.fmt(f),
+            // What neither the parser nor `plan` makes, in words that mean the same.
+            Self::And(parts) if parts.is_empty() => f.write_str("spans >= 0"),
+            Self::Or(parts) if parts.is_empty() => f.write_str("spans < 0"),
+            Self::And(parts) => joined(f, parts, " AND "),
+            Self::Or(parts) => joined(f, parts, " OR "),
+            Self::Not(inner) => {
+                f.write_str("NOT ")?;
+                operand(f, inner)
+            }
+            Self::Spans(test) => {
+                let expr = &test.expr;
+                match test.quantifier {
+                    Quantifier::Any => write!(f, "any({expr})"),
+                    Quantifier::All => write!(f, "all({expr})"),
+                    Quantifier::Count(comparator, number) => {
+                        write!(f, "count({expr}) {comparator} {number}")
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn joined(f: &mut fmt::Formatter<'_>, parts: &[Expr], word: &str) -> fmt::Result {
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            f.write_str(word)?;
+        }
+        match part {
+            // AND binds tighter than OR, so only an OR within an AND needs them.
+            Expr::And(_) if word == " OR " => write!(f, "{part}")?,
+            _ => operand(f, part)?,
+        }
+    }
+    Ok(())
+}
+
+fn operand(f: &mut fmt::Formatter<'_>, expr: &Expr) -> fmt::Result {
+    match expr {
+        Expr::And(_) | Expr::Or(_) => write!(f, "({expr})"),
+        _ => write!(f, "{expr}"),
     }
 }
 
@@ -24,6 +72,8 @@ impl fmt::Display for Condition {
             Value::None => Ok(()),
             Value::Text(text) => write!(f, " {}", quoted_text(text)),
             Value::Number(number) => write!(f, " {number}"),
+            Value::Range(low, high) => write!(f, " {low} AND {high}"),
+            Value::Bool(value) => write!(f, " {value}"),
             Value::List(texts) => {
                 f.write_str(" (")?;
                 for (index, text) in texts.iter().enumerate() {
@@ -60,6 +110,15 @@ impl fmt::Display for Field {
             Self::Feedback(key) => write!(f, "feedback.{}", key_text(key)),
             Self::Expectation(key) => write!(f, "expectation.{}", key_text(key)),
             Self::IssueId => f.write_str("issue.id"),
+            Self::Experiment => f.write_str("experiment"),
+            Self::Tokens => f.write_str("tokens"),
+            Self::InputTokens => f.write_str("input_tokens"),
+            Self::OutputTokens => f.write_str("output_tokens"),
+            Self::Cost => f.write_str("cost"),
+            Self::SpanCount => f.write_str("spans"),
+            Self::SpanDuration => f.write_str("span.duration"),
+            Self::SpanError => f.write_str("span.error"),
+            Self::SpanModel => f.write_str("span.model"),
         }
     }
 }

@@ -170,7 +170,7 @@ pub(super) fn write_text(out: &mut String, text: &str, ascii: bool) {
 }
 
 /// Appends a number as Python's `repr` writes it: the shortest digits that read back equal.
-pub(super) fn write_float(out: &mut String, value: f64) {
+pub(crate) fn write_float(out: &mut String, value: f64) {
     let scientific = format!("{value:e}");
     let exponent = scientific
         .split_once('e')

@@ -2,13 +2,13 @@
 //! rules: the name before the first dot says where to look, except that some
 //! keys mean the same thing whatever stands before them.
 
-use super::ast::Field;
 use super::condition::LINKED_PROMPTS;
 use super::error::{ParseError, ParseErrorKind, quote};
 use super::lexer::TokenKind;
 use super::parser::KeyText;
 use super::print::quoted_key;
 use super::suggest;
+use super::terms::Field;
 use crate::model::{metadata, tag};
 
 /// A field, and what there is to say about how it was spelled.

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
-use super::ast::Field;
 use super::error::{ParseError, shorten};
+use super::terms::Field;
 
 /// Adds what `text` would be in milliseconds, where it is a time or a duration.
 pub(super) fn explain(error: ParseError, text: &str, field: &Field) -> ParseError {

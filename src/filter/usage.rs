@@ -34,8 +34,9 @@ pub(super) fn columns(key: &str, text: &str) -> Option<Vec<Option<f64>>> {
     columns.iter().any(Option::is_some).then_some(columns)
 }
 
-/// The numbers in the text of a filter, if it is what the server would write for them.
-pub(super) fn canonical(key: &str, text: &str) -> Option<Vec<Option<f64>>> {
+/// The numbers in the text of a filter for token usage or cost, in the order of the
+/// server's columns; `None` where it is not the JSON text that the server would write.
+pub fn canonical(key: &str, text: &str) -> Option<Vec<Option<f64>>> {
     let columns = columns(key, text)?;
     let mut written = String::from("{");
     for (name, value) in names(key).iter().zip(&columns) {

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::ast::{Comparator, Condition, Field, Number, Value};
 use super::diagnostics::Warning;
 use super::error::{quote, shorten};
 use super::keys::{SPAN_STATES, SPAN_TYPES, STATES};
@@ -11,6 +10,7 @@ use super::parser::{Clause, parse_number};
 use super::print::quoted_text;
 use super::regex::PythonRegex;
 use super::resolve::Resolved;
+use super::terms::{Comparator, Condition, Field, Number, Value};
 use crate::model::metadata;
 
 /// Adds what there is to say about a condition that follows `earlier` ones.
@@ -66,7 +66,7 @@ fn doubt(condition: &Condition, key: &str, earlier: &[Condition]) -> Option<Doub
             .iter()
             .find_map(|text| unknown_word(&condition.field, text)),
         Value::Number(number) => number_doubt(&condition.field, *number),
-        Value::None => None,
+        Value::Range(..) | Value::Bool(_) | Value::None => None,
     }
 }
 

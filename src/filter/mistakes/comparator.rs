@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::super::ast::{Comparator, Condition, Field};
 use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::super::keys;
 use super::super::lexer::{Token, TokenKind};
 use super::super::parser::Parser;
 use super::super::print::quoted_text;
 use super::super::suggest;
+use super::super::terms::{Comparator, Condition, Field};
 use super::{describe, takes, unclosed};
 
 /// What stands where a comparator should; `written` is the key before it.

@@ -12,12 +12,12 @@ pub(super) use self::key::{after_dot, after_key, expected_key, partly_quoted, qu
 pub(super) use self::value::{
     bad_member, bad_number, bad_separator, needs_number, no_list, no_value, refused, unwanted_list,
 };
-use super::ast::{Comparator, Condition, Field, Value};
 use super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::keys;
 use super::lexer::{Token, TokenKind};
 use super::parser::{Clause, Parser};
 use super::print::quoted_text;
+use super::terms::{Comparator, Condition, Field, Value};
 
 /// A token as a message names it.
 pub(super) fn describe(token: Token<'_>) -> String {

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::super::ast::{Comparator, Field};
 use super::super::condition::ConditionError;
 use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::super::lexer::{Token, TokenKind};
 use super::super::parser::{Parser, parse_number};
 use super::super::print::quoted_text;
+use super::super::terms::{Comparator, Field};
 use super::super::units;
 use super::{describe, takes, unclosed};
 
