@@ -52,6 +52,7 @@ mod keys;
 mod lexer;
 mod like;
 mod mistakes;
+mod moment;
 pub mod order;
 mod parser;
 mod print;
@@ -64,7 +65,6 @@ mod terms;
 
 #[cfg(test)]
 mod tests;
-mod units;
 mod usage;
 mod warn;
 
@@ -75,8 +75,9 @@ pub use diagnostics::Warning;
 pub use error::{ParseError, ParseErrorKind};
 pub use eval::Matcher;
 pub use keys::{KeyInfo, SPAN_TYPES, ValueKind, keys};
+pub use moment::{Moment, Zone};
 pub use order::{OrderBy, parse_order_by};
-pub use parser::parse;
+pub use parser::{parse, parse_in};
 pub use span_value::{span_error, stored_span_attribute, stored_span_error};
 pub use terms::{Comparator, Condition, Field, Number, Value};
 

@@ -1,47 +1,71 @@
-//! Reads a filter: `condition (AND condition)*`. Mistakes that have a name get
-//! their own message; `mistakes` knows what people write instead.
+//! Reads a filter: conditions under `AND`, `OR`, `NOT` and parentheses, and
+//! tests of how many spans pass. Mistakes that have a name get their own
+//! message; `mistakes` knows what people write instead.
 
 use std::ops::Range;
 
-use super::ast::Filter;
+use super::ast::{Expr, Filter, Quantifier};
 use super::condition::ConditionError;
 use super::diagnostics::Warning;
 use super::error::{ParseError, ParseErrorKind, quote};
 use super::lexer::{Token, TokenKind, lex};
-use super::resolve::{Resolved, resolve};
+use super::moment::{Moment, Time, duration_ms, scaled};
+use super::resolve::resolve;
 use super::terms::{Comparator, Condition, Field, Number};
 use super::{keys, mistakes, python, warn};
 
 /// The server gives up on filters of more than 10 000 tokens, counting the
 /// spaces that are printed between these.
 pub(super) const MAX_SERVER_TOKENS: usize = 6_000;
-/// What is read at all.
-const MAX_TOKENS: usize = MAX_SERVER_TOKENS;
 /// More conditions on tags, metadata and assessments are more joins than SQLite takes.
 pub(super) const MAX_JOINED: usize = 60;
 /// More conditions of other kinds are a deeper expression than SQLite takes.
 pub(super) const MAX_CONDITIONS: usize = 200;
+/// What is read at all.
+const MAX_TOKENS: usize = 30_000;
+/// How deep parentheses and `NOT` may be nested.
+const MAX_DEPTH: usize = 64;
 
 /// Reads a filter; text that is empty or blank is the filter that matches everything.
+///
+/// Times without a zone are in universal time; [`parse_in`] takes another.
 ///
 /// # Errors
 ///
 /// The first mistake in the text.
 pub fn parse(text: &str) -> Result<Filter, ParseError> {
+    parse_in(text, &Moment::utc())
+}
+
+/// Reads a filter at a time and in a place, which times without a date or a zone need.
+///
+/// # Errors
+///
+/// The first mistake in the text.
+pub fn parse_in(text: &str, moment: &Moment) -> Result<Filter, ParseError> {
     let tokens: Vec<_> = lex(text)
         .into_iter()
         .filter(|token| token.kind != TokenKind::Whitespace)
         .collect();
     if let Some(token) = tokens.get(MAX_TOKENS) {
-        return Err(too_long(
+        return Err(ParseError::new(
+            ParseErrorKind::TooLong,
             token.span(),
-            "the filter is too long for the server",
-        ));
+            "the filter is too long",
+        )
+        .hint("split the search into several"));
     }
     Parser {
         text,
         tokens: &tokens,
         at: 0,
+        moment,
+        inside: None,
+        depth: 0,
+        last: None,
+        warnings: Vec::new(),
+        notes: Vec::new(),
+        run_ids: Vec::new(),
     }
     .filter()
 }
@@ -59,19 +83,30 @@ pub(super) struct KeyText<'t> {
 }
 
 /// A condition with the places that it was read from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Clause<'t> {
     pub(super) condition: Condition,
     pub(super) key: Range<usize>,
     /// The value, where it is one token.
     pub(super) value: Option<Token<'t>>,
+    /// The whole right side; empty where there is none.
+    pub(super) value_span: Range<usize>,
 }
 
-#[derive(Debug, Clone)]
 pub(super) struct Parser<'a, 't> {
     pub(super) text: &'t str,
     tokens: &'a [Token<'t>],
     at: usize,
+    moment: &'a Moment,
+    /// The quantifier within whose parentheses this is.
+    inside: Option<Token<'t>>,
+    depth: usize,
+    /// The condition before the next token.
+    pub(super) last: Option<Clause<'t>>,
+    warnings: Vec<Warning>,
+    notes: Vec<String>,
+    /// The conditions on run ids, of which several are not what they seem.
+    run_ids: Vec<Clause<'t>>,
 }
 
 impl<'t> Parser<'_, 't> {
@@ -92,59 +127,179 @@ impl<'t> Parser<'_, 't> {
 
     /// Whether the next token follows the one before without a space.
     pub(super) fn is_adjacent(&self) -> bool {
-        self.at > 0 && self.tokens[self.at - 1].end() == self.peek().start
+        self.at > 0
+            && self.at < self.tokens.len()
+            && self.tokens[self.at - 1].end() == self.peek().start
+    }
+
+    /// Whether a closing parenthesis is awaited.
+    pub(super) fn is_nested(&self) -> bool {
+        self.depth > 0
     }
 
     fn filter(mut self) -> Result<Filter, ParseError> {
-        let mut conditions: Vec<Condition> = Vec::new();
-        let mut warnings: Vec<Warning> = Vec::new();
-        let mut joined = 0;
         if self.peek().kind == TokenKind::End {
             return Ok(Filter::default());
         }
-        loop {
-            if let Some(error) = mistakes::before_condition(&self) {
-                return Err(error);
+        let expr = self.any_of()?;
+        if self.peek().kind != TokenKind::End {
+            return Err(mistakes::after_condition(&self));
+        }
+        let mut filter = Filter::from(expr);
+        warn::about_runs(&filter, &self.run_ids, &mut self.warnings);
+        self.warnings.sort_by_key(|warning| warning.span.start);
+        filter.warnings = self.warnings;
+        filter.notes = self.notes;
+        Ok(filter)
+    }
+
+    /// What `OR` joins.
+    fn any_of(&mut self) -> Result<Expr, ParseError> {
+        self.joined("OR", Self::all_of).map(Expr::or)
+    }
+
+    /// What `AND` joins, which binds tighter.
+    fn all_of(&mut self) -> Result<Expr, ParseError> {
+        self.joined("AND", Self::operand).map(Expr::and)
+    }
+
+    fn joined(
+        &mut self,
+        word: &str,
+        mut part: impl FnMut(&mut Self) -> Result<Expr, ParseError>,
+    ) -> Result<Vec<Expr>, ParseError> {
+        let mut parts = vec![part(self)?];
+        while self.peek().is_keyword(word) {
+            let joint = self.next();
+            if matches!(self.peek().kind, TokenKind::End | TokenKind::CloseParen) {
+                return Err(mistakes::dangling(joint, "ends"));
             }
-            let start = self.peek().start;
-            let (clause, resolved) = self.clause()?;
-            warn::about(self.text, &clause, &resolved, &conditions, &mut warnings);
-            joined += usize::from(clause.condition.is_joined());
-            if joined > MAX_JOINED || conditions.len() == MAX_CONDITIONS {
-                return Err(too_long(
-                    start..self.text.len(),
-                    "the filter has more conditions than the server can take",
-                ));
-            }
-            conditions.push(clause.condition.clone());
-            let next = self.peek();
-            if next.kind == TokenKind::End {
-                return Ok(Filter {
-                    warnings,
-                    ..conditions.into_iter().collect()
-                });
-            }
-            if !next.is_keyword("AND") {
-                return Err(mistakes::after_condition(&self, &clause));
-            }
+            parts.push(part(self)?);
+        }
+        Ok(parts)
+    }
+
+    /// A condition, or something in parentheses or after `NOT`.
+    fn operand(&mut self) -> Result<Expr, ParseError> {
+        if let Some(error) = mistakes::before_condition(self) {
+            return Err(error);
+        }
+        let token = self.peek();
+        if token.is_keyword("NOT") {
             self.next();
-            if self.peek().kind == TokenKind::End {
-                return Err(mistakes::dangling_and(next.span(), "ends"));
+            self.descend(token)?;
+            let inner = self.operand()?;
+            self.depth -= 1;
+            return Ok(inner.negated());
+        }
+        if token.kind == TokenKind::OpenParen {
+            return self.parentheses(token);
+        }
+        if let Some(name) = quantifier(token)
+            && self.peek_at(1).kind == TokenKind::OpenParen
+        {
+            return self.spans(token, name);
+        }
+        self.clause().map(Expr::Condition)
+    }
+
+    fn descend(&mut self, token: Token<'t>) -> Result<(), ParseError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(ParseError::new(
+                ParseErrorKind::TooDeep,
+                token.span(),
+                format!("more than {MAX_DEPTH} parentheses and NOTs are within each other"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What stands between `(` and `)`.
+    fn parentheses(&mut self, owner: Token<'t>) -> Result<Expr, ParseError> {
+        let open = self.next();
+        self.descend(open)?;
+        if self.peek().kind == TokenKind::CloseParen {
+            return Err(mistakes::empty_parentheses(
+                owner,
+                open.start..self.peek().end(),
+            ));
+        }
+        if self.peek().kind == TokenKind::End {
+            return Err(mistakes::unclosed_parenthesis(open));
+        }
+        let inner = self.any_of()?;
+        match self.peek().kind {
+            TokenKind::CloseParen => {
+                self.next();
+                self.depth -= 1;
+                self.last = None;
+                Ok(inner)
             }
+            TokenKind::End => Err(mistakes::unclosed_parenthesis(open)),
+            _ => Err(mistakes::after_condition(self)),
+        }
+    }
+
+    /// `any(…)`, `all(…)` or `count(…) > 3`.
+    fn spans(&mut self, word: Token<'t>, name: &str) -> Result<Expr, ParseError> {
+        if let Some(outer) = self.inside {
+            return Err(mistakes::nested_quantifier(outer, word));
+        }
+        self.next();
+        self.inside = Some(word);
+        let expr = self.parentheses(word)?;
+        self.inside = None;
+        let quantifier = match name {
+            "any" => Quantifier::Any,
+            "all" => Quantifier::All,
+            _ => self.count(word)?,
+        };
+        Ok(Expr::spans(quantifier, expr))
+    }
+
+    fn count(&mut self, word: Token<'t>) -> Result<Quantifier, ParseError> {
+        let token = self.peek();
+        let Some(comparator) = sign(token) else {
+            return Err(mistakes::no_count_comparison(self, word));
+        };
+        self.next();
+        let value = self.peek();
+        let number = match value.kind {
+            TokenKind::Number => parse_number(value.text).or_else(|| scaled(value.text)),
+            TokenKind::SingleQuoted | TokenKind::DoubleQuoted => {
+                parse_number(value.unquoted().trim())
+            }
+            _ => None,
+        };
+        match number {
+            Some(number @ Number::Integer(0..)) => {
+                self.next();
+                Ok(Quantifier::Count(comparator, number))
+            }
+            _ => Err(mistakes::bad_count(value)),
         }
     }
 
     /// One condition.
-    pub(super) fn clause(&mut self) -> Result<(Clause<'t>, Resolved), ParseError> {
+    fn clause(&mut self) -> Result<Condition, ParseError> {
         let key = self.key()?;
         let resolved = resolve(&key)?;
         let field = resolved.field.clone();
+        if let Some(quantifier) = self.inside
+            && !field.is_span()
+        {
+            return Err(mistakes::trace_key_within_spans(
+                quantifier,
+                &key,
+                &self.text[key.span.clone()],
+            ));
+        }
         let comparator_start = self.peek().start;
         let comparator = self.comparator(&key, &field)?;
         let comparator_span = comparator_start..self.previous_end();
         if !keys::comparators(&field).contains(&comparator) {
             return Err(mistakes::unsupported(
-                self,
                 &self.text[key.span.clone()],
                 &field,
                 comparator,
@@ -157,20 +312,31 @@ impl<'t> Parser<'_, 't> {
                 (Condition::null(field.clone(), comparator), None)
             }
             Comparator::In | Comparator::NotIn => {
-                let values = self.list(comparator)?;
+                let values = self.list(comparator, &field)?;
                 (Condition::list(field.clone(), comparator, values), None)
+            }
+            Comparator::Between | Comparator::NotBetween => {
+                (self.range(field.clone(), comparator)?, None)
             }
             _ => (self.comparison(field.clone(), comparator)?, Some(token)),
         };
         let value_span = token.start..self.previous_end().max(token.start);
-        let condition = made
-            .map_err(|error| mistakes::refused(&error, &field, comparator, &token, value_span))?;
+        let condition = made.map_err(|error| {
+            mistakes::refused(&error, &field, comparator, &token, value_span.clone())
+        })?;
         let clause = Clause {
             condition,
             key: key.span,
             value,
+            value_span,
         };
-        Ok((clause, resolved))
+        warn::about(&clause, &resolved, &mut self.warnings);
+        self.last = Some(clause.clone());
+        let condition = clause.condition.clone();
+        if condition.field == Field::RunId && comparator == Comparator::Equal {
+            self.run_ids.push(clause);
+        }
+        Ok(condition)
     }
 
     fn previous_end(&self) -> usize {
@@ -239,23 +405,26 @@ impl<'t> Parser<'_, 't> {
     fn comparator(&mut self, key: &KeyText<'t>, field: &Field) -> Result<Comparator, ParseError> {
         let token = self.next();
         let comparator = match token.kind {
-            TokenKind::Operator => match token.text {
-                "=" => Some(Comparator::Equal),
-                "!=" => Some(Comparator::NotEqual),
-                "<" => Some(Comparator::Less),
-                "<=" => Some(Comparator::LessOrEqual),
-                ">" => Some(Comparator::Greater),
-                ">=" => Some(Comparator::GreaterOrEqual),
-                _ => None,
-            },
+            TokenKind::Operator => sign(token),
             TokenKind::Word => match token.text.to_ascii_uppercase().as_str() {
                 "LIKE" => Some(Comparator::Like),
                 "ILIKE" => Some(Comparator::Ilike),
                 "RLIKE" => Some(Comparator::Rlike),
                 "IN" => Some(Comparator::In),
-                "NOT" if self.peek().is_keyword("IN") => {
-                    self.next();
-                    Some(Comparator::NotIn)
+                "BETWEEN" => Some(Comparator::Between),
+                "NOT" => {
+                    let negated = match self.peek().text.to_ascii_uppercase().as_str() {
+                        "LIKE" => Some(Comparator::NotLike),
+                        "ILIKE" => Some(Comparator::NotIlike),
+                        "RLIKE" => Some(Comparator::NotRlike),
+                        "IN" => Some(Comparator::NotIn),
+                        "BETWEEN" => Some(Comparator::NotBetween),
+                        _ => None,
+                    };
+                    if negated.is_some() {
+                        self.next();
+                    }
+                    negated
                 }
                 "IS" if self.peek().is_keyword("NULL") => {
                     self.next();
@@ -282,12 +451,35 @@ impl<'t> Parser<'_, 't> {
         comparator: Comparator,
     ) -> Result<Result<Condition, ConditionError>, ParseError> {
         let token = self.peek();
+        if token.kind == TokenKind::OpenParen {
+            let mut values = self.list(comparator, &field)?;
+            return match values.pop() {
+                Some(only) if values.is_empty() && !field.is_numeric() => {
+                    Ok(Condition::text(field, comparator, only))
+                }
+                _ => {
+                    let span = token.start..self.previous_end();
+                    Err(mistakes::unwanted_list(self.text, span, &field, comparator))
+                }
+            };
+        }
+        if field.is_numeric() {
+            let quoted = matches!(
+                token.kind,
+                TokenKind::SingleQuoted | TokenKind::DoubleQuoted
+            );
+            let number = self.number(&field, comparator)?;
+            // SQLite turns quoted numbers into numbers for columns, but not for the end
+            // time, which is a sum.
+            if quoted && field == Field::EndTime && parse_number(token.unquoted().trim()).is_some()
+            {
+                return Ok(Condition::quoted_end_time(comparator, token.unquoted()));
+            }
+            return Ok(Condition::number(field, comparator, number));
+        }
         match token.kind {
             TokenKind::SingleQuoted | TokenKind::DoubleQuoted => {
                 self.next();
-                if field.is_numeric() {
-                    return quoted_number(field, comparator, token);
-                }
                 Ok(Condition::text(field, comparator, token.unquoted()))
             }
             TokenKind::Number => {
@@ -296,43 +488,96 @@ impl<'t> Parser<'_, 't> {
                     .ok_or_else(|| mistakes::bad_number(token, &field, comparator))?;
                 Ok(Condition::number(field, comparator, number))
             }
-            TokenKind::OpenParen => {
-                let start = token.start;
-                let mut values = self.list(comparator)?;
-                match values.pop() {
-                    Some(only) if values.is_empty() && !field.is_numeric() => {
-                        Ok(Condition::text(field, comparator, only))
-                    }
-                    _ => {
-                        let span = start..self.previous_end();
-                        Err(mistakes::unwanted_list(self.text, span, &field, comparator))
-                    }
-                }
-            }
-            // JSON's booleans, which MLflow stores without quotes as well.
-            TokenKind::Word
-                if field.is_assessment()
-                    && matches!(comparator, Comparator::Equal | Comparator::NotEqual)
-                    && (token.is_keyword("true") || token.is_keyword("false")) =>
-            {
+            TokenKind::Word if field.takes_numbers() && boolean(token).is_some() => {
                 self.next();
-                Ok(Condition::text(
+                Ok(Condition::boolean(
                     field,
                     comparator,
-                    token.text.to_ascii_lowercase(),
+                    token.is_keyword("true"),
                 ))
             }
             _ => Err(mistakes::no_value(self, token, &field, comparator)),
         }
     }
 
-    /// The list that comes next, if it is one.
-    pub(super) fn list_ahead(mut self) -> Option<Vec<String>> {
-        self.list(Comparator::In).ok()
+    /// Two numbers with `AND` between them.
+    fn range(
+        &mut self,
+        field: Field,
+        comparator: Comparator,
+    ) -> Result<Result<Condition, ConditionError>, ParseError> {
+        let low = self.number(&field, comparator)?;
+        if !self.peek().is_keyword("AND") {
+            return Err(mistakes::no_upper_bound(self.peek(), comparator));
+        }
+        self.next();
+        let high = self.number(&field, comparator)?;
+        Ok(Condition::range(field, comparator, low, high))
+    }
+
+    /// A number in one of the forms that the field knows.
+    fn number(&mut self, field: &Field, comparator: Comparator) -> Result<Number, ParseError> {
+        let token = self.peek();
+        let is_time = matches!(field, Field::Timestamp | Field::EndTime);
+        match token.kind {
+            TokenKind::Number => {
+                self.next();
+                if is_time && self.is_adjacent() && self.peek().kind == TokenKind::Number {
+                    return Err(mistakes::unquoted_time(self.text, token.start));
+                }
+                self.quantity(field, token.text)
+                    .ok_or_else(|| mistakes::bad_number(token, field, comparator))
+            }
+            TokenKind::SingleQuoted | TokenKind::DoubleQuoted => {
+                self.next();
+                self.quantity(field, token.unquoted().trim())
+                    .ok_or_else(|| {
+                        mistakes::needs_number(token, field, comparator).found(quote(token.text))
+                    })
+            }
+            TokenKind::Word if is_time && self.moment.time(token.text).is_some() => {
+                self.next();
+                let ahead = self.peek();
+                // `now -1h`
+                if token.is_keyword("now")
+                    && ahead.kind == TokenKind::Number
+                    && ahead.text.starts_with(['-', '+'])
+                {
+                    self.next();
+                    return self
+                        .quantity(field, ahead.text)
+                        .filter(|_| parse_number(ahead.text).is_none())
+                        .ok_or_else(|| mistakes::bad_number(ahead, field, comparator));
+                }
+                self.quantity(field, token.text)
+                    .ok_or_else(|| mistakes::bad_number(token, field, comparator))
+            }
+            _ => Err(mistakes::no_value(self, token, field, comparator)),
+        }
+    }
+
+    fn quantity(&mut self, field: &Field, text: &str) -> Option<Number> {
+        if let Some(number) = parse_number(text) {
+            return Some(number);
+        }
+        match field {
+            Field::Timestamp | Field::EndTime => {
+                let Time { ms, note } = self.moment.time(text)?;
+                if let Some(note) = note
+                    && !self.notes.contains(&note)
+                {
+                    self.notes.push(note);
+                }
+                Some(ms)
+            }
+            Field::ExecutionTime | Field::SpanDuration => duration_ms(text),
+            _ if field.is_numeric() => scaled(text),
+            _ => None,
+        }
     }
 
     /// A list in parentheses.
-    fn list(&mut self, comparator: Comparator) -> Result<Vec<String>, ParseError> {
+    fn list(&mut self, comparator: Comparator, field: &Field) -> Result<Vec<String>, ParseError> {
         let open = self.next();
         if open.kind != TokenKind::OpenParen {
             return Err(mistakes::no_list(open, comparator));
@@ -343,6 +588,14 @@ impl<'t> Parser<'_, 't> {
             match token.kind {
                 TokenKind::SingleQuoted | TokenKind::DoubleQuoted => {
                     values.push(python::unescape(token)?);
+                }
+                TokenKind::Number
+                    if field.takes_numbers() && parse_number(token.text).is_some() =>
+                {
+                    values.push(token.text.to_owned());
+                }
+                TokenKind::Word if field.takes_numbers() && boolean(token).is_some() => {
+                    values.push(token.text.to_ascii_lowercase());
                 }
                 TokenKind::CloseParen if !values.is_empty() => return Ok(values),
                 TokenKind::CloseParen => {
@@ -365,8 +618,32 @@ impl<'t> Parser<'_, 't> {
     }
 }
 
-fn too_long(span: Range<usize>, message: &str) -> ParseError {
-    ParseError::new(ParseErrorKind::TooLong, span, message).hint("split the search into several")
+/// The name of a quantifier, in lower case.
+fn quantifier(token: Token<'_>) -> Option<&'static str> {
+    mistakes::QUANTIFIERS
+        .into_iter()
+        .find(|name| token.is_keyword(name))
+}
+
+fn boolean(token: Token<'_>) -> Option<bool> {
+    match token.text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// A comparator that is written with signs.
+fn sign(token: Token<'_>) -> Option<Comparator> {
+    match token.text {
+        "=" => Some(Comparator::Equal),
+        "!=" => Some(Comparator::NotEqual),
+        "<" => Some(Comparator::Less),
+        "<=" => Some(Comparator::LessOrEqual),
+        ">" => Some(Comparator::Greater),
+        ">=" => Some(Comparator::GreaterOrEqual),
+        _ => None,
+    }
 }
 
 /// A number as the server reads it; `None` for what overflows or has letters in it.
@@ -378,21 +655,4 @@ pub(super) fn parse_number(text: &str) -> Option<Number> {
     let value: f64 = text.parse().ok()?;
     (value.is_finite() && unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
         .then_some(Number::Float(value))
-}
-
-/// A number in quotes. SQLite turns it into a number for columns, but not for
-/// the end time, which is a sum.
-fn quoted_number(
-    field: Field,
-    comparator: Comparator,
-    token: Token<'_>,
-) -> Result<Result<Condition, ConditionError>, ParseError> {
-    let text = token.unquoted().trim();
-    match parse_number(text) {
-        Some(_) if field == Field::EndTime => {
-            Ok(Condition::quoted_end_time(comparator, token.unquoted()))
-        }
-        Some(number) => Ok(Condition::number(field, comparator, number)),
-        None => Err(mistakes::needs_number(token, &field, comparator).found(quote(token.text))),
-    }
 }

@@ -115,13 +115,23 @@ fn attribute(key: &KeyText<'_>, name: &str) -> Result<Field, ParseError> {
         "status" | "state" => Field::Status,
         "request_id" | "trace_id" => Field::RequestId,
         "client_request_id" => Field::ClientRequestId,
-        "timestamp" | "timestamp_ms" => Field::Timestamp,
-        "execution_time" | "execution_time_ms" => Field::ExecutionTime,
+        "timestamp" | "timestamp_ms" | "time" => Field::Timestamp,
+        "execution_time" | "execution_time_ms" | "duration" | "latency" => Field::ExecutionTime,
         "end_time" | "end_time_ms" => Field::EndTime,
         "name" => Field::Name,
         "run_id" => Field::RunId,
         "prompt" => Field::Prompt,
         "text" => Field::SpanContent,
+        "session" => Field::Metadata(metadata::SESSION.to_owned()),
+        "user" => Field::Metadata(metadata::USER.to_owned()),
+        "experiment" | "experiment_id" => Field::Experiment,
+        "tokens" => Field::Tokens,
+        "input_tokens" => Field::InputTokens,
+        "output_tokens" => Field::OutputTokens,
+        "cost" => Field::Cost,
+        "spans" => Field::SpanCount,
+        "model" => Field::SpanModel,
+        "error" => Field::SpanError,
         _ => return Err(unknown_attribute(key, name)),
     })
 }
@@ -134,15 +144,6 @@ fn unknown_attribute(key: &KeyText<'_>, name: &str) -> ParseError {
     let lower = name.to_ascii_lowercase();
     if let Some(entity) = suggest::entity(&lower).filter(|entity| *entity == lower) {
         return error.hint(format!("a dot and a key are missing: `{entity}.<key>`"));
-    }
-    if matches!(
-        lower.as_str(),
-        "tokens" | "total_tokens" | "cost" | "total_cost"
-    ) {
-        return error.hint("the server cannot filter by tokens or cost");
-    }
-    if lower == "experiment_id" {
-        return error.hint("choose the experiment outside the filter");
     }
     let tag = quoted_key(name).unwrap_or_else(|| name.to_owned());
     error.hint(format!(
@@ -160,13 +161,23 @@ fn span(key: &KeyText<'_>) -> Result<Field, ParseError> {
         "type" => Ok(Field::SpanType),
         "status" => Ok(Field::SpanStatus),
         "content" => Ok(Field::SpanContent),
+        "duration" => Ok(Field::SpanDuration),
+        "error" => Ok(Field::SpanError),
+        "model" => Ok(Field::SpanModel),
         other => {
-            let known = ["name", "type", "status", "content"];
+            let known = [
+                "name", "type", "status", "duration", "error", "model", "content",
+            ];
             let lower = other.to_ascii_lowercase();
             let meant = match lower.as_str() {
                 "text" | "inputs" | "outputs" | "input" | "output" => Some("content"),
                 "span_type" | "kind" => Some("type"),
                 "state" => Some("status"),
+                "latency" | "execution_time" | "execution_time_ms" | "duration_ms" | "elapsed" => {
+                    Some("duration")
+                }
+                "exception" | "status_message" | "error_message" => Some("error"),
+                "model_name" | "llm" => Some("model"),
                 _ => suggest::nearest(&lower, known.into_iter()),
             };
             let hint = match meant {
@@ -184,7 +195,7 @@ fn span(key: &KeyText<'_>) -> Result<Field, ParseError> {
             };
             Err(unknown_key(
                 key,
-                "`name`, `type`, `status`, `content` or `attributes.<key>`",
+                "`name`, `type`, `status`, `duration`, `error`, `model`, `content` or `attributes.<key>`",
             )
             .hint(hint))
         }

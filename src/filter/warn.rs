@@ -2,25 +2,20 @@
 
 use std::ops::Range;
 
+use super::ast::{Expr, Filter};
 use super::diagnostics::Warning;
 use super::error::{quote, shorten};
 use super::keys::{SPAN_STATES, SPAN_TYPES, STATES};
 use super::lexer::TokenKind;
-use super::parser::{Clause, parse_number};
+use super::parser::Clause;
 use super::print::quoted_text;
 use super::regex::PythonRegex;
 use super::resolve::Resolved;
 use super::terms::{Comparator, Condition, Field, Number, Value};
 use crate::model::metadata;
 
-/// Adds what there is to say about a condition that follows `earlier` ones.
-pub(super) fn about(
-    text: &str,
-    clause: &Clause<'_>,
-    resolved: &Resolved,
-    earlier: &[Condition],
-    warnings: &mut Vec<Warning>,
-) {
+/// Adds what there is to say about a condition by itself.
+pub(super) fn about(clause: &Clause<'_>, resolved: &Resolved, warnings: &mut Vec<Warning>) {
     let condition = &clause.condition;
     let mut warn = |span: &Range<usize>, message: String, hint: Option<String>| {
         warnings.push(Warning {
@@ -41,12 +36,11 @@ pub(super) fn about(
     }
     let value_span = clause
         .value
-        .map_or(clause.key.clone(), |token| token.span());
-    if let Some((message, hint)) = doubt(condition, &text[clause.key.clone()], earlier) {
-        let span = if clause.value.is_some() {
-            &value_span
-        } else {
-            &clause.key
+        .map_or(clause.value_span.clone(), |token| token.span());
+    if let Some((message, hint)) = doubt(condition) {
+        let span = match &condition.value {
+            Value::List(_) => &clause.key,
+            _ => &value_span,
         };
         warn(span, message, hint);
     }
@@ -59,32 +53,61 @@ pub(super) fn about(
 
 type Doubt = (String, Option<String>);
 
-fn doubt(condition: &Condition, key: &str, earlier: &[Condition]) -> Option<Doubt> {
+/// Adds what there is to say about several run ids that must all hold, of which the
+/// last alone counts.
+pub(super) fn about_runs(filter: &Filter, run_ids: &[Clause<'_>], warnings: &mut Vec<Warning>) {
+    let at_the_top = |clause: &&Clause<'_>| {
+        let conjuncts = filter.conjuncts().iter();
+        conjuncts
+            .filter(|expr| matches!(expr, Expr::Condition(c) if *c == clause.condition))
+            .count()
+            > 0
+    };
+    let mut earlier: Option<&Condition> = None;
+    for clause in run_ids.iter().filter(at_the_top) {
+        if let Some(earlier) = earlier
+            && *earlier != clause.condition
+        {
+            warnings.push(Warning {
+                span: clause.value_span.clone(),
+                message: "of several run ids, the last alone is looked at".to_owned(),
+                hint: None,
+            });
+        }
+        earlier = Some(&clause.condition);
+    }
+}
+
+fn doubt(condition: &Condition) -> Option<Doubt> {
     match &condition.value {
-        Value::Text(text) => text_doubt(condition, key, text, earlier),
+        Value::Text(text) => text_doubt(condition, text),
         Value::List(texts) => texts
             .iter()
             .find_map(|text| unknown_word(&condition.field, text)),
         Value::Number(number) => number_doubt(&condition.field, *number),
-        Value::Range(..) | Value::Bool(_) | Value::None => None,
+        Value::Range(low, high) if low.as_f64() > high.as_f64() => Some((
+            "the lower bound is above the upper one, so nothing lies between them".to_owned(),
+            Some(format!("write {} {high} AND {low}", condition.comparator)),
+        )),
+        Value::Range(low, high) => {
+            number_doubt(&condition.field, *low).or_else(|| number_doubt(&condition.field, *high))
+        }
+        Value::Bool(_) | Value::None => None,
     }
 }
 
-fn text_doubt(
-    condition: &Condition,
-    key: &str,
-    text: &str,
-    earlier: &[Condition],
-) -> Option<Doubt> {
-    use Comparator::{Equal, Ilike, Like, NotEqual, Rlike};
+fn text_doubt(condition: &Condition, text: &str) -> Option<Doubt> {
+    use Comparator::{Equal, Ilike, Like, NotEqual, NotIlike, NotLike, NotRlike, Rlike};
     let (field, comparator) = (&condition.field, condition.comparator);
     let write = |text: &str| {
         Some(format!(
-            "write {field} LIKE {}",
+            "write {field} {comparator} {}",
             shorten(&quoted_text(text))
         ))
     };
-    if comparator == Rlike && matches!(PythonRegex::new(text), PythonRegex::Invalid) {
+    if matches!(comparator, Rlike | NotRlike)
+        && matches!(PythonRegex::new(text), PythonRegex::Invalid)
+    {
         let message = "this is not a regular expression of Python's, and so matches nothing";
         return Some((message.to_owned(), None));
     }
@@ -96,29 +119,18 @@ fn text_doubt(
         (Field::Status | Field::SpanStatus | Field::SpanType, Equal | NotEqual) => {
             unknown_word(field, text)
         }
-        (Field::SpanAttribute(_), Equal | NotEqual) => Some((
-            format!("the whole span is compared here, so {} {} it", quote(comparator.as_str()), if comparator == Equal { "never matches" } else { "always holds for" }),
-            write(&format!("%{text}%")),
-        )),
-        (Field::SpanAttribute(_), Like | Ilike) if !text.starts_with(['%', '_', ':']) => Some((
+        (Field::SpanAttribute(_), Like | Ilike | NotLike | NotIlike) if !text.starts_with(['%', '_', ':']) => Some((
             "the pattern follows the key directly, where a colon stands, so it never matches".to_owned(),
             write(&format!("%{text}")),
         )),
-        (Field::SpanContent, Like | Ilike) if !text.starts_with(['%', '_', '{']) => Some((
+        (Field::SpanContent, Like | Ilike | NotLike | NotIlike) if !text.starts_with(['%', '_', '{']) => Some((
             "the pattern must match the whole JSON text of a span".to_owned(),
             write(&format!("%{text}%")),
         )),
-        (_, Like | Ilike) if field.is_assessment() => quoted_json(text).then(|| (
+        (_, Like | Ilike | NotLike | NotIlike) if field.is_assessment() => quoted_json(text).then(|| (
             "text is stored as JSON, with its quotes, so this pattern does not begin where it does".to_owned(),
             write(&format!("%{text}%")),
         )),
-        (_, Equal | NotEqual) if field.is_assessment() => match parse_number(text) {
-            Some(Number::Integer(number)) => Some((
-                "numbers are compared as text here, and most clients store them with a fraction".to_owned(),
-                Some(format!("write {key} >= {number} AND {key} <= {number}", key = shorten(key))),
-            )),
-            _ => None,
-        },
         (Field::Metadata(key), Equal | NotEqual)
             if (key == metadata::TOKEN_USAGE || key == metadata::COST)
                 && super::usage::canonical(key, text).is_none() =>
@@ -132,14 +144,7 @@ fn text_doubt(
             "an empty run id is not looked at, so every trace matches".to_owned(),
             Some("write run_id IS NULL for traces without a run".to_owned()),
         )),
-        (Field::RunId, Equal)
-            if earlier.iter().any(|e| {
-                e.field == Field::RunId && e.comparator == Equal && e.value != condition.value
-            }) =>
-        {
-            Some(("of several run ids, the server looks at the last alone".to_owned(), None))
-        }
-        (_, Like | Ilike) if text.contains('*') && !text.contains('%') => Some((
+        (_, Like | Ilike | NotLike | NotIlike) if text.contains('*') && !text.contains('%') => Some((
             "`*` stands for itself in a pattern".to_owned(),
             write(&text.replace('*', "%")),
         )),

@@ -8,8 +8,8 @@ use super::super::lexer::{Token, TokenKind};
 use super::super::parser::Parser;
 use super::super::print::quoted_text;
 use super::super::suggest;
-use super::super::terms::{Comparator, Condition, Field};
-use super::{describe, takes, unclosed};
+use super::super::terms::{Comparator, Field};
+use super::{describe, unclosed};
 
 /// What stands where a comparator should; `written` is the key before it.
 pub(in crate::filter) fn no_comparator(
@@ -24,7 +24,7 @@ pub(in crate::filter) fn no_comparator(
             message: format!("{} is not a comparator", quote(token.text)),
             hint: foreign_sign(token.text, field),
         }),
-        TokenKind::Word => foreign_word(parser, token, written, field),
+        TokenKind::Word => foreign_word(parser, token, written),
         TokenKind::Unterminated => return unclosed(token),
         _ => None,
     };
@@ -46,8 +46,11 @@ pub(in crate::filter) fn no_comparator(
         },
         TokenKind::Word => {
             let upper = token.text.to_ascii_uppercase();
-            suggest::nearest(&upper, ["LIKE", "ILIKE", "RLIKE", "IN", "IS"].into_iter())
-                .map(|meant| format!("did you mean `{meant}`?"))
+            suggest::nearest(
+                &upper,
+                ["LIKE", "ILIKE", "RLIKE", "IN", "IS", "BETWEEN"].into_iter(),
+            )
+            .map(|meant| format!("did you mean `{meant}`?"))
         }
         _ => None,
     };
@@ -77,17 +80,12 @@ fn foreign_sign(sign: &str, field: &Field) -> String {
         "=>" => "write `>=`".to_owned(),
         "=<" => "write `<=`".to_owned(),
         "~" | "=~" => REGULAR_EXPRESSION.to_owned(),
-        "!~" => no_negation(field),
+        "!~" => "regular expressions are ruled out with `NOT RLIKE`".to_owned(),
         _ => format!("write one of {}", list_of(field)),
     }
 }
 
-fn foreign_word(
-    parser: &Parser<'_, '_>,
-    token: Token<'_>,
-    written: &str,
-    field: &Field,
-) -> Option<Foreign> {
+fn foreign_word(parser: &Parser<'_, '_>, token: Token<'_>, written: &str) -> Option<Foreign> {
     let upper = token.text.to_ascii_uppercase();
     let next = parser.peek();
     let alone = |message: String, hint: String| Foreign {
@@ -95,9 +93,9 @@ fn foreign_word(
         message,
         hint,
     };
-    let missing = format!("the server has no {}", quote(token.text));
+    let missing = format!("there is no comparator {}", quote(token.text));
     Some(match upper.as_str() {
-        "NOT" => after_not(parser, token, field),
+        "NOT" => after_not(parser, token),
         "IS" => Foreign {
             span: token.start..next.end().max(token.end()),
             message: "`IS` compares with `NULL` alone".to_owned(),
@@ -111,7 +109,6 @@ fn foreign_word(
             "`IS NULL` is two words".to_owned(),
             "write `IS NULL`".to_owned(),
         ),
-        "BETWEEN" => alone(missing, between(parser, written)),
         "REGEXP" | "REGEX" | "MATCHES" | "MATCH" | "SIMILAR" => {
             alone(missing, REGULAR_EXPRESSION.to_owned())
         }
@@ -136,27 +133,29 @@ fn foreign_word(
     })
 }
 
-fn after_not(parser: &Parser<'_, '_>, token: Token<'_>, field: &Field) -> Foreign {
+fn after_not(parser: &Parser<'_, '_>, token: Token<'_>) -> Foreign {
     let next = parser.peek();
     let span = token.start..next.end().max(token.end());
     let (message, hint) = if next.is_keyword("NULL") {
         (
             "`IS` is missing before `NOT NULL`".to_owned(),
-            "write `IS NOT NULL`".to_owned(),
+            "write `IS NOT NULL`",
         )
     } else {
         let found = parser.text[span.clone()].to_ascii_uppercase();
-        let hint = if next.is_keyword("BETWEEN") {
-            "run two searches, one for what is below and one for what is above".to_owned()
-        } else {
-            no_negation(field)
+        let hint = match next.text.to_ascii_uppercase().as_str() {
+            "REGEXP" | "REGEX" | "MATCHES" | "MATCH" => "write `NOT RLIKE`",
+            "CONTAINS" | "HAS" | "INCLUDES" => "write NOT LIKE '%…%'",
+            _ => {
+                "`NOT` stands before LIKE, ILIKE, RLIKE, IN or BETWEEN, or before the whole condition"
+            }
         };
-        (format!("the server has no {}", quote(&found)), hint)
+        (format!("there is no comparator {}", quote(&found)), hint)
     };
     Foreign {
         span,
         message,
-        hint,
+        hint: hint.to_owned(),
     }
 }
 
@@ -171,22 +170,6 @@ fn after_is(parser: &Parser<'_, '_>, written: &str) -> String {
         }
         _ => "after `IS` comes `NULL` or `NOT NULL`".to_owned(),
     }
-}
-
-fn between(parser: &Parser<'_, '_>, written: &str) -> String {
-    let (low, and, high) = (parser.peek(), parser.peek_at(1), parser.peek_at(2));
-    let complete = and.is_keyword("AND") && high.kind != TokenKind::End;
-    let (low, high) = if complete {
-        (low.text, high.text)
-    } else {
-        ("…", "…")
-    };
-    let written = shorten(written);
-    format!(
-        "write {written} >= {} AND {written} <= {}",
-        shorten(low),
-        shorten(high)
-    )
 }
 
 fn pattern(word: &str, value: Token<'_>, written: &str) -> String {
@@ -207,14 +190,6 @@ fn pattern(word: &str, value: Token<'_>, written: &str) -> String {
     )
 }
 
-fn no_negation(field: &Field) -> String {
-    if takes(field, Comparator::NotEqual) {
-        "there is no negated pattern; `!=` rules out one exact text".to_owned()
-    } else {
-        "there is no negated pattern".to_owned()
-    }
-}
-
 /// The comparators of a field for a message: `` `=`, `!=` or `LIKE` ``.
 fn list_of(field: &Field) -> String {
     let names: Vec<_> = keys::comparators(field)
@@ -229,19 +204,21 @@ fn list_of(field: &Field) -> String {
 
 /// A comparator that does not go with the field.
 pub(in crate::filter) fn unsupported(
-    parser: &Parser<'_, '_>,
     written: &str,
     field: &Field,
     comparator: Comparator,
     span: Range<usize>,
 ) -> ParseError {
     let hint = match comparator {
-        Comparator::In | Comparator::NotIn => without_list(parser, field, comparator),
+        Comparator::In if field.is_numeric() => {
+            let written = shorten(written);
+            Some(format!("write {written} = … OR {written} = …"))
+        }
         Comparator::IsNull | Comparator::IsNotNull => {
             matches!(field, Field::ExecutionTime | Field::EndTime)
                 .then(|| "traces that have not ended have `status = 'IN_PROGRESS'`".to_owned())
         }
-        _ if comparator.is_order() => Some("only times and assessments have an order".to_owned()),
+        _ if comparator.is_order() => Some("only numbers have an order".to_owned()),
         _ if *field == Field::SpanContent => {
             Some("search for a part of the text with `LIKE '%…%'` or `ILIKE '%…%'`".to_owned())
         }
@@ -258,27 +235,4 @@ pub(in crate::filter) fn unsupported(
     )
     .expected(list_of(field))
     .maybe_hint(hint)
-}
-
-/// How to ask for one of several values of a field that takes no list.
-fn without_list(parser: &Parser<'_, '_>, field: &Field, comparator: Comparator) -> Option<String> {
-    if let Field::SpanAttribute(_) = field {
-        return Some("run one search for each value, with `LIKE`".to_owned());
-    }
-    let texts = parser
-        .clone()
-        .list_ahead()
-        .unwrap_or_else(|| vec!["a".to_owned(), "b".to_owned()]);
-    let conditions: Vec<Condition> = if comparator == Comparator::In {
-        let any: Vec<_> = texts.iter().map(|text| regex::escape(text)).collect();
-        let pattern = format!("^({})$", any.join("|"));
-        vec![Condition::text(field.clone(), Comparator::Rlike, pattern).ok()?]
-    } else {
-        texts
-            .into_iter()
-            .map(|text| Condition::text(field.clone(), Comparator::NotEqual, text).ok())
-            .collect::<Option<_>>()?
-    };
-    let all: Vec<_> = conditions.iter().map(ToString::to_string).collect();
-    Some(format!("write {}", shorten(&all.join(" AND "))))
 }

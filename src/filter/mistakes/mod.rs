@@ -1,23 +1,27 @@
-//! Words for what people write instead of a filter: SQL that MLflow's small
-//! dialect lacks, other tools' habits, and slips of quoting.
+//! Words for what people write instead of a filter: SQL that the language
+//! lacks, other tools' habits, and slips of quoting and nesting.
 
 mod comparator;
+mod group;
 mod key;
 mod value;
 
-use std::ops::Range;
-
 pub(super) use self::comparator::{no_comparator, unsupported};
+pub(super) use self::group::{
+    QUANTIFIERS, bad_count, empty_parentheses, nested_quantifier, no_count_comparison,
+    trace_key_within_spans, unclosed_parenthesis,
+};
 pub(super) use self::key::{after_dot, after_key, expected_key, partly_quoted, quoted_whole_key};
 pub(super) use self::value::{
-    bad_member, bad_number, bad_separator, needs_number, no_list, no_value, refused, unwanted_list,
+    bad_member, bad_number, bad_separator, needs_number, no_list, no_upper_bound, no_value,
+    refused, unquoted_time, unwanted_list,
 };
 use super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::keys;
 use super::lexer::{Token, TokenKind};
-use super::parser::{Clause, Parser};
+use super::parser::Parser;
 use super::print::quoted_text;
-use super::terms::{Comparator, Condition, Field, Value};
+use super::terms::{Comparator, Field, Value};
 
 /// A token as a message names it.
 pub(super) fn describe(token: Token<'_>) -> String {
@@ -35,15 +39,9 @@ pub(super) fn before_condition(parser: &Parser<'_, '_>) -> Option<ParseError> {
     let next = parser.peek_at(1);
     let next_is_comparator = next.kind == TokenKind::Operator || next.kind == TokenKind::Dot;
     if token.kind == TokenKind::Word && !next_is_comparator {
-        if token.is_keyword("AND") {
+        if token.is_keyword("AND") || token.is_keyword("OR") {
             let place = if token.start == 0 { "begins" } else { "has" };
-            return Some(dangling_and(token.span(), place));
-        }
-        if token.is_keyword("OR") {
-            return Some(or(token, None));
-        }
-        if token.is_keyword("NOT") {
-            return Some(not(token));
+            return Some(dangling(token, place));
         }
         if token.is_keyword("WHERE") || token.is_keyword("SELECT") {
             return Some(
@@ -57,20 +55,28 @@ pub(super) fn before_condition(parser: &Parser<'_, '_>) -> Option<ParseError> {
                 .hint("leave the words of SQL around it out"),
             );
         }
+        if let Some(error) = group::quantifier_like(token, next) {
+            return Some(error);
+        }
     }
     match token.kind {
-        TokenKind::Operator if token.text == "!" => Some(not(token)),
-        TokenKind::OpenParen => Some(parentheses(token)),
+        TokenKind::Operator if token.text == "!" => Some(
+            ParseError::new(Kind::Not, token.span(), "a condition is negated by a word")
+                .found(quote(token.text))
+                .hint("write `NOT` for `!`"),
+        ),
+        TokenKind::CloseParen => Some(group::stray_parenthesis(token)),
         TokenKind::Semicolon | TokenKind::Comment => Some(stray(token)),
         _ => None,
     }
 }
 
-/// What stands where `AND` or the end should.
-pub(super) fn after_condition(parser: &Parser<'_, '_>, clause: &Clause<'_>) -> ParseError {
+/// What stands where `AND`, `OR` or the end should.
+pub(super) fn after_condition(parser: &Parser<'_, '_>) -> ParseError {
     let token = parser.peek();
-    let after_text = clause
-        .value
+    let last = parser.last.as_ref();
+    let after_text = last
+        .and_then(|clause| clause.value)
         .filter(|v| matches!(v.kind, TokenKind::SingleQuoted | TokenKind::DoubleQuoted));
     if let Some(value) = after_text
         && parser.is_adjacent()
@@ -82,43 +88,61 @@ pub(super) fn after_condition(parser: &Parser<'_, '_>, clause: &Clause<'_>) -> P
         return quote_in_text(parser.text, value, token);
     }
     match token.kind {
-        TokenKind::Word if token.is_keyword("OR") => {
-            return or(token, either(parser, &clause.condition));
-        }
-        TokenKind::Unknown if token.text.starts_with('|') => {
-            return or(token, either(parser, &clause.condition));
-        }
         TokenKind::Semicolon | TokenKind::Comment => return stray(token),
-        TokenKind::OpenParen | TokenKind::CloseParen => return parentheses(token),
+        TokenKind::CloseParen => return group::stray_parenthesis(token),
         _ => {}
     }
     let error = |kind, message: &str| {
         ParseError::new(kind, token.span(), message)
-            .expected("`AND` or the end of the filter")
+            .expected(if parser.is_nested() {
+                "`AND`, `OR` or `)`"
+            } else {
+                "`AND`, `OR` or the end of the filter"
+            })
             .found(describe(token))
     };
     match token.kind {
-        TokenKind::Unknown if token.text.starts_with('&') => {
-            error(Kind::UnexpectedToken, "conditions are joined by `AND`")
-                .hint(format!("write `AND` for {}", quote(token.text)))
+        TokenKind::Unknown if token.text.starts_with(['&', '|']) => {
+            let (kind, word) = if token.text.starts_with('&') {
+                (Kind::UnexpectedToken, "AND")
+            } else {
+                (Kind::Or, "OR")
+            };
+            error(kind, "conditions are joined by words")
+                .hint(format!("write `{word}` for {}", quote(token.text)))
         }
         TokenKind::Comma => {
             let error = error(
                 Kind::UnexpectedToken,
-                "conditions are joined by `AND`, not by commas",
+                "conditions are joined by `AND` or `OR`, not by commas",
             );
-            match &clause.condition.value {
-                Value::Text(text) if takes(&clause.condition.field, Comparator::In) => {
-                    let list = format!("{} IN ({}, …)", clause.condition.field, quoted_text(text));
+            match last.map(|clause| &clause.condition) {
+                Some(condition)
+                    if takes(condition.field(), Comparator::In)
+                        && matches!(condition.value(), Value::Text(_)) =>
+                {
+                    let Value::Text(text) = condition.value() else {
+                        return error;
+                    };
+                    let list = format!("{} IN ({}, …)", condition.field(), quoted_text(text));
                     error.hint(format!("several values are written {}", shorten(&list)))
                 }
                 _ => error.hint("write `AND` for the comma"),
             }
         }
-        TokenKind::Word | TokenKind::Backquoted => {
-            error(Kind::MissingAnd, "there is no `AND` between two conditions")
-                .hint(format!("write `AND` before {}", quote(token.text)))
+        TokenKind::Word if number_before(parser).is_some() && is_unit(token.text) => {
+            let number = number_before(parser).unwrap_or_default();
+            error(Kind::BadNumber, "a unit follows its number without a space").hint(format!(
+                "the units are ns, us, ms, s, m, h, d, w: {}{}",
+                shorten(number),
+                &token.text[..1].to_ascii_lowercase()
+            ))
         }
+        TokenKind::Word | TokenKind::Backquoted | TokenKind::OpenParen => error(
+            Kind::MissingAnd,
+            "there is no `AND` or `OR` between two conditions",
+        )
+        .hint(format!("write `AND` before {}", quote(token.text))),
         TokenKind::SingleQuoted | TokenKind::DoubleQuoted if after_text.is_some() => {
             error(Kind::UnexpectedToken, "two texts stand side by side")
         }
@@ -130,65 +154,50 @@ pub(super) fn after_condition(parser: &Parser<'_, '_>, clause: &Clause<'_>) -> P
     }
 }
 
-pub(super) fn dangling_and(span: Range<usize>, place: &str) -> ParseError {
+/// The number that ends the condition before, where numbers have units.
+fn number_before<'t>(parser: &Parser<'_, 't>) -> Option<&'t str> {
+    let clause = parser.last.as_ref()?;
+    let value = clause.value.filter(|v| v.kind == TokenKind::Number)?;
+    clause.condition.field().is_numeric().then_some(value.text)
+}
+
+/// Whether a word is a unit of time, short or in full.
+fn is_unit(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    [
+        "nanosecond",
+        "microsecond",
+        "millisecond",
+        "second",
+        "minute",
+        "hour",
+        "day",
+        "week",
+    ]
+    .iter()
+    .any(|unit| unit.starts_with(lower.trim_end_matches('s')))
+        || matches!(
+            lower.as_str(),
+            "ns" | "us" | "ms" | "min" | "mins" | "hr" | "hrs"
+        )
+}
+
+/// `AND` or `OR` with a condition missing on one side.
+pub(super) fn dangling(token: Token<'_>, place: &str) -> ParseError {
+    let word = token.text.to_ascii_uppercase();
     let message = match place {
-        "has" => "there is an `AND` too many".to_owned(),
-        place => format!("the filter {place} with `AND`"),
+        "has" => format!("there is an `{word}` too many"),
+        "begins" => format!("the filter begins with `{word}`"),
+        _ => format!("there is no condition after `{word}`"),
     };
-    ParseError::new(Kind::DanglingAnd, span, message)
-        .expected("a condition on both sides")
-        .hint("leave the `AND` out, or complete it")
-}
-
-fn or(token: Token<'_>, hint: Option<String>) -> ParseError {
-    ParseError::new(Kind::Or, token.span(), "the server has no `OR`")
-        .expected("`AND` or the end of the filter")
-        .found(quote(token.text))
-        .hint(hint.unwrap_or_else(|| "run one search for each side".to_owned()))
-}
-
-/// How to say `a OR b` without `OR`, where both sides are about the same key.
-fn either(parser: &Parser<'_, '_>, left: &Condition) -> Option<String> {
-    let mut ahead = parser.clone();
-    ahead.next();
-    let (right, _) = ahead.clause().ok()?;
-    let right = right.condition;
-    if left.field != right.field
-        || (left.comparator, right.comparator) != (Comparator::Equal, Comparator::Equal)
-    {
-        return None;
-    }
-    let (Value::Text(a), Value::Text(b)) = (&left.value, &right.value) else {
-        return None;
-    };
-    let joined = if takes(&left.field, Comparator::In) {
-        Condition::list(left.field.clone(), Comparator::In, [a, b]).ok()?
+    let kind = if word == "OR" {
+        Kind::DanglingOr
     } else {
-        let pattern = format!("^({}|{})$", regex::escape(a), regex::escape(b));
-        Condition::text(left.field.clone(), Comparator::Rlike, pattern).ok()?
+        Kind::DanglingAnd
     };
-    Some(format!("write {}", shorten(&joined.to_string())))
-}
-
-fn not(token: Token<'_>) -> ParseError {
-    ParseError::new(
-        Kind::Not,
-        token.span(),
-        "the server has no `NOT` before a condition",
-    )
-    .expected("a key")
-    .found(quote(token.text))
-    .hint("turn the comparator round: `!=`, `NOT IN`, `IS NOT NULL`")
-}
-
-fn parentheses(token: Token<'_>) -> ParseError {
-    ParseError::new(
-        Kind::Parentheses,
-        token.span(),
-        "conditions take no parentheses",
-    )
-    .found(quote(token.text))
-    .hint("all conditions must hold, so leave the parentheses out")
+    ParseError::new(kind, token.span(), message)
+        .expected("a condition on both sides")
+        .hint(format!("leave the `{word}` out, or complete it"))
 }
 
 fn stray(token: Token<'_>) -> ParseError {
@@ -230,7 +239,7 @@ fn quote_in_text(text: &str, value: Token<'_>, token: Token<'_>) -> ParseError {
         value.end() - 1..token.end(),
         "the text ends at this quote, and more follows",
     )
-    .expected("`AND` or the end of the filter")
+    .expected("`AND`, `OR` or the end of the filter")
     .found(describe(token));
     let single_word = whole.matches(mark).count() == 1;
     if single_word && !whole.contains(if mark == "'" { '"' } else { '\'' }) {

@@ -5,10 +5,10 @@ use std::ops::Range;
 use super::super::condition::ConditionError;
 use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::super::lexer::{Token, TokenKind};
-use super::super::parser::{Parser, parse_number};
+use super::super::moment::Moment;
+use super::super::parser::Parser;
 use super::super::print::quoted_text;
 use super::super::terms::{Comparator, Field};
-use super::super::units;
 use super::{describe, takes, unclosed};
 
 /// What stands where a list should.
@@ -116,13 +116,77 @@ pub(in crate::filter) fn unwanted_list(
     }
 }
 
+const TEXT: &str = "text in quotes";
+
 fn value_of(field: &Field, comparator: Comparator) -> &'static str {
-    let assessment = field.is_assessment();
-    if field.is_numeric() || (assessment && comparator.is_order()) {
-        "a number"
-    } else {
-        "text in quotes"
+    match field {
+        _ if field.is_numeric() => noun(field),
+        _ if field.takes_numbers()
+            && (comparator.is_order()
+                || matches!(comparator, Comparator::Between | Comparator::NotBetween)) =>
+        {
+            "a number"
+        }
+        _ if field.takes_numbers() => "text in quotes, a number, true or false",
+        _ => TEXT,
     }
+}
+
+fn noun(field: &Field) -> &'static str {
+    match field {
+        Field::Timestamp | Field::EndTime => "a time",
+        Field::ExecutionTime | Field::SpanDuration => "a duration",
+        _ => "a number",
+    }
+}
+
+/// How values of a field are written.
+fn written_like(field: &Field) -> Option<String> {
+    let hint = match field {
+        Field::Timestamp | Field::EndTime => {
+            "a time is written -2h, '2026-11-22' or '2026-11-22T08:00Z', or in milliseconds since 1970"
+        }
+        Field::ExecutionTime | Field::SpanDuration => {
+            "a duration is written 2s, 500ms or 1.5m, or in milliseconds; the units are ns, us, ms, s, m, h, d, w"
+        }
+        _ if field.is_numeric() => "large numbers may be written 10k or 2.5M",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// A bound of `BETWEEN` without the other.
+pub(in crate::filter) fn no_upper_bound(token: Token<'_>, comparator: Comparator) -> ParseError {
+    let error = ParseError::new(
+        Kind::BetweenAnd,
+        token.span(),
+        format!(
+            "{} takes two bounds with `AND` between them",
+            quote(comparator.as_str())
+        ),
+    )
+    .expected("`AND` and the upper bound")
+    .found(describe(token));
+    match token.text.to_ascii_uppercase().as_str() {
+        "," | "TO" | "-" | "&&" | "OR" => error.hint(format!("write {comparator} … AND …")),
+        _ => error,
+    }
+}
+
+/// A date or time that is not in quotes.
+pub(in crate::filter) fn unquoted_time(text: &str, from: usize) -> ParseError {
+    let end = text[from..]
+        .find(|c: char| c.is_whitespace() || matches!(c, ',' | ')' | '(' | ';' | '\'' | '"'))
+        .map_or(text.len(), |len| from + len);
+    let written = &text[from..end];
+    ParseError::new(
+        Kind::UnquotedText,
+        from..end,
+        format!("the time {} is not in quotes", quote(written)),
+    )
+    .expected("a time")
+    .found(quote(written))
+    .hint(format!("write {}", shorten(&quoted_text(written))))
 }
 
 /// What stands where a value should.
@@ -161,14 +225,11 @@ pub(in crate::filter) fn no_value(
                 error
             }
         }
-        TokenKind::Word if expected == "a number" => units::explain(
-            error(
-                Kind::NeedsNumber,
-                format!("{} is compared with a number", quote(&field.to_string())),
-            ),
-            token.text,
-            field,
-        ),
+        TokenKind::Word if expected != TEXT => error(
+            Kind::NeedsNumber,
+            format!("{} is compared with {expected}", quote(&field.to_string())),
+        )
+        .maybe_hint(written_like(field)),
         TokenKind::Word => {
             let end = unquoted_end(parser.text, token.start);
             let text = &parser.text[token.start..end];
@@ -221,15 +282,23 @@ pub(in crate::filter) fn bad_number(
     let error = ParseError::new(
         Kind::BadNumber,
         token.span(),
-        format!("{} is not a number", quote(token.text)),
+        format!("{} is not {}", quote(token.text), noun(field)),
     )
     .expected(value_of(field, comparator))
     .found(quote(token.text));
-    if value_of(field, comparator) == "a number" {
-        units::explain(error, token.text, field)
-    } else {
-        error.hint(format!("write {}", shorten(&quoted_text(token.text))))
+    if matches!(field, Field::Timestamp | Field::EndTime) {
+        // `1h` without its sign
+        if Moment::utc().time(&format!("-{}", token.text)).is_some() {
+            return error.hint(format!(
+                "a time before now has a sign: write -{}",
+                shorten(token.text)
+            ));
+        }
     }
+    if value_of(field, comparator).starts_with("a ") {
+        return error.maybe_hint(written_like(field));
+    }
+    error.hint(format!("write {}", shorten(&quoted_text(token.text))))
 }
 
 /// Text where a number is needed.
@@ -238,13 +307,14 @@ pub(in crate::filter) fn needs_number(
     field: &Field,
     comparator: Comparator,
 ) -> ParseError {
-    let error = ParseError::new(
+    let expected = value_of(field, comparator);
+    ParseError::new(
         Kind::NeedsNumber,
         token.span(),
-        format!("{} is compared with a number", quote(&field.to_string())),
+        format!("{} is compared with {expected}", quote(&field.to_string())),
     )
-    .expected(value_of(field, comparator));
-    units::explain(error, token.unquoted(), field)
+    .expected(expected)
+    .maybe_hint(written_like(field))
 }
 
 /// What the constructor of a condition had against it.
@@ -261,49 +331,21 @@ pub(in crate::filter) fn refused(
     };
     match error {
         ConditionError::NeedsNumber { .. } => {
-            let error = needs_number(*token, field, comparator).found(quote(token.text));
-            match parse_number(value.trim()) {
-                Some(_) => error.hint(format!("write {} without quotes", shorten(value.trim()))),
-                None => error,
-            }
+            needs_number(*token, field, comparator).found(quote(token.text))
         }
-        ConditionError::NeedsText { .. } => {
-            let error = bad(
-                Kind::NeedsText,
-                match comparator {
-                    // The order of assessments is a matter of numbers.
-                    Comparator::Equal | Comparator::NotEqual if field.is_assessment() => {
-                        format!(
-                            "`{comparator}` compares {} with text",
-                            quote(&field.to_string())
-                        )
-                    }
-                    _ => format!("{} is compared with text", quote(&field.to_string())),
-                },
-            )
-            .expected("text in quotes");
-            if field.is_assessment() {
-                error.hint(format!(
-                    "numbers are compared in order: {} >= {n} AND {} <= {n}",
-                    shorten(&field.to_string()),
-                    shorten(&field.to_string()),
-                    n = shorten(token.text),
-                ))
-            } else {
-                error.hint(format!("write {}", shorten(&quoted_text(token.text))))
-            }
-        }
+        ConditionError::NeedsText { .. } => bad(
+            Kind::NeedsText,
+            format!(
+                "`{comparator}` compares {} with text",
+                quote(&field.to_string())
+            ),
+        )
+        .expected(TEXT)
+        .hint(format!("write {}", shorten(&quoted_text(token.text)))),
         ConditionError::BothQuotes => bad(Kind::BadValue, error.to_string())
             .hint("`LIKE` with `_` in the place of one of the quotes comes close"),
-        ConditionError::TrailingBackslash => {
-            let hint = if takes(field, Comparator::Rlike) && comparator == Comparator::Equal {
-                let pattern = format!("^{}$", regex::escape(value));
-                format!("write {field} RLIKE {}", shorten(&quoted_text(&pattern)))
-            } else {
-                "`LIKE` with `_` in the place of the backslash comes close".to_owned()
-            };
-            bad(Kind::BadValue, error.to_string()).hint(hint)
-        }
+        ConditionError::TrailingBackslash => bad(Kind::BadValue, error.to_string())
+            .hint("`LIKE` with `_` in the place of the backslash comes close"),
         ConditionError::PromptFormat => bad(Kind::BadValue, error.to_string())
             .expected("text like 'name/version'")
             .maybe_hint((!value.contains('/')).then(|| {
