@@ -293,6 +293,11 @@ impl Filter {
     /// When spans must start to be looked at, in milliseconds since the Unix epoch:
     /// ten seconds before the greatest lower bound on the time of the trace that must hold.
     pub fn span_time_floor_ms(&self) -> Option<f64> {
+        self.lower_bound_ms().map(|ms| ms - CLOCK_SKEW_MS)
+    }
+
+    /// The greatest lower bound on the time of the trace that must hold.
+    pub(super) fn lower_bound_ms(&self) -> Option<f64> {
         self.conjuncts
             .iter()
             .filter_map(|expr| match expr {
@@ -300,7 +305,6 @@ impl Filter {
                 _ => None,
             })
             .max_by(f64::total_cmp)
-            .map(|ms| ms - CLOCK_SKEW_MS)
     }
 
     /// Whether a condition names an experiment, so that
@@ -327,7 +331,7 @@ impl Filter {
 }
 
 impl Condition {
-    fn lower_bound_ms(&self) -> Option<f64> {
+    pub(super) fn lower_bound_ms(&self) -> Option<f64> {
         match (&self.field, self.comparator, &self.value) {
             (
                 Field::Timestamp,

@@ -55,6 +55,7 @@ mod mistakes;
 mod moment;
 pub mod order;
 mod parser;
+mod plan;
 mod print;
 mod python;
 mod regex;
@@ -63,6 +64,8 @@ mod span_value;
 mod suggest;
 mod terms;
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -78,6 +81,7 @@ pub use keys::{KeyInfo, SPAN_TYPES, ValueKind, keys};
 pub use moment::{Moment, Zone};
 pub use order::{OrderBy, parse_order_by};
 pub use parser::{parse, parse_in};
+pub use plan::{Plan, PlanError, Server};
 pub use span_value::{span_error, stored_span_attribute, stored_span_error};
 pub use terms::{Comparator, Condition, Field, Number, Value};
 

@@ -447,7 +447,7 @@ fn a_mistake_is_drawn_under_the_filter() {
     a unit follows its number without a space
       duration > 2 minutes
                    ^^^^^^^ expected `AND`, `OR` or the end of the filter, found `minutes`
-    hint: the units are ns, us, ms, s, m, h, d, w: 2m
+    hint: write 2m
     ");
     assert_snapshot!(drawn("time > 1h"), @r"
     `1h` is not a time

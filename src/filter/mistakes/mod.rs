@@ -101,6 +101,10 @@ pub(super) fn after_condition(parser: &Parser<'_, '_>) -> ParseError {
             })
             .found(describe(token))
     };
+    if let (Some(number), Some(unit)) = (number_before(parser), unit(token.text)) {
+        return error(Kind::BadNumber, "a unit follows its number without a space")
+            .hint(format!("write {}{unit}", shorten(number)));
+    }
     match token.kind {
         TokenKind::Unknown if token.text.starts_with(['&', '|']) => {
             let (kind, word) = if token.text.starts_with('&') {
@@ -130,14 +134,6 @@ pub(super) fn after_condition(parser: &Parser<'_, '_>) -> ParseError {
                 _ => error.hint("write `AND` for the comma"),
             }
         }
-        TokenKind::Word if number_before(parser).is_some() && is_unit(token.text) => {
-            let number = number_before(parser).unwrap_or_default();
-            error(Kind::BadNumber, "a unit follows its number without a space").hint(format!(
-                "the units are ns, us, ms, s, m, h, d, w: {}{}",
-                shorten(number),
-                &token.text[..1].to_ascii_lowercase()
-            ))
-        }
         TokenKind::Word | TokenKind::Backquoted | TokenKind::OpenParen => error(
             Kind::MissingAnd,
             "there is no `AND` or `OR` between two conditions",
@@ -161,25 +157,19 @@ fn number_before<'t>(parser: &Parser<'_, 't>) -> Option<&'t str> {
     clause.condition.field().is_numeric().then_some(value.text)
 }
 
-/// Whether a word is a unit of time, short or in full.
-fn is_unit(word: &str) -> bool {
-    let lower = word.to_ascii_lowercase();
-    [
-        "nanosecond",
-        "microsecond",
-        "millisecond",
-        "second",
-        "minute",
-        "hour",
-        "day",
-        "week",
-    ]
-    .iter()
-    .any(|unit| unit.starts_with(lower.trim_end_matches('s')))
-        || matches!(
-            lower.as_str(),
-            "ns" | "us" | "ms" | "min" | "mins" | "hr" | "hrs"
-        )
+/// The unit of time that a word stands for, short or in full.
+fn unit(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "ns" | "nanosecond" | "nanoseconds" => "ns",
+        "us" | "microsecond" | "microseconds" => "us",
+        "ms" | "msec" | "millisecond" | "milliseconds" => "ms",
+        "s" | "sec" | "secs" | "second" | "seconds" => "s",
+        "m" | "min" | "mins" | "minute" | "minutes" => "m",
+        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+        "d" | "day" | "days" => "d",
+        "w" | "week" | "weeks" => "w",
+        _ => return None,
+    })
 }
 
 /// `AND` or `OR` with a condition missing on one side.

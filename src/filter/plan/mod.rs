@@ -1,0 +1,233 @@
+//! How a server can be made to answer a filter that says more than its dialect:
+//! searches that it takes, which together find every match, and what is to be
+//! checked here on what comes back.
+//!
+//! A part of the filter is either put exactly into the searches, or covered by
+//! something that its matches all pass and repeated in the residual.
+
+mod condition;
+mod cover;
+
+use std::fmt;
+
+use thiserror::Error;
+
+use self::cover::{Alternative, At, Cover, Planner};
+use super::ast::{Expr, Filter};
+use super::terms::{Comparator, Condition, Field};
+
+/// What there is to know about a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// MLflow's release, as major and minor number.
+    pub version: (u32, u32),
+    /// How many searches one filter may become; at least one.
+    pub max_searches: usize,
+}
+
+/// How a server answers a filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Filters in the server's dialect, at least one; their answers together hold every match.
+    pub searches: Vec<Filter>,
+    /// What an answer must pass here to be a match; empty when there is nothing to check.
+    pub residual: Filter,
+}
+
+/// A filter that no server of this version can be asked for.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error(
+    "the pattern of `{condition}` looks around or refers back, which only the server can do, and this part of the filter cannot be sent to it"
+)]
+pub struct PlanError {
+    /// The condition, as filters are printed.
+    pub condition: String,
+}
+
+impl Plan {
+    /// The one search that finds the matches and nothing else, if there is such a one.
+    pub fn exact(&self) -> Option<&Filter> {
+        match self.searches.as_slice() {
+            [only] if self.residual.is_empty() => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Whether the spans of what comes back are needed to check it.
+    pub fn needs_spans(&self) -> bool {
+        self.residual.needs_spans()
+    }
+
+    /// Whether the assessments of what comes back are needed to check it.
+    pub fn needs_assessments(&self) -> bool {
+        self.residual.needs_assessments()
+    }
+}
+
+/// What is asked of the server and what is checked here, one line each.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, search) in self.searches.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            if search.is_empty() {
+                f.write_str("server: every trace")?;
+            } else {
+                write!(f, "server: {search}")?;
+            }
+        }
+        if !self.residual.is_empty() {
+            write!(f, "\nhere: {}", self.residual)?;
+        }
+        Ok(())
+    }
+}
+
+impl Filter {
+    /// How a server answers the filter.
+    ///
+    /// # Errors
+    ///
+    /// When a part that cannot be sent has a pattern that only a server can evaluate.
+    pub fn plan(&self, server: &Server) -> Result<Plan, PlanError> {
+        let limit = server.max_searches.max(1);
+        let conjuncts = self.effective_conjuncts();
+        let mut planner = Planner::new(self, server.version, limit);
+        let mut covers: Vec<(usize, Cover)> = conjuncts
+            .iter()
+            .enumerate()
+            .map(|(index, expr)| (index, planner.cover(expr, At::top())))
+            .collect();
+        // What needs few searches first: it should not be left out for want of them.
+        covers.sort_by_key(|(index, cover)| {
+            (
+                cover.alternatives.len(),
+                !conjuncts[*index].is_about_a_span(),
+            )
+        });
+        let mut whole = Cover::anything().exactly();
+        let mut checked: Vec<usize> = Vec::new();
+        for (index, cover) in covers {
+            let exact = cover.exact;
+            match whole.both(&cover, limit) {
+                Some((both, complete)) => {
+                    whole = both;
+                    if !(exact && complete) {
+                        checked.push(index);
+                    }
+                }
+                None => checked.push(index),
+            }
+        }
+        let residual = residual(&conjuncts, checked, self.span_time_floor_ms().is_some());
+        if let Some(condition) = residual.needs_server() {
+            return Err(PlanError {
+                condition: condition.to_string(),
+            });
+        }
+        let mut searches: Vec<Filter> = Vec::new();
+        for Alternative { conditions, .. } in whole.alternatives {
+            let search: Filter = conditions.into_iter().collect();
+            if !searches.contains(&search) {
+                searches.push(search);
+            }
+        }
+        if searches.is_empty() {
+            searches.extend(never().map(Filter::from));
+        }
+        Ok(Plan { searches, residual })
+    }
+
+    /// The conjuncts that count: of several run ids the last alone.
+    fn effective_conjuncts(&self) -> Vec<&Expr> {
+        let is_run = |expr: &Expr| matches!(expr, Expr::Condition(c) if is_run_equality(c));
+        let last_run = self.conjuncts.iter().rposition(is_run);
+        self.conjuncts
+            .iter()
+            .enumerate()
+            .filter(|(index, expr)| !is_run(expr) || last_run == Some(*index))
+            .map(|(_, expr)| expr)
+            .collect()
+    }
+
+    /// A filter that every match passes and that can be decided without spans.
+    #[must_use]
+    pub fn without_spans(&self) -> Self {
+        self.conjuncts.iter().filter_map(at_most).collect()
+    }
+}
+
+pub(super) fn is_run_equality(condition: &Condition) -> bool {
+    condition.field == Field::RunId && condition.comparator == Comparator::Equal
+}
+
+/// A condition that no trace passes.
+fn never() -> Option<Condition> {
+    Condition::text(Field::RequestId, Comparator::Equal, "").ok()
+}
+
+/// The conjuncts to check, with those that they cannot be understood without.
+fn residual(conjuncts: &[&Expr], mut checked: Vec<usize>, has_floor: bool) -> Filter {
+    let indices = 0..conjuncts.len();
+    // They speak of the same span, so all of them are checked or none.
+    if checked
+        .iter()
+        .any(|index| conjuncts[*index].is_about_a_span())
+    {
+        checked.extend(indices.clone().filter(|i| conjuncts[*i].is_about_a_span()));
+    }
+    let filter_of = |checked: &[usize]| -> Filter {
+        indices
+            .clone()
+            .filter(|index| checked.contains(index))
+            .map(|index| conjuncts[index].clone())
+            .collect()
+    };
+    let residual = filter_of(&checked);
+    if has_floor && residual.needs_spans() {
+        // The bound on the time says which spans are looked at.
+        checked.extend(indices.clone().filter(
+            |index| matches!(conjuncts[*index], Expr::Condition(c) if c.lower_bound_ms().is_some()),
+        ));
+        return filter_of(&checked);
+    }
+    residual
+}
+
+/// What the expression implies without a look at spans; `None` when that is nothing.
+fn at_most(expr: &Expr) -> Option<Expr> {
+    match expr {
+        Expr::Condition(condition) => without_span(condition),
+        Expr::And(parts) => {
+            let kept: Vec<Expr> = parts.iter().filter_map(at_most).collect();
+            (!kept.is_empty()).then(|| Expr::and(kept))
+        }
+        Expr::Or(parts) => Some(Expr::or(
+            parts.iter().map(at_most).collect::<Option<Vec<_>>>()?,
+        )),
+        Expr::Not(inner) => at_least(inner).map(Expr::negated),
+        Expr::Spans(_) => None,
+    }
+}
+
+/// What implies the expression without a look at spans; `None` when nothing does.
+fn at_least(expr: &Expr) -> Option<Expr> {
+    match expr {
+        Expr::Condition(condition) => without_span(condition),
+        Expr::And(parts) => Some(Expr::and(
+            parts.iter().map(at_least).collect::<Option<Vec<_>>>()?,
+        )),
+        Expr::Or(parts) => {
+            let kept: Vec<Expr> = parts.iter().filter_map(at_least).collect();
+            (!kept.is_empty()).then(|| Expr::or(kept))
+        }
+        Expr::Not(inner) => at_most(inner).map(Expr::negated),
+        Expr::Spans(_) => None,
+    }
+}
+
+fn without_span(condition: &Condition) -> Option<Expr> {
+    let looks = condition.field.is_span() || condition.field == Field::SpanCount;
+    (!looks).then(|| Expr::Condition(condition.clone()))
+}
