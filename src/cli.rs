@@ -163,17 +163,18 @@ pub enum Command {
 
 const FILTER_HELP: &str = "\
 Filters:
-  A filter is conditions joined by AND; several -f are joined by AND too.
-    status = 'ERROR' AND execution_time_ms > 2000
-    tags.env = 'prod' AND name LIKE 'checkout%'
-    metadata.`mlflow.trace.session` = 'chat-7'
-    span.type = 'TOOL' AND span.status = 'ERROR'      (both of the same span)
-    feedback.correctness >= 0.8
-  Keys: status, name, trace_id, timestamp_ms, execution_time_ms, end_time_ms, client_request_id,
-  run_id, prompt, text, tags.K, metadata.K, span.name, span.type, span.status, span.content,
-  span.attributes.K, feedback.K, expectation.K, issue.id.
-  Comparators: = != < <= > >= LIKE ILIKE RLIKE IN, NOT IN, IS NULL, IS NOT NULL, as the key allows.
-  Text is quoted; keys with spaces or dashes go in back quotes.";
+  A filter is conditions joined by AND, OR, NOT and parentheses; several -f are joined by AND.
+    status = 'ERROR' AND (duration > 2s OR tokens > 10k)
+    tags.env = 'prod' AND name LIKE 'checkout%' AND time > -2h
+    session = 'chat-7' AND NOT feedback.correctness >= 0.8
+    span.type = 'TOOL' AND span.status = 'ERROR'                    (both of the same span)
+    any(span.duration > 500ms) AND count(span.type = 'TOOL') >= 3
+  Keys: status, name, time, duration, end_time, experiment, session, user, tokens, cost, spans,
+  trace_id, client_request_id, run_id, prompt, tags.K, metadata.K, feedback.K, expectation.K,
+  issue.id, span.name, span.type, span.status, span.duration, span.model, span.error,
+  span.attributes.K, text.
+  Comparators: = != < <= > >= BETWEEN IN LIKE ILIKE RLIKE, NOT before those, IS NULL, IS NOT NULL.
+  Text is quoted; keys with spaces or dashes go in back quotes. All of it: mlt help filter";
 
 const LATENCY_HELP: &str = "\
 Columns:

@@ -58,7 +58,10 @@ pub(crate) fn filter(typed: &OsStr) -> Vec<CompletionCandidate> {
     let Some(text) = typed.to_str() else {
         return Vec::new();
     };
-    let start = text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let start = text
+        .rfind(|c: char| c == '(' || c.is_whitespace())
+        .and_then(|at| Some(at + text[at..].chars().next()?.len_utf8()))
+        .unwrap_or_default();
     let (before, word) = text.split_at(start);
     filter::keys()
         .iter()

@@ -113,7 +113,9 @@ impl Expr {
         match self {
             Self::Condition(condition) => all.push(condition),
             Self::And(parts) | Self::Or(parts) => {
-                parts.iter().for_each(|part| part.collect(all));
+                for part in parts {
+                    part.collect(all);
+                }
             }
             Self::Not(inner) => inner.collect(all),
             Self::Spans(test) => test.expr.collect(all),
@@ -134,9 +136,9 @@ impl Expr {
         match self {
             Self::Condition(condition) => change(condition),
             Self::And(parts) | Self::Or(parts) => {
-                parts
-                    .iter_mut()
-                    .for_each(|part| part.each_condition(change));
+                for part in parts {
+                    part.each_condition(change);
+                }
             }
             Self::Not(inner) => inner.each_condition(change),
             Self::Spans(test) => test.expr.each_condition(change),
@@ -235,9 +237,9 @@ impl Filter {
     /// Every condition, wherever it stands.
     pub fn conditions(&self) -> Vec<&Condition> {
         let mut all = Vec::new();
-        self.conjuncts
-            .iter()
-            .for_each(|expr| expr.collect(&mut all));
+        for expr in &self.conjuncts {
+            expr.collect(&mut all);
+        }
         all
     }
 

@@ -25,10 +25,14 @@ pub struct KeyInfo {
 pub enum ValueKind {
     /// Quoted text.
     Text,
-    /// A number of milliseconds.
-    Milliseconds,
-    /// Quoted text for equality and patterns, a number for order.
-    TextOrNumber,
+    /// A time, or milliseconds since 1970.
+    Time,
+    /// A duration, or milliseconds.
+    Duration,
+    /// A number.
+    Number,
+    /// Whatever the value is: text, a number, true or false.
+    Anything,
     /// One of a few quoted words.
     OneOf(&'static [&'static str]),
 }
@@ -195,7 +199,7 @@ const fn key(
     }
 }
 
-static KEYS: [KeyInfo; 20] = [
+static KEYS: [KeyInfo; 31] = [
     key(
         "status",
         "state of the trace",
@@ -203,30 +207,58 @@ static KEYS: [KeyInfo; 20] = [
         LISTED,
     ),
     key("name", "name of the trace", ValueKind::Text, NULLABLE),
+    key("time", "when the request began", ValueKind::Time, NUMERIC),
     key(
-        "timestamp_ms",
-        "when the request began, in milliseconds since 1970",
-        ValueKind::Milliseconds,
-        NUMERIC,
-    ),
-    key(
-        "execution_time_ms",
+        "duration",
         "how long the request took",
-        ValueKind::Milliseconds,
+        ValueKind::Duration,
         NUMERIC,
     ),
     key(
-        "end_time_ms",
-        "when the request ended, in milliseconds since 1970",
-        ValueKind::Milliseconds,
+        "end_time",
+        "when the request ended",
+        ValueKind::Time,
         NUMERIC,
     ),
-    key("request_id", "id of the trace", ValueKind::Text, LISTED),
+    key(
+        "experiment",
+        "id or name of the experiment",
+        ValueKind::Text,
+        LISTED,
+    ),
+    key(
+        "session",
+        "conversation that the trace belongs to",
+        ValueKind::Text,
+        NULLABLE,
+    ),
+    key("user", "end user", ValueKind::Text, NULLABLE),
+    key("tokens", "tokens used", ValueKind::Number, OPTIONAL_NUMBER),
+    key(
+        "input_tokens",
+        "prompt tokens used",
+        ValueKind::Number,
+        OPTIONAL_NUMBER,
+    ),
+    key(
+        "output_tokens",
+        "completion tokens used",
+        ValueKind::Number,
+        OPTIONAL_NUMBER,
+    ),
+    key(
+        "cost",
+        "cost in US dollars",
+        ValueKind::Number,
+        OPTIONAL_NUMBER,
+    ),
+    key("spans", "number of spans", ValueKind::Number, NUMERIC),
+    key("trace_id", "id of the trace", ValueKind::Text, LISTED),
     key(
         "client_request_id",
         "id that the application gave to the request",
         ValueKind::Text,
-        LISTED,
+        NULLABLE,
     ),
     key(
         "run_id",
@@ -258,13 +290,31 @@ static KEYS: [KeyInfo; 20] = [
         "span.type",
         "type of a span",
         ValueKind::OneOf(SPAN_TYPES),
-        LISTED,
+        NULLABLE,
     ),
     key(
         "span.status",
         "status of a span",
         ValueKind::OneOf(SPAN_STATES),
         LISTED,
+    ),
+    key(
+        "span.duration",
+        "how long a span took",
+        ValueKind::Duration,
+        OPTIONAL_NUMBER,
+    ),
+    key(
+        "span.model",
+        "model that a span called",
+        ValueKind::Text,
+        NULLABLE,
+    ),
+    key(
+        "span.error",
+        "what went wrong in a span",
+        ValueKind::Text,
+        NULLABLE,
     ),
     key(
         "span.content",
@@ -275,19 +325,19 @@ static KEYS: [KeyInfo; 20] = [
     key(
         "span.attributes.<key>",
         "attribute of a span",
-        ValueKind::Text,
+        ValueKind::Anything,
         ANYTHING,
     ),
     key(
         "feedback.<name>",
         "value of feedback",
-        ValueKind::TextOrNumber,
+        ValueKind::Anything,
         ANYTHING,
     ),
     key(
         "expectation.<name>",
         "value of an expectation",
-        ValueKind::TextOrNumber,
+        ValueKind::Anything,
         ANYTHING,
     ),
     key("issue.id", "linked issue", ValueKind::Text, EXACT),

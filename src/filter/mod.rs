@@ -1,18 +1,27 @@
-//! The filter language of MLflow's trace search: reading, checking, printing
-//! in the server's dialect, and deciding whether a trace matches.
+//! The filter language: reading, checking and printing filters, deciding whether
+//! a trace matches, and planning what to ask a server for. It is MLflow's trace
+//! search language with more to say; [`REFERENCE`] explains it to people.
 //!
 //! ```text
-//! filter     = [ condition { "AND" condition } ]
-//! condition  = key comparator value
+//! filter     = [ any-of ]
+//! any-of     = all-of { "OR" all-of }
+//! all-of     = operand { "AND" operand }
+//! operand    = "NOT" operand | "(" any-of ")" | spans | condition
+//! spans      = ( "any" | "all" ) "(" any-of ")"
+//!            | "count" "(" any-of ")" sign whole-number
+//! condition  = key sign value
+//!            | key [ "NOT" ] ( "LIKE" | "ILIKE" | "RLIKE" ) text
+//!            | key [ "NOT" ] "BETWEEN" value "AND" value
 //!            | key [ "NOT" ] "IN" list
 //!            | key "IS" [ "NOT" ] "NULL"
 //! key        = attribute | entity "." name
 //! entity     = "tag" | "tags" | "metadata" | "request_metadata" | "span" | "feedback"
 //!            | "expectation" | "issue" | "trace" | "attribute" | "attributes"
 //! name       = word { "." word } | quoted text
-//! comparator = "=" | "!=" | "<" | "<=" | ">" | ">=" | "LIKE" | "ILIKE" | "RLIKE"
-//! value      = text | number
-//! list       = "(" text { "," text } [ "," ] ")"
+//! sign       = "=" | "!=" | "<" | "<=" | ">" | ">="
+//! value      = text | number | duration | time | "true" | "false"
+//! list       = "(" member { "," member } [ "," ] ")"
+//! member     = text | number | "true" | "false"
 //! text       = "'" … "'" | '"' … '"'
 //! ```
 //!
@@ -26,13 +35,14 @@
 //! doubled or trailing `AND`; conditions without `AND` between them; a word
 //! after a key (in SQL, another name for it); spaces beside the dot; texts
 //! without a comma between them, nested parentheses, comments, prefixes such as
-//! `r''` and triple quotes in a list; text that is no number for a time; an
-//! empty key; quotes round only a part of a key; text with a NUL character or,
-//! outside lists, a backslash at the end (which would join it to the next text);
-//! several texts in parentheses after a pattern on a span attribute; infinite
-//! numbers; operands that make the server fail, and more conditions than its
-//! database takes. Quotes round the key of a span attribute are quotes here,
-//! where the server takes all but back quotes for a part of the key.
+//! `r''` and triple quotes in a list; text that is no number and no time for a
+//! time; an empty key; quotes round only a part of a key; text with a NUL
+//! character; several texts in parentheses after a pattern on a span attribute;
+//! infinite numbers; and operands that make the server fail. Quotes round the key
+//! of a span attribute are quotes here, where the server takes all but back
+//! quotes for a part of the key. Two conditions mean more than on the server,
+//! which compares JSON text: equality of an assessment with a whole number, and
+//! of a span attribute with anything.
 //!
 //! What the server refuses for no good reason is accepted here and printed as
 //! the server likes it: comparators of `span.*` in lower case, any space
@@ -70,6 +80,10 @@ mod properties;
 mod tests;
 mod usage;
 mod warn;
+
+/// All there is to know about the language, for people: at most 80 columns, with
+/// examples that are indented by four spaces.
+pub const REFERENCE: &str = include_str!("reference.txt");
 
 pub use ast::{Expr, Filter, Quantifier, SpanTest};
 pub use compiled::Test;

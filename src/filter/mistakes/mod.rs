@@ -128,8 +128,8 @@ pub(super) fn after_condition(parser: &Parser<'_, '_>) -> ParseError {
                     let Value::Text(text) = condition.value() else {
                         return error;
                     };
-                    let list = format!("{} IN ({}, …)", condition.field(), quoted_text(text));
-                    error.hint(format!("several values are written {}", shorten(&list)))
+                    let values = format!("{} IN ({}, …)", condition.field(), quoted_text(text));
+                    error.hint(format!("several values are written {}", shorten(&values)))
                 }
                 _ => error.hint("write `AND` for the comma"),
             }

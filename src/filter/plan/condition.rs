@@ -169,7 +169,7 @@ impl Planner {
         }
     }
 
-    /// One of several texts, as a regular expression that Python and PostgreSQL read alike.
+    /// One of several texts, as a expression that the regular ones of Python and of databases agree on.
     fn pattern(&self, condition: &Condition, texts: &[String], at: At) -> Option<Cover> {
         let escaped: Vec<String> = texts.iter().map(|text| escape(text)).collect();
         let pattern = format!(r"^(?:{})\Z", escaped.join("|"));

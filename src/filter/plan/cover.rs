@@ -320,12 +320,11 @@ fn with_lists(parts: &[Expr]) -> Vec<Expr> {
             merged.push(part.clone());
             continue;
         };
-        match lists.iter_mut().find(|(_, known, _)| *known == field) {
-            Some((_, _, all)) => all.extend(texts),
-            None => {
-                lists.push((merged.len(), field, texts));
-                merged.push(part.clone());
-            }
+        if let Some((_, _, all)) = lists.iter_mut().find(|(_, known, _)| *known == field) {
+            all.extend(texts);
+        } else {
+            lists.push((merged.len(), field, texts));
+            merged.push(part.clone());
         }
     }
     for (index, field, texts) in lists {
