@@ -9,12 +9,12 @@ use serde_json::Value as Json;
 
 use super::content::stored_json;
 use super::like::Like;
-use super::parser::parse_number;
 use super::python::{write_json, write_text};
 use super::regex::PythonRegex;
 use super::span_value::{decoded, span_error};
 use super::terms::{Comparator, Condition, Field, Number, Value};
 use super::usage;
+use super::value::parse_number;
 use crate::model::{Span, attribute};
 
 /// A condition made ready.

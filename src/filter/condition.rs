@@ -6,9 +6,9 @@ use thiserror::Error;
 
 use super::compiled::Test;
 use super::keys;
-use super::parser::parse_number;
 use super::python::write_float;
 use super::terms::{Comparator, Condition, Field, Number, Value};
+use super::value::parse_number;
 use crate::model::{metadata, tag};
 
 /// The tag that holds the linked prompts.

@@ -79,6 +79,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod value;
 mod warn;
 
 /// All there is to know about the language, for people: at most 80 columns, with

@@ -1,7 +1,7 @@
 //! What the server can be asked for in the place of a single condition.
 
-use super::super::parser::parse_number;
 use super::super::terms::{Comparator, Condition, Field, Number, Value};
+use super::super::value::parse_number;
 use super::cover::{At, Cover, Planner};
 use crate::model::{attribute, metadata};
 

@@ -315,6 +315,7 @@ fn at_least_one(comparator: Comparator, number: Number) -> Option<bool> {
 fn with_lists(parts: &[Expr]) -> Vec<Expr> {
     let mut merged: Vec<Expr> = Vec::new();
     let mut lists: Vec<(usize, Field, Vec<String>)> = Vec::new();
+    let mut several: Vec<Field> = Vec::new();
     for part in parts {
         let Some((field, texts)) = equality(part) else {
             merged.push(part.clone());
@@ -322,20 +323,22 @@ fn with_lists(parts: &[Expr]) -> Vec<Expr> {
         };
         if let Some((_, _, all)) = lists.iter_mut().find(|(_, known, _)| *known == field) {
             all.extend(texts);
+            several.push(field);
         } else {
             lists.push((merged.len(), field, texts));
             merged.push(part.clone());
         }
     }
+    lists.retain(|(_, field, _)| several.contains(field));
     for (index, field, texts) in lists {
         if let Ok(list) = Condition::list(field.clone(), Comparator::In, texts.clone()) {
             merged[index] = Expr::Condition(list);
         } else {
-            // Too long for one list, or a run id that is not looked at.
-            let originals = parts
+            // Too long for one list.
+            let others = parts
                 .iter()
                 .filter(|part| equality(part).is_some_and(|(known, _)| known == field));
-            merged.extend(originals.cloned());
+            merged.extend(others.skip(1).cloned());
         }
     }
     merged

@@ -103,7 +103,7 @@ impl Filter {
         covers.sort_by_key(|(index, cover)| {
             (
                 cover.alternatives.len(),
-                !conjuncts[*index].is_about_a_span(),
+                matches!(conjuncts[*index], Expr::Spans(_)),
             )
         });
         let mut whole = Cover::anything().exactly();
@@ -230,4 +230,150 @@ fn at_least(expr: &Expr) -> Option<Expr> {
 fn without_span(condition: &Condition) -> Option<Expr> {
     let looks = condition.field.is_span() || condition.field == Field::SpanCount;
     (!looks).then(|| Expr::Condition(condition.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    fn plan_on(text: &str, version: (u32, u32), max_searches: usize) -> String {
+        let server = Server {
+            version,
+            max_searches,
+        };
+        parse(text).unwrap().plan(&server).unwrap().to_string()
+    }
+
+    #[track_caller]
+    fn planned(text: &str, expected: &str) {
+        assert_eq!(plan_on(text, (3, 17), 8), expected, "{text}");
+    }
+
+    #[test]
+    fn what_the_server_can_say_is_asked_exactly() {
+        planned("", "server: every trace");
+        planned("status = 'OK'", "server: status = 'OK'");
+        planned(
+            "status = 'OK' OR name = 'a'",
+            "server: status = 'OK'\nserver: name = 'a'",
+        );
+        planned(
+            "status = 'OK' OR status = 'ERROR'",
+            "server: status IN ('OK', 'ERROR')",
+        );
+        planned(
+            "name = 'a.b' OR name = \"it's\"",
+            r"server: name RLIKE '^(?:a\.b|it\u0027s)\Z'",
+        );
+        planned(
+            "run_id IN ('a', 'b')",
+            "server: run_id = 'a'\nserver: run_id = 'b'",
+        );
+        planned(
+            "tags.k NOT IN ('a', 'b')",
+            "server: tags.k != 'a' AND tags.k != 'b'",
+        );
+        planned("NOT status = 'OK'", "server: status != 'OK'");
+        planned(
+            "NOT tags.k = 'v'",
+            "server: tags.k IS NULL\nserver: tags.k != 'v'",
+        );
+        planned(
+            "NOT (name = 'a' OR status = 'OK')",
+            "server: status != 'OK' AND name IS NULL\nserver: status != 'OK' AND name != 'a'",
+        );
+        planned(
+            "time BETWEEN 1 AND 2",
+            "server: timestamp_ms >= 1 AND timestamp_ms <= 2",
+        );
+        planned(
+            "any(span.type = 'A' AND span.name = 'b')",
+            "server: span.type = 'A' AND span.name = 'b'",
+        );
+        planned("count(span.type = 'A') >= 1", "server: span.type = 'A'");
+        planned(
+            "name RLIKE '(?!a)' AND status = 'OK' OR name = 'b'",
+            "server: name RLIKE '(?!a)' AND status = 'OK'\nserver: name = 'b'",
+        );
+    }
+
+    #[test]
+    fn what_it_cannot_say_is_covered_and_checked_here() {
+        planned(
+            "tokens > 5 AND status = 'OK'",
+            "server: metadata.mlflow.trace.tokenUsage IS NOT NULL AND status = 'OK'\nhere: tokens > 5",
+        );
+        planned(
+            "span.attributes.k = 'v'",
+            "server: span.attributes.k LIKE '%v%'\nhere: span.attributes.k = 'v'",
+        );
+        planned(
+            "any(span.name = 'a') AND any(span.name = 'b')",
+            "server: span.name = 'a'\nhere: any(span.name = 'b')",
+        );
+        planned(
+            "time > 5 AND span.name = 'a' AND span.duration > 1s",
+            "server: timestamp_ms > 5 AND span.name = 'a'\nhere: timestamp_ms > 5 AND span.name = 'a' AND span.duration > 1000",
+        );
+        planned(
+            "(time > 5 OR name = 'x') AND span.name = 'a'",
+            "server: span.name = 'a'\nhere: timestamp_ms > 5 OR name = 'x'",
+        );
+        planned(
+            "all(span.status = 'OK')",
+            "server: every trace\nhere: all(span.status = 'OK')",
+        );
+        planned(
+            "experiment = 'a' AND name = 'b'",
+            "server: name = 'b'\nhere: experiment = 'a'",
+        );
+        planned(
+            "feedback.q = 3",
+            "server: feedback.q >= 3 AND feedback.q <= 3\nhere: feedback.q = 3",
+        );
+    }
+
+    #[test]
+    fn old_servers_and_few_searches_are_minded() {
+        assert_eq!(
+            plan_on("name LIKE 'a%' AND status = 'OK'", (3, 2), 8),
+            "server: status = 'OK'\nhere: name LIKE 'a%'"
+        );
+        assert_eq!(
+            plan_on("name IN ('a', 'b')", (3, 2), 8),
+            "server: name = 'a'\nserver: name = 'b'"
+        );
+        assert_eq!(
+            plan_on("name = 'a' OR status = 'OK'", (3, 17), 1),
+            "server: every trace\nhere: name = 'a' OR status = 'OK'"
+        );
+    }
+
+    #[test]
+    fn patterns_that_only_a_server_can_evaluate_must_reach_it() {
+        let server = Server {
+            version: (3, 17),
+            max_searches: 8,
+        };
+        let error = parse("name RLIKE '(?!a)' OR tokens > 5")
+            .unwrap()
+            .plan(&server)
+            .unwrap_err();
+        assert_eq!(error.condition, "name RLIKE '(?!a)'");
+    }
+
+    #[test]
+    fn many_conditions_do_not_reach_the_server_at_once() {
+        let many: Vec<String> = (0..100).map(|n| format!("tags.k{n} = 'x'")).collect();
+        let filter = parse(&many.join(" AND ")).unwrap();
+        let plan = filter
+            .plan(&Server {
+                version: (3, 17),
+                max_searches: 8,
+            })
+            .unwrap();
+        assert_eq!(plan.searches[0].conjuncts().len(), 60);
+        assert_eq!(plan.residual.conjuncts().len(), 40);
+    }
 }
