@@ -175,7 +175,7 @@ impl From<Condition> for Filter {
 
 impl From<Expr> for Filter {
     fn from(expr: Expr) -> Self {
-        let conjuncts = match expr {
+        let conjuncts = match Expr::and([expr]) {
             Expr::And(parts) => parts,
             other => vec![other],
         };
@@ -194,10 +194,7 @@ impl FromIterator<Condition> for Filter {
 
 impl FromIterator<Expr> for Filter {
     fn from_iter<I: IntoIterator<Item = Expr>>(conjuncts: I) -> Self {
-        Self::from(Expr::And(match Expr::and(conjuncts) {
-            Expr::And(parts) => parts,
-            other => vec![other],
-        }))
+        Self::from(Expr::and(conjuncts))
     }
 }
 

@@ -56,6 +56,7 @@ mod compiled;
 mod condition;
 pub mod content;
 pub mod diagnostics;
+mod dialect;
 mod error;
 mod eval;
 mod keys;

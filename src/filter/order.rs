@@ -382,31 +382,45 @@ fn key(parts: &[Token<'_>], span: &std::ops::Range<usize>) -> Result<OrderKey, P
     }
 }
 
-fn attribute(name: &str, span: &std::ops::Range<usize>) -> Result<OrderKey, ParseError> {
-    Ok(match name {
+/// The trace's own keys, by all their names.
+fn known(name: &str) -> Option<OrderKey> {
+    Some(match name {
         "timestamp" | "timestamp_ms" | "time" => OrderKey::Timestamp,
         "execution_time" | "execution_time_ms" | "duration" | "latency" => OrderKey::ExecutionTime,
         "status" | "state" => OrderKey::Status,
         "request_id" | "trace_id" | "id" => OrderKey::RequestId,
         "name" => OrderKey::Name,
         "run_id" => OrderKey::RunId,
-        "experiment_id" => OrderKey::ExperimentId,
+        "experiment_id" | "experiment" => OrderKey::ExperimentId,
+        "session" => OrderKey::Metadata(metadata::SESSION.to_owned()),
+        "user" => OrderKey::Metadata(metadata::USER.to_owned()),
+        _ => return None,
+    })
+}
+
+fn attribute(name: &str, span: &std::ops::Range<usize>) -> Result<OrderKey, ParseError> {
+    if let Some(key) = known(name) {
+        return Ok(key);
+    }
+    match name {
         "end_time" | "end_time_ms" => {
             return Err(unsortable(span, name)
                 .hint("servers fail on it; sort by `timestamp_ms` or `execution_time_ms`"));
         }
-        "client_request_id" | "prompt" | "text" => return Err(unsortable(span, name)),
-        _ => {
-            let error = ParseError::new(Kind::UnknownKey, span.clone(), format!("unknown key {}", quote(name)))
-                .expected("`timestamp_ms`, `execution_time_ms`, `status`, `name`, `request_id`, `run_id`, `experiment_id`, `tag.<key>` or `metadata.<key>`")
-                .found(quote(name));
-            return Err(match suggest::attribute(name) {
-                Some(meant) if !matches!(meant, "trace.text" | "prompt" | "client_request_id") => {
-                    error.hint(format!("did you mean `{meant}`?"))
-                }
-                _ => error.hint(format!("a tag is written tag.`{}`", shorten(name))),
-            });
-        }
+        "client_request_id" | "prompt" | "text" | "tokens" | "input_tokens" | "output_tokens"
+        | "cost" | "spans" | "model" | "error" => return Err(unsortable(span, name)),
+        _ => {}
+    }
+    let error = ParseError::new(
+        Kind::UnknownKey,
+        span.clone(),
+        format!("unknown key {}", quote(name)),
+    )
+    .expected("`timestamp_ms`, `execution_time_ms`, `status`, `name`, `request_id`, `run_id`, `experiment_id`, `tag.<key>` or `metadata.<key>`")
+    .found(quote(name));
+    Err(match suggest::attribute(name) {
+        Some(meant) if known(meant).is_some() => error.hint(format!("did you mean `{meant}`?")),
+        _ => error.hint(format!("a tag is written tag.`{}`", shorten(name))),
     })
 }
 
@@ -443,6 +457,7 @@ mod tests {
         );
         assert_eq!(printed("trace_id ASC,state"), "request_id ASC, status ASC");
         assert_eq!(printed("tags.mlflow.traceName"), "name ASC");
+        assert_eq!(printed("session"), "metadata.`mlflow.trace.session` ASC");
         assert_eq!(
             parse_order_by("a, b").map_err(|e| e.kind),
             Err(Kind::UnknownKey)
@@ -457,6 +472,7 @@ mod tests {
             (18..22, Kind::RepeatedKey)
         );
         assert_eq!(refused("span.name"), (0..9, Kind::UnsortableKey));
+        assert_eq!(refused("tokens"), (0..6, Kind::UnsortableKey));
         assert_eq!(refused("STATUS"), (0..6, Kind::UnknownKey));
         assert_eq!(refused("name DOWN"), (5..9, Kind::UnexpectedToken));
         assert_eq!(refused("-name DESC"), (0..10, Kind::UnexpectedToken));
