@@ -51,9 +51,9 @@ pub struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct GlobalArgs {
-    /// Where the traces are: http(s)://…, a .json or .jsonl file, - for standard input, or demo:
+    /// Where the traces are: http(s)://…, sqlite:///…, databricks, an mlruns folder, a .json or .jsonl file, - for standard input, or demo:
     ///
-    /// The default is $MLFLOW_TRACKING_URI.
+    /// The default is $MLFLOW_TRACKING_URI, else ./mlruns or ./mlflow.db, whichever MLflow would use here.
     #[arg(short = 'u', long, global = true, value_name = "URI", value_hint = clap::ValueHint::AnyPath)]
     #[arg(help_heading = "Connection")]
     pub tracking_uri: Option<String>,

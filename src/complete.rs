@@ -14,7 +14,7 @@ use crate::cli::{Cli, GlobalArgs};
 use crate::filter;
 use crate::model::TraceInfo;
 use crate::render::Column;
-use crate::settings::{Env, Location, Settings};
+use crate::settings::{Env, Location, RealDisk, Settings};
 use crate::store::{self, Query, Store};
 
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -147,6 +147,7 @@ fn recent(
                     _ => name.clone(),
                 })
                 .collect(),
+            limit: Some(RECENT),
             ..Query::default()
         };
         let page = store.search(&query, RECENT, None).ok()?;
@@ -167,7 +168,7 @@ fn from_store(
 }
 
 fn open() -> Option<(Box<dyn Store>, Vec<String>)> {
-    let settings = Settings::resolve(&typed_flags(), &Env::from_process()).ok()?;
+    let settings = Settings::resolve(&typed_flags(), &Env::from_process(), &RealDisk).ok()?;
     if matches!(settings.location, Location::Stdin) {
         return None;
     }

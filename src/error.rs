@@ -153,8 +153,8 @@ fn advice(error: &anyhow::Error) -> (Vec<String>, Exit) {
 fn settings_advice(error: &SettingsError) -> (Vec<String>, Exit) {
     let hints: &[&str] = match error {
         SettingsError::NoTrackingUri => &[
-            "name a server with `-u http://host:5000` or MLFLOW_TRACKING_URI",
-            "or read a trace file with `-u traces.jsonl`",
+            "name a server, database or file with MLFLOW_TRACKING_URI or `-u http://host:5000`",
+            "or start a server with `mlflow server`",
             "or look at built-in traces with `-u demo:`",
         ],
         SettingsError::UnsupportedLogin { .. } => &[
@@ -164,9 +164,15 @@ fn settings_advice(error: &SettingsError) -> (Vec<String>, Exit) {
         SettingsError::CredentialsFile { .. } => {
             return (Vec::new(), Exit::Data);
         }
-        SettingsError::Scheme { uri } if uri.starts_with("sqlite:") => {
-            &["serve a database with `mlflow server --backend-store-uri URI`, and name that server"]
+        SettingsError::Database { .. } => {
+            &["start `mlflow server --backend-store-uri URI`, and use that server's URL"]
         }
+        SettingsError::Databricks { .. } => &[
+            "set DATABRICKS_HOST and DATABRICKS_TOKEN, or name a profile of ~/.databrickscfg with `-u databricks://profile`",
+        ],
+        SettingsError::DatabricksLogin { .. } => &[
+            "mlt logs in by personal access token: set DATABRICKS_HOST and DATABRICKS_TOKEN, or host and token of the profile",
+        ],
         SettingsError::Scheme { uri } if uri == "demo" => &["write `demo:`"],
         SettingsError::Scheme { uri } if names_a_host(uri) => {
             return (vec![format!("did you mean `http://{uri}`?")], Exit::Usage);
@@ -269,6 +275,10 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
         }
         StoreError::UnknownTrace { .. } => (one("`mlt search` lists traces"), Exit::NotFound),
         StoreError::NoSpans { .. } => (Vec::new(), Exit::NotFound),
+        StoreError::RemoteArtifact { .. } => (
+            one("start `mlflow server` over this store, and use its URL"),
+            Exit::Data,
+        ),
         StoreError::Unsupported { instead, .. } => (one(instead), Exit::Usage),
         StoreError::File { .. } | StoreError::Data { .. } => (Vec::new(), Exit::Data),
         StoreError::Setting { .. } => (Vec::new(), Exit::Usage),

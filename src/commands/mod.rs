@@ -22,7 +22,7 @@ use crate::cli::{Cli, Command, GlobalArgs, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::model::Timestamp;
 use crate::render::{Layout, Style, Zone, number, sanitize};
-use crate::settings::{Env, Settings};
+use crate::settings::{Env, RealDisk, Settings};
 use crate::store::{self, RequestLog, RequestRecord, Store};
 use crate::terminal::Terminal;
 
@@ -54,7 +54,7 @@ impl<'a> Context<'a> {
     fn new(cli: &'a Cli, env: &Env, terminal: &'a Terminal) -> Result<Self> {
         Ok(Self {
             flags: &cli.global,
-            settings: Settings::resolve(&cli.global, env)?,
+            settings: Settings::resolve(&cli.global, env, &RealDisk)?,
             terminal,
             now: Timestamp::from_millis(Utc::now().timestamp_millis()),
             store: OnceCell::new(),

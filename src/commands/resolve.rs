@@ -88,6 +88,7 @@ fn latest(context: &Context) -> Result<String> {
     let store = context.store()?;
     let query = Query {
         experiments: experiment_ids(store, &context.settings.experiments)?,
+        limit: Some(1),
         ..Query::default()
     };
     let page = store.search(&query, 1, None)?;
@@ -114,6 +115,7 @@ fn unique_prefix(context: &Context, prefix: &str) -> Result<String> {
         experiments: experiment_ids(store, &context.settings.experiments)?,
         filter: FilterSource::Parsed(Filter::from(condition)),
         order_by: OrderBy::default(),
+        limit: Some(SHOWN + 1),
     };
     let page = store
         .search(&query, SHOWN + 1, None)

@@ -38,6 +38,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
         experiments: Vec::new(),
         filter: filter_of(&filter_args, context)?,
         order_by: order_by(&args.order_by)?,
+        limit: None,
     };
     let limit = (!args.all).then(|| usize::try_from(args.limit).unwrap_or(usize::MAX));
     let store = context.store()?;

@@ -159,6 +159,7 @@ fn matching(context: &Context, args: &FilterArgs) -> Result<Vec<String>> {
         experiments: experiment_ids(store, &context.settings.experiments)?,
         filter,
         order_by: OrderBy::default(),
+        limit: None,
     };
     let mut progress = context.terminal.progress("finding traces");
     let mut ids = Vec::new();

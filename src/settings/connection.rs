@@ -12,6 +12,10 @@ use url::Url;
 pub enum Location {
     /// An MLflow tracking server.
     Server(Box<Connection>),
+    /// A SQLite database that MLflow keeps traces in.
+    Sqlite(PathBuf),
+    /// A folder of MLflow's file store, usually called `mlruns`.
+    Mlruns(PathBuf),
     /// A file of JSON or JSON lines.
     File(PathBuf),
     /// JSON or JSON lines on standard input.

@@ -1,11 +1,13 @@
 //! How to log in, found where MLflow's Python client looks: the URL, the
 //! environment, and `~/.mlflow/credentials` for what the environment lacks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use ini::Ini;
 use url::Url;
 
 use super::connection::{Credentials, Secret};
+use super::disk::{Disk, percent_decode};
 use super::{Env, SettingsError};
 
 /// User name and password of a URL.
@@ -23,7 +25,10 @@ pub(super) fn from_url(url: &Url) -> Option<Credentials> {
 ///
 /// # Errors
 /// A way to log in that mlt does not have, and an unreadable credentials file.
-pub(super) fn from_environment(env: &Env) -> Result<Option<Credentials>, SettingsError> {
+pub(super) fn from_environment(
+    env: &Env,
+    disk: &dyn Disk,
+) -> Result<Option<Credentials>, SettingsError> {
     if env.flag("MLFLOW_TRACKING_AWS_SIGV4")? == Some(true) {
         return Err(SettingsError::UnsupportedLogin {
             what: "MLFLOW_TRACKING_AWS_SIGV4",
@@ -37,7 +42,7 @@ pub(super) fn from_environment(env: &Env) -> Result<Option<Credentials>, Setting
     let mut username = env.get("MLFLOW_TRACKING_USERNAME").map(str::to_owned);
     let mut password = env.get("MLFLOW_TRACKING_PASSWORD").map(Secret::new);
     if username.is_none() || password.is_none() {
-        let (file_username, file_password) = from_file(env)?;
+        let (file_username, file_password) = from_file(env, disk)?;
         username = username.or(file_username);
         password = password.or(file_password);
     }
@@ -49,33 +54,16 @@ pub(super) fn from_environment(env: &Env) -> Result<Option<Credentials>, Setting
         .map(|token| Credentials::Token(Secret::new(token))))
 }
 
-fn from_file(env: &Env) -> Result<(Option<String>, Option<Secret>), SettingsError> {
+fn from_file(
+    env: &Env,
+    disk: &dyn Disk,
+) -> Result<(Option<String>, Option<Secret>), SettingsError> {
     let Some(home) = env.get("HOME").or(env.get("USERPROFILE")) else {
         return Ok((None, None));
     };
     let path: PathBuf = [home, ".mlflow", "credentials"].iter().collect();
-    if !path.is_file() {
-        return Ok((None, None));
-    }
-    // Passwords may hold backslashes and quotes; MLflow reads them literally.
-    let options = ini::ParseOption {
-        enabled_quote: false,
-        enabled_escape: false,
-        ..ini::ParseOption::default()
-    };
-    let file = ini::Ini::load_from_file_opt(&path, options).map_err(|error| {
-        SettingsError::CredentialsFile {
-            path: path.display().to_string(),
-            // A syntax error's own text may quote the line, and the line may be a password.
-            reason: match error {
-                ini::Error::Io(error) => error.to_string(),
-                ini::Error::Parse(error) => {
-                    format!("line {} is not INI (expected `key = value`)", error.line)
-                }
-            },
-        }
-    })?;
-    let Some(section) = file.section(Some("mlflow")) else {
+    let file = ini_file(&path, disk)?;
+    let Some(section) = file.as_ref().and_then(|file| file.section(Some("mlflow"))) else {
         return Ok((None, None));
     };
     Ok((
@@ -84,30 +72,37 @@ fn from_file(env: &Env) -> Result<(Option<String>, Option<Secret>), SettingsErro
     ))
 }
 
-/// `%40` becomes `@`; anything that is not an escape stays.
-fn percent_decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((&first, tail)) = rest.split_first() {
-        let escape = (first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        if let Some(byte) = escape {
-            decoded.push(byte);
-            rest = &tail[2..];
-        } else {
-            decoded.push(first);
-            rest = tail;
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+/// A file of credentials; `None` where there is none.
+///
+/// # Errors
+/// When it cannot be read, or is not INI.
+pub(super) fn ini_file(path: &Path, disk: &dyn Disk) -> Result<Option<Ini>, SettingsError> {
+    // Passwords may hold backslashes and quotes; MLflow reads them literally.
+    let options = ini::ParseOption {
+        enabled_quote: false,
+        enabled_escape: false,
+        ..ini::ParseOption::default()
+    };
+    let unreadable = |reason: String| SettingsError::CredentialsFile {
+        path: path.display().to_string(),
+        reason,
+    };
+    let Some(text) = disk.read(path).map_err(|e| unreadable(e.to_string()))? else {
+        return Ok(None);
+    };
+    // A syntax error's own text may quote the line, and the line may be a password.
+    let file = Ini::load_from_str_opt(&text, options).map_err(|error| {
+        unreadable(format!(
+            "line {} is not INI (expected `key = value`)",
+            error.line
+        ))
+    })?;
+    Ok(Some(file))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::disk::RealDisk;
     use super::*;
 
     fn with_file(
@@ -122,7 +117,7 @@ mod tests {
             .copied()
             .chain([("HOME", home.path().to_str().unwrap())])
             .collect();
-        from_environment(&env)
+        from_environment(&env, &RealDisk)
     }
 
     #[test]
@@ -151,6 +146,6 @@ mod tests {
         let env: Env = [("MLFLOW_TRACKING_AWS_SIGV4", "true")]
             .into_iter()
             .collect();
-        assert!(from_environment(&env).is_err());
+        assert!(from_environment(&env, &RealDisk).is_err());
     }
 }

@@ -1,12 +1,16 @@
-//! What the flags and MLflow's environment come to. A pure function of both:
-//! flags win over variables, variables over `~/.mlflow/credentials`, and the
-//! defaults are chosen so that a command at a terminal never hangs for minutes.
+//! What the flags and MLflow's environment come to. A pure function of both and
+//! of what a [`Disk`] answers: flags win over variables, variables over files of
+//! credentials, and the defaults are chosen so that a command at a terminal
+//! never hangs for minutes.
 
 mod connection;
 mod credentials;
+mod databricks;
+mod disk;
+mod location;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
@@ -14,6 +18,9 @@ use url::Url;
 use crate::cli::GlobalArgs;
 
 pub use connection::{Connection, Credentials, Location, RetryPolicy, Secret, Tls};
+pub use disk::{Disk, Found, RealDisk};
+pub(crate) use disk::{file_uri_path, percent_decode};
+pub(crate) use location::without_credentials;
 
 /// The environment, read once.
 #[derive(Debug, Clone, Default)]
@@ -82,14 +89,20 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
 /// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// Nothing says where the traces are.
-    #[error("no tracking URI is set")]
+    /// Nothing says where the traces are, and MLflow's defaults are not there.
+    #[error("no tracking URI is set, and there is neither ./mlruns nor ./mlflow.db here")]
     NoTrackingUri,
     /// A scheme that no store here has.
     #[error(
-        "cannot use the tracking URI `{uri}`: expected http://, https://, a .json or .jsonl file, `-` or `demo:`"
+        "cannot use the tracking URI `{uri}`: expected http://, https://, sqlite:///, databricks, an mlruns folder, a .json or .jsonl file, `-` or `demo:`"
     )]
     Scheme {
+        /// As given, credentials removed.
+        uri: String,
+    },
+    /// A database that mlt has no driver for.
+    #[error("cannot read the database `{uri}` directly: of databases, mlt only reads SQLite")]
+    Database {
         /// As given, credentials removed.
         uri: String,
     },
@@ -125,6 +138,18 @@ pub enum SettingsError {
         /// The variable that asks for it.
         what: &'static str,
     },
+    /// Host or token of a Databricks workspace are not to be had.
+    #[error("cannot log in to Databricks: {reason}")]
+    Databricks {
+        /// What is missing where.
+        reason: String,
+    },
+    /// A way to log in to Databricks that mlt does not have.
+    #[error("mlt cannot log in to Databricks by {what}")]
+    DatabricksLogin {
+        /// The variable or profile entry that asks for it.
+        what: String,
+    },
     /// A credentials file that cannot be read.
     #[error("cannot read {path}: {reason}")]
     CredentialsFile {
@@ -140,6 +165,9 @@ pub enum SettingsError {
 pub struct Settings {
     /// Where the traces are.
     pub location: Location,
+    /// Nothing named the place: it is what MLflow itself would use in the
+    /// current directory.
+    pub by_default: bool,
     /// Experiments as named by the user, ids or names; empty for all.
     pub experiments: Vec<String>,
 }
@@ -149,15 +177,21 @@ impl Settings {
     ///
     /// # Errors
     /// The first setting that cannot be used.
-    pub fn resolve(flags: &GlobalArgs, env: &Env) -> Result<Self, SettingsError> {
-        let uri = flags
-            .tracking_uri
-            .as_deref()
-            .filter(|uri| !uri.is_empty())
-            .or(env.get("MLFLOW_TRACKING_URI"))
-            .ok_or(SettingsError::NoTrackingUri)?;
+    pub fn resolve(flags: &GlobalArgs, env: &Env, disk: &dyn Disk) -> Result<Self, SettingsError> {
+        let named = [
+            flags.tracking_uri.as_deref(),
+            env.get("MLFLOW_TRACKING_URI"),
+        ]
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .find(|uri| !uri.is_empty());
         Ok(Self {
-            location: location(uri.trim(), flags, env)?,
+            location: match named {
+                Some(uri) => named_location(uri, flags, env, disk)?,
+                None => location::default(disk).ok_or(SettingsError::NoTrackingUri)?,
+            },
+            by_default: named.is_none(),
             experiments: experiments(flags, env)?,
         })
     }
@@ -178,27 +212,30 @@ fn experiments(flags: &GlobalArgs, env: &Env) -> Result<Vec<String>, SettingsErr
     Ok(name.or(id).map(str::to_owned).into_iter().collect())
 }
 
-fn location(uri: &str, flags: &GlobalArgs, env: &Env) -> Result<Location, SettingsError> {
-    let lower = uri.to_ascii_lowercase();
-    if uri == "-" {
-        return Ok(Location::Stdin);
+fn named_location(
+    uri: &str,
+    flags: &GlobalArgs,
+    env: &Env,
+    disk: &dyn Disk,
+) -> Result<Location, SettingsError> {
+    let server = |connection| Location::Server(Box::new(connection));
+    if matches!(location::scheme(uri).as_str(), "http" | "https") && uri.contains("://") {
+        let (base, in_url) = base_url(uri)?;
+        let credentials = match in_url {
+            Some(found) => Some(found),
+            None => credentials::from_environment(env, disk)?,
+        };
+        return connection(base, credentials, flags, env).map(server);
     }
-    if matches!(lower.as_str(), "demo:" | "demo://") {
-        return Ok(Location::Demo);
+    if let Some(workspace) = databricks::workspace(uri, env, disk)? {
+        let (base, _) = base_url(&workspace.host)?;
+        return connection(base, Some(workspace.credentials), flags, env).map(server);
     }
-    if lower.starts_with("http://") || lower.starts_with("https://") {
-        return connection(uri, flags, env).map(|c| Location::Server(Box::new(c)));
-    }
-    let extension = Path::new(&lower).extension().and_then(|e| e.to_str());
-    if matches!(extension, Some("json" | "jsonl" | "ndjson")) && !lower.contains("://") {
-        return Ok(Location::File(PathBuf::from(uri)));
-    }
-    Err(SettingsError::Scheme {
-        uri: without_credentials(uri),
-    })
+    location::of_uri(uri, disk)
 }
 
-fn connection(uri: &str, flags: &GlobalArgs, env: &Env) -> Result<Connection, SettingsError> {
+/// The URL without what only a browser needs, and the login that it held.
+fn base_url(uri: &str) -> Result<(Url, Option<Credentials>), SettingsError> {
     let mut base = Url::parse(uri).map_err(|error| SettingsError::Uri {
         uri: without_credentials(uri),
         reason: error.to_string(),
@@ -211,13 +248,18 @@ fn connection(uri: &str, flags: &GlobalArgs, env: &Env) -> Result<Connection, Se
     base.set_query(None);
     let path = base.path().trim_end_matches('/').to_owned();
     base.set_path(&path);
+    Ok((base, in_url))
+}
 
+fn connection(
+    base: Url,
+    credentials: Option<Credentials>,
+    flags: &GlobalArgs,
+    env: &Env,
+) -> Result<Connection, SettingsError> {
     Ok(Connection {
         base,
-        credentials: match in_url {
-            Some(found) => Some(found),
-            None => credentials::from_environment(env)?,
-        },
+        credentials,
         workspace: env.get("MLFLOW_WORKSPACE").map(str::to_owned),
         tls: tls(env)?,
         timeout: match flags.timeout {
@@ -280,18 +322,6 @@ fn seconds(env: &Env, name: &'static str, default: f64) -> Result<Duration, Sett
     Ok(Duration::from_secs_f64(number.min(86_400.0)))
 }
 
-/// What stands between `//` and `@` is left out, and what looks like it where
-/// the scheme was forgotten.
-fn without_credentials(uri: &str) -> String {
-    match (uri.find("://"), uri.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => {
-            format!("{}{}", &uri[..scheme + 3], &uri[at + 1..])
-        }
-        (None, Some(at)) if uri[..at].contains(':') => uri[at + 1..].to_owned(),
-        _ => uri.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,7 +333,10 @@ mod tests {
 
     fn server(uri: &str, env: &[(&str, &str)]) -> Connection {
         let env: Env = env.iter().copied().collect();
-        match Settings::resolve(&flags(uri), &env).unwrap().location {
+        match Settings::resolve(&flags(uri), &env, &RealDisk)
+            .unwrap()
+            .location
+        {
             Location::Server(connection) => *connection,
             other => panic!("{other:?}"),
         }
@@ -346,22 +379,6 @@ mod tests {
     }
 
     #[test]
-    fn what_no_store_can_open_is_refused_without_showing_secrets() {
-        for uri in [
-            "postgresql://ann:secret@h/db",
-            "sqlite:///mlflow.db",
-            "ftp://x",
-            "traces.txt",
-            "databricks",
-        ] {
-            let error = Settings::resolve(&flags(uri), &Env::default()).unwrap_err();
-            let text = error.to_string();
-            assert!(matches!(error, SettingsError::Scheme { .. }), "{uri}");
-            assert!(!text.contains("secret"), "{text}");
-        }
-    }
-
-    #[test]
     fn flags_win_over_variables() {
         let env = [
             ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7"),
@@ -375,7 +392,7 @@ mod tests {
         given.retries = Some(0);
         given.timeout = Some("2s".parse().unwrap());
         given.experiments = vec!["shop".to_owned()];
-        let settings = Settings::resolve(&given, &env.into_iter().collect()).unwrap();
+        let settings = Settings::resolve(&given, &env.into_iter().collect(), &RealDisk).unwrap();
         assert_eq!(settings.experiments, ["shop"]);
         let Location::Server(found) = settings.location else {
             panic!();
@@ -394,7 +411,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let error = Settings::resolve(&flags("http://h"), &env).unwrap_err();
+        let error = Settings::resolve(&flags("http://h"), &env, &RealDisk).unwrap_err();
         assert!(matches!(error, SettingsError::Conflict { .. }));
         let env: Env = [
             ("MLFLOW_TRACKING_INSECURE_TLS", "true"),
@@ -402,7 +419,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let error = Settings::resolve(&flags("http://h"), &env).unwrap_err();
+        let error = Settings::resolve(&flags("http://h"), &env, &RealDisk).unwrap_err();
         assert!(matches!(error, SettingsError::Conflict { .. }));
     }
 }

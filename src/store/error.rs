@@ -2,6 +2,7 @@
 //! exit codes are not made here.
 
 use std::fmt;
+use std::io;
 
 /// A failure of a store.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +135,14 @@ pub enum StoreError {
         /// Every way that was tried, with its outcome.
         tried: Vec<Attempt>,
     },
+    /// Spans that are kept where only a server can read them.
+    #[error("the spans are kept at {location}, and {reason}")]
+    RemoteArtifact {
+        /// The location, without credentials.
+        location: String,
+        /// Why it is not read.
+        reason: &'static str,
+    },
     /// Something that this store cannot do.
     #[error("{store} has no {what}")]
     Unsupported {
@@ -182,6 +191,17 @@ pub struct Attempt {
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.way, self.outcome)
+    }
+}
+
+/// The operating system's words without Rust's `(os error 2)`.
+pub(super) fn plain_io_reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
     }
 }
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::StoreError;
 use super::memory::MemoryStore;
 use super::wire::read_documents;
+use super::{StoreError, plain_io_reason};
 
 const READ_ONLY: &str = "tag the traces on the server that they came from";
 
@@ -49,16 +49,5 @@ fn unreadable(path: &str, error: &io::Error) -> StoreError {
     StoreError::File {
         path: path.to_owned(),
         reason: plain_io_reason(error),
-    }
-}
-
-/// The operating system's words without Rust's `(os error 2)`.
-fn plain_io_reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => String::new(),
     }
 }

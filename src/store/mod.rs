@@ -2,6 +2,7 @@
 //! says in typed errors what went wrong; it knows nothing of tables, terminals
 //! or command lines. [`open`] picks the store that a location names.
 
+mod artifact;
 mod demo;
 mod error;
 mod file;
@@ -14,6 +15,7 @@ use crate::filter::{Filter, OrderBy};
 use crate::model::{Experiment, Trace, TraceInfo};
 use crate::settings::Location;
 
+use error::plain_io_reason;
 pub use error::{Attempt, StoreError};
 pub use rest::{RequestLog, RequestRecord};
 pub use search::{Search, SearchEnd};
@@ -30,6 +32,8 @@ pub struct Query {
     pub filter: FilterSource,
     /// In which order; empty means newest first.
     pub order_by: OrderBy,
+    /// How many traces are wanted in all; `None` for every one.
+    pub limit: Option<usize>,
 }
 
 /// A filter, understood or not.
@@ -127,6 +131,13 @@ pub trait Store: Send + Sync {
 pub fn open(location: &Location, log: RequestLog) -> Result<Box<dyn Store>, StoreError> {
     Ok(match location {
         Location::Server(connection) => Box::new(rest::RestStore::new(connection, log)?),
+        Location::Sqlite(path) | Location::Mlruns(path) => {
+            return Err(StoreError::Unsupported {
+                store: path.display().to_string(),
+                what: "reader yet",
+                instead: "serve it with `mlflow server --backend-store-uri URI`, and use that server's URL",
+            });
+        }
         Location::File(path) => Box::new(file::open(path)?),
         Location::Stdin => Box::new(file::read_stdin()?),
         Location::Demo => Box::new(demo::open()?),

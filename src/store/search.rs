@@ -30,7 +30,8 @@ pub enum SearchEnd {
 
 impl<'a> Search<'a> {
     /// A search for at most `limit` traces; `None` for all.
-    pub fn new(store: &'a dyn Store, query: Query, limit: Option<usize>) -> Self {
+    pub fn new(store: &'a dyn Store, mut query: Query, limit: Option<usize>) -> Self {
+        query.limit = limit;
         Self {
             store,
             query,
