@@ -280,8 +280,10 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             Exit::Data,
         ),
         StoreError::Unsupported { instead, .. } => (one(instead), Exit::Usage),
-        StoreError::File { .. } | StoreError::Data { .. } => (Vec::new(), Exit::Data),
-        StoreError::Setting { .. } => (Vec::new(), Exit::Usage),
+        StoreError::File { .. } | StoreError::NotWritten { .. } | StoreError::Data { .. } => {
+            (Vec::new(), Exit::Data)
+        }
+        StoreError::TagKey { .. } | StoreError::Setting { .. } => (Vec::new(), Exit::Usage),
     }
 }
 

@@ -34,11 +34,35 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
     match &cli.command {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
-        Command::Search(args) => search::run(&Context::new(cli, env, terminal)?, args),
-        Command::Get(args) => get::run(&Context::new(cli, env, terminal)?, args),
-        Command::Tag(args) => tag::run(&Context::new(cli, env, terminal)?, args),
-        Command::Latency(args) => latency::run(&Context::new(cli, env, terminal)?, args),
+        Command::Search(args) => with_context(cli, env, terminal, |c| search::run(c, args)),
+        Command::Get(args) => with_context(cli, env, terminal, |c| get::run(c, args)),
+        Command::Tag(args) => with_context(cli, env, terminal, |c| tag::run(c, args)),
+        Command::Latency(args) => with_context(cli, env, terminal, |c| latency::run(c, args)),
     }
+}
+
+/// Runs a command that looks at traces, and says afterwards what the store had
+/// to leave out of its answers.
+fn with_context(
+    cli: &Cli,
+    env: &Env,
+    terminal: &Terminal,
+    command: impl FnOnce(&Context) -> Result<Exit>,
+) -> Result<Exit> {
+    const SHOWN: usize = 5;
+    let context = Context::new(cli, env, terminal)?;
+    let outcome = command(&context);
+    let doubts = context.store.get().map_or(Vec::new(), |s| s.take_doubts());
+    for doubt in doubts.iter().take(SHOWN) {
+        context.warn(&sanitize::line(doubt));
+    }
+    if doubts.len() > SHOWN {
+        context.warn(&format!(
+            "{} more warnings like these",
+            doubts.len() - SHOWN
+        ));
+    }
+    outcome
 }
 
 /// What every command that looks at traces needs.

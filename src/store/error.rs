@@ -161,6 +161,22 @@ pub enum StoreError {
         /// The operating system's words.
         reason: String,
     },
+    /// A file that cannot be written.
+    #[error("cannot write {path}: {reason}")]
+    NotWritten {
+        /// The path.
+        path: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// A tag key that this store does not take.
+    #[error("cannot use the tag key `{key}`: {reason}")]
+    TagKey {
+        /// As given.
+        key: String,
+        /// Why.
+        reason: &'static str,
+    },
     /// Local data that is not what it should be.
     #[error("cannot read {path}: {reason}")]
     Data {

@@ -6,7 +6,9 @@ mod artifact;
 mod demo;
 mod error;
 mod file;
+mod local;
 mod memory;
+mod mlruns;
 mod rest;
 mod search;
 mod wire;
@@ -113,6 +115,12 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
+    /// What could not be read and did not stop an answer, since the last call:
+    /// one clause each, in lower case.
+    fn take_doubts(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The requests that the first page of a search takes, experiments being
     /// given as the user named them. Nothing is sent.
     fn dry_search(&self, _query: &Query, _size: usize) -> Result<Vec<DryRequest>, StoreError> {
@@ -131,7 +139,8 @@ pub trait Store: Send + Sync {
 pub fn open(location: &Location, log: RequestLog) -> Result<Box<dyn Store>, StoreError> {
     Ok(match location {
         Location::Server(connection) => Box::new(rest::RestStore::new(connection, log)?),
-        Location::Sqlite(path) | Location::Mlruns(path) => {
+        Location::Mlruns(path) => Box::new(mlruns::Mlruns::open(path)?),
+        Location::Sqlite(path) => {
             return Err(StoreError::Unsupported {
                 store: path.display().to_string(),
                 what: "reader yet",

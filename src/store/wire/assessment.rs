@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::{ids, null_as_default};
 use crate::model::{Assessment, AssessmentError, AssessmentKind, Source, Timestamp};
 
+/// An assessment as it travels.
 #[derive(Deserialize)]
-pub(super) struct WireAssessment {
+pub(in crate::store) struct WireAssessment {
     assessment_id: Option<String>,
     #[serde(default, alias = "name", deserialize_with = "null_as_default")]
     assessment_name: String,
@@ -61,7 +62,8 @@ struct Serialized {
 }
 
 impl WireAssessment {
-    pub(super) fn into_assessment(self) -> Assessment {
+    /// The model's form.
+    pub(in crate::store) fn into_assessment(self) -> Assessment {
         let kind = match (self.feedback, self.expectation) {
             (Some(feedback), _) => AssessmentKind::Feedback {
                 value: feedback.value,

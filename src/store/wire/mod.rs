@@ -8,6 +8,7 @@ mod ids;
 mod info;
 mod span;
 
+pub(super) use assessment::WireAssessment;
 pub(super) use document::{Documents, read_documents};
 pub(super) use info::WireInfo;
 pub(super) use span::{WireSpans, spans_from_slice};

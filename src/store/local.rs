@@ -1,0 +1,265 @@
+//! What the stores that evaluate filters themselves have in common: whether
+//! they can, the best hits so far, pages of an answer, what was said of whole
+//! sessions, and doubts that came up on the way.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{FilterSource, Page, Query, StoreError};
+use crate::filter::{Filter, OrderBy};
+use crate::model::{Assessment, TraceInfo, metadata};
+
+/// The query's filter, where it can be evaluated here.
+///
+/// # Errors
+/// A filter that only a server can evaluate.
+pub(super) fn filter_of<'q>(query: &'q Query, store: &str) -> Result<&'q Filter, StoreError> {
+    let FilterSource::Parsed(filter) = &query.filter else {
+        return Err(StoreError::Unsupported {
+            store: store.to_owned(),
+            what: "server to send a raw filter to",
+            instead: "use `--filter`",
+        });
+    };
+    if filter.needs_server().is_some() {
+        return Err(StoreError::Unsupported {
+            store: store.to_owned(),
+            what: "look-around or back-references in regular expressions",
+            instead: "write the RLIKE pattern without them",
+        });
+    }
+    Ok(filter)
+}
+
+/// The first traces in an order among those that were pushed.
+pub(super) struct Best<'q, T> {
+    order: &'q OrderBy,
+    keep: usize,
+    hits: Vec<(TraceInfo, T)>,
+}
+
+impl<'q, T> Best<'q, T> {
+    /// Keeps `keep` traces; `usize::MAX` for all.
+    pub(super) fn new(order: &'q OrderBy, keep: usize) -> Self {
+        Self {
+            order,
+            keep,
+            hits: Vec::new(),
+        }
+    }
+
+    /// One more hit, with what its store wants to remember of it.
+    pub(super) fn push(&mut self, info: TraceInfo, memory: T) {
+        self.hits.push((info, memory));
+        // Thinned out by halves, so that each hit costs constant time.
+        if self.hits.len() >= self.keep.saturating_mul(2).max(64) {
+            self.thin();
+        }
+    }
+
+    /// The hits of another part of the same search.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.hits.extend(other.hits);
+        self.thin();
+    }
+
+    /// The hits in order.
+    pub(super) fn into_sorted(mut self) -> Vec<(TraceInfo, T)> {
+        self.sort();
+        self.hits
+    }
+
+    fn thin(&mut self) {
+        if self.hits.len() > self.keep {
+            self.sort();
+        }
+    }
+
+    /// Stable, so that equal traces stay as the store has them.
+    fn sort(&mut self) {
+        let order = self.order;
+        self.hits.sort_by(|a, b| order.compare(&a.0, &b.0));
+        self.hits.truncate(self.keep);
+    }
+}
+
+/// Answers to searches, computed whole at the first page and kept for the next
+/// ones: a second look at the data could find it changed.
+#[derive(Default)]
+pub(super) struct Answers {
+    last: Mutex<Option<(u64, Vec<TraceInfo>)>>,
+    count: AtomicU64,
+}
+
+impl Answers {
+    /// A page of at most `size` traces. `compute` is asked for at least so many
+    /// of the first traces of the whole answer, in order.
+    ///
+    /// # Errors
+    /// Those of `compute`.
+    pub(super) fn page(
+        &self,
+        query: &Query,
+        size: usize,
+        token: Option<&str>,
+        compute: impl FnOnce(usize) -> Result<Vec<TraceInfo>, StoreError>,
+    ) -> Result<Page, StoreError> {
+        let (number, start) = token
+            .and_then(|token| token.split_once(':'))
+            .and_then(|(number, start)| Some((number.parse().ok()?, start.parse().ok()?)))
+            .unwrap_or((0, 0_usize));
+        let end = start.saturating_add(size);
+        let mut last = lock(&self.last);
+        if last.as_ref().is_none_or(|(known, _)| *known != number) {
+            drop(last);
+            // One more than wanted tells whether there is more.
+            let wanted = query
+                .limit
+                .map_or(usize::MAX, |limit| limit.max(end).saturating_add(1));
+            let hits = compute(wanted)?;
+            last = lock(&self.last);
+            *last = Some((self.count.fetch_add(1, Relaxed) + 1, hits));
+        }
+        let Some((number, hits)) = last.as_ref() else {
+            return Ok(Page::default());
+        };
+        let end = end.min(hits.len());
+        Ok(Page {
+            traces: hits.get(start..end).unwrap_or_default().to_vec(),
+            next: (end < hits.len()).then(|| format!("{number}:{end}")),
+        })
+    }
+}
+
+/// Assessments of whole sessions: such assessments hang on one trace, name the
+/// session, and count for all of its traces.
+#[derive(Default)]
+pub(super) struct Sessions {
+    said: HashMap<String, Vec<(String, Assessment)>>,
+}
+
+impl Sessions {
+    /// Remembers what a trace's assessments say of sessions.
+    pub(super) fn learn(&mut self, info: &TraceInfo) {
+        for assessment in &info.assessments {
+            if let Some(session) = assessment.metadata.get(metadata::SESSION) {
+                let said = self.said.entry(session.clone()).or_default();
+                said.push((info.trace_id.clone(), assessment.clone()));
+            }
+        }
+    }
+
+    /// The trace with what was said of its session elsewhere; `None` where nothing was.
+    pub(super) fn judged(&self, info: &TraceInfo) -> Option<TraceInfo> {
+        let said = self.said.get(info.session()?)?;
+        let mut whole = info.clone();
+        whole.assessments.extend(
+            said.iter()
+                .filter(|(trace_id, _)| *trace_id != info.trace_id)
+                .map(|(_, assessment)| assessment.clone()),
+        );
+        Some(whole)
+    }
+}
+
+/// Doubts that did not stop an answer, until somebody asks for them.
+#[derive(Default)]
+pub(super) struct Doubts {
+    open: Mutex<Vec<String>>,
+    known: Mutex<std::collections::HashSet<String>>,
+}
+
+impl Doubts {
+    /// One sentence, lower case; the same one again is dropped.
+    pub(super) fn add(&self, doubt: String) {
+        if lock(&self.known).insert(doubt.clone()) {
+            lock(&self.open).push(doubt);
+        }
+    }
+
+    /// What came up since the last call.
+    pub(super) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.open))
+    }
+}
+
+/// A lock whose holder panicked is as good as any: nothing here is half-changed.
+pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    fn info(number: i64) -> TraceInfo {
+        let mut info = TraceInfo::new(format!("tr-{number:04}"));
+        info.request_time = Some(Timestamp::from_millis(number));
+        info
+    }
+
+    #[test]
+    fn the_best_are_kept_whatever_comes_when() {
+        let order = OrderBy::default();
+        for keep in [0, 1, 3, 70, usize::MAX] {
+            let mut best = Best::new(&order, keep);
+            let mut other = Best::new(&order, keep);
+            for number in 0..500 {
+                let number = number * 7919 % 500;
+                if number % 3 == 0 {
+                    other.push(info(number), number);
+                } else {
+                    best.push(info(number), number);
+                }
+            }
+            best.merge(other);
+            let found: Vec<i64> = best.into_sorted().into_iter().map(|(_, n)| n).collect();
+            let expected: Vec<i64> = (0..500).rev().take(keep).collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn pages_come_from_one_answer() {
+        let answers = Answers::default();
+        let computed = std::cell::Cell::new(0);
+        let all = |limit: Option<usize>| {
+            let query = Query {
+                limit,
+                ..Query::default()
+            };
+            let mut token = None;
+            let mut pages = Vec::new();
+            loop {
+                let page = answers
+                    .page(&query, 4, token.as_deref(), |wanted| {
+                        computed.set(computed.get() + 1);
+                        Ok((0..10).map(info).take(wanted).collect())
+                    })
+                    .unwrap();
+                pages.push(page.traces.len());
+                match page.next {
+                    Some(next) => token = Some(next),
+                    None => return pages,
+                }
+            }
+        };
+        assert_eq!(all(None), [4, 4, 2]);
+        assert_eq!(computed.replace(0), 1);
+        assert_eq!(all(Some(5)), [4, 2]);
+        assert_eq!(all(Some(1)), [4, 1]);
+        assert_eq!(computed.get(), 2);
+    }
+
+    #[test]
+    fn a_doubt_is_told_once() {
+        let doubts = Doubts::default();
+        doubts.add("a".to_owned());
+        doubts.add("a".to_owned());
+        assert_eq!(doubts.take(), ["a"]);
+        doubts.add("a".to_owned());
+        assert!(doubts.take().is_empty());
+    }
+}

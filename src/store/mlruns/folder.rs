@@ -1,0 +1,314 @@
+//! The folders and files of MLflow's file store, read: experiments, traces,
+//! their tags, metadata and assessments.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirEntry};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::yaml;
+use crate::model::{Experiment, TraceInfo};
+use crate::store::wire::{WireAssessment, WireInfo};
+use crate::store::{StoreError, plain_io_reason};
+
+const TRASH: &str = ".trash";
+const META: &str = "meta.yaml";
+const TRACE_INFO: &str = "trace_info.yaml";
+/// The folder of a trace's tags, one file for each.
+pub(super) const TAGS: &str = "tags";
+
+/// What MLflow's interface cuts keys and values to, in characters.
+const MAX_KEY: usize = 250;
+const MAX_METADATA: usize = 250;
+const MAX_TAG: usize = 4096;
+
+/// The folders of experiments, the active ones first; the flag tells them from
+/// the deleted ones. Folders that are no experiments may be among them.
+///
+/// # Errors
+/// When the root cannot be listed.
+pub(super) fn experiment_folders(root: &Path) -> Result<Vec<(PathBuf, bool)>, StoreError> {
+    let mut all: Vec<(PathBuf, bool)> = subfolders(root)?
+        .into_iter()
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            !name.ends_with(TRASH) && name != "models"
+        })
+        .map(|path| (path, true))
+        .collect();
+    let trash = root.join(TRASH);
+    if trash.is_dir() {
+        all.extend(subfolders(&trash)?.into_iter().map(|path| (path, false)));
+    }
+    Ok(all)
+}
+
+/// Whether a folder is MLflow's: it has an experiment, or the trash for them.
+pub(super) fn is_store(root: &Path) -> bool {
+    root.join(TRASH).is_dir()
+        || experiment_folders(root).is_ok_and(|all| all.iter().any(|(path, _)| has_meta(path)))
+}
+
+pub(super) fn has_meta(experiment: &Path) -> bool {
+    experiment.join(META).exists()
+}
+
+/// The experiment that a folder holds.
+///
+/// # Errors
+/// When its description cannot be read, or is that of another one.
+pub(super) fn experiment(folder: &Path, active: bool) -> Result<Experiment, StoreError> {
+    let path = folder.join(META);
+    let meta = read_yaml(&path)?;
+    let text = |key: &str| match &meta[key] {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let broken = |reason: String| StoreError::Data {
+        path: path.display().to_string(),
+        reason,
+    };
+    let id = text("experiment_id").ok_or_else(|| broken("it has no experiment_id".to_owned()))?;
+    if folder.file_name().is_none_or(|name| name != id.as_str()) {
+        return Err(broken(format!("it is that of experiment {id}")));
+    }
+    Ok(Experiment {
+        name: text("name").ok_or_else(|| broken("it has no name".to_owned()))?,
+        id,
+        active: active && text("lifecycle_stage").is_none_or(|stage| stage == "active"),
+    })
+}
+
+/// The folders of an experiment's traces, in the order of the file system.
+///
+/// # Errors
+/// When they cannot be listed.
+pub(super) fn trace_folders(experiment: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let traces = experiment.join("traces");
+    if !traces.is_dir() {
+        return Ok(Vec::new());
+    }
+    subfolders(&traces)
+}
+
+/// The folder of a trace, whichever experiment it is in.
+///
+/// # Errors
+/// When the root cannot be listed.
+pub(super) fn find_trace(root: &Path, trace_id: &str) -> Result<Option<PathBuf>, StoreError> {
+    let is_name = !trace_id.contains(['/', '\\', '\0']) && !matches!(trace_id, "" | "." | "..");
+    if !is_name {
+        return Ok(None);
+    }
+    Ok(experiment_folders(root)?
+        .into_iter()
+        .map(|(experiment, _)| experiment.join("traces").join(trace_id))
+        .find(|folder| folder.is_dir()))
+}
+
+/// A trace without its spans, whole; `None` for a folder without a description,
+/// which MLflow passes over.
+///
+/// # Errors
+/// A part that cannot be read.
+pub(super) fn trace_info(folder: &Path) -> Result<Option<TraceInfo>, StoreError> {
+    let path = folder.join(TRACE_INFO);
+    let description = match read_yaml(&path) {
+        Ok(description) => description,
+        Err(StoreError::File { .. }) if !path.exists() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let broken = |reason: String| StoreError::Data {
+        path: path.display().to_string(),
+        reason,
+    };
+    let mut info = serde_json::from_value::<WireInfo>(description)
+        .map_err(|error| broken(error.to_string()))?
+        .into_info()
+        .ok_or_else(|| broken("it has no trace id".to_owned()))?;
+    if folder
+        .file_name()
+        .is_none_or(|name| name != info.trace_id.as_str())
+    {
+        return Err(broken(format!("it is that of trace {}", info.trace_id)));
+    }
+    info.metadata = texts(&folder.join("request_metadata"))?;
+    info.tags = texts(&folder.join(TAGS))?;
+    info.assessments = Vec::new();
+    for path in files(&folder.join("assessments"))? {
+        let mut value = read_yaml(&path)?;
+        for kind in ["feedback", "expectation"] {
+            if let Some(value) = value.get_mut(kind).and_then(|kind| kind.get_mut("value")) {
+                as_protobuf(value);
+            }
+        }
+        let assessment: WireAssessment =
+            serde_json::from_value(value).map_err(|error| StoreError::Data {
+                path: path.display().to_string(),
+                reason: error.to_string(),
+            })?;
+        info.assessments.push(assessment.into_assessment());
+    }
+    Ok(Some(info))
+}
+
+/// The trace as MLflow's interface gives it: keys and values of metadata and
+/// tags are cut to what it allows.
+pub(super) fn cut(mut info: TraceInfo) -> TraceInfo {
+    fn shorten(texts: &mut BTreeMap<String, String>, max_value: usize) {
+        let is_long = |text: &str, max: usize| text.len() > max && text.chars().nth(max).is_some();
+        for value in texts.values_mut() {
+            if is_long(value, max_value) {
+                *value = value.chars().take(max_value).collect();
+            }
+        }
+        if texts.keys().any(|key| is_long(key, MAX_KEY)) {
+            *texts = std::mem::take(texts)
+                .into_iter()
+                .map(|(key, value)| (key.chars().take(MAX_KEY).collect(), value))
+                .collect();
+        }
+    }
+    shorten(&mut info.metadata, MAX_METADATA);
+    shorten(&mut info.tags, MAX_TAG);
+    info
+}
+
+/// Numbers travel as floating point in MLflow's interface.
+fn as_protobuf(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64() {
+                *value = Value::from(float);
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(as_protobuf),
+        Value::Object(map) => map.values_mut().for_each(as_protobuf),
+        _ => {}
+    }
+}
+
+/// A folder of texts, one file for each key; subfolders are parts of keys.
+fn texts(folder: &Path) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut texts = BTreeMap::new();
+    let mut open = vec![(folder.to_owned(), String::new())];
+    while let Some((folder, prefix)) = open.pop() {
+        for entry in entries(&folder)? {
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let key = format!("{prefix}{name}");
+            let path = entry.path();
+            match kind(&entry) {
+                Kind::Folder => open.push((path, format!("{key}/"))),
+                Kind::File => {
+                    // A tag that was deleted meanwhile is not there.
+                    if let Some(text) = read(&path)? {
+                        texts.insert(key, text);
+                    }
+                }
+                Kind::Other => {}
+            }
+        }
+    }
+    Ok(texts)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    Ok(entries(folder)?
+        .into_iter()
+        .filter(|entry| matches!(kind(entry), Kind::File))
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
+        .collect())
+}
+
+fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let list = fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
+    let mut all = Vec::new();
+    for entry in list {
+        let entry = entry.map_err(|error| unreadable(folder, &error))?;
+        if matches!(kind(&entry), Kind::Folder) {
+            all.push(entry.path());
+        }
+    }
+    Ok(all)
+}
+
+/// What a folder holds; nothing where there is none.
+fn entries(folder: &Path) -> Result<Vec<DirEntry>, StoreError> {
+    match fs::read_dir(folder) {
+        Ok(list) => list
+            .collect::<io::Result<_>>()
+            .map_err(|error| unreadable(folder, &error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(unreadable(folder, &error)),
+    }
+}
+
+enum Kind {
+    File,
+    Folder,
+    /// A pipe, a device, a dangling link.
+    Other,
+}
+
+fn kind(entry: &DirEntry) -> Kind {
+    let Ok(mut kind) = entry.file_type() else {
+        return Kind::Other;
+    };
+    if kind.is_symlink() {
+        match fs::metadata(entry.path()) {
+            Ok(metadata) => kind = metadata.file_type(),
+            Err(_) => return Kind::Other,
+        }
+    }
+    if kind.is_dir() {
+        Kind::Folder
+    } else if kind.is_file() {
+        Kind::File
+    } else {
+        Kind::Other
+    }
+}
+
+fn read_yaml(path: &Path) -> Result<Value, StoreError> {
+    let broken = |reason: String| StoreError::Data {
+        path: path.display().to_string(),
+        reason,
+    };
+    let text = read(path)?.ok_or_else(|| {
+        unreadable(path, &io::Error::from_raw_os_error(2 /* ENOENT */))
+    })?;
+    match yaml::parse(&text).map_err(broken)? {
+        Value::Null => Err(broken("it is empty".to_owned())),
+        value @ Value::Object(_) => Ok(value),
+        _ => Err(broken("it does not hold keys with values".to_owned())),
+    }
+}
+
+/// A text file; `None` where there is none.
+fn read(path: &Path) -> Result<Option<String>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            StoreError::Data {
+                path: path.display().to_string(),
+                reason: format!("byte {at} is not UTF-8"),
+            }
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+/// A failure of the operating system on a path.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::File {
+        path: path.display().to_string(),
+        reason: plain_io_reason(error),
+    }
+}

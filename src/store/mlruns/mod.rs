@@ -1,0 +1,298 @@
+//! MLflow's file store, the folder `mlruns`: a file for every tag and metadata
+//! entry, YAML for the rest, spans among the artifacts. Filters are evaluated
+//! here. A trace that cannot be read is left out of searches with a warning, as
+//! MLflow does with malformed ones, and is an error where it is asked for.
+
+mod folder;
+mod tags;
+mod yaml;
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::local::{Answers, Best, Doubts, Sessions, filter_of};
+use super::{Attempt, Page, Query, Store, StoreError, artifact};
+use crate::filter::{Filter, Matcher};
+use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
+
+/// The folder of a file store.
+pub(super) struct Mlruns {
+    root: PathBuf,
+    /// Where a server over this store would keep artifacts.
+    artifacts: Vec<PathBuf>,
+    answers: Answers,
+    doubts: Doubts,
+}
+
+impl Mlruns {
+    /// # Errors
+    /// When there is no such folder, or it is not MLflow's.
+    pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+        folder::experiment_folders(root)?;
+        if !folder::is_store(root) {
+            return Err(StoreError::Data {
+                path: root.display().to_string(),
+                reason:
+                    "it is a directory without experiments of MLflow (folders with a meta.yaml)"
+                        .to_owned(),
+            });
+        }
+        let beside = root.parent().map(|parent| parent.join("mlartifacts"));
+        Ok(Self {
+            root: root.to_owned(),
+            artifacts: beside
+                .into_iter()
+                .chain([PathBuf::from("mlartifacts")])
+                .collect(),
+            answers: Answers::default(),
+            doubts: Doubts::default(),
+        })
+    }
+
+    /// Every experiment that can be read.
+    fn all_experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        let mut all = Vec::new();
+        for (path, active) in folder::experiment_folders(&self.root)? {
+            // Other folders are none of MLflow's business, and so none of ours.
+            if folder::has_meta(&path) {
+                match folder::experiment(&path, active) {
+                    Ok(experiment) => all.push(experiment),
+                    Err(error) => self.doubts.add(format!("left out an experiment: {error}")),
+                }
+            }
+        }
+        all.sort_by(|a, b| (a.id.len(), &a.id).cmp(&(b.id.len(), &b.id)));
+        Ok(all)
+    }
+
+    /// The folders of the traces to look at.
+    fn candidates(&self, query: &Query) -> Result<Vec<PathBuf>, StoreError> {
+        let active: Vec<String> = if query.experiments.is_empty() {
+            self.experiments()?.into_iter().map(|e| e.id).collect()
+        } else {
+            Vec::new()
+        };
+        let mut folders = Vec::new();
+        for (experiment, is_active) in folder::experiment_folders(&self.root)? {
+            let id = experiment.file_name().unwrap_or_default().to_string_lossy();
+            let wanted = if query.experiments.is_empty() {
+                is_active && active.iter().any(|known| *known == id)
+            } else {
+                query.experiments.iter().any(|wanted| *wanted == id)
+            };
+            if wanted {
+                folders.extend(folder::trace_folders(&experiment)?);
+            }
+        }
+        Ok(folders)
+    }
+
+    /// A trace of a list; `None` where there is nothing to show.
+    fn listed(&self, folder: &Path) -> Option<TraceInfo> {
+        match folder::trace_info(folder) {
+            Ok(info) => info,
+            Err(error) => {
+                self.doubts.add(format!("left out a trace: {error}"));
+                None
+            }
+        }
+    }
+
+    /// The first `wanted` traces that match, in the query's order.
+    fn find(
+        &self,
+        query: &Query,
+        filter: &Filter,
+        wanted: usize,
+    ) -> Result<Vec<TraceInfo>, StoreError> {
+        let folders = self.candidates(query)?;
+        let mut sessions = Sessions::default();
+        if filter.needs_assessments() {
+            // A session's traces may be in any experiment.
+            for info in self.experiment_traces()? {
+                sessions.learn(&info);
+            }
+        }
+        let matcher = filter.matcher();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut best = Best::new(&query.order_by, wanted);
+            while let Some(folder) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let Some(info) = self.listed(folder) else {
+                    continue;
+                };
+                if self.matches(&info, folder, filter, &matcher, &sessions) {
+                    best.push(folder::cut(info), ());
+                }
+            }
+            best
+        };
+        let workers = thread::available_parallelism()
+            .map_or(2, NonZero::get)
+            .clamp(2, 8)
+            .min(folders.len().max(1));
+        let mut best = Best::new(&query.order_by, wanted);
+        thread::scope(|scope| {
+            let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            for worker in started {
+                match worker.join() {
+                    Ok(part) => best.merge(part),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+        });
+        Ok(best
+            .into_sorted()
+            .into_iter()
+            .map(|(info, ())| info)
+            .collect())
+    }
+
+    fn matches(
+        &self,
+        info: &TraceInfo,
+        folder: &Path,
+        filter: &Filter,
+        matcher: &Matcher,
+        sessions: &Sessions,
+    ) -> bool {
+        let judged = sessions.judged(info);
+        let info = judged.as_ref().unwrap_or(info);
+        if !filter.needs_spans() {
+            return matcher.matches(info, &[]);
+        }
+        match self.spans(info, folder) {
+            Ok(spans) => matcher.matches(info, &spans),
+            // A trace in progress has no spans yet, and is not found by them.
+            Err(StoreError::NoSpans { .. }) => matcher.matches(info, &[]),
+            Err(error) => {
+                self.doubts
+                    .add(format!("left out trace {}: {error}", info.trace_id));
+                false
+            }
+        }
+    }
+
+    fn experiment_traces(&self) -> Result<Vec<TraceInfo>, StoreError> {
+        let mut all = Vec::new();
+        for (experiment, _) in folder::experiment_folders(&self.root)? {
+            let folders = folder::trace_folders(&experiment)?;
+            all.extend(folders.iter().filter_map(|folder| self.listed(folder)));
+        }
+        Ok(all)
+    }
+
+    fn find_folder(&self, trace_id: &str) -> Result<PathBuf, StoreError> {
+        folder::find_trace(&self.root, trace_id)?.ok_or_else(|| StoreError::UnknownTrace {
+            id: trace_id.to_owned(),
+            store: self.describe(),
+        })
+    }
+
+    fn read(&self, trace_id: &str) -> Result<(TraceInfo, PathBuf), StoreError> {
+        let folder = self.find_folder(trace_id)?;
+        let info = folder::trace_info(&folder)?.ok_or_else(|| StoreError::Data {
+            path: folder.display().to_string(),
+            reason: "it has no trace_info.yaml".to_owned(),
+        })?;
+        Ok((info, folder))
+    }
+
+    /// The spans where the trace's tag says, or, as after the whole store was
+    /// moved, where MLflow keeps them by default.
+    fn spans(&self, info: &TraceInfo, folder: &Path) -> Result<Vec<Span>, StoreError> {
+        let own = folder.join("artifacts");
+        let location = info.tags.get(tag::ARTIFACT_LOCATION);
+        if let Some(location) = location
+            && let Some(root) = self
+                .artifacts
+                .iter()
+                .find(|root| artifact::is_there(location, root))
+        {
+            return artifact::spans(location, root);
+        }
+        if own.join(artifact::FILE_NAME).is_file() {
+            return artifact::spans_in(&own);
+        }
+        // Only now does it matter that the location may be a remote one.
+        if let Some(location) = location
+            && let Err(error @ StoreError::RemoteArtifact { .. }) =
+                artifact::spans(location, &self.artifacts[0])
+        {
+            return Err(error);
+        }
+        Err(StoreError::NoSpans {
+            id: info.trace_id.clone(),
+            tried: vec![Attempt {
+                way: "its artifacts",
+                outcome: match location {
+                    Some(location) => format!("no {} in {location}", artifact::FILE_NAME),
+                    None => format!("no {} in {}", artifact::FILE_NAME, own.display()),
+                },
+            }],
+        })
+    }
+}
+
+impl Store for Mlruns {
+    fn describe(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        let mut all = self.all_experiments()?;
+        all.retain(|experiment| experiment.active);
+        Ok(all)
+    }
+
+    fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
+        let mut named: Vec<Experiment> = self.all_experiments()?;
+        named.retain(|experiment| experiment.name == name);
+        named.sort_by_key(|experiment| !experiment.active);
+        Ok(named.into_iter().next())
+    }
+
+    fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.all_experiments()?.iter().any(|e| e.id == id))
+    }
+
+    fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
+        let filter = filter_of(query, &self.describe())?;
+        self.answers.page(query, size, token, |wanted| {
+            self.find(query, filter, wanted)
+        })
+    }
+
+    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
+        Ok(folder::cut(self.read(trace_id)?.0))
+    }
+
+    fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
+        let (info, folder) = self.read(trace_id)?;
+        let spans = self.spans(&info, &folder)?;
+        Ok(Trace {
+            info: folder::cut(info),
+            spans,
+        })
+    }
+
+    fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError> {
+        let folder = self.find_folder(&info.trace_id)?;
+        let spans = self.spans(&info, &folder)?;
+        Ok(Trace { info, spans })
+    }
+
+    fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
+        tags::set(&self.find_folder(trace_id)?, key, value)
+    }
+
+    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<bool, StoreError> {
+        tags::delete(&self.find_folder(trace_id)?, key)
+    }
+
+    fn take_doubts(&self) -> Vec<String> {
+        self.doubts.take()
+    }
+}

@@ -1,0 +1,148 @@
+//! Tags written as MLflow writes them: one file for each, named by its key. A
+//! file is replaced in one step, so that readers see the old value or the new.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use super::folder::{TAGS, unreadable};
+use crate::store::StoreError;
+
+/// Sets a tag of the trace in `folder`.
+///
+/// # Errors
+/// A key that MLflow refuses, and what the file system says.
+pub(super) fn set(folder: &Path, key: &str, value: &str) -> Result<(), StoreError> {
+    check_key(key)?;
+    let path = folder.join(TAGS).join(key);
+    let write = || -> io::Result<()> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        // Beside the folder of tags: whatever is in there is a tag to readers.
+        let mut file = builder().tempfile_in(folder)?;
+        file.write_all(value.as_bytes())?;
+        file.persist(&path)?;
+        Ok(())
+    };
+    write().map_err(|error| unwritable(&path, &error))
+}
+
+/// Deletes a tag; `false` when it is not there.
+///
+/// # Errors
+/// A key that MLflow refuses, and what the file system says.
+pub(super) fn delete(folder: &Path, key: &str) -> Result<bool, StoreError> {
+    check_key(key)?;
+    let path = folder.join(TAGS).join(key);
+    if !path.is_file() {
+        return Ok(false);
+    }
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unwritable(&path, &error)),
+    }
+}
+
+/// With the permissions that any new file would have: a server that runs as
+/// somebody else must be able to read it.
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".mlt-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder
+}
+
+/// MLflow's rule: letters, digits, `_ - . : /` and spaces, and no name that
+/// would be another one as a path.
+fn check_key(key: &str) -> Result<(), StoreError> {
+    let refused = |reason: &'static str| {
+        Err(StoreError::TagKey {
+            key: key.to_owned(),
+            reason,
+        })
+    };
+    if key.is_empty() {
+        return refused("it is empty");
+    }
+    if !key
+        .chars()
+        .all(|c| c.is_alphanumeric() || "_-. :/".contains(c))
+    {
+        return refused("this store allows letters, digits, spaces and the characters _ - . : /");
+    }
+    if key.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return refused("as the name of a file it would lead elsewhere");
+    }
+    Ok(())
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> StoreError {
+    match unreadable(path, error) {
+        StoreError::File { path, reason } => StoreError::NotWritten { path, reason },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_files_and_nothing_else_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        set(dir.path(), "team", "search\n").unwrap();
+        set(dir.path(), "team", "ключ").unwrap();
+        set(dir.path(), "a/b", "").unwrap();
+        let read = |key: &str| fs::read_to_string(dir.path().join(TAGS).join(key)).unwrap();
+        assert_eq!(
+            (read("team"), read("a/b")),
+            ("ключ".to_owned(), String::new())
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(delete(dir.path(), "team").unwrap());
+        assert!(!delete(dir.path(), "team").unwrap());
+        assert!(!delete(dir.path(), "a").unwrap(), "a folder is no tag");
+        let blocked = set(dir.path(), "a", "x").unwrap_err();
+        assert!(
+            matches!(blocked, StoreError::NotWritten { .. }),
+            "{blocked}"
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_may_read_a_tag_as_any_new_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        set(dir.path(), "team", "x").unwrap();
+        let plain = dir.path().join("plain");
+        fs::write(&plain, "").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&dir.path().join(TAGS).join("team")), mode(&plain));
+    }
+
+    #[test]
+    fn keys_that_would_leave_the_folder_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for key in [
+            "", ".", "..", "../x", "/x", "a//b", "a/", "a/./b", "a/../b", "a\0b", "a\\b", "k%",
+        ] {
+            assert!(
+                matches!(set(dir.path(), key, "v"), Err(StoreError::TagKey { .. })),
+                "{key:?}"
+            );
+            assert!(
+                matches!(delete(dir.path(), key), Err(StoreError::TagKey { .. })),
+                "{key:?}"
+            );
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
