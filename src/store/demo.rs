@@ -3,28 +3,29 @@
 use serde::Deserialize;
 
 use super::StoreError;
-use super::memory::MemoryStore;
-use super::wire::read_documents;
+use super::file::FileStore;
 use crate::model::Experiment;
 
+const NAME: &str = "the demo store";
 const TRACES: &[u8] = include_bytes!("demo.jsonl");
 const EXPERIMENTS: &[u8] = include_bytes!("demo-experiments.json");
 
-/// Parses the embedded traces.
-pub(super) fn open() -> Result<MemoryStore, StoreError> {
+/// Opens the embedded traces.
+pub(super) fn open() -> Result<FileStore, StoreError> {
     #[derive(Deserialize)]
     struct WireExperiment {
         experiment_id: String,
         name: String,
     }
-    let broken = |error: serde_json::Error| StoreError::Data {
-        path: "the demo store".to_owned(),
-        reason: error.to_string(),
-    };
-    let experiments: Vec<WireExperiment> = serde_json::from_slice(EXPERIMENTS).map_err(broken)?;
-    Ok(MemoryStore::new(
-        "the demo store".to_owned(),
+    let experiments: Vec<WireExperiment> =
+        serde_json::from_slice(EXPERIMENTS).map_err(|error| StoreError::Data {
+            path: NAME.to_owned(),
+            reason: error.to_string(),
+        })?;
+    Ok(FileStore::built_in(
+        NAME,
         "set a tracking URI to tag real traces",
+        TRACES,
         experiments
             .into_iter()
             .map(|e| Experiment {
@@ -33,6 +34,5 @@ pub(super) fn open() -> Result<MemoryStore, StoreError> {
                 active: true,
             })
             .collect(),
-        read_documents(TRACES).map_err(broken)?,
     ))
 }

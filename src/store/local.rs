@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{FilterSource, Page, Query, StoreError};
+use super::{FilterSource, Query, StoreError};
 use crate::filter::{Filter, OrderBy};
 use crate::model::{Assessment, TraceInfo, metadata};
 
@@ -86,15 +86,23 @@ impl<'q, T> Best<'q, T> {
 
 /// Answers to searches, computed whole at the first page and kept for the next
 /// ones: a second look at the data could find it changed.
-#[derive(Default)]
-pub(super) struct Answers {
-    last: Mutex<Option<(u64, Vec<TraceInfo>)>>,
+pub(super) struct Answers<T> {
+    last: Mutex<Option<(u64, Vec<T>)>>,
     count: AtomicU64,
 }
 
-impl Answers {
-    /// A page of at most `size` traces. `compute` is asked for at least so many
-    /// of the first traces of the whole answer, in order.
+impl<T> Default for Answers<T> {
+    fn default() -> Self {
+        Self {
+            last: Mutex::default(),
+            count: AtomicU64::default(),
+        }
+    }
+}
+
+impl<T: Clone> Answers<T> {
+    /// At most `size` hits and the next page's token. `compute` is asked for so
+    /// many of the first hits of the whole answer, in order.
     ///
     /// # Errors
     /// Those of `compute`.
@@ -103,8 +111,8 @@ impl Answers {
         query: &Query,
         size: usize,
         token: Option<&str>,
-        compute: impl FnOnce(usize) -> Result<Vec<TraceInfo>, StoreError>,
-    ) -> Result<Page, StoreError> {
+        compute: impl FnOnce(usize) -> Result<Vec<T>, StoreError>,
+    ) -> Result<(Vec<T>, Option<String>), StoreError> {
         let (number, start) = token
             .and_then(|token| token.split_once(':'))
             .and_then(|(number, start)| Some((number.parse().ok()?, start.parse().ok()?)))
@@ -122,13 +130,11 @@ impl Answers {
             *last = Some((self.count.fetch_add(1, Relaxed) + 1, hits));
         }
         let Some((number, hits)) = last.as_ref() else {
-            return Ok(Page::default());
+            return Ok((Vec::new(), None));
         };
         let end = end.min(hits.len());
-        Ok(Page {
-            traces: hits.get(start..end).unwrap_or_default().to_vec(),
-            next: (end < hits.len()).then(|| format!("{number}:{end}")),
-        })
+        let page = hits.get(start..end).unwrap_or_default().to_vec();
+        Ok((page, (end < hits.len()).then(|| format!("{number}:{end}"))))
     }
 }
 
@@ -233,14 +239,14 @@ mod tests {
             let mut token = None;
             let mut pages = Vec::new();
             loop {
-                let page = answers
+                let (page, next) = answers
                     .page(&query, 4, token.as_deref(), |wanted| {
                         computed.set(computed.get() + 1);
                         Ok((0..10).map(info).take(wanted).collect())
                     })
                     .unwrap();
-                pages.push(page.traces.len());
-                match page.next {
+                pages.push(page.len());
+                match next {
                     Some(next) => token = Some(next),
                     None => return pages,
                 }

@@ -7,7 +7,6 @@ mod demo;
 mod error;
 mod file;
 mod local;
-mod memory;
 mod mlruns;
 mod rest;
 mod search;
@@ -147,8 +146,8 @@ pub fn open(location: &Location, log: RequestLog) -> Result<Box<dyn Store>, Stor
                 instead: "serve it with `mlflow server --backend-store-uri URI`, and use that server's URL",
             });
         }
-        Location::File(path) => Box::new(file::open(path)?),
-        Location::Stdin => Box::new(file::read_stdin()?),
+        Location::File(path) => Box::new(file::FileStore::open(path)?),
+        Location::Stdin => Box::new(file::FileStore::stdin()?),
         Location::Demo => Box::new(demo::open()?),
     })
 }

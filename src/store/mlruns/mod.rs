@@ -22,7 +22,7 @@ pub(super) struct Mlruns {
     root: PathBuf,
     /// Where a server over this store would keep artifacts.
     artifacts: Vec<PathBuf>,
-    answers: Answers,
+    answers: Answers<TraceInfo>,
     doubts: Doubts,
 }
 
@@ -260,9 +260,10 @@ impl Store for Mlruns {
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
         let filter = filter_of(query, &self.describe())?;
-        self.answers.page(query, size, token, |wanted| {
+        let (traces, next) = self.answers.page(query, size, token, |wanted| {
             self.find(query, filter, wanted)
-        })
+        })?;
+        Ok(Page { traces, next })
     }
 
     fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {

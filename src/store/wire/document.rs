@@ -4,63 +4,100 @@
 
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::info::WireInfo;
 use super::span::{SpanList, WireSpans};
 use crate::model::{Span, StatusCode, Timestamp, TraceInfo, TraceState};
 
-/// A trace of a document; `spans` is `None` where the document leaves them out.
+/// A trace of a document.
 pub(in crate::store) struct DocumentTrace {
     pub(in crate::store) info: TraceInfo,
-    pub(in crate::store) spans: Option<Vec<Span>>,
+    pub(in crate::store) spans: DocumentSpans,
 }
 
-/// The traces of one or more JSON documents, in their order.
-pub(in crate::store) type Documents = Vec<DocumentTrace>;
+/// The spans of a trace of a document.
+pub(in crate::store) enum DocumentSpans {
+    /// The document leaves them out.
+    Missing,
+    /// They are there, and nobody wanted them.
+    Skipped,
+    /// All of them.
+    Read(Vec<Span>),
+}
+
+/// Whose spans to read; the others' are only checked for being JSON.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum Want<'a> {
+    /// Nobody's.
+    Infos,
+    /// Everybody's.
+    Spans,
+    /// Those of the trace with this id.
+    SpansOf(&'a str),
+}
 
 /// Reads JSON documents that follow each other, each with any number of traces.
 ///
 /// # Errors
 /// The first document that is not JSON or holds no trace, with line and column.
-pub(in crate::store) fn read_documents(json: &[u8]) -> serde_json::Result<Documents> {
-    let mut all = Vec::new();
-    for document in serde_json::Deserializer::from_slice(json).into_iter::<Found>() {
-        all.extend(document?.0);
+pub(in crate::store) fn read_documents(
+    json: &[u8],
+    want: Want<'_>,
+) -> serde_json::Result<Vec<DocumentTrace>> {
+    let mut found = Vec::new();
+    let mut documents = serde_json::Deserializer::from_slice(json);
+    while documents.end().is_err() {
+        let seed = Found {
+            want,
+            found: &mut found,
+        };
+        seed.deserialize(&mut documents)?;
     }
-    Ok(all)
+    Ok(found)
 }
 
-/// The traces that one JSON value holds.
-struct Found(Documents);
+/// Puts the traces that one JSON value holds into a list.
+struct Found<'a> {
+    want: Want<'a>,
+    found: &'a mut Vec<DocumentTrace>,
+}
 
-impl<'de> Deserialize<'de> for Found {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FoundVisitor;
-
-        impl<'de> Visitor<'de> for FoundVisitor {
-            type Value = Found;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a trace or a list of traces")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Found, A::Error> {
-                let mut all = Vec::new();
-                while let Some(found) = seq.next_element::<Found>()? {
-                    all.extend(found.0);
-                }
-                Ok(Found(all))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Found, A::Error> {
-                Members::read(map)?.into_traces().map(Found)
-            }
+impl Found<'_> {
+    fn again(&mut self) -> Found<'_> {
+        Found {
+            want: self.want,
+            found: self.found,
         }
+    }
+}
 
-        deserializer.deserialize_any(FoundVisitor)
+impl<'de> DeserializeSeed<'de> for Found<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Found<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a trace or a list of traces")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(self.again())?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<(), A::Error> {
+        let members = Members::read(map, &mut self)?;
+        self.found.extend(members.into_trace()?);
+        Ok(())
     }
 }
 
@@ -68,28 +105,40 @@ impl<'de> Deserialize<'de> for Found {
 #[derive(Default)]
 struct Members {
     info: Option<WireInfo>,
-    spans: Option<Vec<Span>>,
+    spans: Option<DocumentSpans>,
     spans_included: Option<bool>,
-    nested: Option<Documents>,
+    holds_traces: bool,
     others: Map<String, Value>,
 }
 
 impl Members {
-    fn read<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+    fn read<'de, A: MapAccess<'de>>(mut map: A, found: &mut Found<'_>) -> Result<Self, A::Error> {
         let mut members = Self::default();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "info" | "trace_info" => members.info = map.next_value()?,
-                "data" => {
-                    members.spans = map.next_value::<Option<WireSpans>>()?.map(|w| w.spans.0);
+                "data" | "spans" if members.may_skip(found.want) => {
+                    members.spans = map
+                        .next_value::<Option<IgnoredAny>>()?
+                        .map(|_| DocumentSpans::Skipped);
                 }
-                "spans" => members.spans = map.next_value::<Option<SpanList>>()?.map(|l| l.0),
+                "data" => {
+                    members.spans = map
+                        .next_value::<Option<WireSpans>>()?
+                        .map(|wire| DocumentSpans::Read(wire.spans.0));
+                }
+                "spans" => {
+                    members.spans = map
+                        .next_value::<Option<SpanList>>()?
+                        .map(|list| DocumentSpans::Read(list.0));
+                }
                 "spans_included" => members.spans_included = map.next_value()?,
                 "trace" | "traces" | "trace_infos" => {
-                    members.nested = Some(map.next_value::<Found>()?.0);
+                    members.holds_traces = true;
+                    map.next_value_seed(found.again())?;
                 }
                 "next_page_token" | "truncated" => {
-                    members.nested.get_or_insert_default();
+                    members.holds_traces = true;
                     map.next_value::<IgnoredAny>()?;
                 }
                 _ => {
@@ -100,9 +149,21 @@ impl Members {
         Ok(members)
     }
 
-    fn into_traces<E: serde::de::Error>(self) -> Result<Documents, E> {
-        if let Some(nested) = self.nested {
-            return Ok(nested);
+    /// Without an info before them, the spans may be all that tells of their trace.
+    fn may_skip(&self, want: Want<'_>) -> bool {
+        let Some(id) = self.info.as_ref().and_then(WireInfo::trace_id) else {
+            return false;
+        };
+        match want {
+            Want::Infos => true,
+            Want::Spans => false,
+            Want::SpansOf(wanted) => id != wanted,
+        }
+    }
+
+    fn into_trace<E: serde::de::Error>(self) -> Result<Option<DocumentTrace>, E> {
+        if self.holds_traces {
+            return Ok(None);
         }
         let spans = self.spans.filter(|_| self.spans_included != Some(false));
         let wire = match self.info {
@@ -111,14 +172,17 @@ impl Members {
         };
         let info = match (wire.and_then(WireInfo::into_info), &spans) {
             (Some(info), _) => info,
-            (None, Some(spans)) if !spans.is_empty() => info_from_spans(spans),
+            (None, Some(DocumentSpans::Read(spans))) if !spans.is_empty() => info_from_spans(spans),
             _ => {
                 return Err(E::custom(
                     "no trace in this object; expected `info` and `data`, `traces`, `spans` or a trace info",
                 ));
             }
         };
-        Ok(vec![DocumentTrace { info, spans }])
+        Ok(Some(DocumentTrace {
+            info,
+            spans: spans.unwrap_or(DocumentSpans::Missing),
+        }))
     }
 }
 
@@ -160,11 +224,21 @@ mod tests {
     const INFO: &str = r#"{"trace_id":"tr-1","state":"OK"}"#;
     const SPAN: &str = r#"{"span_id":"3c438e312c0a7f2e","trace_id":"51a088e1d08df5c0638d48f2dcaad786","name":"a","start_time_unix_nano":5,"end_time_unix_nano":9}"#;
 
+    fn read(json: &str) -> Vec<DocumentTrace> {
+        read_documents(json.as_bytes(), Want::Spans).unwrap()
+    }
+
     fn ids(json: &str) -> Vec<(String, Option<usize>)> {
-        read_documents(json.as_bytes())
-            .unwrap()
+        read(json)
             .into_iter()
-            .map(|t| (t.info.trace_id, t.spans.map(|s| s.len())))
+            .map(|trace| {
+                let spans = match trace.spans {
+                    DocumentSpans::Read(spans) => Some(spans.len()),
+                    DocumentSpans::Missing => None,
+                    DocumentSpans::Skipped => panic!("spans were wanted"),
+                };
+                (trace.info.trace_id, spans)
+            })
             .collect()
     }
 
@@ -214,7 +288,7 @@ mod tests {
 
     #[test]
     fn spans_alone_make_a_trace() {
-        let traces = read_documents(format!(r#"{{"spans":[{SPAN}]}}"#).as_bytes()).unwrap();
+        let traces = read(&format!(r#"{{"spans":[{SPAN}]}}"#));
         let info = &traces[0].info;
         assert_eq!(info.trace_id, "tr-51a088e1d08df5c0638d48f2dcaad786");
         assert_eq!(
@@ -225,11 +299,36 @@ mod tests {
 
     #[test]
     fn an_object_without_a_trace_is_an_error_with_its_line() {
-        let error = read_documents(format!("{INFO}\n{{\"a\":1}}").as_bytes())
+        let error = read_documents(format!("{INFO}\n{{\"a\":1}}").as_bytes(), Want::Spans)
             .err()
             .unwrap()
             .to_string();
         assert!(error.contains("no trace in this object"), "{error}");
         assert!(error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn spans_are_read_for_those_who_want_them() {
+        let whole =
+            |id: &str| format!(r#"{{"info":{{"trace_id":"{id}"}},"data":{{"spans":[{SPAN}]}}}}"#);
+        let json = format!(
+            r#"[{},{},{{"data":{{"spans":[{SPAN}]}},"info":{INFO}}},{INFO}]"#,
+            whole("tr-a"),
+            whole("tr-b")
+        );
+        let kinds = |want: Want<'_>| -> String {
+            read_documents(json.as_bytes(), want)
+                .unwrap()
+                .iter()
+                .map(|trace| match trace.spans {
+                    DocumentSpans::Missing => '-',
+                    DocumentSpans::Skipped => 's',
+                    DocumentSpans::Read(_) => 'r',
+                })
+                .collect()
+        };
+        assert_eq!(kinds(Want::Spans), "rrr-");
+        assert_eq!(kinds(Want::SpansOf("tr-b")), "srr-");
+        assert_eq!(kinds(Want::Infos), "ssr-");
     }
 }

@@ -47,6 +47,11 @@ struct ExperimentLocation {
 }
 
 impl WireInfo {
+    /// The trace's id; `None` where there is none.
+    pub(super) fn trace_id(&self) -> Option<&str> {
+        self.trace_id.as_deref().filter(|id| !id.is_empty())
+    }
+
     /// The model's form; `None` when there is no trace id.
     pub(in crate::store) fn into_info(self) -> Option<TraceInfo> {
         Some(TraceInfo {

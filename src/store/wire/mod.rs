@@ -9,7 +9,7 @@ mod info;
 mod span;
 
 pub(super) use assessment::WireAssessment;
-pub(super) use document::{Documents, read_documents};
+pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
 pub(super) use info::WireInfo;
 pub(super) use span::{WireSpans, spans_from_slice};
 

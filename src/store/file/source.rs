@@ -1,0 +1,177 @@
+//! Bytes that can be read again from any place: a file as it was when it was
+//! opened, or what came through a pipe, kept in memory or, when it is more than
+//! a little, in a temporary file without a name.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::store::local::lock;
+
+/// A pipe's bytes up to here stay in memory.
+const IN_MEMORY: usize = 8 * 1024 * 1024;
+
+/// Readable in any order, by several threads.
+pub(super) struct Source {
+    input: Mutex<Box<dyn Input>>,
+    len: u64,
+    /// To see whether somebody writes to it.
+    growing: Option<File>,
+}
+
+trait Input: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Input for T {}
+
+/// What went wrong with a source, before there is one.
+pub(super) enum Trouble {
+    /// It cannot be read.
+    Read(io::Error),
+    /// It cannot be kept.
+    Keep(io::Error),
+    /// It is a folder.
+    Folder,
+}
+
+impl Source {
+    /// A file, as long as it is now; a pipe with a name is read to its end.
+    pub(super) fn file(path: &Path) -> Result<Self, Trouble> {
+        let file = File::open(path).map_err(Trouble::Read)?;
+        let metadata = file.metadata().map_err(Trouble::Read)?;
+        if metadata.is_dir() {
+            return Err(Trouble::Folder);
+        }
+        if !metadata.is_file() {
+            return Self::pipe(file);
+        }
+        Ok(Self {
+            growing: file.try_clone().ok(),
+            input: Mutex::new(Box::new(file)),
+            len: metadata.len(),
+        })
+    }
+
+    /// Everything that comes out of a pipe.
+    pub(super) fn pipe(mut from: impl Read) -> Result<Self, Trouble> {
+        let mut kept = tempfile::spooled_tempfile_in(IN_MEMORY, folder());
+        let mut buffer = vec![0; 256 * 1024];
+        let mut len = 0;
+        loop {
+            let read = match from.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Trouble::Read(error)),
+            };
+            kept.write_all(&buffer[..read]).map_err(Trouble::Keep)?;
+            len += read as u64;
+        }
+        Ok(Self {
+            input: Mutex::new(Box::new(kept)),
+            len,
+            growing: None,
+        })
+    }
+
+    /// Bytes that are part of the program.
+    pub(super) fn bytes(bytes: &'static [u8]) -> Self {
+        Self {
+            input: Mutex::new(Box::new(Cursor::new(bytes))),
+            len: bytes.len() as u64,
+            growing: None,
+        }
+    }
+
+    /// The bytes from `start` on, so many of them as there are up to `len`.
+    pub(super) fn reader(&self, start: u64, len: u64) -> Reader<'_> {
+        Reader {
+            source: self,
+            at: start,
+            end: start.saturating_add(len).min(self.len),
+        }
+    }
+
+    /// Whether the file has become longer since it was opened.
+    pub(super) fn has_grown(&self) -> bool {
+        self.growing
+            .as_ref()
+            .and_then(|file| file.metadata().ok())
+            .is_some_and(|metadata| metadata.len() > self.len)
+    }
+}
+
+/// `/tmp` is often kept in memory, which a large input would fill.
+fn folder() -> PathBuf {
+    let large = Path::new("/var/tmp");
+    if std::env::var_os("TMPDIR").is_none() && large.is_dir() {
+        large.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// A part of a source.
+pub(super) struct Reader<'a> {
+    source: &'a Source,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let room = room.min(buffer.len());
+        if room == 0 {
+            return Ok(0);
+        }
+        let mut input = lock(&self.source.input);
+        input.seek(SeekFrom::Start(self.at))?;
+        let read = input.read(&mut buffer[..room])?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(source: &Source, start: u64, len: u64) -> String {
+        let mut text = String::new();
+        source.reader(start, len).read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn any_part_can_be_read_any_time() {
+        for source in [
+            Source::bytes(b"0123456789"),
+            Source::pipe(&b"0123456789"[..]).ok().unwrap(),
+        ] {
+            assert_eq!(text(&source, 3, 4), "3456");
+            assert_eq!(text(&source, 0, u64::MAX), "0123456789");
+            assert_eq!(text(&source, 9, 5), "9");
+            assert!(!source.has_grown());
+        }
+    }
+
+    #[test]
+    fn more_than_a_little_is_kept_in_a_file() {
+        let long = io::repeat(b'x').take(IN_MEMORY as u64 + 5);
+        let source = Source::pipe(long).ok().unwrap();
+        assert_eq!(text(&source, IN_MEMORY as u64, 100), "xxxxx");
+    }
+
+    #[test]
+    fn a_file_is_read_as_long_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "one\n").unwrap();
+        let source = Source::file(&path).ok().unwrap();
+        let mut file = File::options().append(true).open(&path).unwrap();
+        file.write_all(b"two\n").unwrap();
+        assert_eq!(text(&source, 0, u64::MAX), "one\n");
+        assert!(source.has_grown());
+        assert!(matches!(Source::file(dir.path()), Err(Trouble::Folder)));
+    }
+}
