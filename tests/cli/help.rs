@@ -158,16 +158,16 @@ fn options_that_exclude_each_other_are_a_usage_error() {
 fn a_place_for_traces_must_be_named() {
     assert_snapshot!(mlt().run("search"), @"
     --- stderr
-    error: no tracking URI is set
-    hint: name a server with `-u http://host:5000` or MLFLOW_TRACKING_URI
-    hint: or read a trace file with `-u traces.jsonl`
+    error: no tracking URI is set, and there is neither ./mlruns nor ./mlflow.db here
+    hint: name a server, database or file with MLFLOW_TRACKING_URI or `-u http://host:5000`
+    hint: or start a server with `mlflow server`
     hint: or look at built-in traces with `-u demo:`
     --- exit 2
     ");
-    assert_snapshot!(mlt().on("sqlite:///mlflow.db").run("search"), @"
+    assert_snapshot!(mlt().on("postgresql://ann:pw@h/db").run("search"), @"
     --- stderr
-    error: cannot use the tracking URI `sqlite:///mlflow.db`: expected http://, https://, a .json or .jsonl file, `-` or `demo:`
-    hint: serve a database with `mlflow server --backend-store-uri URI`, and name that server
+    error: cannot read the database `postgresql://h/db` directly: of databases, mlt only reads SQLite
+    hint: start `mlflow server --backend-store-uri URI`, and use that server's URL
     --- exit 2
     ");
     assert_snapshot!(mlt().on("http://").run("search"), @"
