@@ -38,7 +38,11 @@ Exit codes:
 /// built-in demo store; try `mlt -u demo: latency latest`.
 #[derive(Debug, Parser)]
 #[command(name = "mlt", version, styles = STYLES, after_long_help = EXIT_CODES)]
-#[command(max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    max_term_width = 100,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
@@ -159,6 +163,8 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Write man pages
     Man(ManArgs),
+    /// Explain a command, or the filter language: mlt help filter
+    Help(HelpArgs),
 }
 
 const FILTER_HELP: &str = "\
@@ -311,6 +317,14 @@ pub struct SearchArgs {
     /// Exit with 1 when nothing matches
     #[arg(long)]
     pub fail_empty: bool,
+
+    /// Look at so many traces at most, where the server cannot evaluate the whole filter
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub scan_limit: Option<u64>,
+
+    /// Show what the server or database is asked, what is evaluated here, and what it takes
+    #[arg(long, conflicts_with = "dry_run")]
+    pub explain: bool,
 
     /// Print the request instead of sending it
     #[arg(long)]
@@ -473,6 +487,14 @@ pub struct ManArgs {
     /// Write a page per command into this folder; without it, mlt(1) goes to standard output
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub dir: Option<std::path::PathBuf>,
+}
+
+/// Explain a command, or the filter language.
+#[derive(Debug, Args)]
+pub struct HelpArgs {
+    /// A command, or filter; without it, the commands are listed
+    #[arg(value_name = "TOPIC", add = ArgValueCompleter::new(complete::help_topics))]
+    pub topic: Option<String>,
 }
 
 impl Cli {

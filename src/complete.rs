@@ -94,6 +94,19 @@ pub(crate) fn order_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
     starting_with(typed, KEYS.map(|key| (key.to_owned(), None)))
 }
 
+/// Commands and topics that there is help on.
+pub(crate) fn help_topics(typed: &OsStr) -> Vec<CompletionCandidate> {
+    use clap::CommandFactory as _;
+    let command = crate::cli::Cli::command();
+    let names = command
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned());
+    starting_with(
+        typed,
+        names.chain(["filter".to_owned()]).map(|name| (name, None)),
+    )
+}
+
 /// Span types that MLflow defines.
 pub(crate) fn span_types(typed: &OsStr) -> Vec<CompletionCandidate> {
     starting_with(
@@ -150,7 +163,7 @@ fn recent(
             limit: Some(RECENT),
             ..Query::default()
         };
-        let page = store.search(&query, RECENT, None).ok()?;
+        let page = store.search(&query, RECENT + 1, None).ok()?;
         Some(page.traces.iter().filter_map(&pick).collect())
     })
 }

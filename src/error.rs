@@ -202,16 +202,7 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             }),
             Exit::Server,
         ),
-        StoreError::Tls { reason, .. } => {
-            let hint = if reason.contains("of an authority") {
-                "give the server a certificate of its own, or accept any with MLFLOW_TRACKING_INSECURE_TLS=true"
-            } else if reason.contains("its authority") {
-                "name the authority's PEM file in MLFLOW_TRACKING_SERVER_CERT_PATH"
-            } else {
-                "check the host in the tracking URI; MLFLOW_TRACKING_INSECURE_TLS=true accepts any certificate"
-            };
-            (one(hint), Exit::Server)
-        }
+        StoreError::Tls { reason, .. } => (one(certificate_hint(reason)), Exit::Server),
         StoreError::Timeout { .. } => (one("wait longer with `--timeout 2m`"), Exit::Server),
         StoreError::BrokenOff { .. } => (one("try again"), Exit::Server),
         StoreError::Refused {
@@ -273,6 +264,14 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             };
             (vec![hint], Exit::Server)
         }
+        other => data_advice(other),
+    }
+}
+
+/// What is wrong with the data, or with what was asked of it.
+fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
+    let one = |hint: &str| vec![hint.to_owned()];
+    match error {
         StoreError::UnknownTrace { .. } => (one("`mlt search` lists traces"), Exit::NotFound),
         StoreError::NoSpans { .. } => (Vec::new(), Exit::NotFound),
         StoreError::RemoteArtifact { .. } => (
@@ -280,10 +279,29 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             Exit::Data,
         ),
         StoreError::Unsupported { instead, .. } => (one(instead), Exit::Usage),
-        StoreError::File { .. } | StoreError::NotWritten { .. } | StoreError::Data { .. } => {
-            (Vec::new(), Exit::Data)
-        }
+        StoreError::FilterNeedsServer { .. } => (
+            one(
+                "join that condition to the others by AND, or write the pattern without look-around",
+            ),
+            Exit::Usage,
+        ),
+        StoreError::Locked { .. } => (one("try again when that program is done"), Exit::Data),
+        StoreError::ReadOnly { .. } => (
+            one("tagging needs write permission for the file and its folder"),
+            Exit::Data,
+        ),
         StoreError::TagKey { .. } | StoreError::Setting { .. } => (Vec::new(), Exit::Usage),
+        _ => (Vec::new(), Exit::Data),
+    }
+}
+
+fn certificate_hint(reason: &str) -> &'static str {
+    if reason.contains("of an authority") {
+        "give the server a certificate of its own, or accept any with MLFLOW_TRACKING_INSECURE_TLS=true"
+    } else if reason.contains("its authority") {
+        "name the authority's PEM file in MLFLOW_TRACKING_SERVER_CERT_PATH"
+    } else {
+        "check the host in the tracking URI; MLFLOW_TRACKING_INSECURE_TLS=true accepts any certificate"
     }
 }
 

@@ -13,6 +13,7 @@ pub mod error;
 pub mod export;
 pub mod filter;
 pub mod model;
+mod parallel;
 pub mod render;
 pub mod settings;
 pub mod store;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::{ColorChoice, GlobalArgs, OutputFormat};
-use crate::render::sanitize;
+use crate::render::{number, sanitize};
 use crate::settings::Env;
 
 /// What is known of the three standard streams.
@@ -260,6 +260,20 @@ impl Progress {
                 .with_message(self.message.clone())
         });
         bar.set_position(u64::try_from(position).unwrap_or(u64::MAX));
+    }
+
+    /// Says how many were looked at to find those that match.
+    pub(crate) fn found(&mut self, scanned: usize, matched: usize) {
+        if scanned > matched {
+            self.message = format!(
+                "scanned {}, matched",
+                number::count(i64::try_from(scanned).unwrap_or(i64::MAX))
+            );
+            if let Some(bar) = &self.bar {
+                bar.set_message(self.message.clone());
+            }
+        }
+        self.at(matched);
     }
 
     /// Takes the line away, before anything else is printed.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::{Context, parallel, resolve};
+use super::{Context, resolve};
 use crate::analysis::{LatencyReport, NodeId, analyse};
 use crate::cli::{GetArgs, OutputFormat};
 use crate::error::{CommandError, Exit};
@@ -12,6 +12,7 @@ use crate::export::delimited::SpanRows;
 use crate::export::json::{self, TraceList};
 use crate::export::{Delimited, JsonForm};
 use crate::model::{Span, StatusCode, Trace};
+use crate::parallel;
 use crate::render::{self, sanitize};
 use crate::terminal::Output;
 

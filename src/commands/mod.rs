@@ -3,9 +3,9 @@
 
 mod completions;
 mod get;
+mod help;
 mod latency;
 mod man;
-mod parallel;
 mod resolve;
 mod search;
 mod selection;
@@ -34,6 +34,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
     match &cli.command {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
+        Command::Help(args) => help::run(args, terminal),
         Command::Search(args) => with_context(cli, env, terminal, |c| search::run(c, args)),
         Command::Get(args) => with_context(cli, env, terminal, |c| get::run(c, args)),
         Command::Tag(args) => with_context(cli, env, terminal, |c| tag::run(c, args)),

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Context;
 use super::selection::{experiment_ids, explain};
 use crate::error::{CommandError, Exit};
-use crate::filter::{Comparator, Condition, Field, Filter, OrderBy};
+use crate::filter::{Comparator, Condition, Field, Filter};
 use crate::model::{looks_like_trace_id, normalize_trace_id};
 use crate::settings::Location;
 use crate::store::{FilterSource, Query, StoreError};
@@ -91,7 +91,7 @@ fn latest(context: &Context) -> Result<String> {
         limit: Some(1),
         ..Query::default()
     };
-    let page = store.search(&query, 1, None)?;
+    let page = store.search(&query, 2, None)?;
     if let Some(info) = page.traces.into_iter().next() {
         return Ok(info.trace_id);
     }
@@ -114,8 +114,8 @@ fn unique_prefix(context: &Context, prefix: &str) -> Result<String> {
     let query = Query {
         experiments: experiment_ids(store, &context.settings.experiments)?,
         filter: FilterSource::Parsed(Filter::from(condition)),
-        order_by: OrderBy::default(),
-        limit: Some(SHOWN + 1),
+        limit: Some(SHOWN),
+        ..Query::default()
     };
     let page = store
         .search(&query, SHOWN + 1, None)

@@ -5,8 +5,10 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::json;
 
-use super::selection::{check_experiments, experiment_ids, explain, filter_of, looks_like_filter};
-use super::{Context, parallel};
+use super::Context;
+use super::selection::{
+    check_experiments, explain, filter_of, looks_like_filter, name_experiments,
+};
 use crate::cli::{OutputFormat, SearchArgs};
 use crate::error::{CommandError, Exit, FilterError};
 use crate::export::delimited::TraceRows;
@@ -14,8 +16,9 @@ use crate::export::json::{self as json_export, TraceList, TraceParts};
 use crate::export::{Delimited, JsonForm};
 use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo};
+use crate::parallel;
 use crate::render::search::SearchTable;
-use crate::render::{Column, number};
+use crate::render::{Column, number, sanitize};
 use crate::store::{Query, Search, SearchEnd, Store};
 use crate::terminal::Output;
 
@@ -35,10 +38,10 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
     let mut filter_args = args.filter.clone();
     filter_args.text = filter_args.text.or_else(|| args.query.clone());
     let mut query = Query {
-        experiments: Vec::new(),
         filter: filter_of(&filter_args, context)?,
         order_by: order_by(&args.order_by)?,
-        limit: None,
+        ids_only: args.count || context.flags.output == OutputFormat::Ids,
+        ..Query::default()
     };
     let limit = (!args.all).then(|| usize::try_from(args.limit).unwrap_or(usize::MAX));
     let store = context.store()?;
@@ -46,9 +49,13 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
         query.experiments.clone_from(&context.settings.experiments);
         return dry_run(context, store, &query, limit);
     }
-    query.experiments = experiment_ids(store, &context.settings.experiments)?;
+    name_experiments(context, store, &mut query)?;
+    if args.explain {
+        query.limit = limit;
+        return show_explanation(context, store, &query);
+    }
     let found = if args.count {
-        count(context, store, &query)?
+        count(context, store, &query, args)?
     } else {
         list(context, store, &query, args, limit)?
     };
@@ -105,6 +112,29 @@ fn dry_run(
     Ok(Exit::Success)
 }
 
+fn show_explanation(context: &Context, store: &dyn Store, query: &Query) -> Result<Exit> {
+    let explanation = store.explain(query).map_err(|e| explain(e, query))?;
+    let mut out = context.terminal.output();
+    if context.flags.output == OutputFormat::Table {
+        for sent in &explanation.sent {
+            let sent = if sent.is_empty() { "everything" } else { sent };
+            writeln!(out, "asked:  {}", sanitize::line(sent))?;
+        }
+        let here = explanation.here.as_deref().unwrap_or("nothing");
+        writeln!(out, "here:   {}", sanitize::line(here))?;
+        writeln!(out, "takes:  {}", sanitize::line(&explanation.cost))?;
+    } else {
+        let document = json!({
+            "asked": explanation.sent,
+            "here": explanation.here,
+            "takes": explanation.cost,
+        });
+        json_export::write(&mut out, &document, JsonForm::Pretty)?;
+    }
+    out.finish()?;
+    Ok(Exit::Success)
+}
+
 fn order_by(texts: &[String]) -> Result<OrderBy> {
     let mut items = Vec::new();
     for text in texts {
@@ -117,25 +147,30 @@ fn order_by(texts: &[String]) -> Result<OrderBy> {
     Ok(items.into_iter().collect())
 }
 
-fn count(context: &Context, store: &dyn Store, query: &Query) -> Result<usize> {
+fn count(context: &Context, store: &dyn Store, query: &Query, args: &SearchArgs) -> Result<usize> {
     let mut progress = context.terminal.progress("counting");
-    let mut search = Search::new(store, query.clone(), None);
+    let mut search = Search::new(store, query.clone(), None).scan_limit(scan_limit(args));
     let mut found = 0;
     while let Some(page) = search.next_page().map_err(|e| explain(e, query))? {
         found += page.len();
-        progress.at(found);
+        progress.found(search.scanned(), found);
     }
     progress.clear();
-    if found == 0 {
+    let scan_limited = note_scan_limit(context, &search);
+    if found == 0 && !scan_limited {
         check_experiments(store, &context.settings.experiments)?;
+    }
+    let mut counted = json!({"count": found});
+    if scan_limited {
+        counted["truncated"] = true.into();
     }
     let mut out = context.terminal.output();
     match context.flags.output {
         OutputFormat::Json => {
-            json_export::write(&mut out, &json!({"count": found}), JsonForm::Pretty)?;
+            json_export::write(&mut out, &counted, JsonForm::Pretty)?;
         }
         OutputFormat::Jsonl => {
-            json_export::write(&mut out, &json!({"count": found}), JsonForm::Lines)?;
+            json_export::write(&mut out, &counted, JsonForm::Lines)?;
         }
         OutputFormat::Csv | OutputFormat::Tsv => writeln!(out, "count\n{found}")?,
         OutputFormat::Table | OutputFormat::Ids => writeln!(out, "{found}")?,
@@ -158,7 +193,8 @@ fn list(
         Sample::new(fraction.get(), seed)
     });
     // A sample is taken from everything that matches, so the limit counts what is kept.
-    let mut search = Search::new(store, query.clone(), limit.filter(|_| sample.is_none()));
+    let mut search = Search::new(store, query.clone(), limit.filter(|_| sample.is_none()))
+        .scan_limit(scan_limit(args));
     let mut out = context.terminal.output();
     let mut progress = context.terminal.progress("searching");
     let (mut scanned, mut kept) = (0, 0);
@@ -183,18 +219,19 @@ fn list(
             } else {
                 page.iter().try_for_each(|info| printer.push(info))?;
             }
-            progress.at(scanned);
+            progress.found(search.scanned(), kept);
             if cut {
                 break;
             }
         }
         cut |= search.end() == Some(SearchEnd::Limited);
-        if scanned == 0 {
+        progress.clear();
+        let scan_limited = note_scan_limit(context, &search);
+        if scanned == 0 && !scan_limited {
             // An empty answer must not pass for that of an experiment that exists.
             check_experiments(store, &context.settings.experiments)?;
         }
-        progress.clear();
-        printer.finish(cut)?;
+        printer.finish(cut || scan_limited)?;
     }
     out.finish()?;
     if let Some(sample) = &sample {
@@ -210,6 +247,23 @@ fn list(
         ));
     }
     Ok(kept)
+}
+
+fn scan_limit(args: &SearchArgs) -> Option<usize> {
+    args.scan_limit
+        .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// Whether `--scan-limit` ended a search, which is then said.
+fn note_scan_limit(context: &Context, search: &Search<'_>) -> bool {
+    let limited = search.end() == Some(SearchEnd::ScanLimited);
+    if limited {
+        context.note(&format!(
+            "stopped after looking at {} (--scan-limit); there may be more matches",
+            number::counted(search.scanned(), "trace")
+        ));
+    }
+    limited
 }
 
 /// Prints traces in the format that was asked for.

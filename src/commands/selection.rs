@@ -6,7 +6,7 @@ use anyhow::Result;
 use super::Context;
 use crate::cli::FilterArgs;
 use crate::error::{CommandError, Exit, FilterError, NewerServerNeeded};
-use crate::filter::{self, Comparator, Condition, Field, Filter, diagnostics};
+use crate::filter::{self, Comparator, Condition, Field, Filter, Moment, diagnostics};
 use crate::model::{Experiment, looks_like_trace_id, metadata, normalize_trace_id};
 use crate::store::{FilterSource, Query, Store, StoreError};
 
@@ -15,15 +15,22 @@ use crate::store::{FilterSource, Query, Store, StoreError};
 /// # Errors
 /// A filter that does not parse, or a value that no filter can hold.
 pub(super) fn filter_of(args: &FilterArgs, context: &Context) -> Result<FilterSource> {
+    let moment = Moment {
+        now: context.now,
+        zone: filter::Zone::Local,
+    };
     let mut filter = Filter::default();
     for text in &args.filters {
-        let parsed = filter::parse(text).map_err(|error| FilterError {
+        let parsed = filter::parse_in(text, &moment).map_err(|error| FilterError {
             text: text.clone(),
             error,
         })?;
         for warning in parsed.warnings() {
             let color = context.terminal.error_color;
             context.warn(&diagnostics::render_warning(text, warning, color));
+        }
+        for note in parsed.notes() {
+            context.note(note);
         }
         filter = filter.and(parsed);
     }
@@ -33,6 +40,15 @@ pub(super) fn filter_of(args: &FilterArgs, context: &Context) -> Result<FilterSo
     Ok(match &args.raw_filter {
         None => FilterSource::Parsed(filter),
         Some(raw) if filter.is_empty() => FilterSource::Raw(raw.clone()),
+        Some(_) if filter.server_conditions().is_none() => {
+            return Err(CommandError::usage(
+                "--raw-filter goes together only with filters that the server understands",
+            )
+            .hint(format!(
+                "`{filter}` is more than that; leave one of the two out"
+            ))
+            .into());
+        }
         Some(raw) => FilterSource::Raw(format!("{raw} AND {filter}")),
     })
 }
@@ -195,6 +211,30 @@ pub(super) fn experiment_ids(store: &dyn Store, named: &[String]) -> Result<Vec<
             }
         })
         .collect()
+}
+
+/// Puts ids for the experiments that a query is about, and for those that its
+/// filter names.
+///
+/// # Errors
+/// A name that no experiment has, with near ones.
+pub(super) fn name_experiments(
+    context: &Context,
+    store: &dyn Store,
+    query: &mut Query,
+) -> Result<()> {
+    query.experiments = experiment_ids(store, &context.settings.experiments)?;
+    if let FilterSource::Parsed(filter) = &mut query.filter
+        && filter.names_experiments()
+    {
+        let known: Vec<(String, String)> = store
+            .experiments()?
+            .into_iter()
+            .map(|experiment| (experiment.id, experiment.name))
+            .collect();
+        filter.resolve_experiments(&known);
+    }
+    Ok(())
 }
 
 /// After an empty answer: whether the ids that were asked for exist at all.

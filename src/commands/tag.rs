@@ -8,16 +8,16 @@ use std::io::{BufRead, Write};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::selection::{check_experiments, experiment_ids, explain, filter_of, key_value};
-use super::{Context, parallel, resolve};
+use super::selection::{check_experiments, explain, filter_of, key_value, name_experiments};
+use super::{Context, resolve};
 use crate::cli::{FilterArgs, OutputFormat, TagArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::delimited::RowWriter;
 use crate::export::{self, Delimited, JsonForm};
-use crate::filter::OrderBy;
 use crate::model::tag as reserved;
+use crate::parallel;
 use crate::render::{number, sanitize};
-use crate::store::{FilterSource, Query, Search, Store, StoreError};
+use crate::store::{FilterSource, Query, Search, Store, StoreError, TagChanges};
 use crate::terminal::Output;
 
 /// Servers store at most so many characters of a value …
@@ -25,12 +25,6 @@ const MAX_VALUE: usize = 8000;
 /// … and give back at most so many.
 const SHOWN_VALUE: usize = 4096;
 const MAX_KEY: usize = 250;
-
-/// What is to be done to each trace.
-struct Changes {
-    set: Vec<(String, String)>,
-    delete: Vec<String>,
-}
 
 pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
     context.refuse_ids("tag")?;
@@ -63,13 +57,13 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
 }
 
 /// Splits the words into traces and tags, and checks the tags.
-fn changes(context: &Context, args: &TagArgs) -> Result<(Changes, Vec<String>)> {
+fn changes(context: &Context, args: &TagArgs) -> Result<(TagChanges, Vec<String>)> {
     let is_link = |word: &str| word.starts_with("http://") || word.starts_with("https://");
     let (pairs, words): (Vec<&String>, Vec<&String>) = args
         .words
         .iter()
         .partition(|word| word.contains('=') && !is_link(word));
-    let mut changes = Changes {
+    let mut changes = TagChanges {
         set: Vec::new(),
         delete: args.delete.clone(),
     };
@@ -155,18 +149,18 @@ fn matching(context: &Context, args: &FilterArgs) -> Result<Vec<String>> {
         return Err(CommandError::usage("the filter is empty and would match every trace").into());
     }
     let store = context.store()?;
-    let query = Query {
-        experiments: experiment_ids(store, &context.settings.experiments)?,
+    let mut query = Query {
         filter,
-        order_by: OrderBy::default(),
-        limit: None,
+        ids_only: true,
+        ..Query::default()
     };
+    name_experiments(context, store, &mut query)?;
     let mut progress = context.terminal.progress("finding traces");
     let mut ids = Vec::new();
     let mut search = Search::new(store, query.clone(), None);
     while let Some(page) = search.next_page().map_err(|e| explain(e, &query))? {
         ids.extend(page.into_iter().map(|info| info.trace_id));
-        progress.at(ids.len());
+        progress.found(search.scanned(), ids.len());
     }
     if ids.is_empty() {
         check_experiments(store, &context.settings.experiments)?;
@@ -191,31 +185,36 @@ fn apply(
     context: &Context,
     store: &dyn Store,
     ids: &[String],
-    changes: &Changes,
+    changes: &TagChanges,
     dry_run: bool,
 ) -> Result<Exit> {
     let mut out = context.terminal.output();
     let mut printer = Printer::new(context, changes, dry_run, &mut out)?;
     let mut progress = context.terminal.progress("tagging").of(ids.len());
     let (mut done, mut failures) = (0_usize, Vec::new());
+    let batches: Vec<&[String]> = ids.chunks(store.tag_batch()).collect();
     parallel::for_each_in_order(
-        ids,
-        |id| {
+        &batches,
+        |batch| {
             if dry_run {
-                Ok(())
+                Ok(batch.iter().map(|_| Ok(())).collect())
             } else {
-                change(store, id, changes)
+                store.change_tags(batch, changes)
             }
         },
-        |id, result| -> Result<()> {
-            printer.result(id, &result)?;
-            match result {
-                Ok(()) => done += 1,
-                // Nobody is let in by asking again.
-                Err(error @ (StoreError::Unauthorized { .. } | StoreError::Forbidden { .. })) => {
-                    return Err(error.into());
+        |batch, results| -> Result<()> {
+            for (id, result) in batch.iter().zip(results?) {
+                printer.result(id, &result)?;
+                match result {
+                    Ok(()) => done += 1,
+                    // Nobody is let in by asking again.
+                    Err(
+                        error @ (StoreError::Unauthorized { .. } | StoreError::Forbidden { .. }),
+                    ) => {
+                        return Err(error.into());
+                    }
+                    Err(error) => failures.push(error),
                 }
-                Err(error) => failures.push(error),
             }
             progress.at(done + failures.len());
             Ok(())
@@ -237,21 +236,11 @@ fn apply(
     }
 }
 
-fn change(store: &dyn Store, id: &str, changes: &Changes) -> Result<(), StoreError> {
-    for (key, value) in &changes.set {
-        store.set_tag(id, key, value)?;
-    }
-    for key in &changes.delete {
-        store.delete_tag(id, key)?;
-    }
-    Ok(())
-}
-
 /// One result for each trace, in the format that was asked for.
 struct Printer<'a> {
     context: &'a Context<'a>,
     dry_run: bool,
-    changes: &'a Changes,
+    changes: &'a TagChanges,
     kind: Kind<'a>,
 }
 
@@ -265,7 +254,7 @@ enum Kind<'a> {
 impl<'a> Printer<'a> {
     fn new(
         context: &'a Context<'a>,
-        changes: &'a Changes,
+        changes: &'a TagChanges,
         dry_run: bool,
         out: &'a mut Output,
     ) -> Result<Self> {

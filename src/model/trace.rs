@@ -35,6 +35,8 @@ pub mod tag {
     pub const SPANS_LOCATION: &str = "mlflow.trace.spansLocation";
     /// The artifact folder.
     pub const ARTIFACT_LOCATION: &str = "mlflow.artifactLocation";
+    /// The archive, for traces that are in one.
+    pub const ARCHIVE_LOCATION: &str = "mlflow.trace.archiveLocation";
 }
 
 /// A trace with its spans, in the order of the store.

@@ -225,30 +225,37 @@ token = dapi-x
         Ok((found.host, token.expose().to_owned()))
     }
 
-    fn pair(host: &str, token: &str) -> Result<(String, String), String> {
-        Ok((host.to_owned(), token.to_owned()))
-    }
-
     #[test]
     fn a_named_profile_is_the_only_source() {
-        let prod = pair("https://prod.example.com", "dapi-prod%1");
-        let variables = [
+        let all = [
             ("DATABRICKS_HOST", "https://env.example.com"),
             ("DATABRICKS_TOKEN", "dapi-env"),
         ];
-        assert_eq!(ask("databricks://prod", &variables), prod);
-        assert_eq!(
-            ask("databricks", &[("DATABRICKS_CONFIG_PROFILE", "prod")]),
-            prod
-        );
-        assert_eq!(
-            ask("databricks", &variables),
-            pair("https://env.example.com", "dapi-env")
-        );
-        assert_eq!(
-            ask("databricks", &[]),
-            pair("https://default.example.com/", "dapi-default")
-        );
+        let profile = [("DATABRICKS_CONFIG_PROFILE", "prod")];
+        for (uri, variables, host, token) in [
+            (
+                "databricks://prod",
+                &all[..],
+                "https://prod.example.com",
+                "dapi-prod%1",
+            ),
+            (
+                "databricks",
+                &profile,
+                "https://prod.example.com",
+                "dapi-prod%1",
+            ),
+            ("databricks", &all, "https://env.example.com", "dapi-env"),
+            (
+                "databricks",
+                &[],
+                "https://default.example.com/",
+                "dapi-default",
+            ),
+        ] {
+            let found = ask(uri, variables).unwrap();
+            assert_eq!((found.0.as_str(), found.1.as_str()), (host, token), "{uri}");
+        }
     }
 
     #[test]

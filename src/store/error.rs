@@ -143,6 +143,12 @@ pub enum StoreError {
         /// Why it is not read.
         reason: &'static str,
     },
+    /// A filter of which only a server can decide a part, in a place where it cannot be asked.
+    #[error("{reason}")]
+    FilterNeedsServer {
+        /// Which part.
+        reason: String,
+    },
     /// Something that this store cannot do.
     #[error("{store} has no {what}")]
     Unsupported {
@@ -184,6 +190,20 @@ pub enum StoreError {
         path: String,
         /// What is wrong and where.
         reason: String,
+    },
+    /// A database that another program keeps to itself.
+    #[error("cannot use {path}: another program has locked it for {seconds} s")]
+    Locked {
+        /// The database file.
+        path: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A file, or the folder that it is in, that cannot be written.
+    #[error("cannot change {path}: it is read-only")]
+    ReadOnly {
+        /// The file.
+        path: String,
     },
     /// A connection setting that cannot be used.
     #[error("{setting}: {reason}")]

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{FilterSource, Query, StoreError};
 use crate::filter::{Filter, OrderBy};
-use crate::model::{Assessment, TraceInfo, metadata};
+use crate::model::{Assessment, AssessmentKind, TraceInfo, metadata};
 
 /// The query's filter, where it can be evaluated here.
 ///
@@ -138,8 +138,8 @@ impl<T: Clone> Answers<T> {
     }
 }
 
-/// Assessments of whole sessions: such assessments hang on one trace, name the
-/// session, and count for all of its traces.
+/// Assessments of whole sessions: such assessments hang on one trace, are marked
+/// in their metadata, and count for all traces of that trace's session.
 #[derive(Default)]
 pub(super) struct Sessions {
     said: HashMap<String, Vec<(String, Assessment)>>,
@@ -148,9 +148,15 @@ pub(super) struct Sessions {
 impl Sessions {
     /// Remembers what a trace's assessments say of sessions.
     pub(super) fn learn(&mut self, info: &TraceInfo) {
+        let Some(session) = info.session() else {
+            return;
+        };
         for assessment in &info.assessments {
-            if let Some(session) = assessment.metadata.get(metadata::SESSION) {
-                let said = self.said.entry(session.clone()).or_default();
+            // A reference to an issue is about its trace alone.
+            if assessment.kind != AssessmentKind::Other
+                && assessment.metadata.contains_key(metadata::SESSION)
+            {
+                let said = self.said.entry(session.to_owned()).or_default();
                 said.push((info.trace_id.clone(), assessment.clone()));
             }
         }

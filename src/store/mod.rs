@@ -10,6 +10,7 @@ mod local;
 mod mlruns;
 mod rest;
 mod search;
+mod sqlite;
 mod wire;
 
 use crate::filter::{Filter, OrderBy};
@@ -33,8 +34,21 @@ pub struct Query {
     pub filter: FilterSource,
     /// In which order; empty means newest first.
     pub order_by: OrderBy,
-    /// How many traces are wanted in all; `None` for every one.
+    /// How many traces are wanted at all; `None` for every one.
     pub limit: Option<usize>,
+    /// Whether ids will do; the store may then leave out the rest.
+    pub ids_only: bool,
+}
+
+impl Query {
+    /// Whether a trace is in one of the experiments.
+    fn covers(&self, info: &TraceInfo) -> bool {
+        self.experiments.is_empty()
+            || info
+                .experiment_id
+                .as_ref()
+                .is_some_and(|id| self.experiments.contains(id))
+    }
 }
 
 /// A filter, understood or not.
@@ -46,10 +60,28 @@ pub enum FilterSource {
     Raw(String),
 }
 
+impl std::fmt::Display for FilterSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Parsed(filter) => filter.fmt(f),
+            Self::Raw(text) => f.write_str(text),
+        }
+    }
+}
+
 impl Default for FilterSource {
     fn default() -> Self {
         Self::Parsed(Filter::default())
     }
+}
+
+/// What is to be done to the tags of traces.
+#[derive(Debug, Clone, Default)]
+pub struct TagChanges {
+    /// Keys with the values that they get.
+    pub set: Vec<(String, String)>,
+    /// Keys to delete.
+    pub delete: Vec<String>,
 }
 
 /// Some traces of an answer, and the way to the next ones.
@@ -57,8 +89,11 @@ impl Default for FilterSource {
 pub struct Page {
     /// Traces without spans, in the query's order.
     pub traces: Vec<TraceInfo>,
-    /// What to pass to get the next page; `None` at the end.
+    /// What to pass to get the next page; `None` at the end. A page may be empty
+    /// and yet not be the last.
     pub next: Option<String>,
+    /// How many traces were looked at for this page.
+    pub scanned: usize,
 }
 
 /// An HTTP request that would be sent.
@@ -70,6 +105,17 @@ pub struct DryRequest {
     pub url: String,
     /// The JSON body.
     pub body: Option<serde_json::Value>,
+}
+
+/// How a search is done.
+#[derive(Debug, Clone, Default)]
+pub struct Explanation {
+    /// Filters that are sent to the server, or the database's statement.
+    pub sent: Vec<String>,
+    /// The part of the filter that is evaluated by this program on what comes back.
+    pub here: Option<String>,
+    /// What it takes, in a few words.
+    pub cost: String,
 }
 
 /// A source of traces.
@@ -106,12 +152,51 @@ pub trait Store: Send + Sync {
     /// Sets a tag, replacing the value it may have.
     fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError>;
 
-    /// Deletes a tag; `false` when the trace does not have it.
-    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<bool, StoreError>;
+    /// Deletes a tag; one that the trace does not have is as good as deleted.
+    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError>;
+
+    /// Over how many traces [`Store::change_tags`] is best called: so many are
+    /// changed all at once or not at all.
+    fn tag_batch(&self) -> usize {
+        1
+    }
+
+    /// Changes the tags of each trace; a result for each, in their order.
+    ///
+    /// # Errors
+    /// When none of them was changed.
+    fn change_tags(
+        &self,
+        trace_ids: &[String],
+        changes: &TagChanges,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let change = |trace_id: &String| {
+            for (key, value) in &changes.set {
+                self.set_tag(trace_id, key, value)?;
+            }
+            changes
+                .delete
+                .iter()
+                .try_for_each(|key| self.delete_tag(trace_id, key))
+        };
+        Ok(trace_ids.iter().map(change).collect())
+    }
 
     /// `Err` when tags cannot be changed here.
     fn check_writable(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// How a search would be done.
+    ///
+    /// # Errors
+    /// When the filter cannot be decided here.
+    fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
+        Ok(Explanation {
+            sent: Vec::new(),
+            here: Some(query.filter.to_string()),
+            cost: "every trace is looked at".to_owned(),
+        })
     }
 
     /// What could not be read and did not stop an answer, since the last call:
@@ -138,14 +223,8 @@ pub trait Store: Send + Sync {
 pub fn open(location: &Location, log: RequestLog) -> Result<Box<dyn Store>, StoreError> {
     Ok(match location {
         Location::Server(connection) => Box::new(rest::RestStore::new(connection, log)?),
+        Location::Sqlite(path) => Box::new(sqlite::open(path)?),
         Location::Mlruns(path) => Box::new(mlruns::Mlruns::open(path)?),
-        Location::Sqlite(path) => {
-            return Err(StoreError::Unsupported {
-                store: path.display().to_string(),
-                what: "reader yet",
-                instead: "serve it with `mlflow server --backend-store-uri URI`, and use that server's URL",
-            });
-        }
         Location::File(path) => Box::new(file::FileStore::open(path)?),
         Location::Stdin => Box::new(file::FileStore::stdin()?),
         Location::Demo => Box::new(demo::open()?),

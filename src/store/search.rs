@@ -16,6 +16,8 @@ pub struct Search<'a> {
     used_tokens: HashSet<String>,
     seen: HashSet<String>,
     delivered: usize,
+    scanned: usize,
+    scan_limit: Option<usize>,
     end: Option<SearchEnd>,
 }
 
@@ -26,6 +28,8 @@ pub enum SearchEnd {
     Complete,
     /// The limit was reached, and there are more matches.
     Limited,
+    /// So many traces were looked at as were allowed, and there may be more matches.
+    ScanLimited,
 }
 
 impl<'a> Search<'a> {
@@ -40,8 +44,22 @@ impl<'a> Search<'a> {
             used_tokens: HashSet::new(),
             seen: HashSet::new(),
             delivered: 0,
+            scanned: 0,
+            scan_limit: None,
             end: None,
         }
+    }
+
+    /// Ends the search after so many traces were looked at.
+    #[must_use]
+    pub fn scan_limit(mut self, limit: Option<usize>) -> Self {
+        self.scan_limit = limit;
+        self
+    }
+
+    /// How many traces were looked at until now.
+    pub fn scanned(&self) -> usize {
+        self.scanned
     }
 
     /// The size of the first page of a search for so many traces.
@@ -54,7 +72,7 @@ impl<'a> Search<'a> {
         self.end
     }
 
-    /// The next page's traces; `None` at the end.
+    /// The next page's traces, perhaps none; `None` at the end.
     ///
     /// # Errors
     /// Those of the store, and a page token that was used before.
@@ -68,6 +86,7 @@ impl<'a> Search<'a> {
         let page = self
             .store
             .search(&self.query, size, self.token.as_deref())?;
+        self.scanned += page.scanned;
         let first_page = self.token.is_none();
         let mut traces = page.traces;
         if first_page && page.next.is_some() {
@@ -88,6 +107,9 @@ impl<'a> Search<'a> {
                         store: self.store.describe(),
                         received: format!("{} traces", self.delivered + traces.len()),
                     });
+                }
+                Some(_) if self.scan_limit.is_some_and(|limit| self.scanned >= limit) => {
+                    self.end = Some(SearchEnd::ScanLimited);
                 }
                 Some(token) => self.token = Some(token),
             }

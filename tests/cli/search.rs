@@ -98,7 +98,7 @@ fn the_newest_come_first_and_other_orders_are_the_servers() {
     error: unknown key `durtion`
       durtion
       ^^^^^^^ expected `timestamp_ms`, `execution_time_ms`, `status`, `name`, `request_id`, `run_id`, `experiment_id`, `tag.<key>` or `metadata.<key>`, found `durtion`
-    hint: did you mean `execution_time_ms`?
+    hint: did you mean `duration`?
     ");
 }
 

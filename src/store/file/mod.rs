@@ -3,8 +3,11 @@
 //! depends on the answer; only a fingerprint of each trace id is kept, to tell
 //! a trace that comes twice.
 
+mod elements;
 mod scan;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -45,7 +48,8 @@ pub(super) struct FileStore {
 struct Hit {
     /// Whole, or only as much of it as the order needs.
     info: TraceInfo,
-    is_whole: bool,
+    /// Whether the asker needs no more than this.
+    is_enough: bool,
     place: Place,
 }
 
@@ -184,7 +188,9 @@ impl FileStore {
     fn find(&self, query: &Query, filter: &Filter, wanted: usize) -> Result<Vec<Hit>, StoreError> {
         let sessions = if filter.needs_assessments() {
             self.distinct(Want::Infos, Sessions::default, |sessions, trace, _| {
-                sessions.learn(&trace.info);
+                if query.covers(&trace.info) {
+                    sessions.learn(&trace.info);
+                }
             })?
         } else {
             Sessions::default()
@@ -196,18 +202,12 @@ impl FileStore {
         };
         let matcher = filter.matcher();
         // All matches may be more than fits into memory.
-        let is_whole = query.limit.is_some();
+        let in_outline = query.ids_only || query.limit.is_none();
         let best = self.distinct(
             want,
             || Best::new(&query.order_by, wanted),
             |best, trace, place| {
-                let in_experiments = query.experiments.is_empty()
-                    || trace
-                        .info
-                        .experiment_id
-                        .as_ref()
-                        .is_some_and(|id| query.experiments.contains(id));
-                if !in_experiments {
+                if !query.covers(&trace.info) {
                     return;
                 }
                 let judged = sessions.judged(&trace.info);
@@ -217,10 +217,10 @@ impl FileStore {
                     DocumentSpans::Missing | DocumentSpans::Skipped => &[],
                 };
                 if matcher.matches(judged, spans) {
-                    let info = if is_whole {
-                        trace.info
-                    } else {
+                    let info = if in_outline {
                         outline(trace.info, &query.order_by)
+                    } else {
+                        trace.info
                     };
                     best.push(info, place);
                 }
@@ -231,7 +231,7 @@ impl FileStore {
             .into_iter()
             .map(|(info, place)| Hit {
                 info,
-                is_whole,
+                is_enough: query.ids_only || !in_outline,
                 place,
             })
             .collect())
@@ -383,7 +383,7 @@ impl Store for FileStore {
             .collect();
         let mut traces = Vec::with_capacity(hits.len());
         for hit in hits {
-            if hit.is_whole {
+            if hit.is_enough {
                 traces.push(hit.info);
             } else {
                 let id = &hit.info.trace_id;
@@ -391,7 +391,11 @@ impl Store for FileStore {
                 traces.push(found.ok_or_else(|| self.unknown(id))?.info);
             }
         }
-        Ok(Page { traces, next })
+        Ok(Page {
+            scanned: traces.len(),
+            traces,
+            next,
+        })
     }
 
     fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
@@ -423,7 +427,7 @@ impl Store for FileStore {
         Err(self.read_only())
     }
 
-    fn delete_tag(&self, _trace_id: &str, _key: &str) -> Result<bool, StoreError> {
+    fn delete_tag(&self, _trace_id: &str, _key: &str) -> Result<(), StoreError> {
         Err(self.read_only())
     }
 

@@ -2,15 +2,10 @@
 //! Lines are read whole; a document over many lines, or an endless one, is read
 //! element by element, so that no more than one trace is in memory.
 
-use std::cell::Cell;
-use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Cursor, Read};
 use std::ops::ControlFlow;
 
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-
+use super::elements::Elements;
 use crate::store::wire::{DocumentTrace, Want, read_documents};
 
 /// A line that is longer is read element by element.
@@ -96,220 +91,26 @@ pub(super) fn scan(
                         cut: error.is_eof(),
                     });
                 }
-                Err(error) => return Err(located(&error, number)),
+                Err(error) => return Err(located(&error, number, 0)),
             }
         }
-        let rest = Cursor::new(line).chain(input);
-        return scan_elements(rest, at, number, want, sink);
+        let rest = BufReader::with_capacity(256 * 1024, Cursor::new(line).chain(input));
+        return Elements::new(rest, at, number, want, sink).documents();
     }
 }
 
-/// Goes on at a document that is not one line.
-fn scan_elements(
-    input: impl Read,
-    start: u64,
-    line: usize,
-    want: Want<'_>,
-    sink: &mut Sink<'_>,
-) -> Result<(), ScanError> {
-    let position = Cell::new(start);
-    let counted = Counted {
-        input: BufReader::new(input),
-        position: &position,
-    };
-    let mut walk = Walk {
-        want,
-        sink,
-        position: &position,
-        stopped: false,
-    };
-    let mut documents = serde_json::Deserializer::from_reader(counted);
-    while documents.end().is_err() {
-        // The parser has looked at the document's first byte.
-        let start = position.get() - 1;
-        let outcome = walk.document(&mut documents, start);
-        if walk.stopped {
-            return Ok(());
-        }
-        outcome.map_err(|error| located(&error, line))?;
-    }
-    Ok(())
-}
-
-/// Counts what the parser has taken, which it does byte by byte.
-struct Counted<'a, R> {
-    input: R,
-    position: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        self.position.set(self.position.get() + read as u64);
-        Ok(read)
-    }
-}
-
-/// Hands out the elements of large documents.
-struct Walk<'a, 's> {
-    want: Want<'a>,
-    sink: &'a mut Sink<'s>,
-    position: &'a Cell<u64>,
-    stopped: bool,
-}
-
-impl Walk<'_, '_> {
-    fn document<R: Read>(
-        &mut self,
-        documents: &mut serde_json::Deserializer<serde_json::de::IoRead<R>>,
-        start: u64,
-    ) -> serde_json::Result<()> {
-        Document { walk: self, start }.deserialize(documents)
-    }
-
-    /// Gives out the traces of one value.
-    fn give<E: serde::de::Error>(&mut self, json: &str, place: Place) -> Result<(), E> {
-        let traces = read_documents(json.as_bytes(), self.want)
-            .map_err(|error| E::custom(without_position(&error)))?;
-        for trace in traces {
-            if (self.sink)(trace, place).is_break() {
-                self.stopped = true;
-                return Err(E::custom("enough"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A list of traces, or an object that is one or holds a list.
-struct Document<'w, 'a, 's> {
-    walk: &'w mut Walk<'a, 's>,
-    start: u64,
-}
-
-impl<'de> DeserializeSeed<'de> for Document<'_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Document<'_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a trace or a list of traces")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
-        Elements(self.walk).visit_seq(seq)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut whole = String::from("{");
-        let mut holds_traces = false;
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "traces" | "trace_infos" => {
-                    holds_traces = true;
-                    map.next_value_seed(Elements(self.walk))?;
-                }
-                _ if holds_traces => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                _ => {
-                    let value = map.next_value::<Box<RawValue>>()?;
-                    if whole.len() > 1 {
-                        whole.push(',');
-                    }
-                    whole.push_str(&serde_json::Value::from(key).to_string());
-                    whole.push(':');
-                    whole.push_str(value.get());
-                }
-            }
-        }
-        if holds_traces {
-            return Ok(());
-        }
-        whole.push('}');
-        let place = Place {
-            start: self.start,
-            len: self.walk.position.get() - self.start,
-        };
-        self.walk.give(&whole, place)
-    }
-}
-
-/// The elements of a list, one by one.
-struct Elements<'w, 'a, 's>(&'w mut Walk<'a, 's>);
-
-impl<'de> DeserializeSeed<'de> for Elements<'_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Elements<'_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of traces")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(Element(json)) = seq.next_element()? {
-            let json = json.get();
-            if !json.starts_with(['{', '[']) {
-                return Err(A::Error::custom(format!(
-                    "expected a trace or a list of traces, found {}",
-                    json.chars().take(20).collect::<String>()
-                )));
-            }
-            let len = json.len() as u64;
-            let place = Place {
-                start: self.0.position.get() - len,
-                len,
-            };
-            self.0.give(json, place)?;
-        }
-        Ok(())
-    }
-}
-
-/// The text of an element. After an object or a list, the parser has not looked
-/// at the next byte.
-struct Element(Box<RawValue>);
-
-impl<'de> Deserialize<'de> for Element {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(Self)
-    }
-}
-
-/// An error with the line that it has in the whole input.
-fn located(error: &serde_json::Error, first_line: usize) -> ScanError {
-    match error.io_error_kind() {
-        Some(kind) => ScanError::Io(kind.into()),
-        None => ScanError::Json {
-            reason: format!(
-                "{} at line {} column {}",
-                without_position(error),
-                first_line + error.line().saturating_sub(1),
-                error.column()
-            ),
-            cut: error.is_eof(),
-        },
-    }
-}
-
-/// The parser's words without ` at line 1 column 2`.
-fn without_position(error: &serde_json::Error) -> String {
+/// A parser's error in text that begins at a line and, counted from zero, column.
+pub(super) fn located(error: &serde_json::Error, line: usize, column: usize) -> ScanError {
+    // The parser's words without ` at line 1 column 2`.
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&position).unwrap_or(&text).to_owned()
+    let words = text.strip_suffix(&position).unwrap_or(&text);
+    let column = if error.line() <= 1 { column } else { 0 } + error.column();
+    let line = line + error.line().saturating_sub(1);
+    ScanError::Json {
+        reason: format!("{words} at line {line} column {column}"),
+        cut: error.is_eof(),
+    }
 }
 
 #[cfg(test)]
@@ -407,6 +208,38 @@ mod tests {
                 true,
             ),
             ("[\n".to_owned(), "EOF while parsing a list at line 2", true),
+            (
+                "{\"traces\"\n : 7}".to_owned(),
+                "found 7 at line 2 column 4",
+                false,
+            ),
+            (
+                "{\"traces\"\n; []}".to_owned(),
+                "expected `:` at line 2 column 1",
+                false,
+            ),
+            (
+                format!("[{good}\n{good}]"),
+                "expected `,` or `]` at line 2 column 1",
+                false,
+            ),
+            ("[{\n\"a\": [}\n]".to_owned(), "at line 2 column 7", false),
+            ("[\n1]".to_owned(), "found 1 at line 2 column 1", false),
+            (
+                "{\n\"a\": 1,}".to_owned(),
+                "expected a key at line 2 column 8",
+                false,
+            ),
+            (
+                "{\n\"a\": 1 \"b\": 2}".to_owned(),
+                "expected `,` or `}` at line 2 column 8",
+                false,
+            ),
+            (
+                "{\n7: 1}".to_owned(),
+                "expected a key at line 2 column 1",
+                false,
+            ),
             ("\x1f\u{8b}".to_owned(), "line 1", false),
         ] {
             match places(&json, None) {

@@ -110,8 +110,7 @@ impl Mlruns {
         let folders = self.candidates(query)?;
         let mut sessions = Sessions::default();
         if filter.needs_assessments() {
-            // A session's traces may be in any experiment.
-            for info in self.experiment_traces()? {
+            for info in folders.iter().filter_map(|folder| self.listed(folder)) {
                 sessions.learn(&info);
             }
         }
@@ -173,15 +172,6 @@ impl Mlruns {
                 false
             }
         }
-    }
-
-    fn experiment_traces(&self) -> Result<Vec<TraceInfo>, StoreError> {
-        let mut all = Vec::new();
-        for (experiment, _) in folder::experiment_folders(&self.root)? {
-            let folders = folder::trace_folders(&experiment)?;
-            all.extend(folders.iter().filter_map(|folder| self.listed(folder)));
-        }
-        Ok(all)
     }
 
     fn find_folder(&self, trace_id: &str) -> Result<PathBuf, StoreError> {
@@ -263,7 +253,11 @@ impl Store for Mlruns {
         let (traces, next) = self.answers.page(query, size, token, |wanted| {
             self.find(query, filter, wanted)
         })?;
-        Ok(Page { traces, next })
+        Ok(Page {
+            scanned: traces.len(),
+            traces,
+            next,
+        })
     }
 
     fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
@@ -289,8 +283,8 @@ impl Store for Mlruns {
         tags::set(&self.find_folder(trace_id)?, key, value)
     }
 
-    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<bool, StoreError> {
-        tags::delete(&self.find_folder(trace_id)?, key)
+    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError> {
+        tags::delete(&self.find_folder(trace_id)?, key).map(drop)
     }
 
     fn take_doubts(&self) -> Vec<String> {

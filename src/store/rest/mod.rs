@@ -3,10 +3,12 @@
 //! the V2 endpoints from then on.
 
 mod http;
+mod planned;
 mod spans;
 
-use std::collections::HashSet;
-use std::sync::OnceLock;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use reqwest::Method;
@@ -15,9 +17,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 use self::http::{Call, Http};
+use self::planned::Planned;
 use super::wire::{WireInfo, null_as_default};
-use super::{DryRequest, FilterSource, Page, Query, Store, StoreError};
-use crate::model::{Experiment, Trace, TraceInfo};
+use super::{DryRequest, Explanation, FilterSource, Page, Query, Store, StoreError};
+use crate::filter::{Filter, Plan, Server};
+use crate::model::{Experiment, Span, Trace, TraceInfo};
 use crate::settings::Connection;
 
 pub use self::http::{RequestLog, RequestRecord};
@@ -26,7 +30,22 @@ pub use self::http::{RequestLog, RequestRecord};
 pub(super) struct RestStore {
     http: Http,
     generation: OnceLock<Generation>,
+    /// The release that the server says it is, once it was asked.
+    release: OnceLock<(u32, u32)>,
+    active: OnceLock<Vec<String>>,
+    /// Searches that are not over, by the token of their next page.
+    searches: Mutex<HashMap<String, Planned>>,
+    last_token: AtomicU64,
 }
+
+/// A filter becomes at most so many searches.
+const MAX_SEARCHES: usize = 8;
+/// What servers without the V3 endpoints understand.
+const LAST_V2: (u32, u32) = (3, 1);
+/// The first release with the V3 endpoints.
+const FIRST_V3: (u32, u32) = (3, 2);
+/// Taken for the release of a server until it refuses something.
+const NEWEST: (u32, u32) = (u32::MAX, 0);
 
 /// Which trace endpoints a server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +85,10 @@ impl RestStore {
         Ok(Self {
             http: Http::new(connection, log)?,
             generation: OnceLock::new(),
+            release: OnceLock::new(),
+            active: OnceLock::new(),
+            searches: Mutex::default(),
+            last_token: AtomicU64::new(0),
         })
     }
 
@@ -105,7 +128,7 @@ impl RestStore {
             })
             .collect();
         let mut body = json!({"locations": locations, "max_results": size});
-        let filter = filter_text(&query.filter);
+        let filter = query.filter.to_string();
         if !filter.is_empty() {
             body["filter"] = json!(filter);
         }
@@ -127,7 +150,7 @@ impl RestStore {
             for id in &query.experiments {
                 pairs.append_pair("experiment_ids", id);
             }
-            let filter = filter_text(&query.filter);
+            let filter = query.filter.to_string();
             if !filter.is_empty() {
                 pairs.append_pair("filter", &filter);
             }
@@ -144,11 +167,116 @@ impl RestStore {
 
     /// Servers want experiments named; none in the query means all that are active.
     fn experiment_ids(&self, query: &Query) -> Result<Vec<String>, StoreError> {
-        if query.experiments.is_empty() {
-            Ok(self.experiments()?.into_iter().map(|e| e.id).collect())
-        } else {
-            Ok(query.experiments.clone())
+        if !query.experiments.is_empty() {
+            return Ok(query.experiments.clone());
         }
+        if let Some(active) = self.active.get() {
+            return Ok(active.clone());
+        }
+        let active: Vec<String> = self.experiments()?.into_iter().map(|e| e.id).collect();
+        Ok(self.active.get_or_init(|| active).clone())
+    }
+
+    /// What the server is taken to understand.
+    fn server(&self) -> Server {
+        let version = match self.generation.get() {
+            Some(Generation::V2) => LAST_V2,
+            _ => self.release.get().copied().unwrap_or(NEWEST),
+        };
+        Server {
+            version,
+            max_searches: MAX_SEARCHES,
+        }
+    }
+
+    /// Asks the server which release it is; one that does not say stays the newest.
+    fn ask_release(&self) {
+        if self.release.get().is_some() {
+            return;
+        }
+        let answer = self.http.send(&Call::get(self.http.url(&["version"])));
+        let release = answer.ok().and_then(|body| {
+            let text = String::from_utf8(body).ok()?;
+            let mut numbers = text.trim().split('.').map(str::parse);
+            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+        });
+        let _ = self.release.set(release.unwrap_or(NEWEST));
+    }
+
+    /// The first page of a search that may take several requests, or a filter
+    /// that is evaluated here. A server that refuses it is asked which release it
+    /// is, and searched in a way that this one understands.
+    fn first_page(&self, query: &Query, filter: &Filter, size: usize) -> Result<Page, StoreError> {
+        let server = self.server();
+        let planned = plan(filter, &server)?;
+        let is_new = |search: &Filter| search.minimum_server() > FIRST_V3;
+        let may_be_too_new = planned.searches.iter().any(is_new);
+        match self.search_by(planned, query, size) {
+            Err(StoreError::Refused { status: 400, .. })
+                if may_be_too_new && {
+                    self.ask_release();
+                    self.server() != server
+                } =>
+            {
+                self.search_by(plan(filter, &self.server())?, query, size)
+            }
+            answer => answer,
+        }
+    }
+
+    fn search_by(&self, plan: Plan, query: &Query, size: usize) -> Result<Page, StoreError> {
+        if let Some(exact) = plan.exact() {
+            let query = Query {
+                filter: FilterSource::Parsed(exact.clone()),
+                ..query.clone()
+            };
+            return self.search_page(&query, size, None);
+        }
+        self.go_on(Planned::new(plan, query), size)
+    }
+
+    fn go_on(&self, mut search: Planned, size: usize) -> Result<Page, StoreError> {
+        let (mut page, ended) = search.next_page(self, size)?;
+        if !ended {
+            let number = self.last_token.fetch_add(1, Ordering::Relaxed);
+            let token = format!("mlt:{number}");
+            self.searches().insert(token.clone(), search);
+            page.next = Some(token);
+        }
+        Ok(page)
+    }
+
+    fn searches(&self) -> MutexGuard<'_, HashMap<String, Planned>> {
+        self.searches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One page of a search that the server understands.
+    fn search_page(
+        &self,
+        query: &Query,
+        size: usize,
+        token: Option<&str>,
+    ) -> Result<Page, StoreError> {
+        let page: WirePage = self.by_generation(
+            || self.http.json(&self.search_call(query, size, token)),
+            || self.http.json(&self.search_call_v2(query, size, token)),
+        )?;
+        let traces: Vec<TraceInfo> = page
+            .traces
+            .into_iter()
+            .filter_map(WireInfo::into_info)
+            .collect();
+        Ok(Page {
+            scanned: traces.len(),
+            traces,
+            next: page.next_page_token.filter(|t| !t.is_empty()),
+        })
+    }
+
+    /// The spans of a trace, for a filter to look at.
+    fn complete_spans(&self, info: &TraceInfo) -> Result<Vec<Span>, StoreError> {
+        let spans = spans::fetch(&self.http, &info.trace_id);
+        spans::attach(info.clone(), spans).map(|trace| trace.spans)
     }
 
     fn unknown_trace(&self, trace_id: &str) -> StoreError {
@@ -251,17 +379,47 @@ impl Store for RestStore {
         if query.experiments.is_empty() {
             return Ok(Page::default());
         }
-        let page: WirePage = self.by_generation(
-            || self.http.json(&self.search_call(&query, size, token)),
-            || self.http.json(&self.search_call_v2(&query, size, token)),
-        )?;
-        Ok(Page {
-            traces: page
-                .traces
-                .into_iter()
-                .filter_map(WireInfo::into_info)
-                .collect(),
-            next: page.next_page_token.filter(|t| !t.is_empty()),
+        if let Some(search) = token.and_then(|token| self.searches().remove(token)) {
+            return self.go_on(search, size);
+        }
+        let FilterSource::Parsed(filter) = &query.filter else {
+            return self.search_page(&query, size, token);
+        };
+        if token.is_none() {
+            return self.first_page(&query, filter, size);
+        }
+        // Only searches that are exact leave the paging to the server.
+        let plan = plan(filter, &self.server())?;
+        if let Some(exact) = plan.exact() {
+            query.filter = FilterSource::Parsed(exact.clone());
+        }
+        self.search_page(&query, size, token)
+    }
+
+    fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
+        let FilterSource::Parsed(filter) = &query.filter else {
+            return Ok(Explanation {
+                sent: vec![query.filter.to_string()],
+                ..Explanation::default()
+            });
+        };
+        self.ask_release();
+        let plan = plan(filter, &self.server())?;
+        let spans = plan.residual.needs_spans();
+        Ok(Explanation {
+            sent: plan.searches.iter().map(ToString::to_string).collect(),
+            here: (!plan.residual.is_empty()).then(|| plan.residual.to_string()),
+            cost: match (plan.exact().is_some(), spans) {
+                (true, _) => "one request for each page of traces",
+                (false, true) => {
+                    "a request for each page of traces that the server finds, and one more for the \
+                     spans of each trace that the rest of the filter lets through"
+                }
+                (false, false) => {
+                    "a request for each page of traces that the server finds, in each search"
+                }
+            }
+            .to_owned(),
         })
     }
 
@@ -326,12 +484,12 @@ impl Store for RestStore {
         }
     }
 
-    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<bool, StoreError> {
+    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError> {
         let call = self.tag_call(Method::DELETE, trace_id, json!({"key": key}));
         match self.http.send(&call) {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(()),
             // The server does not say whether the tag or the trace is missing.
-            Err(StoreError::Refused { status: 404, .. }) => self.info(trace_id).map(|_| false),
+            Err(StoreError::Refused { status: 404, .. }) => self.info(trace_id).map(drop),
             Err(error) => Err(error),
         }
     }
@@ -356,18 +514,32 @@ impl Store for RestStore {
             requests.push(shown(self.experiments_call(None)));
             ids.push("<id of each experiment>".to_owned());
         }
-        let query = Query {
-            experiments: ids,
-            ..query.clone()
+        let searches = match &query.filter {
+            FilterSource::Parsed(filter) => {
+                let plan = plan(filter, &self.server())?;
+                plan.searches
+                    .into_iter()
+                    .map(FilterSource::Parsed)
+                    .collect()
+            }
+            raw @ FilterSource::Raw(_) => vec![raw.clone()],
         };
-        requests.push(shown(self.search_call(&query, size, None)));
+        for filter in searches {
+            let query = Query {
+                experiments: ids.clone(),
+                filter,
+                ..query.clone()
+            };
+            requests.push(shown(self.search_call(&query, size, None)));
+        }
         Ok(requests)
     }
 }
 
-fn filter_text(filter: &FilterSource) -> String {
-    match filter {
-        FilterSource::Parsed(filter) => filter.to_string(),
-        FilterSource::Raw(text) => text.clone(),
-    }
+fn plan(filter: &Filter, server: &Server) -> Result<Plan, StoreError> {
+    filter
+        .plan(server)
+        .map_err(|error| StoreError::FilterNeedsServer {
+            reason: error.to_string(),
+        })
 }

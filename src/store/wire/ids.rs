@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use crate::model::SpanId;
 
 /// A span id of any spelling; `None` for an empty one.
-pub(super) fn span_id(text: &str) -> Option<SpanId> {
+pub(in crate::store) fn span_id(text: &str) -> Option<SpanId> {
     (!text.is_empty()).then(|| SpanId::new(to_hex(text, 8)))
 }
 

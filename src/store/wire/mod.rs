@@ -10,8 +10,9 @@ mod span;
 
 pub(super) use assessment::WireAssessment;
 pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
+pub(super) use ids::span_id;
 pub(super) use info::WireInfo;
-pub(super) use span::{WireSpans, spans_from_slice};
+pub(super) use span::{WireSpans, span_from_slice, spans_from_slice};
 
 /// `null` and a missing member mean the same thing.
 pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>

@@ -17,6 +17,11 @@ pub(in crate::store) fn spans_from_slice(json: &[u8]) -> serde_json::Result<Vec<
     serde_json::from_slice::<WireSpans>(json).map(|wire| wire.spans.0)
 }
 
+/// Reads one span.
+pub(in crate::store) fn span_from_slice(json: &[u8]) -> serde_json::Result<Span> {
+    serde_json::from_slice::<WireSpan>(json).map(WireSpan::into_span)
+}
+
 /// An object with a list of spans; whatever else it holds is ignored.
 #[derive(Deserialize, Default)]
 pub(in crate::store) struct WireSpans {

@@ -245,7 +245,9 @@ fn spans_that_are_no_artifact_are_asked_for_in_other_ways() {
         on(&second).run(&words).json()["data"]["spans"][0]["name"],
         "typed"
     );
-    assert_eq!(second.paths().last(), Some(&format!("GET {BATCH_GET}")));
+    // The request for what is known without spans runs beside, and may be the last.
+    let asked = second.paths();
+    assert!(asked.contains(&format!("GET {BATCH_GET}")), "{asked:?}");
 }
 
 #[test]

@@ -31,6 +31,12 @@ impl Mlt {
         self
     }
 
+    /// Runs in this folder.
+    pub(crate) fn within(mut self, folder: &std::path::Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// Pretends that standard output is a terminal so many columns wide.
     pub(crate) fn terminal(self, width: usize) -> Self {
         self.env("MLT_FORCE_TTY", &width.to_string())

@@ -34,6 +34,8 @@ pub(crate) struct Server {
 /// A server with traces.
 pub(crate) struct Seeded {
     pub(crate) server: Server,
+    /// The folder with the server's database and artifacts, which ends with the server.
+    pub(crate) dir: PathBuf,
     /// Trace ids by case, as the script that made them names them.
     pub(crate) cases: BTreeMap<String, String>,
 }
@@ -41,6 +43,11 @@ pub(crate) struct Seeded {
 impl Seeded {
     pub(crate) fn uri(&self) -> &str {
         &self.server.uri
+    }
+
+    /// The server's database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.join("mlflow.db")
     }
 
     /// The id of a case.
@@ -52,27 +59,177 @@ impl Seeded {
     }
 }
 
-/// MLflow 3.17 with traces of every instrumentation, hard cases, and 1,200 small ones.
-pub(crate) fn current() -> &'static Seeded {
-    static SERVER: OnceLock<Seeded> = OnceLock::new();
-    let scripts = [
+/// What a server's store is filled with: by these scripts, after those of another seed.
+struct Seed {
+    name: &'static str,
+    version: &'static str,
+    base: Option<&'static Seed>,
+    scripts: &'static [Script],
+}
+
+static CURRENT: Seed = Seed {
+    name: "seed-3.17.2",
+    version: "3.17.2",
+    base: None,
+    scripts: &[
         Script::new("make_traces.py", &[]),
         Script::new("make_edges.py", &[]),
         Script::new("make_many.py", &["--traces", "1200"]),
-    ];
-    SERVER.get_or_init(|| seeded("3.17.2", &scripts))
+    ],
+};
+static RICH: Seed = Seed {
+    name: "seed-3.17.2-rich",
+    version: "3.17.2",
+    base: Some(&CURRENT),
+    scripts: &[Script::new("make_rich.py", &[])],
+};
+static OLD: Seed = Seed {
+    name: "seed-2.22.5",
+    version: "2.22.5",
+    base: None,
+    scripts: &[Script::new("make_plain.py", &[])],
+};
+static EARLY_V3: Seed = Seed {
+    name: "seed-3.1.4",
+    version: "3.1.4",
+    base: None,
+    scripts: &[Script::new("make_plain.py", &[])],
+};
+
+/// MLflow 3.17 with traces of every instrumentation, hard cases, and 1,200 small ones.
+pub(crate) fn current() -> &'static Seeded {
+    static SERVER: OnceLock<Seeded> = OnceLock::new();
+    SERVER.get_or_init(|| seeded(&CURRENT))
+}
+
+/// MLflow 3.17 with all of [`current`] and what filters can disagree about. No test changes it.
+pub(crate) fn rich() -> &'static Seeded {
+    static SERVER: OnceLock<Seeded> = OnceLock::new();
+    SERVER.get_or_init(|| seeded(&RICH))
+}
+
+/// Copies the store of [`current`], as it was made, to a folder.
+pub(crate) fn store_copy(to: &Path) {
+    copy(&made(&CURRENT, &venv::python(CURRENT.version)), to);
 }
 
 /// MLflow 2.22, with the V2 endpoints only.
 pub(crate) fn old() -> &'static Seeded {
     static SERVER: OnceLock<Seeded> = OnceLock::new();
-    SERVER.get_or_init(|| seeded("2.22.5", &[Script::new("make_plain.py", &[])]))
+    SERVER.get_or_init(|| seeded(&OLD))
 }
 
 /// MLflow 3.1: new clients' traces on a server without V3 endpoints.
 pub(crate) fn early_v3() -> &'static Seeded {
     static SERVER: OnceLock<Seeded> = OnceLock::new();
-    SERVER.get_or_init(|| seeded("3.1.4", &[Script::new("make_plain.py", &[])]))
+    SERVER.get_or_init(|| seeded(&EARLY_V3))
+}
+
+/// A copy of a file store (`mlruns`) that MLflow's client made without a server.
+pub(crate) struct FileStore {
+    dir: tempfile::TempDir,
+    python: PathBuf,
+    cases: BTreeMap<String, String>,
+}
+
+/// A file store of this version with what is hard to keep in files. Its traces'
+/// spans are where they were made, as their tags say.
+pub(crate) fn file_store(version: &str) -> FileStore {
+    let python = venv::python(version);
+    let name = format!("mlruns-{version}");
+    let made = venv::exclusively(&name, || make_files(&name, &python));
+    let cases = fs::read_to_string(made.join("cases.json")).expect("the store has its cases");
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    copy(&made, dir.path());
+    FileStore {
+        dir,
+        python,
+        cases: serde_json::from_str(&cases).expect("cases are JSON"),
+    }
+}
+
+fn make_files(name: &str, python: &Path) -> PathBuf {
+    let dir = venv::cache().join(name);
+    let script = venv::scripts().join("make_mlruns.py");
+    let source = fs::read_to_string(&script).expect("the script is there");
+    let marker = dir.join("complete");
+    if fs::read_to_string(&marker).is_ok_and(|made| made == source) {
+        return dir;
+    }
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).expect("the target folder can be written to");
+    let output = Command::new(python)
+        .arg(&script)
+        .arg("--tracking-uri")
+        .arg(dir.join("mlruns"))
+        .current_dir(&dir)
+        .env("MLFLOW_ALLOW_FILE_STORE", "true")
+        .output()
+        .expect("Python starts");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let last = stdout.lines().last().filter(|_| output.status.success());
+    let cases = last.unwrap_or_else(|| {
+        panic!(
+            "make_mlruns.py failed:\n{stdout}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    fs::write(dir.join("cases.json"), cases).expect("the store can be written to");
+    fs::write(marker, source).expect("the store can be written to");
+    dir
+}
+
+impl FileStore {
+    /// The folder that it is in, for a current directory.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn uri(&self) -> String {
+        self.dir.path().join("mlruns").display().to_string()
+    }
+
+    /// The id of a case.
+    #[track_caller]
+    pub(crate) fn case(&self, name: &str) -> &str {
+        self.cases
+            .get(name)
+            .unwrap_or_else(|| panic!("no case {name} among {:?}", self.cases.keys()))
+    }
+
+    /// The folder of a case's trace.
+    pub(crate) fn trace(&self, name: &str) -> PathBuf {
+        let root = self.dir.path().join("mlruns");
+        [root.clone(), root.join(".trash")]
+            .iter()
+            .flat_map(|folder| fs::read_dir(folder).expect("the store can be read"))
+            .flatten()
+            .map(|experiment| experiment.path().join("traces").join(self.case(name)))
+            .find(|folder| folder.is_dir())
+            .expect("the trace has a folder")
+    }
+
+    /// A server over it.
+    pub(crate) fn serve(&self) -> Server {
+        start(&self.python, self.dir.path(), &self.uri(), Folder::Kept)
+    }
+
+    /// What a Python program prints that uses MLflow's client on this store.
+    pub(crate) fn ask(&self, program: &str) -> String {
+        let output = Command::new(&self.python)
+            .args(["-c", program])
+            .current_dir(self.dir.path())
+            .env("MLFLOW_TRACKING_URI", self.uri())
+            .env("MLFLOW_ALLOW_FILE_STORE", "true")
+            .output()
+            .expect("Python starts");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("the output is UTF-8")
+    }
 }
 
 /// Whether a server's folder goes away with it.
@@ -93,37 +250,46 @@ impl Script {
     }
 }
 
-fn seeded(version: &str, scripts: &[Script]) -> Seeded {
-    let python = venv::python(version);
-    let seed = venv::exclusively(&format!("seed-{version}"), || {
-        seed(version, &python, scripts)
-    });
-    let cases = fs::read_to_string(seed.join("cases.json")).expect("the seed has its cases");
+fn seeded(seed: &Seed) -> Seeded {
+    let python = venv::python(seed.version);
+    let made = made(seed, &python);
+    let cases = fs::read_to_string(made.join("cases.json")).expect("the seed has its cases");
     let dir = tempfile::Builder::new()
         .prefix("mlt-server-")
         .tempdir()
         .expect("a temporary folder")
         .keep();
-    copy(&seed, &dir);
+    copy(&made, &dir);
     Seeded {
-        server: start(&python, &dir, Folder::Temporary),
+        server: start(&python, &dir, &database(&dir), Folder::Temporary),
+        dir,
         cases: serde_json::from_str(&cases).expect("cases are JSON"),
     }
 }
 
 /// The folder with a database and artifacts that the scripts filled.
-fn seed(version: &str, python: &Path, scripts: &[Script]) -> PathBuf {
-    let dir = venv::cache().join(format!("seed-{version}"));
-    let sources = sources();
+fn made(seed: &Seed, python: &Path) -> PathBuf {
+    venv::exclusively(seed.name, || make(seed, python))
+}
+
+fn make(seed: &Seed, python: &Path) -> PathBuf {
+    let dir = venv::cache().join(seed.name);
+    let sources = sources(seed);
     let marker = dir.join("complete");
     if fs::read_to_string(&marker).is_ok_and(|made| made == sources) {
         return dir;
     }
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).expect("the target folder can be written to");
-    let server = start(python, &dir, Folder::Kept);
     let mut cases = BTreeMap::new();
-    for script in scripts {
+    if let Some(base) = seed.base {
+        copy(&made(base, python), &dir);
+        let text = fs::read_to_string(dir.join("cases.json")).expect("the base has its cases");
+        cases = serde_json::from_str(&text).expect("cases are JSON");
+        fs::remove_file(&marker).expect("the base is complete");
+    }
+    let server = start(python, &dir, &database(&dir), Folder::Kept);
+    for script in seed.scripts {
         let output = Command::new(python)
             .arg(venv::scripts().join(script.name))
             .args(["--tracking-uri", &server.uri])
@@ -151,21 +317,37 @@ fn seed(version: &str, python: &Path, scripts: &[Script]) -> PathBuf {
     dir
 }
 
-/// All that the seed is made from, so that a change makes it anew.
-fn sources() -> String {
-    let mut paths: Vec<PathBuf> = fs::read_dir(venv::scripts())
-        .expect("the scripts are there")
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    paths.sort();
-    paths
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .collect()
+/// All that a seed is made from, so that a change makes it anew: its scripts,
+/// and those beside them that they import.
+fn sources(seed: &Seed) -> String {
+    let mut names: Vec<String> = seed.scripts.iter().map(|s| s.name.to_owned()).collect();
+    let mut text = seed.base.map(sources).unwrap_or_default();
+    let mut next = 0;
+    while let Some(name) = names.get(next) {
+        next += 1;
+        let Ok(source) = fs::read_to_string(venv::scripts().join(name)) else {
+            continue;
+        };
+        for line in source.lines() {
+            let mut words = line.split_whitespace();
+            if let (Some("import" | "from"), Some(module)) = (words.next(), words.next()) {
+                let module = format!("{module}.py");
+                if !names.contains(&module) && venv::scripts().join(&module).exists() {
+                    names.push(module);
+                }
+            }
+        }
+        text.push_str(&source);
+    }
+    text
 }
 
-/// Starts a server over the database and artifacts of a folder.
-fn start(python: &Path, dir: &Path, folder: Folder) -> Server {
+fn database(dir: &Path) -> String {
+    format!("sqlite:///{}", dir.join("mlflow.db").display())
+}
+
+/// Starts a server over a store, with its artifacts in a folder.
+fn start(python: &Path, dir: &Path, store: &str, folder: Folder) -> Server {
     let port = TcpListener::bind("127.0.0.1:0")
         .and_then(|socket| socket.local_addr())
         .expect("a free port")
@@ -189,12 +371,12 @@ fn start(python: &Path, dir: &Path, folder: Folder) -> Server {
             "2",
         ])
         .args(["--port", &port.to_string()])
-        .arg("--backend-store-uri")
-        .arg(format!("sqlite:///{}", dir.join("mlflow.db").display()))
+        .args(["--backend-store-uri", store])
         .arg("--artifacts-destination")
         .arg(dir.join("artifacts"))
         // Seven more processes, for scheduled evaluations that nobody here asks for.
         .env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+        .env("MLFLOW_ALLOW_FILE_STORE", "true")
         .current_dir(dir)
         .stdin(Stdio::piped())
         .stdout(log.try_clone().expect("a second handle"))

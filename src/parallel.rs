@@ -22,7 +22,7 @@ struct State<R> {
 ///
 /// # Errors
 /// The first error of `each`.
-pub(super) fn for_each_in_order<T: Sync, R: Send, E>(
+pub(crate) fn for_each_in_order<T: Sync, R: Send, E>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
     mut each: impl FnMut(&T, R) -> Result<(), E>,

@@ -1,0 +1,43 @@
+//! `mlt help`: the help of a command, or a page about a topic.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, HelpArgs};
+use crate::error::{CommandError, Exit};
+use crate::filter::REFERENCE;
+use crate::terminal::Terminal;
+
+pub(super) fn run(args: &HelpArgs, terminal: &Terminal) -> Result<Exit> {
+    let mut root = Cli::command().term_width(terminal.width.unwrap_or(100).min(100));
+    root.build();
+    let topic = args.topic.as_deref();
+    let command = match topic {
+        Some("filter") => {
+            let mut out = terminal.output();
+            out.write_all(REFERENCE.as_bytes())?;
+            out.finish()?;
+            return Ok(Exit::Success);
+        }
+        None => &mut root,
+        Some(name) => match root.find_subcommand_mut(name) {
+            Some(command) => command,
+            None => {
+                return Err(CommandError::usage(format!("no help on `{name}`"))
+                    .hint("there is help on each command, and on `filter`")
+                    .into());
+            }
+        },
+    };
+    let help = command.render_long_help();
+    let mut out = terminal.output();
+    if terminal.color {
+        write!(out, "{}", help.ansi())?;
+    } else {
+        write!(out, "{help}")?;
+    }
+    out.finish()?;
+    Ok(Exit::Success)
+}

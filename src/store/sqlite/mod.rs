@@ -1,0 +1,328 @@
+//! MLflow's SQLite database as a store, read directly: no server, no Python.
+//! Reading never writes and keeps nobody from writing; tags are changed in
+//! transactions, exactly as MLflow changes them.
+
+mod condition;
+mod connection;
+mod info;
+mod schema;
+mod search;
+mod spans;
+mod statement;
+mod tags;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use self::connection::Database;
+use self::schema::Schema;
+use self::search::Cursor;
+use self::spans::Place;
+use super::{Attempt, Explanation, Page, Query, Store, StoreError, TagChanges, artifact};
+use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
+
+/// The folder beside the database in which a server keeps artifacts by default.
+const ARTIFACTS: &str = "mlartifacts";
+
+/// Traces in a database file.
+pub(super) struct SqliteStore {
+    shared: Arc<Shared>,
+    /// Searches that are not over, by the token of their next page.
+    cursors: Mutex<HashMap<String, Cursor>>,
+    last_token: AtomicU64,
+    writing: Mutex<()>,
+}
+
+/// What searches in threads of their own need too.
+struct Shared {
+    name: String,
+    database: Database,
+    schema: Schema,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Shared {
+    /// A connection for reading: one that is idle, or a new one.
+    fn reader(&self) -> Result<Connection, StoreError> {
+        match lock(&self.idle).pop() {
+            Some(connection) => Ok(connection),
+            None => self.database.reader(),
+        }
+    }
+
+    fn give_back(&self, connection: Connection) {
+        lock(&self.idle).push(connection);
+    }
+
+    fn unsupported(&self, what: &'static str, instead: &'static str) -> StoreError {
+        StoreError::Unsupported {
+            store: self.name.clone(),
+            what,
+            instead,
+        }
+    }
+
+    /// Asks something of the database, all within one transaction.
+    fn read<T>(
+        &self,
+        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = self.reader()?;
+        let transaction = connection
+            .unchecked_transaction()
+            .map_err(|e| self.database.error(&e))?;
+        let answer = ask(&transaction);
+        drop(transaction);
+        self.give_back(connection);
+        answer
+    }
+
+    fn info(&self, connection: &Connection, trace_id: &str) -> Result<TraceInfo, StoreError> {
+        info::find(connection, &self.schema, trace_id)
+            .map_err(|e| self.database.error(&e))?
+            .ok_or_else(|| self.unknown(trace_id))
+    }
+
+    fn unknown(&self, trace_id: &str) -> StoreError {
+        StoreError::UnknownTrace {
+            id: trace_id.to_owned(),
+            store: self.name.clone(),
+        }
+    }
+
+    fn spans(&self, connection: &Connection, info: &TraceInfo) -> Result<Vec<Span>, StoreError> {
+        let in_table = || spans::in_table(&self.database, connection, &self.schema, &info.trace_id);
+        match Place::of(info) {
+            Place::Table => in_table(),
+            Place::Archive => Err(no_spans(
+                info,
+                "the archive",
+                match info.tags.get(tag::ARCHIVE_LOCATION) {
+                    Some(location) => format!("{location} is not read by mlt"),
+                    None => "its place is not known".to_owned(),
+                },
+            )),
+            Place::Artifact => match info.tags.get(tag::ARTIFACT_LOCATION) {
+                Some(location) => {
+                    let root = self.database.path().with_file_name(ARTIFACTS);
+                    match artifact::spans(location, &root) {
+                        Err(StoreError::File { .. }) if !artifact::is_there(location, &root) => {
+                            Err(no_spans(
+                                info,
+                                "traces.json",
+                                format!("not below {location}"),
+                            ))
+                        }
+                        answer => answer,
+                    }
+                }
+                None => in_table(),
+            },
+        }
+    }
+
+    /// The spans, or none where there are none to be had.
+    fn spans_or_none(
+        &self,
+        connection: &Connection,
+        info: &TraceInfo,
+    ) -> Result<Vec<Span>, StoreError> {
+        match self.spans(connection, info) {
+            Err(StoreError::NoSpans { .. }) => Ok(Vec::new()),
+            answer => answer,
+        }
+    }
+
+    fn complete(&self, connection: &Connection, info: TraceInfo) -> Result<Trace, StoreError> {
+        match self.spans(connection, &info) {
+            Ok(spans) => Ok(Trace { info, spans }),
+            // A trace that was logged without spans is whole as it is.
+            Err(StoreError::NoSpans { .. }) if info.declared_span_count().unwrap_or(0) == 0 => {
+                Ok(Trace {
+                    info,
+                    spans: Vec::new(),
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn no_spans(info: &TraceInfo, way: &'static str, outcome: String) -> StoreError {
+    StoreError::NoSpans {
+        id: info.trace_id.clone(),
+        tried: vec![Attempt { way, outcome }],
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens a database.
+///
+/// # Errors
+/// When it cannot be read or is not MLflow's.
+pub(super) fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    let database = Database::new(path)?;
+    let connection = database.reader()?;
+    let schema = Schema::read(&database, &connection)?;
+    Ok(SqliteStore {
+        shared: Arc::new(Shared {
+            name: path.display().to_string(),
+            database,
+            schema,
+            idle: Mutex::new(vec![connection]),
+        }),
+        cursors: Mutex::default(),
+        last_token: AtomicU64::new(0),
+        writing: Mutex::default(),
+    })
+}
+
+fn experiment(row: &Row<'_>) -> rusqlite::Result<Experiment> {
+    Ok(Experiment {
+        id: row.get::<_, i64>(0)?.to_string(),
+        name: row.get(1)?,
+        active: row.get::<_, Option<String>>(2)?.as_deref() != Some("deleted"),
+    })
+}
+
+const EXPERIMENT: &str = "SELECT experiment_id, name, lifecycle_stage FROM experiments";
+
+impl SqliteStore {
+    fn experiment_where(
+        &self,
+        condition: &str,
+        value: &str,
+    ) -> Result<Option<Experiment>, StoreError> {
+        let database = &self.shared.database;
+        self.shared.read(|connection| {
+            connection
+                .query_row(
+                    &format!("{EXPERIMENT} WHERE {condition}"),
+                    [value],
+                    experiment,
+                )
+                .optional()
+                .map_err(|e| database.error(&e))
+        })
+    }
+}
+
+impl Store for SqliteStore {
+    fn describe(&self) -> String {
+        self.shared.name.clone()
+    }
+
+    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        let database = &self.shared.database;
+        self.shared.read(|connection| {
+            let list = || -> rusqlite::Result<Vec<Experiment>> {
+                connection
+                    .prepare(&format!(
+                        "{EXPERIMENT} WHERE lifecycle_stage = 'active' ORDER BY experiment_id"
+                    ))?
+                    .query_map([], experiment)?
+                    .collect()
+            };
+            list().map_err(|e| database.error(&e))
+        })
+    }
+
+    fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
+        self.experiment_where("name = ?1", name)
+    }
+
+    fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self
+            .experiment_where("experiment_id = CAST(?1 AS INTEGER)", id)?
+            .is_some())
+    }
+
+    fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
+        let (traces, rest) = match token {
+            None => search::start(&self.shared, query, size)?,
+            Some(token) => match lock(&self.cursors).remove(token) {
+                Some(cursor) => cursor.next()?,
+                None => (Vec::new(), None),
+            },
+        };
+        let next = rest.map(|cursor| {
+            let token = self.last_token.fetch_add(1, Ordering::Relaxed).to_string();
+            lock(&self.cursors).insert(token.clone(), cursor);
+            token
+        });
+        Ok(Page {
+            scanned: traces.len(),
+            traces,
+            next,
+        })
+    }
+
+    fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
+        search::explain(&self.shared, query)
+    }
+
+    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
+        self.shared
+            .read(|connection| self.shared.info(connection, trace_id))
+    }
+
+    fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
+        self.shared.read(|connection| {
+            let info = self.shared.info(connection, trace_id)?;
+            self.shared.complete(connection, info)
+        })
+    }
+
+    fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError> {
+        self.shared
+            .read(|connection| self.shared.complete(connection, info))
+    }
+
+    fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
+        let set = vec![(key.to_owned(), value.to_owned())];
+        let changes = TagChanges {
+            set,
+            delete: Vec::new(),
+        };
+        self.change_tags(&[trace_id.to_owned()], &changes)?
+            .into_iter()
+            .collect()
+    }
+
+    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError> {
+        let changes = TagChanges {
+            set: Vec::new(),
+            delete: vec![key.to_owned()],
+        };
+        self.change_tags(&[trace_id.to_owned()], &changes)?
+            .into_iter()
+            .collect()
+    }
+
+    fn tag_batch(&self) -> usize {
+        tags::BATCH
+    }
+
+    fn change_tags(
+        &self,
+        trace_ids: &[String],
+        changes: &TagChanges,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        // One writer at a time: more would only wait for each other.
+        let _turn = lock(&self.writing);
+        tags::change(&self.shared, trace_ids, changes)
+    }
+
+    fn check_writable(&self) -> Result<(), StoreError> {
+        self.shared.database.writer().map(drop)
+    }
+}

@@ -1,0 +1,185 @@
+//! Which tables and columns a database has. MLflow has changed its schema with
+//! almost every release, and a database may be newer than this program: what is
+//! there counts, and not which version it claims to be.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::Connection;
+
+use super::connection::Database;
+use crate::store::StoreError;
+
+/// What every database since MLflow 2.14 has.
+const NEEDED: [(&str, &[&str]); 4] = [
+    ("experiments", &["experiment_id", "name", "lifecycle_stage"]),
+    (
+        "trace_info",
+        &[
+            "request_id",
+            "experiment_id",
+            "timestamp_ms",
+            "execution_time_ms",
+            "status",
+        ],
+    ),
+    ("trace_tags", &["request_id", "key", "value"]),
+    ("trace_request_metadata", &["request_id", "key", "value"]),
+];
+
+/// What is used where it is there.
+const OPTIONAL: [(&str, &[&str]); 3] = [
+    (
+        "spans",
+        &[
+            "trace_id",
+            "span_id",
+            "parent_span_id",
+            "name",
+            "type",
+            "status",
+            "start_time_unix_nano",
+            "end_time_unix_nano",
+            "content",
+        ],
+    ),
+    (
+        "assessments",
+        &[
+            "assessment_id",
+            "trace_id",
+            "name",
+            "assessment_type",
+            "value",
+            "error",
+            "created_timestamp",
+            "last_updated_timestamp",
+            "source_type",
+            "source_id",
+            "span_id",
+            "rationale",
+            "overrides",
+            "valid",
+            "assessment_metadata",
+        ],
+    ),
+    (
+        "entity_associations",
+        &[
+            "source_type",
+            "source_id",
+            "destination_type",
+            "destination_id",
+        ],
+    ),
+];
+
+/// Tables with their columns.
+#[derive(Debug)]
+pub(super) struct Schema {
+    tables: HashMap<String, HashSet<String>>,
+    /// Indexes of `trace_info`.
+    indexes: HashSet<String>,
+}
+
+/// The index that gives the traces of one experiment by time, and that of all.
+const TIME_OF_ONE: &str = "index_trace_info_experiment_id_timestamp_ms";
+const TIME_OF_ALL: &str = "index_trace_info_timestamp_ms_request_id";
+
+impl Schema {
+    /// Reads it from the database.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or lacks what is needed.
+    pub(super) fn read(database: &Database, connection: &Connection) -> Result<Self, StoreError> {
+        let tables = Self::tables(connection).map_err(|e| database.error(&e))?;
+        let indexes = Self::indexes(connection).map_err(|e| database.error(&e))?;
+        let schema = Self { tables, indexes };
+        let lacks = |reason: String| StoreError::Data {
+            path: database.path().display().to_string(),
+            reason: format!("{reason}; expected the database of MLflow 2.14 or later"),
+        };
+        for (table, columns) in NEEDED {
+            if !schema.tables.contains_key(table) {
+                return Err(lacks(format!("it has no table `{table}`")));
+            }
+            schema.check(table, columns).map_err(lacks)?;
+        }
+        for (table, columns) in OPTIONAL {
+            if schema.tables.contains_key(table) {
+                schema.check(table, columns).map_err(lacks)?;
+            }
+        }
+        Ok(schema)
+    }
+
+    fn tables(connection: &Connection) -> rusqlite::Result<HashMap<String, HashSet<String>>> {
+        let names: Vec<&str> = NEEDED
+            .iter()
+            .chain(&OPTIONAL)
+            .map(|(table, _)| *table)
+            .collect();
+        let mut tables: HashMap<String, HashSet<String>> = HashMap::new();
+        let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)")?;
+        for name in names {
+            let columns: HashSet<String> = statement
+                .query_map([name], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            if !columns.is_empty() {
+                tables.insert(name.to_owned(), columns);
+            }
+        }
+        Ok(tables)
+    }
+
+    fn indexes(connection: &Connection) -> rusqlite::Result<HashSet<String>> {
+        connection
+            .prepare("SELECT name FROM pragma_index_list('trace_info')")?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    }
+
+    /// The index that gives traces in the order of their time.
+    pub(super) fn time_index(&self, of_one_experiment: bool) -> Option<&'static str> {
+        let name = if of_one_experiment {
+            TIME_OF_ONE
+        } else {
+            TIME_OF_ALL
+        };
+        Some(name).filter(|name| self.indexes.contains(*name))
+    }
+
+    fn check(&self, table: &str, columns: &[&str]) -> Result<(), String> {
+        match columns.iter().find(|column| !self.has(table, column)) {
+            None => Ok(()),
+            Some(missing) => Err(format!("its table `{table}` has no column `{missing}`")),
+        }
+    }
+
+    /// Whether a table has a column.
+    pub(super) fn has(&self, table: &str, column: &str) -> bool {
+        self.tables
+            .get(table)
+            .is_some_and(|columns| columns.contains(column))
+    }
+
+    /// Whether there is a table for spans, as since MLflow 3.4.
+    pub(super) fn has_spans(&self) -> bool {
+        self.tables.contains_key("spans")
+    }
+
+    /// Whether there is a table for assessments, as since MLflow 3.2.
+    pub(super) fn has_assessments(&self) -> bool {
+        self.tables.contains_key("assessments")
+    }
+
+    /// Whether there are links from traces to runs and prompts.
+    pub(super) fn has_links(&self) -> bool {
+        self.tables.contains_key("entity_associations")
+    }
+
+    /// Whether name, session, token usage and cost are columns of the trace, as
+    /// since MLflow 3.17, and not among its tags and metadata.
+    pub(super) fn has_promoted(&self, column: &str) -> bool {
+        self.has("trace_info", column)
+    }
+}

@@ -1,0 +1,390 @@
+//! Searches: one SQL statement for each, whose rows are handed out in pages. A
+//! search that needs more than a page runs in a thread of its own, so that all
+//! pages come from one snapshot and memory does not grow with their number.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::Shared;
+use super::condition::{Compiler, looks_at_spans};
+use super::info::{Reader, bare, columns};
+use super::schema::Schema;
+use super::statement::Parameters;
+use crate::filter::order::OrderKey;
+use crate::filter::{Filter, OrderBy};
+use crate::model::{TraceInfo, metadata, tag};
+use crate::store::{Explanation, FilterSource, Query, StoreError};
+
+/// Pages that may wait for their reader.
+const AHEAD: usize = 4;
+/// How long a reader may stall before the database is let go, so that nobody who
+/// wants to write waits for a pager.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// A search that is not over: where its next pages come from.
+pub(super) struct Cursor {
+    pages: Receiver<Result<Batch, StoreError>>,
+}
+
+/// A page and whether there are more.
+struct Batch {
+    traces: Vec<TraceInfo>,
+    more: bool,
+}
+
+impl Cursor {
+    /// The next page; the cursor comes back when there are more.
+    pub(super) fn next(self) -> Result<(Vec<TraceInfo>, Option<Self>), StoreError> {
+        // The thread ends without a word only when it panics.
+        let batch = self.pages.recv().unwrap_or_else(|_| {
+            Ok(Batch {
+                traces: Vec::new(),
+                more: false,
+            })
+        })?;
+        Ok((batch.traces, batch.more.then_some(self)))
+    }
+}
+
+/// Starts a search; gives its first page of `size` traces at most.
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    query: &Query,
+    size: usize,
+) -> Result<(Vec<TraceInfo>, Option<Cursor>), StoreError> {
+    let connection = shared.reader()?;
+    let search = Prepared::new(shared, &connection, query)?;
+    if query.limit.is_some_and(|limit| limit < size) {
+        let mut page = Vec::new();
+        let done = search.run(shared, &connection, 0, size, |batch| {
+            page = batch.traces;
+            Ok(Flow::Stop)
+        });
+        done?;
+        shared.give_back(connection);
+        return Ok((page, None));
+    }
+    let (sender, pages) = sync_channel(AHEAD);
+    let shared = Arc::clone(shared);
+    thread::spawn(move || search.stream(&shared, connection, size, &sender));
+    Cursor { pages }.next()
+}
+
+/// The SQL of a search, and how SQLite goes about it.
+pub(super) fn explain(shared: &Shared, query: &Query) -> Result<Explanation, StoreError> {
+    let connection = shared.reader()?;
+    let search = Prepared::new(shared, &connection, query)?;
+    let steps = || -> rusqlite::Result<Vec<String>> {
+        connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", search.sql))?
+            .query_map(
+                rusqlite::params_from_iter(search.parameters.values()),
+                |row| row.get(3),
+            )?
+            .collect()
+    };
+    let steps = steps().map_err(|e| shared.database.error(&e))?;
+    let explanation = Explanation {
+        sent: vec![search.parameters.filled_in(&search.sql)],
+        here: search.residual.as_ref().map(ToString::to_string),
+        cost: steps.join("; "),
+    };
+    shared.give_back(connection);
+    Ok(explanation)
+}
+
+/// Whether a search goes on.
+enum Flow {
+    Continue,
+    /// Let go of the database; it may go on later.
+    Stop,
+}
+
+/// A search as SQL.
+struct Prepared {
+    sql: String,
+    parameters: Parameters,
+    /// What is not decided by SQL: all of the filter, where the schema has no spans.
+    residual: Option<Filter>,
+    ids_only: bool,
+}
+
+impl Prepared {
+    fn new(shared: &Shared, connection: &Connection, query: &Query) -> Result<Self, StoreError> {
+        let FilterSource::Parsed(filter) = &query.filter else {
+            return Err(shared.unsupported("server to send a raw filter to", "use `--filter`"));
+        };
+        if filter.needs_server().is_some() {
+            return Err(shared.unsupported(
+                "look-around or back-references in regular expressions",
+                "write the RLIKE pattern without them",
+            ));
+        }
+        let schema = &shared.schema;
+        let experiments = scope(shared, connection, &query.experiments)?;
+        let scope = format!("({})", experiments.join(", "));
+        let mut parameters = Parameters::default();
+        let compiled = Compiler::new(schema, connection, &mut parameters, &scope)
+            .filter(filter)
+            .map_err(|e| shared.database.error(&e))?;
+        let mut conditions = vec![if experiments.len() == 1 {
+            format!("t.experiment_id = {}", experiments[0])
+        } else {
+            // The plus keeps SQLite to the index on time, which gives the order.
+            format!("+t.experiment_id IN {scope}")
+        }];
+        let by_time = query.order_by.items().is_empty() && !compiled.iter().any(|c| finds(c));
+        conditions.extend(compiled);
+        let undecided = !schema.has_spans() && filter.conjuncts().iter().any(looks_at_spans);
+        let ids_only = query.ids_only && !undecided;
+        let index = match schema
+            .time_index(experiments.len() == 1)
+            .filter(|_| by_time)
+        {
+            Some(name) => format!(" INDEXED BY {name}"),
+            None => String::new(),
+        };
+        // The limit is no parameter, so that SQLite can plan with it.
+        let limit = match query.limit.filter(|_| !undecided) {
+            Some(limit) => i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
+            None => -1,
+        };
+        let sql = format!(
+            "SELECT {} FROM trace_info t{index} WHERE {} ORDER BY {} LIMIT {limit}",
+            if ids_only {
+                "t.request_id".to_owned()
+            } else {
+                columns(schema)
+            },
+            conditions.join(" AND "),
+            order(schema, &query.order_by, &mut parameters),
+        );
+        parameters
+            .register(connection)
+            .map_err(|e| shared.database.error(&e))?;
+        Ok(Self {
+            sql,
+            parameters,
+            residual: undecided.then(|| filter.clone()),
+            ids_only,
+        })
+    }
+
+    /// Sends every page to a reader, for as long as there is one.
+    fn stream(
+        &self,
+        shared: &Shared,
+        connection: Connection,
+        size: usize,
+        sender: &SyncSender<Result<Batch, StoreError>>,
+    ) {
+        let mut delivered = 0;
+        loop {
+            let mut waiting = None;
+            let done = self.run(shared, &connection, delivered, size, |batch| {
+                delivered += batch.traces.len();
+                // With a write-ahead log, readers are in nobody's way.
+                let patience = (!shared.database.wal).then_some(PATIENCE);
+                match send(sender, batch, patience) {
+                    Sent::Taken => Ok(Flow::Continue),
+                    Sent::NobodyThere => Ok(Flow::Stop),
+                    Sent::Waiting(batch) => {
+                        waiting = Some(batch);
+                        Ok(Flow::Stop)
+                    }
+                }
+            });
+            if let Err(error) = done {
+                let _ = sender.send(Err(error));
+                return;
+            }
+            // The database is free now, and the reader may take all the time it wants.
+            let Some(batch) = waiting else { break };
+            let more = batch.more;
+            if sender.send(Ok(batch)).is_err() || !more {
+                break;
+            }
+        }
+        shared.give_back(connection);
+    }
+
+    /// Reads from the `skip`th trace on, in one transaction, page by page.
+    fn run(
+        &self,
+        shared: &Shared,
+        connection: &Connection,
+        skip: usize,
+        size: usize,
+        mut each: impl FnMut(Batch) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let database = &shared.database;
+        let transaction = connection
+            .unchecked_transaction()
+            .map_err(|e| database.error(&e))?;
+        let sql = format!("{} OFFSET {skip}", self.sql);
+        let mut statement = transaction.prepare(&sql).map_err(|e| database.error(&e))?;
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(self.parameters.values()))
+            .map_err(|e| database.error(&e))?;
+        let mut reader =
+            Reader::new(&transaction, &shared.schema).map_err(|e| database.error(&e))?;
+        let matcher = self.residual.as_ref().map(Filter::matcher);
+        let mut page = Vec::new();
+        loop {
+            let row = rows.next().map_err(|e| database.error(&e))?;
+            let info = match row {
+                Some(row) if self.ids_only => Some(bare(row)),
+                Some(row) => Some(reader.info(row)),
+                None => None,
+            };
+            let info = info.transpose().map_err(|e| database.error(&e))?;
+            if let (Some(info), Some(matcher)) = (&info, &matcher)
+                && !matcher.matches(info, &shared.spans_or_none(&transaction, info)?)
+            {
+                continue;
+            }
+            let ended = info.is_none();
+            if ended || page.len() == size {
+                let batch = Batch {
+                    traces: std::mem::take(&mut page),
+                    more: !ended,
+                };
+                match each(batch)? {
+                    Flow::Continue => {}
+                    Flow::Stop => return Ok(()),
+                }
+            }
+            match info {
+                Some(info) => page.push(info),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+enum Sent {
+    Taken,
+    NobodyThere,
+    /// The reader did not take it in time.
+    Waiting(Batch),
+}
+
+fn send(
+    sender: &SyncSender<Result<Batch, StoreError>>,
+    batch: Batch,
+    patience: Option<Duration>,
+) -> Sent {
+    let Some(patience) = patience else {
+        return match sender.send(Ok(batch)) {
+            Ok(()) => Sent::Taken,
+            Err(_) => Sent::NobodyThere,
+        };
+    };
+    let start = Instant::now();
+    let mut unsent = Ok(batch);
+    loop {
+        match sender.try_send(unsent) {
+            Ok(()) => return Sent::Taken,
+            Err(TrySendError::Disconnected(_)) => return Sent::NobodyThere,
+            Err(TrySendError::Full(back)) => match back {
+                Ok(batch) if start.elapsed() > patience => return Sent::Waiting(batch),
+                back => unsent = back,
+            },
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a condition leads to few traces by an index of its own.
+fn finds(condition: &str) -> bool {
+    [
+        "t.request_id IN",
+        "(t.request_id =",
+        "(t.request_id IN",
+        "(t.session_id =",
+    ]
+    .iter()
+    .any(|start| condition.starts_with(start))
+}
+
+/// The ids of the experiments to search, as SQL takes them.
+fn scope(
+    shared: &Shared,
+    connection: &Connection,
+    experiments: &[String],
+) -> Result<Vec<String>, StoreError> {
+    if !experiments.is_empty() {
+        // What is no number is the id of no experiment here.
+        let numbers = experiments.iter().filter_map(|id| id.parse::<i64>().ok());
+        return Ok(numbers.map(|id| id.to_string()).collect());
+    }
+    let active = || -> rusqlite::Result<Vec<String>> {
+        connection
+            .prepare_cached(
+                "SELECT CAST(experiment_id AS TEXT) FROM experiments \
+                 WHERE lifecycle_stage = 'active'",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    };
+    active().map_err(|e| shared.database.error(&e))
+}
+
+/// The server's order: missing values last in both directions, ties by time and id.
+fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> String {
+    let mut terms = Vec::new();
+    for item in order_by.items() {
+        let direction = if item.descending { " DESC" } else { "" };
+        let (sql, may_be_missing) = match &item.key {
+            OrderKey::Timestamp => ("t.timestamp_ms".to_owned(), false),
+            OrderKey::ExecutionTime => ("t.execution_time_ms".to_owned(), true),
+            OrderKey::Status => ("t.status".to_owned(), false),
+            OrderKey::RequestId => ("t.request_id".to_owned(), false),
+            OrderKey::ExperimentId => ("t.experiment_id".to_owned(), false),
+            OrderKey::Name => (tag_value(schema, tag::NAME, parameters), true),
+            OrderKey::Tag(key) => (tag_value(schema, key, parameters), true),
+            OrderKey::RunId => (
+                metadata_value(schema, metadata::SOURCE_RUN, parameters),
+                true,
+            ),
+            OrderKey::Metadata(key) => (metadata_value(schema, key, parameters), true),
+        };
+        if may_be_missing {
+            terms.push(format!("{sql} IS NULL"));
+        }
+        terms.push(format!("{sql}{direction}"));
+    }
+    for (key, term) in [
+        (OrderKey::Timestamp, "t.timestamp_ms DESC"),
+        (OrderKey::RequestId, "t.request_id"),
+    ] {
+        if order_by.items().iter().all(|item| item.key != key) {
+            terms.push(term.to_owned());
+        }
+    }
+    terms.join(", ")
+}
+
+fn tag_value(schema: &Schema, key: &str, parameters: &mut Parameters) -> String {
+    if key == tag::NAME && schema.has_promoted("trace_name") {
+        return "t.trace_name".to_owned();
+    }
+    let key = parameters.bind(key.to_owned());
+    format!(
+        "(SELECT g.value FROM trace_tags g WHERE g.request_id = t.request_id AND g.key = {key})"
+    )
+}
+
+fn metadata_value(schema: &Schema, key: &str, parameters: &mut Parameters) -> String {
+    if key == metadata::SESSION && schema.has_promoted("session_id") {
+        return "t.session_id".to_owned();
+    }
+    let key = parameters.bind(key.to_owned());
+    format!(
+        "(SELECT m.value FROM trace_request_metadata m \
+         WHERE m.request_id = t.request_id AND m.key = {key})"
+    )
+}

@@ -1,0 +1,304 @@
+use std::path::PathBuf;
+
+use rusqlite::{Connection, params};
+use tempfile::TempDir;
+
+use super::*;
+use crate::filter::{parse, parse_order_by};
+use crate::store::{FilterSource, Search};
+
+const NEWEST: &str = include_str!("../../../tests/fixtures/schema-3.17.2.sql");
+const OLDEST: &str = include_str!("../../../tests/fixtures/schema-2.22.5.sql");
+
+struct Fixture {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl Fixture {
+    fn new(schema: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mlflow.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(schema).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO experiments (experiment_id, name, lifecycle_stage) VALUES \
+                 (0, 'Default', 'active'), (1, 'shop', 'active'), (2, 'gone', 'deleted')",
+            )
+            .unwrap();
+        Self {
+            _folder: folder,
+            path,
+        }
+    }
+
+    fn sql(&self, sql: &str) -> &Self {
+        Connection::open(&self.path)
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
+        self
+    }
+
+    fn traces(&self, count: i64) -> &Self {
+        let mut connection = Connection::open(&self.path).unwrap();
+        let transaction = connection.transaction().unwrap();
+        for n in 0..count {
+            transaction
+                .execute(
+                    "INSERT INTO trace_info (request_id, experiment_id, timestamp_ms, \
+                     execution_time_ms, status) VALUES (?1, 1, ?2, 10, 'OK')",
+                    params![format!("tr-{n:032x}"), 1_795_000_000_000 + n],
+                )
+                .unwrap();
+        }
+        transaction.commit().unwrap();
+        self
+    }
+
+    fn store(&self) -> SqliteStore {
+        open(&self.path).unwrap()
+    }
+}
+
+fn query(filter: &str, order: &str) -> Query {
+    Query {
+        filter: FilterSource::Parsed(parse(filter).unwrap()),
+        order_by: parse_order_by(order).unwrap(),
+        ..Query::default()
+    }
+}
+
+fn ids(store: &SqliteStore, filter: &str, limit: Option<usize>) -> Vec<String> {
+    let mut search = Search::new(store, query(filter, ""), limit);
+    let mut ids = Vec::new();
+    while let Some(page) = search.next_page().unwrap() {
+        ids.extend(page.into_iter().map(|info| info.trace_id));
+    }
+    ids
+}
+
+fn plan(fixture: &Fixture, filter: &str, order: &str) -> String {
+    fixture.store().explain(&query(filter, order)).unwrap().cost
+}
+
+#[test]
+fn filters_without_spans_never_touch_the_spans() {
+    let fixture = Fixture::new(NEWEST);
+    for filter in [
+        "",
+        "status = 'OK'",
+        "tags.env = 'prod' AND name LIKE 'a%'",
+        "metadata.`mlflow.trace.session` = 'x'",
+        "feedback.q >= 0.5",
+        "timestamp_ms > 5 AND execution_time_ms < 7",
+        "run_id = 'r' AND prompt = 'p/1'",
+    ] {
+        let plan = plan(&fixture, filter, "");
+        assert!(!plan.contains("spans"), "{filter}: {plan}");
+        assert!(!plan.contains(" s1"), "{filter}: {plan}");
+    }
+}
+
+#[test]
+fn traces_come_by_an_index_in_the_order_of_their_time() {
+    let fixture = Fixture::new(NEWEST);
+    for filter in ["", "status = 'OK'", "tags.env = 'prod'", "span.name = 'x'"] {
+        let all = plan(&fixture, filter, "");
+        let index = "t USING INDEX index_trace_info_timestamp_ms_request_id";
+        assert!(all.contains(index), "{filter}: {all}");
+        let mut one = query(filter, "");
+        one.experiments = vec!["1".to_owned()];
+        let one = fixture.store().explain(&one).unwrap().cost;
+        let index = "t USING INDEX index_trace_info_experiment_id_timestamp_ms";
+        assert!(one.contains(index), "{filter}: {one}");
+    }
+}
+
+#[test]
+fn what_hangs_on_a_trace_is_found_by_an_index() {
+    let fixture = Fixture::new(NEWEST);
+    for filter in [
+        "tags.env = 'prod'",
+        "metadata.k = 'v'",
+        "run_id = 'r'",
+        "prompt = 'p/1'",
+        "issue.id = 'x'",
+        "feedback.q = 'good'",
+        "span.content LIKE '%x%'",
+        "span.name = 'x'",
+    ] {
+        let plan = plan(&fixture, filter, "");
+        for step in plan.split("; ").filter(|step| step.starts_with("SCAN")) {
+            assert!(step.starts_with("SCAN t "), "{filter}: {plan}");
+        }
+        // Never all of a kind for each trace.
+        assert!(
+            !plan.contains("SEARCH s1 USING INDEX index_spans_experiment_id_type_status"),
+            "{filter}: {plan}"
+        );
+    }
+}
+
+#[test]
+fn few_spans_lead_to_their_traces() {
+    let fixture = Fixture::new(NEWEST);
+    for (filter, index) in [
+        ("span.type = 'LLM'", "index_spans_experiment_id_type_status"),
+        (
+            "span.type = 'LLM' AND span.status = 'ERROR' AND span.name = 'x'",
+            "index_spans_experiment_id_",
+        ),
+    ] {
+        let plan = plan(&fixture, filter, "");
+        assert!(
+            plan.contains("SEARCH t USING INDEX sqlite_autoindex_trace_info_1"),
+            "{plan}"
+        );
+        assert!(plan.contains(index), "{plan}");
+    }
+}
+
+#[test]
+fn long_searches_come_in_pages_from_one_snapshot() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(2_300);
+    let store = fixture.store();
+    let mut search = Search::new(&store, Query::default(), None);
+    let mut seen = search.next_page().unwrap().unwrap();
+    assert_eq!(seen.len(), 500);
+    fixture.sql("PRAGMA busy_timeout = 5000; DELETE FROM trace_info WHERE request_id = 'tr-00000000000000000000000000000000'");
+    while let Some(page) = search.next_page().unwrap() {
+        seen.extend(page);
+    }
+    assert!(seen.len() >= 2_299, "{}", seen.len());
+    let times: Vec<_> = seen.iter().map(|info| info.request_time).collect();
+    assert!(times.is_sorted_by(|a, b| a >= b));
+    for limit in [1, 499, 500, 501, 1_000, 2_299, 2_400] {
+        assert_eq!(ids(&store, "", Some(limit)).len(), limit.min(2_299));
+    }
+}
+
+#[test]
+fn a_reader_that_stalls_lets_writers_in() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(5_000);
+    let store = fixture.store();
+    let mut search = Search::new(&store, Query::default(), None);
+    let mut seen = search.next_page().unwrap().unwrap().len();
+    let start = std::time::Instant::now();
+    fixture.sql("PRAGMA busy_timeout = 4000; UPDATE trace_info SET status = 'ERROR'");
+    assert!(start.elapsed() < std::time::Duration::from_secs(4));
+    while let Some(page) = search.next_page().unwrap() {
+        seen += page.len();
+    }
+    assert_eq!(seen, 5_000);
+}
+
+#[test]
+fn old_schemas_are_read_by_what_they_have() {
+    let fixture = Fixture::new(OLDEST);
+    fixture.traces(3).sql(
+        "INSERT INTO trace_tags (request_id, key, value) VALUES \
+         ('tr-00000000000000000000000000000001', 'mlflow.traceName', 'chat'); \
+         INSERT INTO trace_request_metadata (request_id, key, value) VALUES \
+         ('tr-00000000000000000000000000000001', 'mlflow.trace.session', 's'), \
+         ('tr-00000000000000000000000000000001', 'mlflow.trace.tokenUsage', '{\"input_tokens\": 2, \"output_tokens\": 3}')",
+    );
+    let store = fixture.store();
+    for filter in [
+        "name = 'chat'",
+        "metadata.`mlflow.trace.session` = 's'",
+        "name LIKE 'ch%'",
+        "metadata.`mlflow.trace.tokenUsage` IS NOT NULL",
+    ] {
+        assert_eq!(
+            ids(&store, filter, None),
+            ["tr-00000000000000000000000000000001"],
+            "{filter}"
+        );
+    }
+    let info = store.info("tr-00000000000000000000000000000001").unwrap();
+    assert_eq!((info.name(), info.session()), (Some("chat"), Some("s")));
+    assert!(ids(&store, "feedback.q = 'x'", None).is_empty());
+    assert_eq!(ids(&store, "feedback.q IS NULL", None).len(), 3);
+}
+
+#[test]
+fn columns_take_the_place_of_rows() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(1).sql(
+        "UPDATE trace_info SET trace_name = 'chat', session_id = 's', input_tokens = 2, \
+         total_tokens = 5, total_cost = 1e-05; \
+         INSERT INTO trace_tags (request_id, key, value) VALUES \
+         ('tr-00000000000000000000000000000000', 'mlflow.traceName', 'remainder')",
+    );
+    let info = fixture
+        .store()
+        .info("tr-00000000000000000000000000000000")
+        .unwrap();
+    assert_eq!((info.name(), info.session()), (Some("chat"), Some("s")));
+    assert_eq!(
+        info.metadata["mlflow.trace.tokenUsage"],
+        r#"{"input_tokens": 2, "total_tokens": 5}"#
+    );
+    assert_eq!(
+        info.metadata["mlflow.trace.cost"],
+        r#"{"total_cost": 1e-05}"#
+    );
+}
+
+#[test]
+fn what_is_missing_from_a_schema_is_named() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.sql("ALTER TABLE trace_info RENAME COLUMN status TO outcome");
+    let error = open(&fixture.path).err().unwrap().to_string();
+    assert!(
+        error.contains("`trace_info` has no column `status`"),
+        "{error}"
+    );
+    let fixture = Fixture::new(NEWEST);
+    fixture.sql("ALTER TABLE trace_info ADD COLUMN novelty TEXT; CREATE TABLE more (x)");
+    assert!(open(&fixture.path).is_ok());
+}
+
+#[test]
+fn tags_are_changed_in_whole_batches() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(2);
+    let store = fixture.store();
+    let known = "tr-00000000000000000000000000000001".to_owned();
+    let changes = TagChanges {
+        set: vec![
+            ("env".to_owned(), "é".repeat(9_000)),
+            ("mlflow.traceName".to_owned(), "new".to_owned()),
+        ],
+        delete: vec!["old".to_owned()],
+    };
+    let results = store
+        .change_tags(&[known.clone(), "tr-unknown".to_owned()], &changes)
+        .unwrap();
+    assert!(results[0].is_ok());
+    assert!(matches!(results[1], Err(StoreError::UnknownTrace { .. })));
+    let info = store.info(&known).unwrap();
+    assert_eq!(info.tags["env"].chars().count(), 8_000);
+    assert_eq!(info.name(), Some("new"));
+    store.delete_tag(&known, "mlflow.traceName").unwrap();
+    assert_eq!(store.info(&known).unwrap().name(), None);
+}
+
+#[test]
+fn what_is_no_database_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        open(&path).err().unwrap().to_string()
+    };
+    assert!(write("empty.db", b"").contains("it is empty"));
+    assert!(write("text.db", b"hello").contains("not a SQLite database"));
+    assert!(write("cut.db", b"SQLite format 3\0").contains("cut short"));
+    let error = open(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("it is a folder"), "{error}");
+}
