@@ -1,11 +1,12 @@
-"""Measures mlt beside curl, jq and MLflow's own command line, and prints ratios.
+"""Measures mlt beside curl, jq, the sqlite3 shell and MLflow's own command line, and prints ratios.
 
 Builds mlt in release mode, makes a store of 20,000 traces and one trace of
 20,000 spans (once, under target/bench), serves it with a real MLflow and runs
-every command several times, alternating. Only ratios of one run mean anything;
+every command several times, alternating; then reads its database directly, and
+two gigabytes of JSON lines from a pipe. Only ratios of one run mean anything;
 they are printed as a Markdown table with the limit that each has to keep. Ends
-with exit code 1 when one does not. Needs curl, jq and the environment that the
-tests make (`cargo test` once).
+with exit code 1 when one does not. Needs curl, jq, sqlite3 and the environment
+that the tests make (`cargo test` once).
 """
 
 from __future__ import annotations
@@ -66,9 +67,10 @@ def run(command: list[str], env: dict | None = None) -> float:
     return seconds
 
 
-def peak(command: list[str], env: dict) -> int:
+def peak(command: list[str], env: dict, stdin=None) -> int:
     """The peak resident bytes of a command."""
-    return int(subprocess.run([sys.executable, "-c", PEAK, *command], env=env, check=True, capture_output=True).stdout)
+    measured = [sys.executable, "-c", PEAK, *command]
+    return int(subprocess.run(measured, env=env, check=True, stdin=stdin, stdout=subprocess.PIPE).stdout)
 
 
 def alternate(one: list[str], other: list[str], times: int, env: dict | None = None) -> tuple[float, float]:
@@ -163,12 +165,101 @@ def measure(uri: str, ids: dict) -> list[Row]:
     return rows
 
 
+SAME_ROWS = """
+SELECT json_object('trace_id', t.request_id, 'client_request_id', t.client_request_id, 'experiment_id', t.experiment_id,
+  'timestamp_ms', t.timestamp_ms, 'execution_time_ms', t.execution_time_ms, 'status', t.status,
+  'request_preview', t.request_preview, 'response_preview', t.response_preview, 'name', t.trace_name,
+  'session', t.session_id, 'input_tokens', t.input_tokens, 'output_tokens', t.output_tokens,
+  'total_tokens', t.total_tokens, 'input_cost', t.input_cost, 'output_cost', t.output_cost, 'total_cost', t.total_cost,
+  'tags', (SELECT json_group_object(key, value) FROM trace_tags g WHERE g.request_id = t.request_id),
+  'metadata', (SELECT json_group_object(key, value) FROM trace_request_metadata m WHERE m.request_id = t.request_id),
+  'assessments', (SELECT json_group_array(json_object('name', a.name, 'value', a.value)) FROM assessments a
+                  WHERE a.trace_id = t.request_id))
+FROM trace_info t WHERE t.experiment_id = {experiment} ORDER BY t.timestamp_ms DESC, t.request_id LIMIT {limit}
+"""
+
+
+def measure_database(ids: dict) -> list[Row]:
+    database, experiment, big = ids["database"], ids["bench"]["experiment_id"], ids["big"]["trace_id"]
+    env = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
+
+    def mlt(*words: str) -> list[str]:
+        return [str(MLT), *words]
+
+    def sql(query: str) -> list[str]:
+        return ["sqlite3", "-readonly", database, query]
+
+    def rows(limit: int) -> list[str]:
+        return sql(SAME_ROWS.format(experiment=experiment, limit=limit))
+
+    search = mlt("search", "-x", experiment, "-n", "100")
+    everything = mlt("search", "-x", experiment, "--all", "-o", "jsonl")
+    spans = sql(f"SELECT content FROM spans WHERE trace_id = '{big}' ORDER BY start_time_unix_nano")
+    theirs = [str(PYTHON), "-m", "mlflow", "traces", "search", "--experiment-id", experiment, "--max-results", "100"]
+    found = [
+        compare("database: `mlt search -n 100`", search, rows(101), 40, 1.5, "`sqlite3`, same rows", env),
+        faster("database: `mlt search -n 100`", search, theirs, 100, "`mlflow traces search`", env),
+        compare("database: 20,000 traces as `-o jsonl`", everything, rows(20_000), 5, 2, "`sqlite3`, same rows", env),
+        compare("database: `mlt get`, 20,000 spans", mlt("get", big), spans, 7, 1.5, "`sqlite3`, their JSON", env),
+        compare("database: `mlt get -o json`, 20,000 spans", mlt("get", big, "-o", "json"), spans, 7, 1.5,
+                "`sqlite3`, their JSON", env),
+    ]
+    for what, wanted, condition in [
+        ("any(span.type = 'CHAT_MODEL' AND span.duration > 1s)", "by type and duration",
+         "type = 'CHAT_MODEL' AND duration_ns > 1000000000"),
+        ("span.content LIKE '%arrived broken%'", "by content", "instr(content, 'arrived broken') > 0"),
+    ]:
+        ours = mlt("search", "-x", experiment, "--count", "-f", what)
+        best = sql(f"SELECT count(DISTINCT trace_id) FROM spans WHERE experiment_id = {experiment} AND {condition}")
+        counts = [subprocess.run(command, env=env, check=True, capture_output=True).stdout for command in (ours, best)]
+        if counts[0] != counts[1]:
+            sys.exit(f"{what}: mlt finds {counts[0]!r}, sqlite3 {counts[1]!r}")
+        found.append(compare(f"database: 20,000 traces {wanted} of spans", ours, best, 5, 3, "`sqlite3`, by hand", env))
+    few, many = (peak(mlt("search", "-x", experiment, "-n", str(count), "-o", "jsonl"), env) for count in (1_000, 20_000))
+    found.append(Row("database: peak memory, 20,000 traces beside 1,000", f"{many / 1e6:.0f} MB", f"{few / 1e6:.0f} MB",
+                     many / few, 1.5))
+    return found
+
+
+# The trace on standard input, again and again under new ids, until there are so many bytes.
+REPEAT = """
+import sys
+head, rest = sys.stdin.buffer.readline().split(sys.argv[2].encode(), 1)
+size, number, out = 0, 0, sys.stdout.buffer
+while size < int(sys.argv[1]):
+    number += 1
+    lines = b"".join(head + b"tr-%032x" % (number * 100 + n) + rest for n in range(100))
+    size += len(lines)
+    out.write(lines)
+"""
+
+
+def measure_pipe(ids: dict) -> list[Row]:
+    env = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{ids['database']}"}
+    trace = ids["bench"]["first"]
+    line = subprocess.run([str(MLT), "get", trace, "-o", "jsonl"], env=env, check=True, capture_output=True).stdout
+    peaks, seconds = [], 0.0
+    for size in (200_000_000, 2_000_000_000):
+        maker = subprocess.Popen([sys.executable, "-c", REPEAT, str(size), trace], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        maker.stdin.write(line)
+        maker.stdin.close()
+        started = time.perf_counter()
+        peaks.append(peak([str(MLT), "-u", "-", "search", "-n", "100", "-o", "jsonl"], env, maker.stdout))
+        seconds = time.perf_counter() - started
+        maker.stdout.close()
+        maker.wait()
+    ours, theirs = (f"{most / 1e6:.0f} MB" for most in reversed(peaks))
+    return [Row("pipe: peak memory of `mlt search -n 100`, 2 GB of JSON lines beside 200 MB",
+                f"{ours}, {show(seconds)}", theirs, peaks[1] / peaks[0], 1.5)]
+
+
 def main():
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
     ids = store()
     with server(Path(ids["database"])) as uri:
         rows = measure(uri, ids)
+    rows += measure_database(ids) + measure_pipe(ids)
     print("| what | mlt | beside | ratio | limit |\n| --- | --- | --- | --- | --- |")
     for row in rows:
         print(row.line())
