@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod completions;
+mod contract;
+mod differential;
 mod faults;
 mod files;
 mod filters;
@@ -11,8 +13,11 @@ mod get;
 mod help;
 mod hostile;
 mod latency;
+mod local;
+mod mlruns;
 mod old_servers;
 mod readme;
 mod search;
+mod sqlite;
 mod support;
 mod tag;
