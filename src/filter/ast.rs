@@ -145,11 +145,12 @@ impl Expr {
         }
     }
 
-    fn has_quantifier(&self) -> bool {
+    /// Whether the spans are needed to decide it.
+    pub fn needs_spans(&self) -> bool {
         match self {
-            Self::Condition(_) => false,
-            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::has_quantifier),
-            Self::Not(inner) => inner.has_quantifier(),
+            Self::Condition(condition) => condition.field.needs_spans(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::needs_spans),
+            Self::Not(inner) => inner.needs_spans(),
             Self::Spans(_) => true,
         }
     }
@@ -202,6 +203,17 @@ impl Filter {
     /// What must all hold, in the order in which it was written; never an `And`.
     pub fn conjuncts(&self) -> &[Expr] {
         &self.conjuncts
+    }
+
+    /// The conjuncts that count: of several run ids, the server looks for the last alone.
+    pub fn effective_conjuncts(&self) -> impl Iterator<Item = &Expr> {
+        let is_run = |expr: &Expr| matches!(expr, Expr::Condition(c) if c.is_run_equality());
+        let last_run = self.conjuncts.iter().rposition(is_run);
+        self.conjuncts
+            .iter()
+            .enumerate()
+            .filter(move |(index, expr)| !is_run(expr) || last_run == Some(*index))
+            .map(|(_, expr)| expr)
     }
 
     /// Whether every trace matches.
@@ -264,11 +276,7 @@ impl Filter {
 
     /// Whether the spans are needed to decide if a trace matches.
     pub fn needs_spans(&self) -> bool {
-        self.conjuncts.iter().any(Expr::has_quantifier)
-            || self
-                .conditions()
-                .iter()
-                .any(|c| c.field.is_span() || c.field == Field::SpanCount)
+        self.conjuncts.iter().any(Expr::needs_spans)
     }
 
     /// Whether the assessments are needed to decide if a trace matches.
@@ -330,6 +338,10 @@ impl Filter {
 }
 
 impl Condition {
+    pub(super) fn is_run_equality(&self) -> bool {
+        self.field == Field::RunId && self.comparator == Comparator::Equal
+    }
+
     pub(super) fn lower_bound_ms(&self) -> Option<f64> {
         match (&self.field, self.comparator, &self.value) {
             (

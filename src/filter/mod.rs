@@ -99,7 +99,7 @@ pub use order::{OrderBy, parse_order_by};
 pub use parser::{parse, parse_in};
 pub use plan::{Plan, PlanError, Server};
 pub(crate) use python::write_float;
-pub use span_value::{span_error, stored_span_attribute, stored_span_error};
+pub use span_value::span_error;
 pub use terms::{Comparator, Condition, Field, Number, Value};
 
-pub use usage::canonical as record_columns;
+pub use usage::{canonical as record_columns, record_members};

@@ -1,70 +1,22 @@
 //! What a span says beyond its columns: the text of what went wrong, and the
-//! values of attributes. Both can be had from a span of the model, and from the
-//! JSON text that MLflow's tracking store keeps.
+//! values of attributes.
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::model::Span;
 
 /// What went wrong in a span: its status message, then `type: message` of every
 /// exception, one per line and none twice; `None` where nothing is said.
 pub fn span_error(span: &Span) -> Option<String> {
-    let exceptions = span
-        .events
-        .iter()
-        .filter(|event| event.name == "exception")
-        .map(|event| &event.attributes);
-    join(&span.status_message, exceptions)
-}
-
-/// [`span_error`] of a span's stored JSON text; `None` for text that is no span, too.
-pub fn stored_span_error(content: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Stored {
-        #[serde(default)]
-        status: Status,
-        #[serde(default)]
-        events: Vec<StoredEvent>,
-    }
-    #[derive(Default, Deserialize)]
-    struct Status {
-        #[serde(default)]
-        message: Option<String>,
-    }
-    #[derive(Deserialize)]
-    struct StoredEvent {
-        #[serde(default)]
-        name: String,
-        #[serde(default)]
-        attributes: Option<Map<String, Value>>,
-    }
-    let stored: Stored = serde_json::from_str(content).ok()?;
-    let exceptions = stored
-        .events
-        .iter()
-        .filter(|event| event.name == "exception")
-        .filter_map(|event| event.attributes.as_ref());
-    join(
-        stored.status.message.as_deref().unwrap_or_default(),
-        exceptions,
-    )
-}
-
-fn join<'a>(
-    message: &'a str,
-    exceptions: impl Iterator<Item = &'a Map<String, Value>>,
-) -> Option<String> {
     let mut lines: Vec<Cow<'_, str>> = Vec::new();
-    if !message.is_empty() {
-        lines.push(message.into());
+    if !span.status_message.is_empty() {
+        lines.push(span.status_message.as_str().into());
     }
-    for attributes in exceptions {
+    for event in span.events.iter().filter(|event| event.name == "exception") {
         let text = |key: &str| {
-            let text = attributes.get(key).and_then(Value::as_str);
+            let text = event.attributes.get(key).and_then(Value::as_str);
             text.filter(|text| !text.is_empty())
         };
         let line = match (text("exception.type"), text("exception.message")) {
@@ -77,19 +29,6 @@ fn join<'a>(
         }
     }
     (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-/// The JSON text of an attribute in a span's stored JSON text.
-pub fn stored_span_attribute(content: &str, key: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Stored<'a> {
-        #[serde(borrow)]
-        attributes: std::collections::HashMap<Cow<'a, str>, &'a RawValue>,
-    }
-    let stored: Stored<'_> = serde_json::from_str(content).ok()?;
-    let raw = stored.attributes.get(key)?.get();
-    // A text holds the value's JSON text; anything else is the value itself.
-    Some(serde_json::from_str::<String>(raw).unwrap_or_else(|_| raw.to_owned()))
 }
 
 /// What an attribute is compared as: text without its quotes, anything else as its
@@ -110,7 +49,6 @@ pub(super) fn decoded(json: &str) -> Option<Cow<'_, str>> {
 mod tests {
     use serde_json::json;
 
-    use super::super::content::stored_json;
     use super::*;
     use crate::model::{Event, SpanId, StatusCode};
 
@@ -141,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_is_told_once_from_either_form() {
+    fn the_error_is_told_once() {
         let both = json!({"exception.type": "ValueError", "exception.message": "boom"});
         for (message, exceptions, expected) in [
             ("", vec![], None),
@@ -169,24 +107,7 @@ mod tests {
         ] {
             let span = span(message, &exceptions);
             assert_eq!(span_error(&span).as_deref(), expected);
-            assert_eq!(stored_span_error(&stored_json(&span)).as_deref(), expected);
         }
-        assert_eq!(stored_span_error("no json"), None);
-    }
-
-    #[test]
-    fn attributes_are_found_in_stored_text() {
-        let content = stored_json(&span("", &[]));
-        assert_eq!(
-            stored_span_attribute(&content, "k").as_deref(),
-            Some("\"v \\\"q\\\"\"")
-        );
-        assert_eq!(stored_span_attribute(&content, "n").as_deref(), Some("1.5"));
-        assert_eq!(stored_span_attribute(&content, "x"), None);
-        assert_eq!(
-            stored_span_attribute(r#"{"attributes": {"k": 1}}"#, "k").as_deref(),
-            Some("1")
-        );
     }
 
     #[test]

@@ -131,6 +131,11 @@ impl Field {
         )
     }
 
+    /// Whether the spans are needed to decide about it.
+    pub fn needs_spans(&self) -> bool {
+        self.is_span() || *self == Self::SpanCount
+    }
+
     /// Whether the condition is about the value of an assessment.
     pub fn is_assessment(&self) -> bool {
         matches!(self, Self::Feedback(_) | Self::Expectation(_))

@@ -16,7 +16,9 @@ const TOKENS: [&str; 6] = [
 ];
 const COSTS: [&str; 3] = ["input_cost", "output_cost", "total_cost"];
 
-fn names(key: &str) -> &'static [&'static str] {
+/// The members of token usage or cost, in the order in which the server writes
+/// them. Its database has columns of the same names.
+pub fn record_members(key: &str) -> &'static [&'static str] {
     if key == metadata::COST {
         &COSTS
     } else {
@@ -27,7 +29,7 @@ fn names(key: &str) -> &'static [&'static str] {
 /// The numbers in a metadata entry; `None` when there are none.
 pub(super) fn columns(key: &str, text: &str) -> Option<Vec<Option<f64>>> {
     let members: Map<String, Value> = serde_json::from_str(text).ok()?;
-    let columns: Vec<_> = names(key)
+    let columns: Vec<_> = record_members(key)
         .iter()
         .map(|name| members.get(*name).and_then(Value::as_f64))
         .collect();
@@ -39,7 +41,7 @@ pub(super) fn columns(key: &str, text: &str) -> Option<Vec<Option<f64>>> {
 pub fn canonical(key: &str, text: &str) -> Option<Vec<Option<f64>>> {
     let columns = columns(key, text)?;
     let mut written = String::from("{");
-    for (name, value) in names(key).iter().zip(&columns) {
+    for (name, value) in record_members(key).iter().zip(&columns) {
         let Some(value) = value else { continue };
         if written.len() > 1 {
             written.push_str(", ");

@@ -92,15 +92,7 @@ impl<'s> Scene<'s> {
 impl Filter {
     /// Makes the filter ready to be used on many traces.
     pub fn matcher(&self) -> Matcher {
-        let is_run = |expr: &Expr| matches!(expr, Expr::Condition(c) if c.field == Field::RunId && c.comparator == Comparator::Equal);
-        let last_run = self.conjuncts.iter().rposition(is_run);
-        let parts = self
-            .conjuncts
-            .iter()
-            .enumerate()
-            // Of several run ids, the server looks for the last alone.
-            .filter(|(index, expr)| !is_run(expr) || last_run == Some(*index))
-            .map(|(_, expr)| expr);
+        let parts = self.effective_conjuncts();
         Matcher {
             region: Region::new(|memos| Node::And(Node::sorted(parts, memos))),
             first_span_start_ns: self.span_time_floor_ms().map(|ms| ms * 1e6),

@@ -4,7 +4,6 @@
 use super::super::ast::{Expr, Filter, Quantifier};
 use super::super::parser::{MAX_CONDITIONS, MAX_JOINED, MAX_SERVER_TOKENS};
 use super::super::terms::{Comparator, Condition, Field, Number, Value};
-use super::is_run_equality;
 
 /// Conditions that are searched for together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -53,9 +52,9 @@ impl Alternative {
         let mut both = self.clone();
         let mut complete = true;
         let other_span = matches!((self.span, other.span), (Some(a), Some(b)) if a != b);
-        let run = self.conditions.iter().find(|c| is_run_equality(c));
+        let run = self.conditions.iter().find(|c| c.is_run_equality());
         for condition in &other.conditions {
-            let second_run = is_run_equality(condition) && run.is_some_and(|run| run != condition);
+            let second_run = condition.is_run_equality() && run.is_some_and(|run| run != condition);
             if (other_span && condition.field.is_span()) || second_run {
                 complete = false;
             } else if !both.conditions.contains(condition) {

@@ -92,7 +92,7 @@ impl Filter {
     /// When a part that cannot be sent has a pattern that only a server can evaluate.
     pub fn plan(&self, server: &Server) -> Result<Plan, PlanError> {
         let limit = server.max_searches.max(1);
-        let conjuncts = self.effective_conjuncts();
+        let conjuncts: Vec<&Expr> = self.effective_conjuncts().collect();
         let mut planner = Planner::new(self, server.version, limit);
         let mut covers: Vec<(usize, Cover)> = conjuncts
             .iter()
@@ -139,27 +139,11 @@ impl Filter {
         Ok(Plan { searches, residual })
     }
 
-    /// The conjuncts that count: of several run ids the last alone.
-    fn effective_conjuncts(&self) -> Vec<&Expr> {
-        let is_run = |expr: &Expr| matches!(expr, Expr::Condition(c) if is_run_equality(c));
-        let last_run = self.conjuncts.iter().rposition(is_run);
-        self.conjuncts
-            .iter()
-            .enumerate()
-            .filter(|(index, expr)| !is_run(expr) || last_run == Some(*index))
-            .map(|(_, expr)| expr)
-            .collect()
-    }
-
     /// A filter that every match passes and that can be decided without spans.
     #[must_use]
     pub fn without_spans(&self) -> Self {
         self.conjuncts.iter().filter_map(at_most).collect()
     }
-}
-
-pub(super) fn is_run_equality(condition: &Condition) -> bool {
-    condition.field == Field::RunId && condition.comparator == Comparator::Equal
 }
 
 /// A condition that no trace passes.
@@ -228,8 +212,7 @@ fn at_least(expr: &Expr) -> Option<Expr> {
 }
 
 fn without_span(condition: &Condition) -> Option<Expr> {
-    let looks = condition.field.is_span() || condition.field == Field::SpanCount;
-    (!looks).then(|| Expr::Condition(condition.clone()))
+    (!condition.field.needs_spans()).then(|| Expr::Condition(condition.clone()))
 }
 
 #[cfg(test)]
