@@ -106,13 +106,12 @@ fn check_key(key: &str) -> Result<()> {
             "has {length} characters, at most {MAX_KEY} are allowed"
         ));
     }
-    let allowed = |c: char| c.is_alphanumeric() || "_-. :/".contains(c);
-    if let Some(bad) = key.chars().find(|c| !allowed(*c)) {
+    if let Some(bad) = key.chars().find(|c| !reserved::allows(*c)) {
         return wrong(format!(
             "holds `{bad}`; letters, digits, spaces and _ - . : / are allowed"
         ));
     }
-    if key.starts_with('/') || key.split('/').any(|part| matches!(part, "" | "." | "..")) {
+    if reserved::leads_elsewhere(key) {
         return wrong("looks like a path that MLflow would change".to_owned());
     }
     if key.starts_with("mlflow.") && key != reserved::NAME {

@@ -37,6 +37,16 @@ pub mod tag {
     pub const ARTIFACT_LOCATION: &str = "mlflow.artifactLocation";
     /// The archive, for traces that are in one.
     pub const ARCHIVE_LOCATION: &str = "mlflow.trace.archiveLocation";
+
+    /// Whether MLflow allows a character in a key.
+    pub fn allows(c: char) -> bool {
+        c.is_alphanumeric() || "_-. :/".contains(c)
+    }
+
+    /// Whether a key, taken as a path, would not be the one that it says.
+    pub fn leads_elsewhere(key: &str) -> bool {
+        key.split('/').any(|part| matches!(part, "" | "." | ".."))
+    }
 }
 
 /// A trace with its spans, in the order of the store.

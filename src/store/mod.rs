@@ -78,10 +78,28 @@ impl Default for FilterSource {
 /// What is to be done to the tags of traces.
 #[derive(Debug, Clone, Default)]
 pub struct TagChanges {
-    /// Keys with the values that they get.
+    /// Keys with the values that they get, in place of those that they may have.
     pub set: Vec<(String, String)>,
-    /// Keys to delete.
+    /// Keys to delete; one that a trace does not have is as good as deleted.
     pub delete: Vec<String>,
+}
+
+impl TagChanges {
+    /// Changes one tag of one trace after the other, until one of a trace fails.
+    fn one_by_one(
+        &self,
+        trace_ids: &[String],
+        set: impl Fn(&str, &str, &str) -> Result<(), StoreError>,
+        delete: impl Fn(&str, &str) -> Result<(), StoreError>,
+    ) -> Vec<Result<(), StoreError>> {
+        let change = |trace_id: &String| {
+            for (key, value) in &self.set {
+                set(trace_id, key, value)?;
+            }
+            self.delete.iter().try_for_each(|key| delete(trace_id, key))
+        };
+        trace_ids.iter().map(change).collect()
+    }
 }
 
 /// Some traces of an answer, and the way to the next ones.
@@ -149,12 +167,6 @@ pub trait Store: Send + Sync {
     /// The spans of a trace whose info is known already.
     fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError>;
 
-    /// Sets a tag, replacing the value it may have.
-    fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError>;
-
-    /// Deletes a tag; one that the trace does not have is as good as deleted.
-    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError>;
-
     /// Over how many traces [`Store::change_tags`] is best called: so many are
     /// changed all at once or not at all.
     fn tag_batch(&self) -> usize {
@@ -169,18 +181,7 @@ pub trait Store: Send + Sync {
         &self,
         trace_ids: &[String],
         changes: &TagChanges,
-    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let change = |trace_id: &String| {
-            for (key, value) in &changes.set {
-                self.set_tag(trace_id, key, value)?;
-            }
-            changes
-                .delete
-                .iter()
-                .try_for_each(|key| self.delete_tag(trace_id, key))
-        };
-        Ok(trace_ids.iter().map(change).collect())
-    }
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError>;
 
     /// `Err` when tags cannot be changed here.
     fn check_writable(&self) -> Result<(), StoreError> {

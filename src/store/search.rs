@@ -11,7 +11,6 @@ use crate::model::TraceInfo;
 pub struct Search<'a> {
     store: &'a dyn Store,
     query: Query,
-    limit: Option<usize>,
     token: Option<String>,
     used_tokens: HashSet<String>,
     seen: HashSet<String>,
@@ -39,7 +38,6 @@ impl<'a> Search<'a> {
         Self {
             store,
             query,
-            limit,
             token: None,
             used_tokens: HashSet::new(),
             seen: HashSet::new(),
@@ -81,7 +79,7 @@ impl<'a> Search<'a> {
             return Ok(None);
         }
         // One more than wanted tells whether there is more, in the same round trip.
-        let wanted = self.limit.map(|limit| limit - self.delivered);
+        let wanted = self.query.limit.map(|limit| limit - self.delivered);
         let size = Self::first_page_size(wanted);
         let page = self
             .store
@@ -90,7 +88,7 @@ impl<'a> Search<'a> {
         let first_page = self.token.is_none();
         let mut traces = page.traces;
         if first_page && page.next.is_some() {
-            self.pin_upper_bound(&traces);
+            self.query.pin(&traces);
         }
         traces.retain(|info| self.seen.insert(info.trace_id.clone()));
 
@@ -117,17 +115,17 @@ impl<'a> Search<'a> {
         self.delivered += traces.len();
         Ok(Some(traces))
     }
+}
 
+impl Query {
     /// Pages are offsets into an answer that is computed anew each time. Newest
     /// first, traces that arrive meanwhile would push others across the border
     /// between pages; a bound at the first page's newest trace keeps them out.
-    fn pin_upper_bound(&mut self, first_page: &[TraceInfo]) {
+    pub(super) fn pin(&mut self, first_page: &[TraceInfo]) {
         let newest = first_page.first().and_then(|info| info.request_time);
-        if let (FilterSource::Parsed(filter), Some(newest), true) = (
-            &mut self.query.filter,
-            newest,
-            self.query.order_by.items().is_empty(),
-        ) {
+        if let (FilterSource::Parsed(filter), Some(newest), true) =
+            (&mut self.filter, newest, self.order_by.items().is_empty())
+        {
             let bound =
                 Condition::number(Field::Timestamp, Comparator::LessOrEqual, newest.millis());
             if let Ok(bound) = bound {

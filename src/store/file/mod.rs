@@ -21,7 +21,7 @@ use self::scan::{Place, ScanError, Sink, scan};
 use self::source::{Source, Trouble};
 use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
 use super::wire::{DocumentSpans, DocumentTrace, Want, read_documents};
-use super::{Attempt, Page, Query, Store, StoreError, plain_io_reason};
+use super::{Attempt, Page, Query, Store, StoreError, TagChanges, plain_io_reason};
 use crate::filter::{Filter, OrderBy};
 use crate::model::{Experiment, Trace, TraceInfo};
 
@@ -423,11 +423,11 @@ impl Store for FileStore {
         self.trace(&info.trace_id)
     }
 
-    fn set_tag(&self, _trace_id: &str, _key: &str, _value: &str) -> Result<(), StoreError> {
-        Err(self.read_only())
-    }
-
-    fn delete_tag(&self, _trace_id: &str, _key: &str) -> Result<(), StoreError> {
+    fn change_tags(
+        &self,
+        _trace_ids: &[String],
+        _changes: &TagChanges,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         Err(self.read_only())
     }
 

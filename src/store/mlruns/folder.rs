@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::yaml;
 use crate::model::{Experiment, TraceInfo};
-use crate::store::wire::{WireAssessment, WireInfo};
+use crate::store::wire::{WireAssessment, WireInfo, as_protobuf_value};
 use crate::store::{StoreError, plain_io_reason};
 
 const TRASH: &str = ".trash";
@@ -142,7 +142,7 @@ pub(super) fn trace_info(folder: &Path) -> Result<Option<TraceInfo>, StoreError>
         let mut value = read_yaml(&path)?;
         for kind in ["feedback", "expectation"] {
             if let Some(value) = value.get_mut(kind).and_then(|kind| kind.get_mut("value")) {
-                as_protobuf(value);
+                *value = as_protobuf_value(value.take());
             }
         }
         let assessment: WireAssessment =
@@ -175,20 +175,6 @@ pub(super) fn cut(mut info: TraceInfo) -> TraceInfo {
     shorten(&mut info.metadata, MAX_METADATA);
     shorten(&mut info.tags, MAX_TAG);
     info
-}
-
-/// Numbers travel as floating point in MLflow's interface.
-fn as_protobuf(value: &mut Value) {
-    match value {
-        Value::Number(number) => {
-            if let Some(float) = number.as_f64() {
-                *value = Value::from(float);
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(as_protobuf),
-        Value::Object(map) => map.values_mut().for_each(as_protobuf),
-        _ => {}
-    }
 }
 
 /// A folder of texts, one file for each key; subfolders are parts of keys.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::local::{Answers, Best, Doubts, Sessions, filter_of};
-use super::{Attempt, Page, Query, Store, StoreError, artifact};
+use super::{Attempt, Page, Query, Store, StoreError, TagChanges, artifact};
 use crate::filter::{Filter, Matcher};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
 
@@ -279,12 +279,14 @@ impl Store for Mlruns {
         Ok(Trace { info, spans })
     }
 
-    fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
-        tags::set(&self.find_folder(trace_id)?, key, value)
-    }
-
-    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError> {
-        tags::delete(&self.find_folder(trace_id)?, key).map(drop)
+    fn change_tags(
+        &self,
+        trace_ids: &[String],
+        changes: &TagChanges,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let set = |id: &str, key: &str, value: &str| tags::set(&self.find_folder(id)?, key, value);
+        let delete = |id: &str, key: &str| tags::delete(&self.find_folder(id)?, key);
+        Ok(changes.one_by_one(trace_ids, set, delete))
     }
 
     fn take_doubts(&self) -> Vec<String> {

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::folder::{TAGS, unreadable};
+use crate::model::tag;
 use crate::store::StoreError;
 
 /// Sets a tag of the trace in `folder`.
@@ -28,19 +29,19 @@ pub(super) fn set(folder: &Path, key: &str, value: &str) -> Result<(), StoreErro
     write().map_err(|error| unwritable(&path, &error))
 }
 
-/// Deletes a tag; `false` when it is not there.
+/// Deletes a tag; one that is not there is as good as deleted.
 ///
 /// # Errors
 /// A key that MLflow refuses, and what the file system says.
-pub(super) fn delete(folder: &Path, key: &str) -> Result<bool, StoreError> {
+pub(super) fn delete(folder: &Path, key: &str) -> Result<(), StoreError> {
     check_key(key)?;
     let path = folder.join(TAGS).join(key);
     if !path.is_file() {
-        return Ok(false);
+        return Ok(());
     }
     match fs::remove_file(&path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(unwritable(&path, &error)),
     }
 }
@@ -70,13 +71,10 @@ fn check_key(key: &str) -> Result<(), StoreError> {
     if key.is_empty() {
         return refused("it is empty");
     }
-    if !key
-        .chars()
-        .all(|c| c.is_alphanumeric() || "_-. :/".contains(c))
-    {
+    if !key.chars().all(tag::allows) {
         return refused("this store allows letters, digits, spaces and the characters _ - . : /");
     }
-    if key.split('/').any(|part| matches!(part, "" | "." | "..")) {
+    if tag::leads_elsewhere(key) {
         return refused("as the name of a file it would lead elsewhere");
     }
     Ok(())
@@ -105,9 +103,11 @@ mod tests {
             ("ключ".to_owned(), String::new())
         );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        assert!(delete(dir.path(), "team").unwrap());
-        assert!(!delete(dir.path(), "team").unwrap());
-        assert!(!delete(dir.path(), "a").unwrap(), "a folder is no tag");
+        delete(dir.path(), "team").unwrap();
+        assert!(!dir.path().join(TAGS).join("team").exists());
+        delete(dir.path(), "team").unwrap();
+        delete(dir.path(), "a").unwrap();
+        assert_eq!(read("a/b"), "", "a folder is no tag");
         let blocked = set(dir.path(), "a", "x").unwrap_err();
         assert!(
             matches!(blocked, StoreError::NotWritten { .. }),

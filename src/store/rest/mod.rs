@@ -8,7 +8,7 @@ mod spans;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use reqwest::Method;
@@ -18,10 +18,11 @@ use url::Url;
 
 use self::http::{Call, Http};
 use self::planned::Planned;
+use super::local::lock;
 use super::wire::{WireInfo, null_as_default};
-use super::{DryRequest, Explanation, FilterSource, Page, Query, Store, StoreError};
+use super::{DryRequest, Explanation, FilterSource, Page, Query, Store, StoreError, TagChanges};
 use crate::filter::{Filter, Plan, Server};
-use crate::model::{Experiment, Span, Trace, TraceInfo};
+use crate::model::{Experiment, Trace, TraceInfo};
 use crate::settings::Connection;
 
 pub use self::http::{RequestLog, RequestRecord};
@@ -240,14 +241,10 @@ impl RestStore {
         if !ended {
             let number = self.last_token.fetch_add(1, Ordering::Relaxed);
             let token = format!("mlt:{number}");
-            self.searches().insert(token.clone(), search);
+            lock(&self.searches).insert(token.clone(), search);
             page.next = Some(token);
         }
         Ok(page)
-    }
-
-    fn searches(&self) -> MutexGuard<'_, HashMap<String, Planned>> {
-        self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One page of a search that the server understands.
@@ -273,12 +270,6 @@ impl RestStore {
         })
     }
 
-    /// The spans of a trace, for a filter to look at.
-    fn complete_spans(&self, info: &TraceInfo) -> Result<Vec<Span>, StoreError> {
-        let spans = spans::fetch(&self.http, &info.trace_id);
-        spans::attach(info.clone(), spans).map(|trace| trace.spans)
-    }
-
     fn unknown_trace(&self, trace_id: &str) -> StoreError {
         StoreError::UnknownTrace {
             id: trace_id.to_owned(),
@@ -292,6 +283,33 @@ impl RestStore {
             .http
             .url(&["api", "2.0", "mlflow", "traces", trace_id, "tags"]);
         Call::json(method, url, body)
+    }
+
+    fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
+        let call = self.tag_call(Method::PATCH, trace_id, json!({"key": key, "value": value}));
+        match self.http.send(&call) {
+            Ok(_) => Ok(()),
+            Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),
+            // SQL backends let the database notice that there is no such trace.
+            Err(StoreError::Refused {
+                status: 400,
+                message,
+                ..
+            }) if message.to_ascii_lowercase().contains("foreign key") => {
+                Err(self.unknown_trace(trace_id))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError> {
+        let call = self.tag_call(Method::DELETE, trace_id, json!({"key": key}));
+        match self.http.send(&call) {
+            Ok(_) => Ok(()),
+            // The server does not say whether the tag or the trace is missing.
+            Err(StoreError::Refused { status: 404, .. }) => self.info(trace_id).map(drop),
+            Err(error) => Err(error),
+        }
     }
 
     fn experiment_by_name_url(&self, name: &str) -> Url {
@@ -379,7 +397,7 @@ impl Store for RestStore {
         if query.experiments.is_empty() {
             return Ok(Page::default());
         }
-        if let Some(search) = token.and_then(|token| self.searches().remove(token)) {
+        if let Some(search) = token.and_then(|token| lock(&self.searches).remove(token)) {
             return self.go_on(search, size);
         }
         let FilterSource::Parsed(filter) = &query.filter else {
@@ -467,31 +485,14 @@ impl Store for RestStore {
         spans::attach(info, spans)
     }
 
-    fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
-        let call = self.tag_call(Method::PATCH, trace_id, json!({"key": key, "value": value}));
-        match self.http.send(&call) {
-            Ok(_) => Ok(()),
-            Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),
-            // SQL backends let the database notice that there is no such trace.
-            Err(StoreError::Refused {
-                status: 400,
-                message,
-                ..
-            }) if message.to_ascii_lowercase().contains("foreign key") => {
-                Err(self.unknown_trace(trace_id))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError> {
-        let call = self.tag_call(Method::DELETE, trace_id, json!({"key": key}));
-        match self.http.send(&call) {
-            Ok(_) => Ok(()),
-            // The server does not say whether the tag or the trace is missing.
-            Err(StoreError::Refused { status: 404, .. }) => self.info(trace_id).map(drop),
-            Err(error) => Err(error),
-        }
+    fn change_tags(
+        &self,
+        trace_ids: &[String],
+        changes: &TagChanges,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let set = |id: &str, key: &str, value: &str| self.set_tag(id, key, value);
+        let delete = |id: &str, key: &str| self.delete_tag(id, key);
+        Ok(changes.one_by_one(trace_ids, set, delete))
     }
 
     fn dry_search(&self, query: &Query, size: usize) -> Result<Vec<DryRequest>, StoreError> {

@@ -6,10 +6,10 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::RestStore;
-use crate::filter::{Comparator, Condition, Field, Filter, Matcher, OrderBy, Plan};
+use crate::filter::{Matcher, OrderBy, Plan};
 use crate::model::TraceInfo;
 use crate::parallel;
-use crate::store::{FilterSource, MAX_PAGE, Page, Query, StoreError};
+use crate::store::{FilterSource, MAX_PAGE, Page, Query, Store as _, StoreError};
 
 /// Traces that are looked at between two reports, where spans have to be fetched.
 const CHUNK: usize = 64;
@@ -129,7 +129,7 @@ impl Stream {
         while self.buffer.is_empty() && !self.ended {
             let page = store.search_page(&self.query, size, self.token.as_deref())?;
             if self.token.is_none() && page.next.is_some() {
-                self.pin(page.traces.first());
+                self.query.pin(&page.traces);
             }
             if page.next.is_some() && page.next == self.token {
                 return Err(StoreError::RepeatedPage {
@@ -142,21 +142,6 @@ impl Stream {
             self.buffer.extend(page.traces);
         }
         Ok(())
-    }
-
-    /// Keeps traces that arrive meanwhile from shifting the pages.
-    fn pin(&mut self, newest: Option<&TraceInfo>) {
-        let time = newest.and_then(|info| info.request_time);
-        if let (FilterSource::Parsed(filter), Some(time), true) = (
-            &mut self.query.filter,
-            time,
-            self.query.order_by.items().is_empty(),
-        ) {
-            let bound = Condition::number(Field::Timestamp, Comparator::LessOrEqual, time.millis());
-            if let Ok(bound) = bound {
-                *filter = std::mem::take(filter).and(Filter::from(bound));
-            }
-        }
     }
 }
 
@@ -176,9 +161,9 @@ impl Residual {
         let mut matching = Vec::new();
         parallel::for_each_in_order(
             &hopeful,
-            |info| match store.complete_spans(info) {
+            |info| match store.complete(info.clone()) {
                 Err(StoreError::NoSpans { .. }) => Ok(Vec::new()),
-                answer => answer,
+                answer => answer.map(|trace| trace.spans),
             },
             |info, spans| -> Result<(), StoreError> {
                 if self.matcher.matches(info, &spans?) {

@@ -4,28 +4,19 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Statement};
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Statement};
 use serde_json::{Map, Value};
 
 use super::schema::Schema;
-use crate::filter::write_float;
+use crate::filter::{record_members, write_float};
 use crate::model::{
-    Assessment, AssessmentError, AssessmentKind, Source, Timestamp, TraceInfo, TraceState,
-    metadata, tag,
+    Assessment, AssessmentKind, Source, Timestamp, TraceInfo, TraceState, metadata, tag,
 };
 use crate::store::wire;
 
-/// Columns that hold what older schemas keep as JSON text in the metadata, in
-/// the order of that text's members.
-pub(super) const TOKENS: [&str; 6] = [
-    "input_tokens",
-    "output_tokens",
-    "total_tokens",
-    "cache_read_input_tokens",
-    "cache_creation_input_tokens",
-    "cache_creation_input_tokens_above_1hr",
-];
-pub(super) const COSTS: [&str; 3] = ["input_cost", "output_cost", "total_cost"];
+/// Metadata that newer schemas keep as columns of numbers.
+const RECORDS: [&str; 2] = [metadata::TOKEN_USAGE, metadata::COST];
 
 /// The columns of `trace_info`, named `t`, that [`Reader::info`] takes, for a `SELECT`.
 pub(super) fn columns(schema: &Schema) -> String {
@@ -39,7 +30,8 @@ pub(super) fn columns(schema: &Schema) -> String {
     let mut list = String::from(
         "t.request_id, t.experiment_id, t.timestamp_ms, t.execution_time_ms, t.status",
     );
-    for column in optional.into_iter().chain(TOKENS).chain(COSTS) {
+    let numbers = RECORDS.into_iter().flat_map(record_members);
+    for column in optional.iter().copied().chain(numbers.copied()) {
         list.push_str(", ");
         if schema.has("trace_info", column) {
             list.push_str("t.");
@@ -63,7 +55,7 @@ pub(super) fn find(
     );
     let mut reader = Reader::new(connection, schema)?;
     connection
-        .prepare(&sql)?
+        .prepare_cached(&sql)?
         .query_row([trace_id], |row| reader.info(row))
         .optional()
 }
@@ -71,15 +63,15 @@ pub(super) fn find(
 /// Reads whole traces but their spans, one row of `trace_info` at a time.
 pub(super) struct Reader<'c> {
     schema: &'c Schema,
-    tags: Statement<'c>,
-    metadata: Statement<'c>,
-    assessments: Option<Statement<'c>>,
+    tags: CachedStatement<'c>,
+    metadata: CachedStatement<'c>,
+    assessments: Option<CachedStatement<'c>>,
 }
 
 impl<'c> Reader<'c> {
     pub(super) fn new(connection: &'c Connection, schema: &'c Schema) -> rusqlite::Result<Self> {
         let pairs = |table| {
-            connection.prepare(&format!(
+            connection.prepare_cached(&format!(
                 "SELECT key, value FROM {table} WHERE request_id = ?1"
             ))
         };
@@ -93,7 +85,7 @@ impl<'c> Reader<'c> {
             metadata: pairs("trace_request_metadata")?,
             assessments: schema
                 .has_assessments()
-                .then(|| connection.prepare(assessments))
+                .then(|| connection.prepare_cached(assessments))
                 .transpose()?,
         })
     }
@@ -124,31 +116,23 @@ impl<'c> Reader<'c> {
     /// What is kept in columns goes back to where clients look for it. Rows of
     /// the same keys are remainders that the server does not show either.
     fn promoted(&self, row: &Row<'_>, info: &mut TraceInfo) -> rusqlite::Result<()> {
-        if self.schema.has_promoted("trace_name") {
+        if self.schema.has_trace_column("trace_name") {
             info.tags.remove(tag::NAME);
             info.tags
                 .extend(text(row, 8)?.map(|name| (tag::NAME.to_owned(), name)));
         }
-        if self.schema.has_promoted("session_id") {
-            for key in [metadata::SESSION, metadata::TOKEN_USAGE, metadata::COST] {
-                info.metadata.remove(key);
-            }
+        if self.schema.has_trace_column("session_id") {
+            info.metadata.remove(metadata::SESSION);
             info.metadata
                 .extend(text(row, 9)?.map(|id| (metadata::SESSION.to_owned(), id)));
-            let tokens = json_object(row, 10, &TOKENS, |row, at| {
-                Ok(row.get::<_, Option<i64>>(at)?.map(|n| n.to_string()))
-            })?;
-            info.metadata
-                .extend(tokens.map(|json| (metadata::TOKEN_USAGE.to_owned(), json)));
-            let cost = json_object(row, 10 + TOKENS.len(), &COSTS, |row, at| {
-                Ok(row.get::<_, Option<f64>>(at)?.map(|dollars| {
-                    let mut number = String::new();
-                    write_float(&mut number, dollars);
-                    number
-                }))
-            })?;
-            info.metadata
-                .extend(cost.map(|json| (metadata::COST.to_owned(), json)));
+            let mut first = 10;
+            for key in RECORDS {
+                let members = record_members(key);
+                info.metadata.remove(key);
+                info.metadata
+                    .extend(json_object(row, first, members)?.map(|json| (key.to_owned(), json)));
+                first += members.len();
+            }
         }
         Ok(())
     }
@@ -183,17 +167,20 @@ fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
 }
 
 /// Numbers in columns as the JSON text that Python writes; `None` when all are missing.
-fn json_object(
-    row: &Row<'_>,
-    first: usize,
-    members: &[&str],
-    number: impl Fn(&Row<'_>, usize) -> rusqlite::Result<Option<String>>,
-) -> rusqlite::Result<Option<String>> {
+fn json_object(row: &Row<'_>, first: usize, members: &[&str]) -> rusqlite::Result<Option<String>> {
     let mut json = String::new();
     for (at, member) in members.iter().enumerate() {
-        if let Some(number) = number(row, first + at)? {
-            json.push_str(if json.is_empty() { "{" } else { ", " });
-            let _ = write!(json, "\"{member}\": {number}");
+        let number = row.get_ref(first + at)?;
+        if number == ValueRef::Null {
+            continue;
+        }
+        json.push_str(if json.is_empty() { "{" } else { ", " });
+        let _ = write!(json, "\"{member}\": ");
+        match number {
+            ValueRef::Real(number) => write_float(&mut json, number),
+            number => {
+                let _ = write!(json, "{}", number.as_i64()?);
+            }
         }
     }
     if !json.is_empty() {
@@ -207,14 +194,14 @@ fn assessment(row: &Row<'_>) -> rusqlite::Result<Assessment> {
     let value = text(row, 3)?.map_or(Value::Null, |json| parse_python_json(&json));
     let kind = match text(row, 2)?.as_deref() {
         Some("feedback") => AssessmentKind::Feedback {
-            value: as_protobuf_value(value),
-            error: text(row, 4)?.map(|json| assessment_error(&json)),
+            value: wire::as_protobuf_value(value),
+            error: text(row, 4)?.map(|json| wire::assessment_error(&json)),
         },
         Some("expectation") => AssessmentKind::Expectation {
             value: match value {
                 // Lists and objects travel as JSON text, which keeps their numbers as they are.
                 Value::Array(_) | Value::Object(_) => value,
-                scalar => as_protobuf_value(scalar),
+                scalar => wire::as_protobuf_value(scalar),
             },
         },
         _ => AssessmentKind::Other,
@@ -235,46 +222,13 @@ fn assessment(row: &Row<'_>) -> rusqlite::Result<Assessment> {
         last_update_time: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
         kind,
         rationale: text(row, 10)?,
-        metadata: metadata
-            .into_iter()
-            .map(|(key, value)| match value {
-                Value::String(text) => (key, text),
-                other => (key, other.to_string()),
-            })
-            .collect(),
+        metadata: wire::texts(metadata),
         overrides: text(row, 11)?,
         valid: row.get::<_, Option<bool>>(12)?.unwrap_or(true),
     })
 }
 
-fn assessment_error(json: &str) -> AssessmentError {
-    let members: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
-    let member = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
-    AssessmentError {
-        code: member("error_code"),
-        message: member("error_message"),
-        stack_trace: member("stack_trace"),
-    }
-}
-
 /// JSON as Python writes it, where numbers may be `NaN` or `Infinity`; those become text.
 fn parse_python_json(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|_| Value::String(json.to_owned()))
-}
-
-/// What a value becomes on its way through the server's `google.protobuf.Value`,
-/// whose numbers are all floating-point.
-fn as_protobuf_value(value: Value) -> Value {
-    match value {
-        Value::Number(number) => number
-            .as_f64()
-            .and_then(serde_json::Number::from_f64)
-            .map_or(Value::Null, Value::Number),
-        Value::Array(items) => items.into_iter().map(as_protobuf_value).collect(),
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(key, value)| (key, as_protobuf_value(value)))
-            .collect(),
-        other => other,
-    }
 }

@@ -4,6 +4,8 @@
 
 mod condition;
 mod connection;
+mod expression;
+mod fields;
 mod info;
 mod schema;
 mod search;
@@ -16,7 +18,7 @@ mod tests;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -24,6 +26,7 @@ use self::connection::Database;
 use self::schema::Schema;
 use self::search::Cursor;
 use self::spans::Place;
+use super::local::lock;
 use super::{Attempt, Explanation, Page, Query, Store, StoreError, TagChanges, artifact};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
 
@@ -58,14 +61,6 @@ impl Shared {
 
     fn give_back(&self, connection: Connection) {
         lock(&self.idle).push(connection);
-    }
-
-    fn unsupported(&self, what: &'static str, instead: &'static str) -> StoreError {
-        StoreError::Unsupported {
-            store: self.name.clone(),
-            what,
-            instead,
-        }
     }
 
     /// Asks something of the database, all within one transaction.
@@ -159,10 +154,6 @@ fn no_spans(info: &TraceInfo, way: &'static str, outcome: String) -> StoreError 
         id: info.trace_id.clone(),
         tried: vec![Attempt { way, outcome }],
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Opens a database.
@@ -285,27 +276,6 @@ impl Store for SqliteStore {
     fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError> {
         self.shared
             .read(|connection| self.shared.complete(connection, info))
-    }
-
-    fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
-        let set = vec![(key.to_owned(), value.to_owned())];
-        let changes = TagChanges {
-            set,
-            delete: Vec::new(),
-        };
-        self.change_tags(&[trace_id.to_owned()], &changes)?
-            .into_iter()
-            .collect()
-    }
-
-    fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError> {
-        let changes = TagChanges {
-            set: Vec::new(),
-            delete: vec![key.to_owned()],
-        };
-        self.change_tags(&[trace_id.to_owned()], &changes)?
-            .into_iter()
-            .collect()
     }
 
     fn tag_batch(&self) -> usize {

@@ -113,19 +113,14 @@ impl Schema {
     }
 
     fn tables(connection: &Connection) -> rusqlite::Result<HashMap<String, HashSet<String>>> {
-        let names: Vec<&str> = NEEDED
-            .iter()
-            .chain(&OPTIONAL)
-            .map(|(table, _)| *table)
-            .collect();
         let mut tables: HashMap<String, HashSet<String>> = HashMap::new();
         let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)")?;
-        for name in names {
+        for (name, _) in NEEDED.iter().chain(&OPTIONAL) {
             let columns: HashSet<String> = statement
                 .query_map([name], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             if !columns.is_empty() {
-                tables.insert(name.to_owned(), columns);
+                tables.insert((*name).to_owned(), columns);
             }
         }
         Ok(tables)
@@ -177,9 +172,9 @@ impl Schema {
         self.tables.contains_key("entity_associations")
     }
 
-    /// Whether name, session, token usage and cost are columns of the trace, as
-    /// since MLflow 3.17, and not among its tags and metadata.
-    pub(super) fn has_promoted(&self, column: &str) -> bool {
+    /// Whether traces have a column. Since MLflow 3.17 name, session, token usage
+    /// and cost are columns, and no longer among the tags and metadata.
+    pub(super) fn has_trace_column(&self, column: &str) -> bool {
         self.has("trace_info", column)
     }
 }

@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::Shared;
-use super::condition::{Compiler, looks_at_spans};
+use super::expression::Compiler;
+use super::fields::{metadata_value, tag_value};
 use super::info::{Reader, bare, columns};
 use super::schema::Schema;
 use super::statement::Parameters;
 use crate::filter::order::OrderKey;
 use crate::filter::{Filter, OrderBy};
 use crate::model::{TraceInfo, metadata, tag};
-use crate::store::{Explanation, FilterSource, Query, StoreError};
+use crate::store::local::filter_of;
+use crate::store::{Explanation, Query, StoreError};
 
 /// Pages that may wait for their reader.
 const AHEAD: usize = 4;
@@ -114,15 +116,7 @@ struct Prepared {
 
 impl Prepared {
     fn new(shared: &Shared, connection: &Connection, query: &Query) -> Result<Self, StoreError> {
-        let FilterSource::Parsed(filter) = &query.filter else {
-            return Err(shared.unsupported("server to send a raw filter to", "use `--filter`"));
-        };
-        if filter.needs_server().is_some() {
-            return Err(shared.unsupported(
-                "look-around or back-references in regular expressions",
-                "write the RLIKE pattern without them",
-            ));
-        }
+        let filter = filter_of(query, &shared.name)?;
         let schema = &shared.schema;
         let experiments = scope(shared, connection, &query.experiments)?;
         let scope = format!("({})", experiments.join(", "));
@@ -136,9 +130,9 @@ impl Prepared {
             // The plus keeps SQLite to the index on time, which gives the order.
             format!("+t.experiment_id IN {scope}")
         }];
-        let by_time = query.order_by.items().is_empty() && !compiled.iter().any(|c| finds(c));
-        conditions.extend(compiled);
-        let undecided = !schema.has_spans() && filter.conjuncts().iter().any(looks_at_spans);
+        let by_time = query.order_by.items().is_empty() && !compiled.finds_few;
+        conditions.extend(compiled.conjuncts);
+        let undecided = !schema.has_spans() && filter.needs_spans();
         let ids_only = query.ids_only && !undecided;
         let index = match schema
             .time_index(experiments.len() == 1)
@@ -298,18 +292,6 @@ fn send(
     }
 }
 
-/// Whether a condition leads to few traces by an index of its own.
-fn finds(condition: &str) -> bool {
-    [
-        "t.request_id IN",
-        "(t.request_id =",
-        "(t.request_id IN",
-        "(t.session_id =",
-    ]
-    .iter()
-    .any(|start| condition.starts_with(start))
-}
-
 /// The ids of the experiments to search, as SQL takes them.
 fn scope(
     shared: &Shared,
@@ -344,13 +326,13 @@ fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> St
             OrderKey::Status => ("t.status".to_owned(), false),
             OrderKey::RequestId => ("t.request_id".to_owned(), false),
             OrderKey::ExperimentId => ("t.experiment_id".to_owned(), false),
-            OrderKey::Name => (tag_value(schema, tag::NAME, parameters), true),
-            OrderKey::Tag(key) => (tag_value(schema, key, parameters), true),
+            OrderKey::Name => (tag_value(schema, parameters, tag::NAME), true),
+            OrderKey::Tag(key) => (tag_value(schema, parameters, key), true),
             OrderKey::RunId => (
-                metadata_value(schema, metadata::SOURCE_RUN, parameters),
+                metadata_value(schema, parameters, "t", metadata::SOURCE_RUN),
                 true,
             ),
-            OrderKey::Metadata(key) => (metadata_value(schema, key, parameters), true),
+            OrderKey::Metadata(key) => (metadata_value(schema, parameters, "t", key), true),
         };
         if may_be_missing {
             terms.push(format!("{sql} IS NULL"));
@@ -366,25 +348,4 @@ fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> St
         }
     }
     terms.join(", ")
-}
-
-fn tag_value(schema: &Schema, key: &str, parameters: &mut Parameters) -> String {
-    if key == tag::NAME && schema.has_promoted("trace_name") {
-        return "t.trace_name".to_owned();
-    }
-    let key = parameters.bind(key.to_owned());
-    format!(
-        "(SELECT g.value FROM trace_tags g WHERE g.request_id = t.request_id AND g.key = {key})"
-    )
-}
-
-fn metadata_value(schema: &Schema, key: &str, parameters: &mut Parameters) -> String {
-    if key == metadata::SESSION && schema.has_promoted("session_id") {
-        return "t.session_id".to_owned();
-    }
-    let key = parameters.bind(key.to_owned());
-    format!(
-        "(SELECT m.value FROM trace_request_metadata m \
-         WHERE m.request_id = t.request_id AND m.key = {key})"
-    )
 }

@@ -63,7 +63,7 @@ pub(super) fn in_table(
 
 /// The JSON of each span, by span id.
 fn texts(connection: &Connection, trace_id: &str) -> rusqlite::Result<Vec<Vec<u8>>> {
-    let mut statement = connection.prepare(
+    let mut statement = connection.prepare_cached(
         "SELECT content FROM spans WHERE trace_id = ?1 AND content <> '' ORDER BY span_id",
     )?;
     let mut rows = statement.query([trace_id])?;

@@ -7,9 +7,8 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value};
 
-use crate::filter::{Condition, Test};
-use crate::model::Cost;
-use crate::model::TokenUsage;
+use crate::filter::{Condition, Number, Test};
+use crate::model::{Cost, TokenUsage};
 use crate::store::wire::span_from_slice;
 
 /// Pieces of SQL under construction share one list of parameters and tests.
@@ -24,6 +23,14 @@ impl Parameters {
     pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("?{}", self.values.len())
+    }
+
+    /// Binds a number; gives its placeholder.
+    pub(super) fn number(&mut self, number: Number) -> String {
+        self.bind(match number {
+            Number::Integer(value) => Value::Integer(value),
+            Number::Float(value) => Value::Real(value),
+        })
     }
 
     /// Keeps a condition for a function to test; gives its number.

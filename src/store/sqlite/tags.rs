@@ -53,7 +53,7 @@ fn one(
     if !known {
         return Ok(false);
     }
-    let in_column = |key: &str| key == tag::NAME && shared.schema.has_promoted("trace_name");
+    let in_column = |key: &str| key == tag::NAME && shared.schema.has_trace_column("trace_name");
     for (key, value) in &changes.set {
         let value: String = value.chars().take(LONGEST_VALUE).collect();
         if in_column(key) {

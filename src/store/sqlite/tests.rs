@@ -284,7 +284,14 @@ fn tags_are_changed_in_whole_batches() {
     let info = store.info(&known).unwrap();
     assert_eq!(info.tags["env"].chars().count(), 8_000);
     assert_eq!(info.name(), Some("new"));
-    store.delete_tag(&known, "mlflow.traceName").unwrap();
+    let nameless = TagChanges {
+        set: Vec::new(),
+        delete: vec!["mlflow.traceName".to_owned()],
+    };
+    let results = store
+        .change_tags(std::slice::from_ref(&known), &nameless)
+        .unwrap();
+    assert!(results[0].is_ok());
     assert_eq!(store.info(&known).unwrap().name(), None);
 }
 

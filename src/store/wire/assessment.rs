@@ -42,7 +42,7 @@ struct WireFeedback {
     error: Option<WireError>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct WireError {
     error_code: Option<String>,
     error_message: Option<String>,
@@ -61,17 +61,57 @@ struct Serialized {
     value: String,
 }
 
+impl From<WireError> for AssessmentError {
+    fn from(wire: WireError) -> Self {
+        Self {
+            code: wire.error_code,
+            message: wire.error_message,
+            stack_trace: wire.stack_trace,
+        }
+    }
+}
+
+/// An assessment's error from its own JSON text; empty where that cannot be read.
+pub(in crate::store) fn assessment_error(json: &str) -> AssessmentError {
+    serde_json::from_str::<WireError>(json)
+        .unwrap_or_default()
+        .into()
+}
+
+/// Values as texts: text as it is, anything else as JSON.
+pub(in crate::store) fn texts(
+    values: impl IntoIterator<Item = (String, Value)>,
+) -> BTreeMap<String, String> {
+    values
+        .into_iter()
+        .map(|(key, value)| match value {
+            Value::String(text) => (key, text),
+            other => (key, other.to_string()),
+        })
+        .collect()
+}
+
+/// What a value becomes on its way through the server's `google.protobuf.Value`,
+/// whose numbers are all floating-point.
+pub(in crate::store) fn as_protobuf_value(value: Value) -> Value {
+    match value {
+        Value::Number(number) => number.as_f64().map_or(Value::Null, Value::from),
+        Value::Array(items) => items.into_iter().map(as_protobuf_value).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(key, value)| (key, as_protobuf_value(value)))
+            .collect(),
+        other => other,
+    }
+}
+
 impl WireAssessment {
     /// The model's form.
     pub(in crate::store) fn into_assessment(self) -> Assessment {
         let kind = match (self.feedback, self.expectation) {
             (Some(feedback), _) => AssessmentKind::Feedback {
                 value: feedback.value,
-                error: feedback.error.map(|e| AssessmentError {
-                    code: e.error_code,
-                    message: e.error_message,
-                    stack_trace: e.stack_trace,
-                }),
+                error: feedback.error.map(AssessmentError::from),
             },
             (None, Some(expectation)) => AssessmentKind::Expectation {
                 value: match (expectation.value, expectation.serialized_value) {
@@ -97,14 +137,7 @@ impl WireAssessment {
             last_update_time: time(self.last_update_time),
             kind,
             rationale: self.rationale,
-            metadata: self
-                .metadata
-                .into_iter()
-                .map(|(key, value)| match value {
-                    Value::String(text) => (key, text),
-                    other => (key, other.to_string()),
-                })
-                .collect(),
+            metadata: texts(self.metadata),
             overrides: self.overrides,
             valid: self.valid.unwrap_or(true),
         }

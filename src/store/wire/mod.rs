@@ -8,7 +8,7 @@ mod ids;
 mod info;
 mod span;
 
-pub(super) use assessment::WireAssessment;
+pub(super) use assessment::{WireAssessment, as_protobuf_value, assessment_error, texts};
 pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
 pub(super) use ids::span_id;
 pub(super) use info::WireInfo;
