@@ -161,7 +161,10 @@ impl Compiler<'_> {
             format!("({s}.end_time_unix_nano - {s}.start_time_unix_nano)")
         };
         // A span without an end is stored with an end of zero or none.
-        let ended = format!("{s}.end_time_unix_nano > 0");
+        let ended = format!("({s}.end_time_unix_nano > 0)");
+        if condition.comparator() == Comparator::IsNull {
+            return not(&ended);
+        }
         let compared = self.scaled_number(&sql, condition, Number::millis_to_nanos);
         format!("({compared} AND {ended})")
     }

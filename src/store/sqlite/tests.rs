@@ -250,6 +250,36 @@ fn columns_take_the_place_of_rows() {
 }
 
 #[test]
+fn spans_without_an_end_have_no_duration() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(3).sql(
+        "INSERT INTO spans (trace_id, experiment_id, span_id, name, status, \
+         start_time_unix_nano, end_time_unix_nano, content) VALUES \
+         ('tr-00000000000000000000000000000000', 1, 'a', 'ended', 'OK', 1, 5000001, '{}'), \
+         ('tr-00000000000000000000000000000001', 1, 'b', 'zero', 'OK', 1, 0, '{}'), \
+         ('tr-00000000000000000000000000000002', 1, 'c', 'none', 'OK', 1, NULL, '{}')",
+    );
+    let store = fixture.store();
+    let found = |filter: &str| {
+        let mut found: Vec<String> = ids(&store, filter, None);
+        found.sort();
+        let last = |id: String| id.chars().last().unwrap();
+        found.into_iter().map(last).collect::<String>()
+    };
+    for (filter, expected) in [
+        ("span.duration IS NULL", "12"),
+        ("span.duration IS NOT NULL", "0"),
+        ("span.duration = 5ms", "0"),
+        ("span.duration < 1h", "0"),
+        ("span.duration BETWEEN 4ms AND 6ms", "0"),
+        ("span.duration NOT BETWEEN 4ms AND 6ms", ""),
+        ("NOT span.duration >= 0", "12"),
+    ] {
+        assert_eq!(found(filter), expected, "{filter}");
+    }
+}
+
+#[test]
 fn what_is_missing_from_a_schema_is_named() {
     let fixture = Fixture::new(NEWEST);
     fixture.sql("ALTER TABLE trace_info RENAME COLUMN status TO outcome");
