@@ -19,7 +19,7 @@ use crate::model::{Trace, TraceInfo};
 use crate::parallel;
 use crate::render::search::SearchTable;
 use crate::render::{Column, number, sanitize};
-use crate::store::{Query, Search, SearchEnd, Store};
+use crate::store::{Detail, Query, Search, SearchEnd, Store};
 use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
@@ -213,7 +213,7 @@ fn list(
             if args.include_spans {
                 parallel::for_each_in_order(
                     &page,
-                    |info| store.complete(info.clone()),
+                    |info| store.complete(info.clone(), Detail::Whole),
                     |_, trace| -> Result<()> { printer.push_whole(&trace?) },
                 )?;
             } else {

@@ -51,6 +51,17 @@ impl Query {
     }
 }
 
+/// How much of its spans a trace is wanted with. A store may give more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Ids, names, types, states and times.
+    Times,
+    /// Those, and the attributes that say model, token usage and cost.
+    Measures,
+    /// Everything.
+    Whole,
+}
+
 /// A filter, understood or not.
 #[derive(Debug, Clone)]
 pub enum FilterSource {
@@ -165,7 +176,23 @@ pub trait Store: Send + Sync {
     fn trace(&self, trace_id: &str) -> Result<Trace, StoreError>;
 
     /// The spans of a trace whose info is known already.
-    fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError>;
+    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError>;
+
+    /// Over how many traces [`Store::complete_all`] is best called.
+    fn span_batch(&self, _detail: Detail) -> usize {
+        1
+    }
+
+    /// The spans of traces of which at least the ids are known: a result for
+    /// each, in their order.
+    fn complete_all(
+        &self,
+        infos: Vec<TraceInfo>,
+        detail: Detail,
+    ) -> Vec<Result<Trace, StoreError>> {
+        let complete = |info| self.complete(info, detail);
+        infos.into_iter().map(complete).collect()
+    }
 
     /// Over how many traces [`Store::change_tags`] is best called: so many are
     /// changed all at once or not at all.

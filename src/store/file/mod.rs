@@ -21,7 +21,7 @@ use self::scan::{Place, ScanError, Sink, scan};
 use self::source::{Source, Trouble};
 use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
 use super::wire::{DocumentSpans, DocumentTrace, Want, read_documents};
-use super::{Attempt, Page, Query, Store, StoreError, TagChanges, plain_io_reason};
+use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, plain_io_reason};
 use crate::filter::{Filter, OrderBy};
 use crate::model::{Experiment, Trace, TraceInfo};
 
@@ -419,7 +419,7 @@ impl Store for FileStore {
         }
     }
 
-    fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError> {
+    fn complete(&self, info: TraceInfo, _detail: Detail) -> Result<Trace, StoreError> {
         self.trace(&info.trace_id)
     }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::local::{Answers, Best, Doubts, Sessions, filter_of};
-use super::{Attempt, Page, Query, Store, StoreError, TagChanges, artifact};
+use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, artifact};
 use crate::filter::{Filter, Matcher};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
 
@@ -273,7 +273,7 @@ impl Store for Mlruns {
         })
     }
 
-    fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError> {
+    fn complete(&self, info: TraceInfo, _detail: Detail) -> Result<Trace, StoreError> {
         let folder = self.find_folder(&info.trace_id)?;
         let spans = self.spans(&info, &folder)?;
         Ok(Trace { info, spans })

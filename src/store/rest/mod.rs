@@ -20,7 +20,9 @@ use self::http::{Call, Http};
 use self::planned::Planned;
 use super::local::lock;
 use super::wire::{WireInfo, null_as_default};
-use super::{DryRequest, Explanation, FilterSource, Page, Query, Store, StoreError, TagChanges};
+use super::{
+    Detail, DryRequest, Explanation, FilterSource, Page, Query, Store, StoreError, TagChanges,
+};
 use crate::filter::{Filter, Plan, Server};
 use crate::model::{Experiment, Trace, TraceInfo};
 use crate::settings::Connection;
@@ -480,7 +482,7 @@ impl Store for RestStore {
         spans::attach(info, spans)
     }
 
-    fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError> {
+    fn complete(&self, info: TraceInfo, _detail: Detail) -> Result<Trace, StoreError> {
         let spans = spans::fetch(&self.http, &info.trace_id);
         spans::attach(info, spans)
     }

@@ -9,7 +9,7 @@ use super::RestStore;
 use crate::filter::{Matcher, OrderBy, Plan};
 use crate::model::TraceInfo;
 use crate::parallel;
-use crate::store::{FilterSource, MAX_PAGE, Page, Query, Store as _, StoreError};
+use crate::store::{Detail, FilterSource, MAX_PAGE, Page, Query, Store as _, StoreError};
 
 /// Traces that are looked at between two reports, where spans have to be fetched.
 const CHUNK: usize = 64;
@@ -161,7 +161,7 @@ impl Residual {
         let mut matching = Vec::new();
         parallel::for_each_in_order(
             &hopeful,
-            |info| match store.complete(info.clone()) {
+            |info| match store.complete(info.clone(), Detail::Whole) {
                 Err(StoreError::NoSpans { .. }) => Ok(Vec::new()),
                 answer => answer.map(|trace| trace.spans),
             },

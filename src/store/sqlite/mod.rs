@@ -27,7 +27,7 @@ use self::schema::Schema;
 use self::search::Cursor;
 use self::spans::Place;
 use super::local::lock;
-use super::{Attempt, Explanation, Page, Query, Store, StoreError, TagChanges, artifact};
+use super::{Attempt, Detail, Explanation, Page, Query, Store, StoreError, TagChanges, artifact};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
 
 /// The folder beside the database in which a server keeps artifacts by default.
@@ -273,7 +273,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn complete(&self, info: TraceInfo) -> Result<Trace, StoreError> {
+    fn complete(&self, info: TraceInfo, _detail: Detail) -> Result<Trace, StoreError> {
         self.shared
             .read(|connection| self.shared.complete(connection, info))
     }

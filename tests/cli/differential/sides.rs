@@ -8,7 +8,7 @@ use std::time::Duration;
 use mlt::filter::{Filter, OrderBy};
 use mlt::model::{Assessment, AssessmentKind, Trace, TraceInfo};
 use mlt::settings::{Connection, Location, RetryPolicy, Tls};
-use mlt::store::{self, FilterSource, Query, Search, SearchEnd, Store, StoreError};
+use mlt::store::{self, Detail, FilterSource, Query, Search, SearchEnd, Store, StoreError};
 
 use crate::support::mlflow::rich;
 use crate::support::mlt;
@@ -104,7 +104,7 @@ pub(super) fn sides() -> &'static Sides {
                     info: info.clone(),
                     spans: Vec::new(),
                 };
-                file.complete(info).unwrap_or(bare)
+                file.complete(info, Detail::Whole).unwrap_or(bare)
             }));
         }
         let (rich, many) = (id("rich"), id("many"));

@@ -1,0 +1,32 @@
+//! What may be typed after `mlt tag`.
+
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+
+use super::FilterArgs;
+use crate::complete;
+
+/// Set and delete tags of traces.
+#[derive(Debug, Args)]
+pub struct TagArgs {
+    /// Traces, as for get, and tags to set
+    #[arg(value_name = "TRACE… KEY=VALUE", add = ArgValueCompleter::new(complete::trace_ids))]
+    pub words: Vec<String>,
+
+    /// A tag to delete (repeatable)
+    #[arg(short, long = "delete", value_name = "KEY")]
+    pub delete: Vec<String>,
+
+    // A doc comment here would become the help text of the whole command.
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub filter: FilterArgs,
+
+    /// Show what would be done and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Do not ask before tagging several matches of a filter; without a terminal nobody is asked
+    #[arg(short, long)]
+    pub yes: bool,
+}
