@@ -4,7 +4,9 @@
 mod filter;
 mod get;
 mod latency;
+mod output;
 mod search;
+mod selection;
 mod tag;
 mod values;
 
@@ -19,7 +21,9 @@ use crate::complete;
 pub use filter::FilterArgs;
 pub use get::GetArgs;
 pub use latency::{LatencyArgs, LatencyBy, LatencySort};
+pub use output::OutputFormat;
 pub use search::SearchArgs;
+pub use selection::SelectionArgs;
 pub use tag::TagArgs;
 pub use values::{Fraction, Period, TimePoint};
 
@@ -100,8 +104,8 @@ pub struct GlobalArgs {
         short,
         long,
         global = true,
-        value_enum,
-        default_value_t,
+        value_parser = output::FormatParser,
+        default_value = "table",
         value_name = "FORMAT"
     )]
     #[arg(help_heading = "Output")]
@@ -119,24 +123,6 @@ pub struct GlobalArgs {
     /// Show each request on standard error
     #[arg(short, long, global = true, action = ArgAction::SetTrue, help_heading = "Output")]
     pub verbose: bool,
-}
-
-/// How to print.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum OutputFormat {
-    /// For people
-    #[default]
-    Table,
-    /// One JSON document
-    Json,
-    /// One JSON object per line
-    Jsonl,
-    /// Comma-separated values
-    Csv,
-    /// Tab-separated values
-    Tsv,
-    /// Trace ids, one per line (search only)
-    Ids,
 }
 
 /// When to use colour.

@@ -4,20 +4,22 @@ use std::io::Write;
 
 use anyhow::Result;
 
+use super::form::Form;
+use super::gather::fail_with;
 use super::{Context, resolve};
 use crate::analysis::{LatencyReport, NodeId, analyse};
-use crate::cli::{GetArgs, OutputFormat};
+use crate::cli::GetArgs;
 use crate::error::{CommandError, Exit};
+use crate::export::JsonForm;
 use crate::export::delimited::SpanRows;
 use crate::export::json::{self, TraceList};
-use crate::export::{Delimited, JsonForm};
 use crate::model::{Span, StatusCode, Trace};
 use crate::parallel;
 use crate::render::{self, sanitize};
 use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
-    context.refuse_ids("get")?;
+    let form = context.form("get")?;
     let ids = resolve::trace_ids(context, &args.traces)?;
     // The shape of the output follows from what was typed, not from how much was found.
     let single = args.traces.len() == 1 && args.traces[0] != "-";
@@ -27,14 +29,14 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let mut failures = Vec::new();
     let mut done = 0;
     {
-        let mut printer = Printer::new(context, args, &mut out, single)?;
+        let mut printer = Printer::new(context, args, &mut out, form, single)?;
         parallel::for_each_in_order(
             &ids,
             |id| store.trace(id),
             |id, result| -> Result<()> {
                 let outcome = result
                     .map_err(anyhow::Error::from)
-                    .and_then(|trace| selected(trace, args, context))
+                    .and_then(|trace| selected(trace, args, form))
                     .and_then(|trace| {
                         progress.clear();
                         printer.print(&trace)
@@ -55,23 +57,12 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     fail_with(context, failures)
 }
 
-/// Says what went wrong with each trace, and ends as the last one.
-fn fail_with(context: &Context, mut failures: Vec<(String, anyhow::Error)>) -> Result<Exit> {
-    let Some((_, last)) = failures.pop() else {
-        return Ok(Exit::Success);
-    };
-    for (id, error) in failures {
-        context.warn(&sanitize::line(&format!("{id}: {error}")));
-    }
-    Err(last)
-}
-
 /// The spans that were asked for. Tables do without this: they show the rest as counts.
-fn selected(mut trace: Trace, args: &GetArgs, context: &Context) -> Result<Trace> {
+fn selected(mut trace: Trace, args: &GetArgs, form: Form) -> Result<Trace> {
     if let Some(wanted) = &args.span {
         require_span(&trace, wanted)?;
     }
-    if context.flags.output == OutputFormat::Table {
+    if form == Form::Text {
         return Ok(trace);
     }
     if let Some(depth) = args.depth {
@@ -140,15 +131,14 @@ impl<'a> Printer<'a> {
         context: &'a Context<'a>,
         args: &'a GetArgs,
         out: &'a mut Output,
+        form: Form,
         single: bool,
     ) -> Result<Self> {
-        let kind = match context.flags.output {
-            OutputFormat::Table | OutputFormat::Ids => Kind::Text(out),
-            OutputFormat::Json if single => Kind::Single(out, JsonForm::Pretty),
-            OutputFormat::Json => Kind::List(out, TraceList::new(JsonForm::Pretty)),
-            OutputFormat::Jsonl => Kind::List(out, TraceList::new(JsonForm::Lines)),
-            OutputFormat::Csv => Kind::Delimited(Box::new(SpanRows::new(out, Delimited::Csv)?)),
-            OutputFormat::Tsv => Kind::Delimited(Box::new(SpanRows::new(out, Delimited::Tsv)?)),
+        let kind = match form {
+            Form::Text => Kind::Text(out),
+            Form::Json(JsonForm::Pretty) if single => Kind::Single(out, JsonForm::Pretty),
+            Form::Json(form) => Kind::List(out, TraceList::new(form)),
+            Form::Delimited(format) => Kind::Delimited(Box::new(SpanRows::new(out, format)?)),
         };
         Ok(Self {
             context,

@@ -4,16 +4,17 @@ use std::io::Write;
 
 use anyhow::Result;
 
+use super::form::Form;
 use super::{Context, resolve};
 use crate::analysis::{By, analyse};
-use crate::cli::{LatencyArgs, OutputFormat};
+use crate::cli::LatencyArgs;
 use crate::error::{CommandError, Exit};
+use crate::export::delimited;
 use crate::export::json::{self, LatencyParts};
-use crate::export::{Delimited, JsonForm, delimited};
 use crate::render::{self, number, sanitize};
 
 pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
-    context.refuse_ids("latency")?;
+    let form = context.form("latency")?;
     let ids = resolve::trace_ids(context, std::slice::from_ref(&args.trace))?;
     let [id] = ids.as_slice() else {
         return Err(CommandError::usage(format!(
@@ -47,19 +48,9 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
         truncated: rows.len() < all,
     };
     let mut out = context.terminal.output();
-    match context.flags.output {
-        OutputFormat::Json => {
-            json::write_latency(&mut out, &report, &rows, parts, JsonForm::Pretty)?;
-        }
-        OutputFormat::Jsonl => {
-            json::write_latency(&mut out, &report, &rows, parts, JsonForm::Lines)?;
-        }
-        format @ (OutputFormat::Csv | OutputFormat::Tsv) => {
-            let format = if format == OutputFormat::Csv {
-                Delimited::Csv
-            } else {
-                Delimited::Tsv
-            };
+    match form {
+        Form::Json(form) => json::write_latency(&mut out, &report, &rows, parts, form)?,
+        Form::Delimited(format) => {
             if args.critical_path && args.gaps {
                 return Err(CommandError::usage(
                     "`-o csv` and `-o tsv` hold one table: choose --critical-path or --gaps",
@@ -74,7 +65,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
                 delimited::write_latency(&mut out, &rows, format)?;
             }
         }
-        OutputFormat::Table | OutputFormat::Ids => {
+        Form::Text => {
             let layout = context.layout();
             render::latency::write(&mut out, &report, &rows, by, &layout)?;
             if args.critical_path {

@@ -2,6 +2,8 @@
 //! render. What several of them need is beside them.
 
 mod completions;
+mod form;
+mod gather;
 mod get;
 mod help;
 mod latency;
@@ -18,8 +20,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use chrono::Utc;
 
-use crate::cli::{Cli, Command, GlobalArgs, OutputFormat};
-use crate::error::{CommandError, Exit};
+use crate::cli::{Cli, Command, GlobalArgs};
+use crate::error::Exit;
 use crate::model::Timestamp;
 use crate::render::{Layout, Style, Zone, number, sanitize};
 use crate::settings::{Env, RealDisk, Settings};
@@ -126,18 +128,6 @@ impl<'a> Context<'a> {
         let muted = Style::new(self.terminal.error_color).muted();
         let line = format!("{muted}note:{muted:#} {}\n", sanitize::line(text));
         let _ = std::io::stderr().write_all(line.as_bytes());
-    }
-
-    /// `-o ids` makes a list of traces, which this command does not print.
-    fn refuse_ids(&self, command: &str) -> Result<()> {
-        if self.flags.output == OutputFormat::Ids {
-            return Err(
-                CommandError::usage(format!("`mlt {command}` has no `-o ids`"))
-                    .hint("it is for `mlt search`")
-                    .into(),
-            );
-        }
-        Ok(())
     }
 }
 

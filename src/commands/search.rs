@@ -6,14 +6,15 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::Context;
+use super::form::{Form, TABULAR};
 use super::selection::{
     check_experiments, explain, filter_of, looks_like_filter, name_experiments,
 };
 use crate::cli::{OutputFormat, SearchArgs};
 use crate::error::{CommandError, Exit, FilterError};
+use crate::export::JsonForm;
 use crate::export::delimited::TraceRows;
 use crate::export::json::{self as json_export, TraceList, TraceParts};
-use crate::export::{Delimited, JsonForm};
 use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo};
 use crate::parallel;
@@ -72,15 +73,18 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
 
 /// Options that do not go together.
 fn check(context: &Context, args: &SearchArgs) -> Result<()> {
-    let output = context.flags.output;
+    let output = &context.flags.output;
+    let mut known = TABULAR.to_vec();
+    known.push(OutputFormat::Ids);
+    context.formats("search", &known)?;
     let is_json = matches!(output, OutputFormat::Json | OutputFormat::Jsonl);
     if args.include_spans && !is_json {
         return Err(CommandError::usage("--include-spans needs `-o json` or `-o jsonl`").into());
     }
-    if !args.columns.is_empty() && (is_json || output == OutputFormat::Ids) {
+    if !args.columns.is_empty() && (is_json || *output == OutputFormat::Ids) {
         return Err(CommandError::usage("--columns needs `-o table`, `-o csv` or `-o tsv`").into());
     }
-    if args.count && output == OutputFormat::Ids {
+    if args.count && *output == OutputFormat::Ids {
         return Err(CommandError::usage("--count and `-o ids` cannot be used together").into());
     }
     Ok(())
@@ -165,15 +169,10 @@ fn count(context: &Context, store: &dyn Store, query: &Query, args: &SearchArgs)
         counted["truncated"] = true.into();
     }
     let mut out = context.terminal.output();
-    match context.flags.output {
-        OutputFormat::Json => {
-            json_export::write(&mut out, &counted, JsonForm::Pretty)?;
-        }
-        OutputFormat::Jsonl => {
-            json_export::write(&mut out, &counted, JsonForm::Lines)?;
-        }
-        OutputFormat::Csv | OutputFormat::Tsv => writeln!(out, "count\n{found}")?,
-        OutputFormat::Table | OutputFormat::Ids => writeln!(out, "{found}")?,
+    match Form::of(&context.flags.output) {
+        Some(Form::Json(form)) => json_export::write(&mut out, &counted, form)?,
+        Some(Form::Delimited(_)) => writeln!(out, "count\n{found}")?,
+        Some(Form::Text) | None => writeln!(out, "{found}")?,
     }
     out.finish()?;
     Ok(found)
@@ -281,13 +280,11 @@ impl<'a> Printer<'a> {
         } else {
             args.columns.clone()
         };
-        Ok(match context.flags.output {
-            OutputFormat::Table => Self::Table(out, SearchTable::new(columns, context.layout())),
-            OutputFormat::Json => Self::Json(out, TraceList::new(JsonForm::Pretty)),
-            OutputFormat::Jsonl => Self::Json(out, TraceList::new(JsonForm::Lines)),
-            OutputFormat::Csv => Self::Delimited(TraceRows::new(out, Delimited::Csv, columns)?),
-            OutputFormat::Tsv => Self::Delimited(TraceRows::new(out, Delimited::Tsv, columns)?),
-            OutputFormat::Ids => Self::Ids(out),
+        Ok(match Form::of(&context.flags.output) {
+            Some(Form::Text) => Self::Table(out, SearchTable::new(columns, context.layout())),
+            Some(Form::Json(form)) => Self::Json(out, TraceList::new(form)),
+            Some(Form::Delimited(format)) => Self::Delimited(TraceRows::new(out, format, columns)?),
+            None => Self::Ids(out),
         })
     }
 

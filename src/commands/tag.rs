@@ -8,12 +8,13 @@ use std::io::{BufRead, Write};
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::form::Form;
 use super::selection::{check_experiments, explain, filter_of, key_value, name_experiments};
 use super::{Context, resolve};
-use crate::cli::{FilterArgs, OutputFormat, TagArgs};
+use crate::cli::{FilterArgs, TagArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::delimited::RowWriter;
-use crate::export::{self, Delimited, JsonForm};
+use crate::export::{self, JsonForm};
 use crate::model::tag as reserved;
 use crate::parallel;
 use crate::render::{number, sanitize};
@@ -27,7 +28,7 @@ const SHOWN_VALUE: usize = 4096;
 const MAX_KEY: usize = 250;
 
 pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
-    context.refuse_ids("tag")?;
+    let form = context.form("tag")?;
     let (changes, words) = changes(context, args)?;
     let by_filter = has_filter(&args.filter);
     if by_filter && !words.is_empty() {
@@ -53,7 +54,7 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
     if by_filter && ids.len() > 1 && !args.dry_run && !args.yes && context.terminal.interactive {
         confirm(ids.len())?;
     }
-    apply(context, store, &ids, &changes, args.dry_run)
+    apply(context, store, form, &ids, &changes, args.dry_run)
 }
 
 /// Splits the words into traces and tags, and checks the tags.
@@ -183,12 +184,13 @@ fn confirm(count: usize) -> Result<()> {
 fn apply(
     context: &Context,
     store: &dyn Store,
+    form: Form,
     ids: &[String],
     changes: &TagChanges,
     dry_run: bool,
 ) -> Result<Exit> {
     let mut out = context.terminal.output();
-    let mut printer = Printer::new(context, changes, dry_run, &mut out)?;
+    let mut printer = Printer::new(context, form, changes, dry_run, &mut out)?;
     let mut progress = context.terminal.progress("tagging").of(ids.len());
     let (mut done, mut failures) = (0_usize, Vec::new());
     let batches: Vec<&[String]> = ids.chunks(store.tag_batch()).collect();
@@ -253,21 +255,20 @@ enum Kind<'a> {
 impl<'a> Printer<'a> {
     fn new(
         context: &'a Context<'a>,
+        form: Form,
         changes: &'a TagChanges,
         dry_run: bool,
         out: &'a mut Output,
     ) -> Result<Self> {
-        let delimited = |out: &'a mut Output, format| -> Result<Kind<'a>> {
-            let mut rows = RowWriter::new(out, format);
-            rows.row(["trace_id", "status", "error"].map(Cow::Borrowed))?;
-            Ok(Kind::Delimited(Box::new(rows)))
-        };
-        let kind = match context.flags.output {
-            OutputFormat::Table | OutputFormat::Ids => Kind::Text(out),
-            OutputFormat::Jsonl => Kind::Lines(out),
-            OutputFormat::Json => Kind::Document(out, Vec::new()),
-            OutputFormat::Csv => delimited(out, Delimited::Csv)?,
-            OutputFormat::Tsv => delimited(out, Delimited::Tsv)?,
+        let kind = match form {
+            Form::Text => Kind::Text(out),
+            Form::Json(JsonForm::Lines) => Kind::Lines(out),
+            Form::Json(JsonForm::Pretty) => Kind::Document(out, Vec::new()),
+            Form::Delimited(format) => {
+                let mut rows = RowWriter::new(out, format);
+                rows.row(["trace_id", "status", "error"].map(Cow::Borrowed))?;
+                Kind::Delimited(Box::new(rows))
+            }
         };
         Ok(Self {
             context,

@@ -215,6 +215,20 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether other traces may be had all the same.
+    pub fn is_about_one_trace(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownTrace { .. }
+                | Self::NoSpans { .. }
+                | Self::RemoteArtifact { .. }
+                | Self::File { .. }
+                | Self::Data { .. }
+        )
+    }
+}
+
 /// One way to a trace's spans, and how it ended.
 #[derive(Debug)]
 pub struct Attempt {

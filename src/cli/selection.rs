@@ -1,0 +1,36 @@
+//! Which traces a command over many of them is about.
+
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+
+use super::FilterArgs;
+use crate::complete;
+
+/// Traces by name, or by what a filter finds.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct SelectionArgs {
+    /// Trace ids, unique beginnings of ids, MLflow UI links, latest, or - for ids on standard input
+    #[arg(value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
+    pub traces: Vec<String>,
+
+    // A doc comment here would become the help text of the whole command.
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub filter: FilterArgs,
+
+    /// At most so many of the traces that match, the newest first [default: all]
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Which traces")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+
+    /// Every trace, where there is no filter
+    #[arg(long, help_heading = "Which traces", conflicts_with_all = ["traces", "limit"])]
+    pub all: bool,
+}
+
+impl SelectionArgs {
+    /// Whether traces are chosen by a filter, a limit or as all there are.
+    pub fn is_search(&self) -> bool {
+        self.all || self.limit.is_some() || self.filter != FilterArgs::default()
+    }
+}

@@ -1,0 +1,250 @@
+//! The traces that a command over many of them is about, handed over one by one
+//! in order: named, or found by a filter, with as much of their spans as the
+//! command needs. Spans are fetched concurrently and in batches, and nothing is
+//! kept, so that memory does not grow with the traces.
+
+use anyhow::Result;
+
+use super::selection::{check_experiments, explain, filter_of, name_experiments};
+use super::{Context, resolve};
+use crate::cli::SelectionArgs;
+use crate::error::{CommandError, Exit};
+use crate::model::{Trace, TraceInfo};
+use crate::parallel;
+use crate::render::{number, sanitize};
+use crate::store::{Detail, Query, Search, SearchEnd, Store, StoreError};
+use crate::terminal::Progress;
+
+/// Batches that are fetched before the next page is asked for.
+const BATCHES_AT_ONCE: usize = 16;
+
+/// What a command needs of the traces.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Need {
+    /// Spans, and how much of them.
+    pub(super) spans: Option<Detail>,
+    /// Whether more than the ids is needed of what is known without the spans.
+    pub(super) info: bool,
+}
+
+impl Need {
+    /// All that is known without the spans.
+    pub(super) const INFO: Self = Self {
+        spans: None,
+        info: true,
+    };
+
+    /// All that is known without the spans, and so much of these.
+    pub(super) const fn with_spans(detail: Detail) -> Self {
+        Self {
+            spans: Some(detail),
+            info: true,
+        }
+    }
+}
+
+/// What became of a selection.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// Traces that were handed over.
+    pub(super) traces: usize,
+    /// Whether more match than were handed over, because of a limit.
+    pub(super) limited: bool,
+    /// Traces that could not be had.
+    pub(super) failures: Vec<(String, anyhow::Error)>,
+}
+
+impl Gathered {
+    /// Whether something of the selection is missing.
+    pub(super) fn truncated(&self) -> bool {
+        self.limited || !self.failures.is_empty()
+    }
+
+    /// Says what is missing, once the output is written, and how to exit.
+    ///
+    /// # Errors
+    /// That of the last trace that could not be had.
+    pub(super) fn finish(self, context: &Context) -> Result<Exit> {
+        if self.limited {
+            context.note(&format!(
+                "more traces match than the {} looked at; raise -n, or leave it out for all",
+                number::counted(self.traces, "trace")
+            ));
+        }
+        fail_with(context, self.failures)
+    }
+}
+
+/// Says what went wrong with each trace, and ends as the last one.
+///
+/// # Errors
+/// That of the last trace.
+pub(super) fn fail_with(
+    context: &Context,
+    mut failures: Vec<(String, anyhow::Error)>,
+) -> Result<Exit> {
+    let Some((_, last)) = failures.pop() else {
+        return Ok(Exit::Success);
+    };
+    for (id, error) in failures {
+        context.warn(&sanitize::line(&format!("{id}: {error}")));
+    }
+    Err(last)
+}
+
+/// Hands the chosen traces to `each`, in the order in which they were named or
+/// the newest first.
+///
+/// # Errors
+/// Ids and a filter at once, or neither; a filter that does not parse; those of
+/// the store, but for single traces; and those of `each`.
+pub(super) fn gather(
+    context: &Context,
+    args: &SelectionArgs,
+    need: Need,
+    message: &str,
+    mut each: impl FnMut(Trace) -> Result<()>,
+) -> Result<Gathered> {
+    let searches = args.is_search() || !context.flags.experiments.is_empty();
+    if !args.traces.is_empty() && args.is_search() {
+        return Err(CommandError::usage("expected trace ids or a filter, found both").into());
+    }
+    if args.traces.is_empty() && !searches {
+        return Err(
+            CommandError::usage("expected trace ids or a filter, found neither")
+                .hint("`--since 1d` chooses the traces of a day, `--all` every one")
+                .into(),
+        );
+    }
+    let progress = context.terminal.progress(message);
+    if args.traces.is_empty() {
+        return search(context, args, need, progress, &mut each);
+    }
+    let ids = resolve::trace_ids(context, &args.traces)?;
+    let store = context.store()?;
+    let mut run = Run::new(store, need, progress.of(ids.len()));
+    let infos = ids.into_iter().map(TraceInfo::new).collect();
+    run.fetch(infos, Known::Ids, &mut each)?;
+    Ok(run.gathered)
+}
+
+fn search(
+    context: &Context,
+    args: &SelectionArgs,
+    need: Need,
+    progress: Progress,
+    each: &mut impl FnMut(Trace) -> Result<()>,
+) -> Result<Gathered> {
+    let store = context.store()?;
+    let mut query = Query {
+        filter: filter_of(&args.filter, context)?,
+        ids_only: !need.info,
+        ..Query::default()
+    };
+    name_experiments(context, store, &mut query)?;
+    let limit = args
+        .limit
+        .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut search = Search::new(store, query.clone(), limit);
+    let mut run = Run::new(store, need, progress);
+    while let Some(page) = search.next_page().map_err(|e| explain(e, &query))? {
+        run.scanned = search.scanned();
+        run.fetch(page, Known::Infos, each)?;
+    }
+    run.gathered.limited = search.end() == Some(SearchEnd::Limited);
+    if run.gathered.traces == 0 && run.gathered.failures.is_empty() {
+        // An empty answer must not pass for that of an experiment that exists.
+        check_experiments(store, &context.settings.experiments)?;
+    }
+    Ok(run.gathered)
+}
+
+/// What is known of traces before they are fetched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Ids,
+    Infos,
+}
+
+/// A selection under way.
+struct Run<'a> {
+    store: &'a dyn Store,
+    need: Need,
+    progress: Progress,
+    scanned: usize,
+    gathered: Gathered,
+}
+
+impl<'a> Run<'a> {
+    fn new(store: &'a dyn Store, need: Need, progress: Progress) -> Self {
+        Self {
+            store,
+            need,
+            progress,
+            scanned: 0,
+            gathered: Gathered::default(),
+        }
+    }
+
+    /// Fetches what is needed of these traces and hands them over.
+    fn fetch(
+        &mut self,
+        infos: Vec<TraceInfo>,
+        known: Known,
+        each: &mut impl FnMut(Trace) -> Result<()>,
+    ) -> Result<()> {
+        let (store, need) = (self.store, self.need);
+        let without_spans = |info| Trace {
+            info,
+            spans: Vec::new(),
+        };
+        if known == Known::Ids {
+            let ids: Vec<String> = infos.into_iter().map(|info| info.trace_id).collect();
+            let ask = |id: &String| match need.spans {
+                Some(_) => store.trace(id),
+                None => store.info(id).map(without_spans),
+            };
+            return parallel::for_each_in_order(&ids, ask, |id, trace| {
+                self.hand_over(id, trace, each)
+            });
+        }
+        let Some(detail) = need.spans else {
+            return infos
+                .into_iter()
+                .try_for_each(|info| self.hand_over("", Ok(without_spans(info)), each));
+        };
+        let batches: Vec<&[TraceInfo]> = infos.chunks(store.span_batch(detail).max(1)).collect();
+        for batches in batches.chunks(BATCHES_AT_ONCE) {
+            parallel::for_each_in_order(
+                batches,
+                |batch| store.complete_all(batch.to_vec(), detail),
+                |batch, traces| {
+                    let mut named = batch.iter().zip(traces);
+                    named.try_for_each(|(info, trace)| self.hand_over(&info.trace_id, trace, each))
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(
+        &mut self,
+        id: &str,
+        trace: Result<Trace, StoreError>,
+        each: &mut impl FnMut(Trace) -> Result<()>,
+    ) -> Result<()> {
+        match trace {
+            Ok(trace) => {
+                each(trace)?;
+                self.gathered.traces += 1;
+            }
+            Err(error) if error.is_about_one_trace() => {
+                self.gathered.failures.push((id.to_owned(), error.into()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let done = self.gathered.traces + self.gathered.failures.len();
+        self.progress.found(self.scanned.max(done), done);
+        Ok(())
+    }
+}
