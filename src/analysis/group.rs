@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::model::TraceInfo;
+
 use super::LatencyReport;
 
 /// Paths longer than this are shown without their middle: the text of every path
@@ -54,14 +56,84 @@ impl By {
     }
 }
 
+/// What the traces of one row have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TraceKey {
+    /// The trace's name.
+    Name,
+    /// The session (conversation).
+    Session,
+    /// The end user.
+    User,
+    /// The value of this tag.
+    Tag(String),
+    /// The value of this metadata entry.
+    Metadata(String),
+}
+
+impl TraceKey {
+    /// What the trace has; `None` where it has nothing of the kind.
+    pub fn of<'i>(&self, info: &'i TraceInfo) -> Option<&'i str> {
+        match self {
+            Self::Name => info.name(),
+            Self::Session => info.session(),
+            Self::User => info.user(),
+            Self::Tag(key) => info.tags.get(key).map(String::as_str),
+            Self::Metadata(key) => info.metadata.get(key).map(String::as_str),
+        }
+    }
+
+    /// What to call traces that have nothing of the kind.
+    pub const fn missing(&self) -> RowKey {
+        RowKey::Missing(match self {
+            Self::Name => "(no name)",
+            Self::Session => "(no session)",
+            Self::User => "(no user)",
+            Self::Tag(_) => "(no tag)",
+            Self::Metadata(_) => "(no metadata)",
+        })
+    }
+}
+
+/// `trace`, `session`, `user`, `tag:K` or `metadata:K`.
+impl fmt::Display for TraceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("trace"),
+            Self::Session => f.write_str("session"),
+            Self::User => f.write_str("user"),
+            Self::Tag(key) => write!(f, "tag:{key}"),
+            Self::Metadata(key) => write!(f, "metadata:{key}"),
+        }
+    }
+}
+
+/// What the spans of one row, over many traces, have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum GroupKey {
+    /// Something of the spans themselves.
+    Span(By),
+    /// Something of their traces.
+    Trace(TraceKey),
+}
+
+impl fmt::Display for GroupKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Span(by) => f.write_str(by.as_str()),
+            Self::Trace(key) => key.fmt(f),
+        }
+    }
+}
+
 /// What a row stands for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RowKey {
     /// The name, type, status, model or path that its spans share. A path is
     /// joined by ` > `, and very deep ones have their middle left out.
     Text(String),
-    /// Spans without a model, when grouped by model.
-    NoModel,
+    /// Spans without what they are grouped by; the text says what that is.
+    Missing(&'static str),
     /// Time in which no span was running; only where the total is an extent.
     NoSpan,
 }
@@ -71,7 +143,7 @@ impl RowKey {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Text(text) => text,
-            Self::NoModel => "(no model)",
+            Self::Missing(what) => what,
             Self::NoSpan => "(no span)",
         }
     }
@@ -86,10 +158,65 @@ impl fmt::Display for RowKey {
 /// Numbers groups from 0, over any number of traces.
 #[derive(Debug)]
 pub(super) struct Grouper {
-    by: By,
+    first: Partition,
+    second: Option<Partition>,
+    /// Groups by the numbers that the two keys give them, where there are two.
+    found: HashMap<(usize, usize), usize>,
+    pairs: Vec<(usize, usize)>,
+}
+
+impl Grouper {
+    pub(super) fn new(key: GroupKey, second: Option<GroupKey>) -> Self {
+        Self {
+            first: Partition::new(key),
+            second: second.map(Partition::new),
+            found: HashMap::new(),
+            pairs: Vec::new(),
+        }
+    }
+
+    /// How many groups there are so far.
+    pub(super) fn len(&self) -> usize {
+        match self.second {
+            Some(_) => self.pairs.len(),
+            None => self.first.keys.len(),
+        }
+    }
+
+    /// The group of every node of a trace, by [`NodeId::index`](super::NodeId::index).
+    pub(super) fn assign(&mut self, report: &LatencyReport<'_>) -> Vec<usize> {
+        let mut groups = self.first.assign(report);
+        if let Some(second) = &mut self.second {
+            for (group, other) in groups.iter_mut().zip(second.assign(report)) {
+                let pair = (*group, other);
+                *group = *self.found.entry(pair).or_insert_with(|| {
+                    self.pairs.push(pair);
+                    self.pairs.len() - 1
+                });
+            }
+        }
+        groups
+    }
+
+    /// The keys of all groups by their numbers.
+    pub(super) fn row_keys(&self) -> Vec<(RowKey, Option<RowKey>)> {
+        let first = self.first.row_keys();
+        let Some(second) = &self.second else {
+            return first.into_iter().map(|key| (key, None)).collect();
+        };
+        let second = second.row_keys();
+        let keys = |&(a, b): &(usize, usize)| (first[a].clone(), Some(second[b].clone()));
+        self.pairs.iter().map(keys).collect()
+    }
+}
+
+/// Groups by one key.
+#[derive(Debug)]
+struct Partition {
+    by: GroupKey,
     texts: Texts,
     keys: Vec<Key>,
-    no_model: Option<usize>,
+    missing: Option<usize>,
     /// Groups by their text and, for paths, the group of the parent.
     found: HashMap<(Option<usize>, usize), usize>,
 }
@@ -98,7 +225,7 @@ pub(super) struct Grouper {
 #[derive(Debug)]
 enum Key {
     Text(usize),
-    NoModel,
+    Missing(RowKey),
     Path {
         name: usize,
         parent: Option<usize>,
@@ -108,34 +235,38 @@ enum Key {
     },
 }
 
-impl Grouper {
-    pub(super) fn new(by: By) -> Self {
+impl Partition {
+    fn new(by: GroupKey) -> Self {
         Self {
             by,
             texts: Texts::default(),
             keys: Vec::new(),
-            no_model: None,
+            missing: None,
             found: HashMap::new(),
         }
     }
 
-    /// How many groups there are so far.
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// The group of every node of a trace, by [`NodeId::index`](super::NodeId::index).
-    pub(super) fn assign(&mut self, report: &LatencyReport<'_>) -> Vec<usize> {
+    fn assign(&mut self, report: &LatencyReport<'_>) -> Vec<usize> {
+        let by = match &self.by {
+            GroupKey::Span(by) => *by,
+            GroupKey::Trace(key) => {
+                let group = match key.of(&report.trace.info) {
+                    Some(text) => self.text(text),
+                    None => self.missing(key.missing()),
+                };
+                return vec![group; report.tree.len()];
+            }
+        };
         let mut groups = Vec::with_capacity(report.tree.len());
         for (id, node) in report.nodes() {
             let span = report.span(id);
-            groups.push(match self.by {
+            groups.push(match by {
                 By::Name => self.text(&span.name),
                 By::Type => self.text(&span.span_type()),
                 By::Status => self.text(span.status.as_str()),
                 By::Model => match span.model() {
                     Some(model) => self.text(&model),
-                    None => self.no_model(),
+                    None => self.missing(RowKey::Missing("(no model)")),
                 },
                 By::Path => self.path(&span.name, node.parent.map(|p| groups[p.index()])),
                 By::Span => {
@@ -162,12 +293,12 @@ impl Grouper {
         group
     }
 
-    fn no_model(&mut self) -> usize {
-        if let Some(group) = self.no_model {
+    fn missing(&mut self, key: RowKey) -> usize {
+        if let Some(group) = self.missing {
             return group;
         }
-        let group = self.push(Key::NoModel);
-        self.no_model = Some(group);
+        let group = self.push(Key::Missing(key));
+        self.missing = Some(group);
         group
     }
 
@@ -197,12 +328,11 @@ impl Grouper {
         group
     }
 
-    /// The keys of all groups by their numbers.
-    pub(super) fn row_keys(&self) -> Vec<RowKey> {
+    fn row_keys(&self) -> Vec<RowKey> {
         let texts = self.texts.in_order();
         let row_key = |key: &Key| match *key {
             Key::Text(text) => RowKey::Text(texts[text].to_owned()),
-            Key::NoModel => RowKey::NoModel,
+            Key::Missing(ref key) => key.clone(),
             Key::Path { depth, head, .. } if depth >= MAX_PATH_NAMES => {
                 let tail = MAX_PATH_NAMES - PATH_HEAD_NAMES;
                 let omitted = depth + 1 - MAX_PATH_NAMES;

@@ -4,19 +4,13 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
+use super::figures::{Bars, Figure, Figures};
 use super::style::Painted;
 use super::summary::{at_least, total_text};
-use super::table::{Align, GAP, Table, TableColumn};
+use super::table::GAP;
 use super::waterfall::share_bar;
 use super::{Layout, number};
-use crate::analysis::{By, LatencyReport, Row, TotalBasis};
-
-/// Width of the bars in text to a pipe.
-pub(super) const PIPED_BAR: usize = 24;
-pub(super) const LEAST_BAR: usize = 10;
-/// A wider bar tells no more.
-pub(super) const MOST_BAR: usize = 40;
-const LEAST_NAME: usize = 14;
+use crate::analysis::{By, LatencyReport, Row, RowKey, TotalBasis};
 
 /// Writes the head and the table of groups.
 pub fn write(
@@ -106,9 +100,9 @@ fn write_flowing(out: &mut dyn Write, parts: &[Cell], layout: &Layout) -> io::Re
     writeln!(out)
 }
 
-/// The columns of the table of groups. What comes first in `GIVING_WAY` goes first.
+/// What can be said of a group in one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Figure {
+pub(super) enum Measure {
     Type,
     Count,
     Errors,
@@ -118,34 +112,23 @@ enum Figure {
     SelfShare,
     Critical,
     CriticalShare,
-    Bar,
 }
 
-impl Figure {
-    const ALL: [Self; 10] = [
-        Self::Type,
-        Self::Count,
-        Self::Errors,
-        Self::Total,
-        Self::TotalShare,
-        Self::SelfTime,
-        Self::SelfShare,
-        Self::Critical,
-        Self::CriticalShare,
-        Self::Bar,
-    ];
-    const GIVING_WAY: [Self; 8] = [
-        Self::Bar,
-        Self::Type,
-        Self::TotalShare,
-        Self::Critical,
-        Self::CriticalShare,
-        Self::Count,
-        Self::Errors,
-        Self::SelfShare,
+impl Measure {
+    /// What one trace is told in, with how readily each gives way.
+    const OF_ONE_TRACE: [(Self, u8); 9] = [
+        (Self::Type, 7),
+        (Self::Count, 3),
+        (Self::Errors, 2),
+        (Self::Total, 0),
+        (Self::TotalShare, 6),
+        (Self::SelfTime, 0),
+        (Self::SelfShare, 1),
+        (Self::Critical, 5),
+        (Self::CriticalShare, 4),
     ];
 
-    const fn title(self) -> &'static str {
+    pub(super) const fn title(self) -> &'static str {
         match self {
             Self::Type => "TYPE",
             Self::Count => "COUNT",
@@ -156,14 +139,6 @@ impl Figure {
             Self::SelfShare => "SELF %",
             Self::Critical => "CRITICAL",
             Self::CriticalShare => "CRIT %",
-            Self::Bar => "SELF SHARE",
-        }
-    }
-
-    const fn align(self) -> Align {
-        match self {
-            Self::Type | Self::Bar => Align::Left,
-            _ => Align::Right,
         }
     }
 
@@ -192,8 +167,26 @@ impl Figure {
             Self::SelfShare => muted(number::percent(row.self_ns, total_ns)),
             Self::Critical => plain(number::duration(row.critical_ns)),
             Self::CriticalShare => muted(number::percent(row.critical_ns, total_ns)),
-            Self::Bar => Cell::default(),
         }
+    }
+
+    /// The column of all rows; errors have none where nothing failed.
+    pub(super) fn column(
+        self,
+        gives_way: u8,
+        rows: &[Row],
+        total_ns: i64,
+        layout: &Layout,
+    ) -> Option<Figure> {
+        if self == Self::Errors && rows.iter().all(|row| row.errors == 0) {
+            return None;
+        }
+        let cells = rows.iter().map(|row| self.cell(row, total_ns, layout));
+        let cells = cells.collect();
+        Some(match self {
+            Self::Type => Figure::words(self.title(), gives_way, cells),
+            _ => Figure::numbers(self.title(), gives_way, cells),
+        })
     }
 }
 
@@ -206,131 +199,88 @@ fn write_rows(
 ) -> io::Result<()> {
     let style = layout.style;
     let total = report.total_ns();
-    let title = by.as_str().to_uppercase();
-    let names = rows.iter().map(|row| name(row, layout).width()).max();
-    let names = names.unwrap_or(0).max(title.len());
-    let mut figures = figures(rows, by, total, layout);
-    let name_width = match layout.width {
-        Some(width) => share_line(&mut figures, names, width),
-        None => names,
-    };
-    if let (Some((Figure::Bar, bar)), None) = (figures.last_mut(), layout.width) {
-        *bar = PIPED_BAR;
-    }
-
-    let mut columns = vec![TableColumn {
-        head: Cell::new(style.heading(), &title),
-        align: Align::Left,
-        width: name_width,
-    }];
-    columns.extend(figures.iter().map(|(figure, width)| TableColumn {
-        head: Cell::new(style.heading(), figure.title()),
-        align: figure.align(),
-        width: *width,
-    }));
     // Spans that ran at the same time may come to more than the whole.
     let whole = rows.iter().map(|row| row.self_ns).fold(total, i64::max);
-    let cells = rows.iter().map(|row| {
-        let cells = figures.iter().map(|(figure, width)| match figure {
-            Figure::Bar => {
-                let kind = row.span_type.as_deref().unwrap_or_default();
-                let bar = share_bar(row.self_ns, whole, *width, layout.glyphs);
-                Cell::new(style.span_type(kind), bar)
-            }
-            figure => figure.cell(row, total, layout),
-        });
-        let name = fit_name(row, by, layout, name_width);
-        std::iter::once(name).chain(cells).collect()
-    });
-    let cells: Vec<Vec<Cell>> = cells.collect();
-    let table = Table::new(columns);
-    table.write_head(out)?;
-    for line in table.lines(&cells) {
-        writeln!(out, "{line}")?;
+    let bar = |at: usize, width: usize| {
+        let row: &Row = &rows[at];
+        let kind = row.span_type.as_deref().unwrap_or_default();
+        let bar = share_bar(row.self_ns, whole, width, layout.glyphs);
+        Cell::new(style.span_type(kind), bar)
+    };
+    let figures = Measure::OF_ONE_TRACE
+        .into_iter()
+        .filter(|(measure, _)| *measure != Measure::Type || !matches!(by, By::Type | By::Status))
+        .filter_map(|(measure, gives_way)| measure.column(gives_way, rows, total, layout));
+    let shown = Figures {
+        names: vec![names(
+            by.as_str(),
+            rows.iter().map(|row| (&row.key, row.errors)),
+            layout,
+        )],
+        figures: figures.collect(),
+        bars: Some(Bars {
+            title: "SELF SHARE",
+            draw: &bar,
+        }),
     }
-    let shown: Vec<Figure> = figures.iter().map(|(figure, _)| *figure).collect();
+    .write(out, layout)?;
     write_footer(out, report, &shown, layout)
 }
 
-/// The columns that say something about these rows, with the widths they need.
-fn figures(rows: &[Row], by: By, total_ns: i64, layout: &Layout) -> Vec<(Figure, usize)> {
-    let failed = rows.iter().any(|row| row.errors > 0);
-    let width = |figure: Figure| match figure {
-        Figure::Bar => LEAST_BAR,
-        figure => {
-            let cells = rows.iter().map(|row| figure.cell(row, total_ns, layout));
-            let widest = cells.map(|cell| cell.width()).max().unwrap_or(0);
-            widest.max(figure.title().len())
-        }
-    };
-    Figure::ALL
-        .into_iter()
-        .filter(|figure| match figure {
-            Figure::Type => !matches!(by, By::Type | By::Status),
-            Figure::Errors => failed,
-            _ => true,
-        })
-        .map(|figure| (figure, width(figure)))
-        .collect()
+/// What rows are called, with those in which something failed standing out.
+pub(super) fn names<'r>(
+    title: &str,
+    keys: impl Iterator<Item = (&'r RowKey, usize)>,
+    layout: &Layout,
+) -> Figure {
+    let cells = keys
+        .map(|(key, errors)| name(key, errors, layout))
+        .collect();
+    Figure {
+        cut: if title == By::Path.as_str() {
+            fit_path
+        } else {
+            Cell::fit
+        },
+        ..Figure::words(&title.to_uppercase(), 0, cells)
+    }
 }
 
-/// Drops columns until the names have room, and gives the bar what names leave.
-/// The result is the width for the names.
-fn share_line(figures: &mut Vec<(Figure, usize)>, names: usize, width: usize) -> usize {
-    let taken = |figures: &[(Figure, usize)]| figures.iter().map(|(_, w)| w + GAP).sum::<usize>();
-    let least = names.min(LEAST_NAME);
-    for giving in Figure::GIVING_WAY {
-        if taken(figures) + least <= width {
-            break;
-        }
-        figures.retain(|(figure, _)| *figure != giving);
-    }
-    let room = width.saturating_sub(taken(figures)).max(least);
-    let names = names.min(room);
-    if let Some((Figure::Bar, bar)) = figures.last_mut() {
-        *bar = (*bar + room - names).min(MOST_BAR);
-    }
-    names
-}
-
-fn name(row: &Row, layout: &Layout) -> Cell {
-    let look = match row.errors {
+fn name(key: &RowKey, errors: usize, layout: &Layout) -> Cell {
+    let look = match errors {
         0 => layout.style.text(),
         _ => layout.style.error(),
     };
     Cell::new(
         look,
-        match row.key.as_str() {
+        match key.as_str() {
             "" => "(no name)",
             name => name,
         },
     )
 }
 
-/// The name in that width. A path loses its first names, since the last one says most.
-fn fit_name(row: &Row, by: By, layout: &Layout, width: usize) -> Cell {
-    let full = name(row, layout);
-    if layout.width.is_none() || full.width() <= width {
+/// A path loses its first names, since the last one says most.
+fn fit_path(full: Cell, width: usize) -> Cell {
+    if full.width() <= width {
         return full;
     }
-    if by == By::Path {
-        let path = row.key.as_str();
-        let ends = path.rmatch_indices(" > ").map(|(at, _)| &path[at..]);
-        let fitting = ends
-            .map(|end| full.like(format!("…{end}")))
-            .take_while(|cell| cell.width() <= width);
-        if let Some(longest) = fitting.last() {
-            return longest;
-        }
+    let path = full.plain();
+    let ends = path.rmatch_indices(" > ").map(|(at, _)| &path[at..]);
+    let fitting = ends
+        .map(|end| full.like(format!("…{end}")))
+        .take_while(|cell| cell.width() <= width);
+    match fitting.last() {
+        Some(longest) => longest,
+        None => full.fit(width),
     }
-    full.fit(width)
 }
 
 /// Says what the shown percentages mean.
 fn write_footer(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
-    shown: &[Figure],
+    shown: &[String],
     layout: &Layout,
 ) -> io::Result<()> {
     let self_note = match report.concurrency {
@@ -341,17 +291,19 @@ fn write_footer(
     };
     let notes = [
         (
-            Figure::TotalShare,
+            Measure::TotalShare,
             "TOTAL %: recorded durations; nested spans repeat, so they do not add up to 100.",
         ),
-        (Figure::SelfShare, self_note),
+        (Measure::SelfShare, self_note),
         (
-            Figure::CriticalShare,
+            Measure::CriticalShare,
             "CRIT %: time on the critical path; adds up to 100.",
         ),
     ];
     writeln!(out)?;
-    let notes = notes.iter().filter(|(figure, _)| shown.contains(figure));
+    let notes = notes
+        .iter()
+        .filter(|(measure, _)| shown.iter().any(|title| title == measure.title()));
     notes
         .map(|(_, text)| text)
         .try_for_each(|text| write_note(out, text, layout))

@@ -16,6 +16,7 @@ pub mod trace;
 
 mod cell;
 mod fields;
+mod figures;
 mod payload;
 mod summary;
 mod table;

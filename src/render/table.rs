@@ -116,6 +116,14 @@ impl Table {
             .collect()
     }
 
+    /// One line for each row, however many there are.
+    pub(crate) fn lines_of(&self, rows: &[Vec<Cell>]) -> Vec<String> {
+        if rows.len() > MOST_ARRANGED {
+            return rows.iter().map(|row| self.line(row)).collect();
+        }
+        self.lines(rows)
+    }
+
     /// One line as [`Table::lines`] makes it, for tables longer than
     /// [`MOST_ARRANGED`].
     pub(crate) fn line<'c>(&self, row: impl IntoIterator<Item = &'c Cell>) -> String {

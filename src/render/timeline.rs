@@ -5,7 +5,8 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::latency::{LEAST_BAR, MOST_BAR, PIPED_BAR, write_note};
+use super::figures::{LEAST_BAR, MOST_BAR, PIPED_BAR};
+use super::latency::write_note;
 use super::style::Painted;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
 use super::waterfall::{BarKind, Scale};

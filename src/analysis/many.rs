@@ -1,0 +1,226 @@
+//! Where the time of many traces went, taken together. Traces are added one by
+//! one, and only numbers and names are kept of them.
+
+use crate::model::StatusCode;
+
+use super::{Aggregation, GroupKey, LatencyReport, Row, Sort, Summary, Unit, ratio};
+
+/// What is asked about many traces.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What a row stands for.
+    pub key: GroupKey,
+    /// A second key, where rows stand for pairs.
+    pub second: Option<GroupKey>,
+    /// What one sample is.
+    pub unit: Unit,
+    /// How many of the slowest traces to remember.
+    pub slowest: usize,
+    /// Spans of this name, and which part of their time would be left.
+    pub what_if: Option<(String, f64)>,
+}
+
+/// Many traces in the making.
+#[derive(Debug)]
+pub struct Many {
+    question: Question,
+    aggregation: Aggregation,
+    times: Vec<TraceTime>,
+    slowest: Vec<SlowTrace>,
+    saved_ns: Vec<i64>,
+    found_in: usize,
+}
+
+/// When a trace began and how long it took, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct TraceTime {
+    start_ns: i64,
+    total_ns: i64,
+    /// The total can only grow, so it is left out of statistics.
+    in_progress: bool,
+}
+
+/// One of the slowest traces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlowTrace {
+    /// Its id.
+    pub trace_id: String,
+    /// When it began, in nanoseconds since the Unix epoch.
+    pub start_ns: i64,
+    /// Its total in nanoseconds.
+    pub total_ns: i64,
+    /// Its number of spans.
+    pub spans: usize,
+    /// Spans that ended in an error.
+    pub errors: usize,
+    /// The span with most time on the critical path, and that time in nanoseconds.
+    pub mostly: Option<(String, i64)>,
+}
+
+/// What would be left if spans took less time. The critical path says which part
+/// of them the traces waited for; other spans may then take their place on it,
+/// so what is saved is an upper bound, and what is left a lower one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhatIf {
+    /// The name of the spans.
+    pub name: String,
+    /// The part of their time that is left, from 0.
+    pub factor: f64,
+    /// Traces with such spans on the critical path.
+    pub traces: usize,
+    /// Nanoseconds saved at most, over all traces; negative when they take longer.
+    pub saved_ns: i64,
+    /// `saved_ns` as a share of the total.
+    pub saved_ratio: Option<f64>,
+    /// Statistics of the totals that are left at least, in nanoseconds.
+    pub left: Option<Summary>,
+}
+
+/// Where the time of many traces went. Durations are nanoseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManyReport {
+    /// How many traces.
+    pub traces: usize,
+    /// How many of them have not ended; they are left out of statistics.
+    pub in_progress: usize,
+    /// How many spans.
+    pub spans: usize,
+    /// The sum of the totals.
+    pub total_ns: i64,
+    /// Statistics of the totals of traces that have ended.
+    pub stats: Option<Summary>,
+    /// Those totals in ascending order.
+    pub durations_ns: Vec<i64>,
+    /// The groups.
+    pub rows: Vec<Row>,
+    /// The slowest traces, the slowest first.
+    pub slowest: Vec<SlowTrace>,
+    /// What would be left.
+    pub what_if: Option<WhatIf>,
+}
+
+impl Many {
+    /// Without any trace yet.
+    pub fn new(question: Question) -> Self {
+        Self {
+            aggregation: Aggregation::with_keys(
+                question.key.clone(),
+                question.second.clone(),
+                question.unit,
+            ),
+            question,
+            times: Vec::new(),
+            slowest: Vec::new(),
+            saved_ns: Vec::new(),
+            found_in: 0,
+        }
+    }
+
+    /// Adds a trace.
+    pub fn add(&mut self, report: &LatencyReport<'_>) {
+        self.aggregation.add(report);
+        let in_progress = report.tree.total_in_progress || report.tree.is_empty();
+        self.times.push(TraceTime {
+            start_ns: report.tree.origin_ns,
+            total_ns: report.total_ns(),
+            in_progress,
+        });
+        self.remember_slow(report);
+        if let Some((name, factor)) = &self.question.what_if {
+            let named = report
+                .nodes()
+                .filter(|(id, _)| report.span(*id).name == *name);
+            let critical: i64 = named.map(|(id, _)| report.critical_ns(id)).sum();
+            self.found_in += usize::from(critical > 0);
+            self.saved_ns.push(part(critical, 1.0 - factor));
+        }
+    }
+
+    fn remember_slow(&mut self, report: &LatencyReport<'_>) {
+        let total_ns = report.total_ns();
+        let place = self
+            .slowest
+            .partition_point(|slow| slow.total_ns >= total_ns);
+        if place >= self.question.slowest {
+            return;
+        }
+        let most = report
+            .nodes()
+            .map(|(id, _)| (report.critical_ns(id), std::cmp::Reverse(id)))
+            .max();
+        let spans = || report.nodes().map(|(id, _)| report.span(id));
+        self.slowest.insert(
+            place,
+            SlowTrace {
+                trace_id: report.trace.info.trace_id.clone(),
+                start_ns: report.tree.origin_ns,
+                total_ns,
+                spans: report.tree.len(),
+                errors: spans().filter(|s| s.status == StatusCode::Error).count(),
+                mostly: most
+                    .filter(|(ns, _)| *ns > 0)
+                    .map(|(ns, id)| (report.span(id.0).name.clone(), ns)),
+            },
+        );
+        self.slowest.truncate(self.question.slowest);
+    }
+
+    /// When each trace that has ended began and how long it took, in nanoseconds.
+    pub fn started(&self) -> Vec<(i64, i64)> {
+        let ended = self.times.iter().filter(|time| !time.in_progress);
+        ended.map(|time| (time.start_ns, time.total_ns)).collect()
+    }
+
+    /// The report, its rows in order.
+    pub fn into_report(self, sort: Sort) -> ManyReport {
+        let mut durations_ns: Vec<i64> = self.started().into_iter().map(|(_, ns)| ns).collect();
+        durations_ns.sort_unstable();
+        let total_ns = self.aggregation.total_ns();
+        let what_if = self.question.what_if.map(|(name, factor)| {
+            let saved_ns = self.saved_ns.iter().copied().fold(0, i64::saturating_add);
+            let times = self.times.iter().zip(&self.saved_ns);
+            let mut left: Vec<i64> = times
+                .filter(|(time, _)| !time.in_progress)
+                .map(|(time, saved)| time.total_ns - saved)
+                .collect();
+            left.sort_unstable();
+            WhatIf {
+                name,
+                factor,
+                traces: self.found_in,
+                saved_ns,
+                saved_ratio: signed_ratio(saved_ns, total_ns),
+                left: Summary::of_sorted(&left),
+            }
+        });
+        ManyReport {
+            traces: self.times.len(),
+            in_progress: self.times.len() - durations_ns.len(),
+            spans: self.aggregation.spans(),
+            total_ns,
+            stats: Summary::of_sorted(&durations_ns),
+            durations_ns,
+            rows: self.aggregation.into_rows(sort),
+            slowest: self.slowest,
+            what_if,
+        }
+    }
+}
+
+/// That part of a time, rounded to whole nanoseconds.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a factor that somebody typed is not that exact"
+)]
+fn part(ns: i64, factor: f64) -> i64 {
+    if factor == 1.0 {
+        return ns;
+    }
+    (ns as f64 * factor).round() as i64
+}
+
+fn signed_ratio(part: i64, whole: i64) -> Option<f64> {
+    let ratio = ratio(part.saturating_abs(), whole)?;
+    Some(if part < 0 { -ratio } else { ratio })
+}

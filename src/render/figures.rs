@@ -1,0 +1,193 @@
+//! Tables of figures: names on the left, numbers to the right of them, perhaps
+//! a bar at the end. Where the terminal is too narrow, columns give way one
+//! after the other, and then the names are cut.
+
+use std::io::{self, Write};
+
+use super::Layout;
+use super::cell::Cell;
+use super::table::{Align, GAP, Table, TableColumn};
+
+/// Width of the bars in text to a pipe.
+pub(super) const PIPED_BAR: usize = 24;
+pub(super) const LEAST_BAR: usize = 10;
+/// A wider bar tells no more.
+pub(super) const MOST_BAR: usize = 40;
+/// Names are cut to no less than this.
+const LEAST_NAME: usize = 14;
+
+/// A column of figures.
+pub(super) struct Figure {
+    pub(super) title: String,
+    pub(super) align: Align,
+    /// Larger ones give way first; those with 0 never do.
+    pub(super) gives_way: u8,
+    pub(super) cells: Vec<Cell>,
+    /// How a name is cut to a width.
+    pub(super) cut: fn(Cell, usize) -> Cell,
+}
+
+impl Figure {
+    /// A column of numbers.
+    pub(super) fn numbers(title: &str, gives_way: u8, cells: Vec<Cell>) -> Self {
+        Self {
+            title: title.to_owned(),
+            align: Align::Right,
+            gives_way,
+            cells,
+            cut: Cell::fit,
+        }
+    }
+
+    /// A column of words.
+    pub(super) fn words(title: &str, gives_way: u8, cells: Vec<Cell>) -> Self {
+        Self {
+            align: Align::Left,
+            ..Self::numbers(title, gives_way, cells)
+        }
+    }
+
+    fn width(&self) -> usize {
+        let cells = self.cells.iter().map(Cell::width);
+        cells.chain([self.title.len()]).max().unwrap_or(0)
+    }
+}
+
+/// A column of bars, drawn in whatever width is left.
+pub(super) struct Bars<'b> {
+    pub(super) title: &'static str,
+    /// The bar of a row in a width.
+    pub(super) draw: &'b dyn Fn(usize, usize) -> Cell,
+}
+
+/// A table of figures.
+pub(super) struct Figures<'b> {
+    /// What rows are called, in one column or more.
+    pub(super) names: Vec<Figure>,
+    pub(super) figures: Vec<Figure>,
+    pub(super) bars: Option<Bars<'b>>,
+}
+
+impl Figures<'_> {
+    /// Writes heads and rows; gives the titles of the columns that were shown.
+    pub(super) fn write(mut self, out: &mut dyn Write, layout: &Layout) -> io::Result<Vec<String>> {
+        let rows = self.names.first().map_or(0, |names| names.cells.len());
+        let mut bar = self.bars.as_ref().map(|_| PIPED_BAR);
+        if let Some(width) = layout.width {
+            bar = self.share_line(width);
+        }
+        let heading = layout.style.heading();
+        let mut columns: Vec<TableColumn> = self
+            .names
+            .iter()
+            .chain(&self.figures)
+            .map(|figure| TableColumn {
+                head: Cell::new(heading, &figure.title),
+                align: figure.align,
+                width: figure.width(),
+            })
+            .collect();
+        if let (Some(bars), Some(width)) = (&self.bars, bar) {
+            columns.push(TableColumn {
+                head: Cell::new(heading, bars.title),
+                align: Align::Left,
+                width: width.max(bars.title.len()),
+            });
+        }
+        let table = Table::new(columns);
+        table.write_head(out)?;
+        let mut sources: Vec<_> = self
+            .names
+            .iter_mut()
+            .chain(&mut self.figures)
+            .map(|figure| std::mem::take(&mut figure.cells).into_iter())
+            .collect();
+        let cells: Vec<Vec<Cell>> = (0..rows)
+            .map(|row| {
+                let figures = sources
+                    .iter_mut()
+                    .map(|cells| cells.next().unwrap_or_default());
+                let mut cells: Vec<Cell> = figures.collect();
+                if let (Some(bars), Some(width)) = (&self.bars, bar) {
+                    cells.push((bars.draw)(row, width));
+                }
+                cells
+            })
+            .collect();
+        for line in table.lines_of(&cells) {
+            writeln!(out, "{line}")?;
+        }
+        Ok(self
+            .figures
+            .into_iter()
+            .map(|figure| figure.title)
+            .collect())
+    }
+
+    /// Drops columns until the names have room, and cuts these. The result is the
+    /// width for the bars.
+    fn share_line(&mut self, width: usize) -> Option<usize> {
+        let mut bar = self
+            .bars
+            .as_ref()
+            .map(|bars| bars.title.len().max(LEAST_BAR));
+        let least: usize = self
+            .names
+            .iter()
+            .map(|names| names.width().min(LEAST_NAME) + GAP)
+            .sum::<usize>()
+            - GAP;
+        loop {
+            let figures: usize = self.figures.iter().map(|f| f.width() + GAP).sum();
+            let taken = figures + bar.map_or(0, |bar| bar + GAP);
+            if taken + least <= width {
+                break;
+            }
+            if bar.take().is_some() {
+                continue;
+            }
+            let first = self
+                .figures
+                .iter()
+                .enumerate()
+                .filter(|(_, figure)| figure.gives_way > 0)
+                .max_by_key(|(_, figure)| figure.gives_way);
+            match first {
+                Some((at, _)) => drop(self.figures.remove(at)),
+                None => break,
+            }
+        }
+        let figures: usize = self.figures.iter().map(|f| f.width() + GAP).sum();
+        let taken = figures + bar.map_or(0, |bar| bar + GAP);
+        let room = width.saturating_sub(taken).max(least);
+        self.cut_names(room);
+        let names: usize = self.names.iter().map(|n| n.width() + GAP).sum::<usize>() - GAP;
+        bar.map(|bar| (bar + room.saturating_sub(names)).min(MOST_BAR))
+    }
+
+    /// Cuts the widest names until all fit.
+    fn cut_names(&mut self, room: usize) {
+        loop {
+            let widths: Vec<usize> = self.names.iter().map(Figure::width).collect();
+            let total = widths.iter().map(|w| w + GAP).sum::<usize>() - GAP;
+            let widest = (0..widths.len()).max_by_key(|&at| widths[at]).unwrap_or(0);
+            if total <= room || widths[widest] <= LEAST_NAME {
+                return;
+            }
+            let runner_up = widths.iter().enumerate().filter(|(at, _)| *at != widest);
+            let floor = runner_up
+                .map(|(_, w)| *w)
+                .max()
+                .unwrap_or(0)
+                .max(LEAST_NAME);
+            let wanted = (widths[widest] - (total - room).min(widths[widest] - LEAST_NAME))
+                .max(floor.min(widths[widest] - 1));
+            let names = &mut self.names[widest];
+            names.cells = std::mem::take(&mut names.cells)
+                .into_iter()
+                .map(|cell| (names.cut)(cell, wanted))
+                .collect();
+            names.title.truncate(wanted);
+        }
+    }
+}
