@@ -20,7 +20,7 @@ use crate::complete;
 
 pub use filter::FilterArgs;
 pub use get::GetArgs;
-pub use latency::{LatencyArgs, LatencyBy, LatencySort};
+pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, Supposition};
 pub use output::OutputFormat;
 pub use search::SearchArgs;
 pub use selection::SelectionArgs;
@@ -148,7 +148,7 @@ pub enum Command {
     Get(GetArgs),
     /// Set and delete tags of traces
     Tag(TagArgs),
-    /// Show where the time of a trace went
+    /// Show where the time of a trace, or of many, went
     #[command(after_long_help = latency::HELP)]
     Latency(LatencyArgs),
     /// Print a shell's completion script

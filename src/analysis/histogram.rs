@@ -1,8 +1,9 @@
 //! How durations are spread: counts in adjacent ranges with round borders, of
 //! equal width or, where the values span orders of magnitude, growing 1-2-5.
 
-/// The most ranges of equal width.
-const MOST_BINS: i64 = 20;
+/// The most ranges of equal width; few values get fewer.
+const MOST_BINS: usize = 20;
+const LEAST_BINS: usize = 5;
 /// Values that differ by more than this factor get ranges that grow.
 const LINEAR_SPREAD: i64 = 50;
 
@@ -38,7 +39,8 @@ impl Histogram {
         let borders = if log {
             growing_borders(low, positive.copied().unwrap_or(1), high)
         } else {
-            equal_borders(low, high)
+            let wanted = 2 * sorted.len().isqrt();
+            equal_borders(low, high, wanted.clamp(LEAST_BINS, MOST_BINS))
         };
         let count_below = |border: i64| sorted.partition_point(|&ns| ns < border);
         let bins = borders.windows(2).map(|pair| Bin {
@@ -90,9 +92,10 @@ fn next_round(border: i64) -> i64 {
 }
 
 /// Multiples of a round width from at most `low` to above `high`.
-fn equal_borders(low: i64, high: i64) -> Vec<i64> {
+fn equal_borders(low: i64, high: i64, most: usize) -> Vec<i64> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
     let mut width = 1;
-    while (high - low) / width >= MOST_BINS {
+    while (high - low) / width >= most {
         width = next_round(width);
     }
     let mut borders = vec![low - low % width];

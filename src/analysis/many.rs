@@ -18,6 +18,8 @@ pub struct Question {
     pub slowest: usize,
     /// Spans of this name, and which part of their time would be left.
     pub what_if: Option<(String, f64)>,
+    /// Spans of this name are to be plotted, and not the traces.
+    pub plotted: Option<String>,
 }
 
 /// Many traces in the making.
@@ -29,12 +31,13 @@ pub struct Many {
     slowest: Vec<SlowTrace>,
     saved_ns: Vec<i64>,
     found_in: usize,
+    plotted: Vec<(i64, i64)>,
 }
 
-/// When a trace began and how long it took, in nanoseconds.
+/// How long a trace took.
 #[derive(Debug, Clone, Copy)]
 struct TraceTime {
-    start_ns: i64,
+    /// Nanoseconds.
     total_ns: i64,
     /// The total can only grow, so it is left out of statistics.
     in_progress: bool,
@@ -89,8 +92,6 @@ pub struct ManyReport {
     pub total_ns: i64,
     /// Statistics of the totals of traces that have ended.
     pub stats: Option<Summary>,
-    /// Those totals in ascending order.
-    pub durations_ns: Vec<i64>,
     /// The groups.
     pub rows: Vec<Row>,
     /// The slowest traces, the slowest first.
@@ -113,6 +114,7 @@ impl Many {
             slowest: Vec::new(),
             saved_ns: Vec::new(),
             found_in: 0,
+            plotted: Vec::new(),
         }
     }
 
@@ -121,18 +123,27 @@ impl Many {
         self.aggregation.add(report);
         let in_progress = report.tree.total_in_progress || report.tree.is_empty();
         self.times.push(TraceTime {
-            start_ns: report.tree.origin_ns,
             total_ns: report.total_ns(),
             in_progress,
         });
         self.remember_slow(report);
+        if let Some(name) = &self.question.plotted {
+            let named = report
+                .nodes()
+                .filter(|(id, node)| !node.in_progress && report.span(*id).name == *name);
+            self.plotted
+                .extend(named.map(|(_, node)| (node.start_ns, node.duration_ns())));
+        } else if !in_progress {
+            self.plotted
+                .push((report.tree.origin_ns, report.total_ns()));
+        }
         if let Some((name, factor)) = &self.question.what_if {
             let named = report
                 .nodes()
                 .filter(|(id, _)| report.span(*id).name == *name);
             let critical: i64 = named.map(|(id, _)| report.critical_ns(id)).sum();
             self.found_in += usize::from(critical > 0);
-            self.saved_ns.push(part(critical, 1.0 - factor));
+            self.saved_ns.push(critical - part(critical, *factor));
         }
     }
 
@@ -165,15 +176,16 @@ impl Many {
         self.slowest.truncate(self.question.slowest);
     }
 
-    /// When each trace that has ended began and how long it took, in nanoseconds.
-    pub fn started(&self) -> Vec<(i64, i64)> {
-        let ended = self.times.iter().filter(|time| !time.in_progress);
-        ended.map(|time| (time.start_ns, time.total_ns)).collect()
+    /// When what is to be plotted began and how long it took, in nanoseconds:
+    /// traces, or spans of a name, that have ended.
+    pub fn plotted(&self) -> &[(i64, i64)] {
+        &self.plotted
     }
 
     /// The report, its rows in order.
     pub fn into_report(self, sort: Sort) -> ManyReport {
-        let mut durations_ns: Vec<i64> = self.started().into_iter().map(|(_, ns)| ns).collect();
+        let ended = self.times.iter().filter(|time| !time.in_progress);
+        let mut durations_ns: Vec<i64> = ended.map(|time| time.total_ns).collect();
         durations_ns.sort_unstable();
         let total_ns = self.aggregation.total_ns();
         let what_if = self.question.what_if.map(|(name, factor)| {
@@ -199,7 +211,6 @@ impl Many {
             spans: self.aggregation.spans(),
             total_ns,
             stats: Summary::of_sorted(&durations_ns),
-            durations_ns,
             rows: self.aggregation.into_rows(sort),
             slowest: self.slowest,
             what_if,
@@ -214,13 +225,77 @@ impl Many {
     reason = "a factor that somebody typed is not that exact"
 )]
 fn part(ns: i64, factor: f64) -> i64 {
-    if factor == 1.0 {
-        return ns;
-    }
     (ns as f64 * factor).round() as i64
 }
 
 fn signed_ratio(part: i64, whole: i64) -> Option<f64> {
     let ratio = ratio(part.saturating_abs(), whole)?;
     Some(if part < 0 { -ratio } else { ratio })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::sample::{MS, span, trace};
+    use crate::analysis::{By, analyse};
+    use crate::model::Trace;
+
+    fn report(traces: &[Trace], what_if: Option<(&str, f64)>) -> ManyReport {
+        let mut many = Many::new(Question {
+            key: GroupKey::Span(By::Name),
+            second: None,
+            unit: Unit::Call,
+            slowest: 2,
+            what_if: what_if.map(|(name, factor)| (name.to_owned(), factor)),
+            plotted: None,
+        });
+        for trace in traces {
+            many.add(&analyse(trace));
+        }
+        many.into_report(Sort::Critical)
+    }
+
+    fn named(id: &str, work_ms: i64) -> Trace {
+        let mut trace = trace([
+            span("root", "", 0, work_ms + 10),
+            span("work", "root", 5, work_ms + 5),
+        ]);
+        trace.info.trace_id = id.to_owned();
+        trace
+    }
+
+    #[test]
+    fn the_slowest_come_first_and_ties_in_order() {
+        let traces = [
+            named("a", 10),
+            named("b", 50),
+            named("c", 50),
+            named("d", 30),
+        ];
+        let slowest = report(&traces, None).slowest;
+        let ids: Vec<_> = slowest.iter().map(|s| s.trace_id.as_str()).collect();
+        assert_eq!(ids, ["b", "c"]);
+        assert_eq!(slowest[0].mostly, Some(("work".to_owned(), 50 * MS)));
+    }
+
+    #[test]
+    fn traces_in_progress_count_but_are_no_sample() {
+        let mut open = named("open", 10);
+        open.spans[0].end_ns = None;
+        let report = report(&[named("a", 10), open], Some(("work", 0.5)));
+        assert_eq!((report.traces, report.in_progress), (2, 1));
+        assert_eq!(report.stats.map(|s| s.n), Some(1));
+        let what_if = report.what_if.unwrap();
+        assert_eq!((what_if.traces, what_if.saved_ns), (2, 10 * MS));
+        assert_eq!(what_if.left.map(|s| (s.n, s.max_ns)), Some((1, 15 * MS)));
+    }
+
+    #[test]
+    fn taking_longer_saves_less_than_nothing() {
+        let what_if = report(&[named("a", 10)], Some(("work", 2.0)))
+            .what_if
+            .unwrap();
+        assert_eq!(what_if.saved_ns, -10 * MS);
+        assert_eq!(what_if.saved_ratio, Some(-0.5));
+    }
 }

@@ -1,79 +1,167 @@
 //! What may be typed after `mlt latency`.
 
-use clap::{Args, ValueEnum};
-use clap_complete::engine::ArgValueCompleter;
+use std::str::FromStr;
 
-use crate::analysis;
-use crate::complete;
+use clap::{Args, ValueEnum};
+
+use super::{Period, SelectionArgs};
+use crate::analysis::{By, GroupKey, Sort, TraceKey, Unit};
 
 pub(super) const HELP: &str = "\
 Columns:
   TOTAL  durations as recorded, nested spans counted again; a name nested in itself counts once
   SELF   time in a span that none of its children covers
   CRIT   time on the critical path: what has to shrink for the trace to end sooner; adds up to 100 %
-  The critical path is inferred from times alone and claims no causality.";
+  The critical path is inferred from times alone and claims no causality.
+Over many traces:
+  N      samples of the percentiles: spans or traces that have ended; failed ones are included
+  P50 …  percentiles by linear interpolation (type 7), as MLflow and numpy compute them;
+         ~ marks a p95 from fewer than 20 samples, and a p99 from fewer than 100
+  CRIT   critical-path time of all traces; its share of the sum of their totals adds up to 100 %";
 
-/// Show where the time of a trace went.
+/// Show where the time of a trace, or of many, went.
 #[derive(Debug, Args)]
 pub struct LatencyArgs {
-    /// A trace id, the unique beginning of one, an MLflow UI link, or latest
-    #[arg(value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
-    pub trace: String,
+    // A doc comment here would become the help text of the whole command.
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 
-    /// What a row stands for
-    #[arg(long, value_enum, default_value_t, value_name = "KEY")]
-    pub by: LatencyBy,
+    /// What a row stands for: name, type, status, model, path or span (of one trace only); trace
+    /// (its name), session, user, tag:KEY or metadata:KEY; over many traces two, separated by a comma
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "name",
+        value_name = "KEY"
+    )]
+    pub by: Vec<RowBy>,
 
-    /// What rows are sorted by, largest first
-    #[arg(long, value_enum, default_value_t, value_name = "COLUMN")]
-    pub sort: LatencySort,
+    /// What one sample of the percentiles is [default: call; trace, where only traces are told apart]
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub per: Option<SampleUnit>,
+
+    /// What rows are sorted by, largest first [default: self; over many traces critical]
+    #[arg(long, value_enum, value_name = "COLUMN")]
+    pub sort: Option<LatencySort>,
 
     /// Only the first so many rows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub top: Option<u64>,
 
-    /// List the sections of the critical path in time order
+    /// List the sections of the critical path in time order (of one trace)
     #[arg(long)]
     pub critical_path: bool,
 
-    /// List the time in which no span but the root ran
+    /// List the time in which no span but the root ran (of one trace)
     #[arg(long)]
     pub gaps: bool,
+
+    /// Draw how the durations of the traces are spread, or those of the spans of one name
+    #[arg(
+        long,
+        value_name = "SPAN NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub plot: Option<String>,
+
+    /// Draw percentiles over time, in intervals such as 5m, 1h or 1d
+    #[arg(long, value_name = "TIME")]
+    pub every: Option<Period>,
+
+    /// List the slowest traces; with -o ids nothing but their ids, for mlt get -
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub slowest: Option<u64>,
+
+    /// How much sooner traces would end at best if spans of a name took less: retrieve=0, retrieve=50%
+    #[arg(long, value_name = "SPAN NAME=PART")]
+    pub what_if: Option<Supposition>,
 }
 
-/// What a row of the latency table stands for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum LatencyBy {
-    /// Spans of one name
-    #[default]
-    Name,
-    /// Spans of one type
-    Type,
-    /// Spans that ended alike
-    Status,
+/// What a row stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowBy(pub GroupKey);
+
+impl FromStr for RowBy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(by) = By::ALL.into_iter().find(|by| by.as_str() == text) {
+            return Ok(Self(GroupKey::Span(by)));
+        }
+        let key = match text.split_once(':') {
+            None => match text {
+                "trace" => Some(TraceKey::Name),
+                "session" => Some(TraceKey::Session),
+                "user" => Some(TraceKey::User),
+                _ => None,
+            },
+            Some(("tag", key)) if !key.is_empty() => Some(TraceKey::Tag(key.to_owned())),
+            Some(("metadata", key)) if !key.is_empty() => Some(TraceKey::Metadata(key.to_owned())),
+            Some(_) => None,
+        };
+        key.map(|key| Self(GroupKey::Trace(key))).ok_or_else(|| {
+            "expected name, type, status, model, path, span, trace, session, user, tag:KEY or metadata:KEY"
+                .to_owned()
+        })
+    }
+}
+
+/// What one sample is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SampleUnit {
     /// One span
-    Span,
-    /// Spans with the same names from the root down
-    Path,
+    Call,
+    /// The sum over one trace
+    Trace,
 }
 
-impl From<LatencyBy> for analysis::By {
-    fn from(by: LatencyBy) -> Self {
-        match by {
-            LatencyBy::Name => Self::Name,
-            LatencyBy::Type => Self::Type,
-            LatencyBy::Status => Self::Status,
-            LatencyBy::Span => Self::Span,
-            LatencyBy::Path => Self::Path,
+impl From<SampleUnit> for Unit {
+    fn from(unit: SampleUnit) -> Self {
+        match unit {
+            SampleUnit::Call => Self::Call,
+            SampleUnit::Trace => Self::Trace,
         }
     }
 }
 
+/// Spans of a name, and the part of their time that is left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Supposition {
+    /// The name.
+    pub name: String,
+    /// 0 for nothing; above 1 they take longer.
+    pub factor: f64,
+}
+
+impl FromStr for Supposition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const EXPECTED: &str = "expected the name of spans and the part of their time that is left, such as retrieve=0 or retrieve=50%";
+        let (name, part) = text.rsplit_once('=').ok_or(EXPECTED)?;
+        let (number, scale) = match part.trim().strip_suffix('%') {
+            Some(number) => (number, 0.01),
+            None => (part, 1.0),
+        };
+        let factor: f64 = number.trim().parse().map_err(|_| EXPECTED)?;
+        let factor = factor * scale;
+        if name.is_empty() || !(0.0..=1000.0).contains(&factor) {
+            return Err(EXPECTED.to_owned());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            factor,
+        })
+    }
+}
+
 /// What latency rows are sorted by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LatencySort {
     /// Self time
-    #[default]
     #[value(name = "self")]
     SelfTime,
     /// Duration
@@ -82,18 +170,61 @@ pub enum LatencySort {
     Critical,
     /// Number of spans
     Count,
+    /// Number of errors
+    Errors,
+    /// Mean duration
+    Avg,
+    /// Median duration
+    P50,
+    /// 95th percentile
+    P95,
+    /// 99th percentile
+    P99,
+    /// Longest duration
+    Max,
     /// Name, ascending
     Name,
 }
 
-impl From<LatencySort> for analysis::Sort {
+impl From<LatencySort> for Sort {
     fn from(sort: LatencySort) -> Self {
         match sort {
             LatencySort::SelfTime => Self::SelfTime,
             LatencySort::Total => Self::Total,
             LatencySort::Critical => Self::Critical,
             LatencySort::Count => Self::Count,
+            LatencySort::Errors => Self::Errors,
+            LatencySort::Avg => Self::Avg,
+            LatencySort::P50 => Self::P50,
+            LatencySort::P95 => Self::P95,
+            LatencySort::P99 => Self::P99,
+            LatencySort::Max => Self::Max,
             LatencySort::Name => Self::Name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supposition_is_a_name_and_a_part() {
+        let parsed = |text: &str| text.parse::<Supposition>();
+        let half = parsed("a=b = 50%").unwrap();
+        assert_eq!(half.name, "a=b ");
+        assert!((half.factor - 0.5).abs() < 1e-12);
+        for bad in ["retrieve", "=0", "retrieve=", "retrieve=-1", "retrieve=NaN"] {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rows_may_stand_for_what_traces_have_in_common() {
+        let tag = "tag:a:b".parse::<RowBy>().unwrap();
+        assert_eq!(tag.0, GroupKey::Trace(TraceKey::Tag("a:b".to_owned())));
+        for bad in ["tag:", "tags:x", "Name", ""] {
+            assert!(bad.parse::<RowBy>().is_err(), "{bad}");
         }
     }
 }

@@ -1,4 +1,6 @@
-//! `mlt latency`: where the time of a trace went.
+//! `mlt latency`: where the time of a trace, or of many, went.
+
+mod many;
 
 use std::io::Write;
 
@@ -6,26 +8,40 @@ use anyhow::Result;
 
 use super::form::Form;
 use super::{Context, resolve};
-use crate::analysis::{By, analyse};
+use crate::analysis::{By, GroupKey, Sort, analyse};
 use crate::cli::LatencyArgs;
 use crate::error::{CommandError, Exit};
 use crate::export::delimited;
 use crate::export::json::{self, LatencyParts};
-use crate::render::{self, number, sanitize};
+use crate::render::{self, sanitize};
 
 pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
-    let form = context.form("latency")?;
-    let ids = resolve::trace_ids(context, std::slice::from_ref(&args.trace))?;
-    let [id] = ids.as_slice() else {
-        return Err(CommandError::usage(format!(
-            "expected one trace, found {}",
-            number::counted(ids.len(), "id")
-        ))
-        .into());
+    match (single(args), args.by.as_slice()) {
+        (Some(word), [by]) if let GroupKey::Span(by) = &by.0 => one(context, args, word, *by),
+        _ => many::run(context, args),
+    }
+}
+
+/// The word that names the trace, where only one trace is asked about, and
+/// nothing that would need several.
+fn single(args: &LatencyArgs) -> Option<&String> {
+    let [word] = args.selection.traces.as_slice() else {
+        return None;
     };
+    let for_many = args.per.is_some()
+        || args.plot.is_some()
+        || args.every.is_some()
+        || args.slowest.is_some()
+        || args.what_if.is_some();
+    (word != "-" && !for_many && !args.selection.is_search()).then_some(word)
+}
+
+fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit> {
+    let form = context.form("latency")?;
+    let id = resolve::trace_id(context, word)?;
     let mut progress = context.terminal.progress("fetching the trace");
     progress.at(0);
-    let trace = context.store()?.trace(id)?;
+    let trace = context.store()?.trace(&id)?;
     progress.clear();
     if trace.spans.is_empty() {
         return Err(
@@ -36,8 +52,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     }
 
     let report = analyse(&trace);
-    let by = By::from(args.by);
-    let mut rows = report.rows(by, args.sort.into());
+    let mut rows = report.rows(by, args.sort.map_or(Sort::SelfTime, Sort::from));
     let all = rows.len();
     if let Some(top) = args.top {
         rows.truncate(usize::try_from(top).unwrap_or(usize::MAX));

@@ -260,11 +260,11 @@ fn id_and_name<'a>(report: &LatencyReport<'a>, id: Option<NodeId>) -> [Cow<'a, s
     }
 }
 
-fn number<'a>(number: impl Display) -> Cow<'a, str> {
+pub(super) fn number<'a>(number: impl Display) -> Cow<'a, str> {
     Cow::Owned(format!("{number}"))
 }
 
-fn maybe<'a>(value: Option<impl Display>) -> Cow<'a, str> {
+pub(super) fn maybe<'a>(value: Option<impl Display>) -> Cow<'a, str> {
     value.map_or(Cow::Borrowed(""), number)
 }
 

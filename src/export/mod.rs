@@ -4,6 +4,7 @@
 
 pub mod delimited;
 pub mod json;
+pub mod many;
 
 mod assessment;
 mod latency;

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use super::Layout;
 use super::cell::Cell;
 use super::table::{Align, GAP, Table, TableColumn};
+use super::text;
 
 /// Width of the bars in text to a pipe.
 pub(super) const PIPED_BAR: usize = 24;
@@ -23,6 +24,8 @@ pub(super) struct Figure {
     /// Larger ones give way first; those with 0 never do.
     pub(super) gives_way: u8,
     pub(super) cells: Vec<Cell>,
+    /// A name is not cut to less than this.
+    pub(super) least: usize,
     /// How a name is cut to a width.
     pub(super) cut: fn(Cell, usize) -> Cell,
 }
@@ -35,6 +38,7 @@ impl Figure {
             align: Align::Right,
             gives_way,
             cells,
+            least: LEAST_NAME,
             cut: Cell::fit,
         }
     }
@@ -64,7 +68,7 @@ pub(super) struct Bars<'b> {
 pub(super) struct Figures<'b> {
     /// What rows are called, in one column or more.
     pub(super) names: Vec<Figure>,
-    pub(super) figures: Vec<Figure>,
+    pub(super) numbers: Vec<Figure>,
     pub(super) bars: Option<Bars<'b>>,
 }
 
@@ -80,7 +84,7 @@ impl Figures<'_> {
         let mut columns: Vec<TableColumn> = self
             .names
             .iter()
-            .chain(&self.figures)
+            .chain(&self.numbers)
             .map(|figure| TableColumn {
                 head: Cell::new(heading, &figure.title),
                 align: figure.align,
@@ -99,7 +103,7 @@ impl Figures<'_> {
         let mut sources: Vec<_> = self
             .names
             .iter_mut()
-            .chain(&mut self.figures)
+            .chain(&mut self.numbers)
             .map(|figure| std::mem::take(&mut figure.cells).into_iter())
             .collect();
         let cells: Vec<Vec<Cell>> = (0..rows)
@@ -118,7 +122,7 @@ impl Figures<'_> {
             writeln!(out, "{line}")?;
         }
         Ok(self
-            .figures
+            .numbers
             .into_iter()
             .map(|figure| figure.title)
             .collect())
@@ -134,11 +138,11 @@ impl Figures<'_> {
         let least: usize = self
             .names
             .iter()
-            .map(|names| names.width().min(LEAST_NAME) + GAP)
+            .map(|names| names.width().min(names.least) + GAP)
             .sum::<usize>()
             - GAP;
         loop {
-            let figures: usize = self.figures.iter().map(|f| f.width() + GAP).sum();
+            let figures: usize = self.numbers.iter().map(|f| f.width() + GAP).sum();
             let taken = figures + bar.map_or(0, |bar| bar + GAP);
             if taken + least <= width {
                 break;
@@ -147,17 +151,17 @@ impl Figures<'_> {
                 continue;
             }
             let first = self
-                .figures
+                .numbers
                 .iter()
                 .enumerate()
                 .filter(|(_, figure)| figure.gives_way > 0)
                 .max_by_key(|(_, figure)| figure.gives_way);
             match first {
-                Some((at, _)) => drop(self.figures.remove(at)),
+                Some((at, _)) => drop(self.numbers.remove(at)),
                 None => break,
             }
         }
-        let figures: usize = self.figures.iter().map(|f| f.width() + GAP).sum();
+        let figures: usize = self.numbers.iter().map(|f| f.width() + GAP).sum();
         let taken = figures + bar.map_or(0, |bar| bar + GAP);
         let room = width.saturating_sub(taken).max(least);
         self.cut_names(room);
@@ -167,27 +171,24 @@ impl Figures<'_> {
 
     /// Cuts the widest names until all fit.
     fn cut_names(&mut self, room: usize) {
-        loop {
-            let widths: Vec<usize> = self.names.iter().map(Figure::width).collect();
-            let total = widths.iter().map(|w| w + GAP).sum::<usize>() - GAP;
-            let widest = (0..widths.len()).max_by_key(|&at| widths[at]).unwrap_or(0);
-            if total <= room || widths[widest] <= LEAST_NAME {
-                return;
+        let gaps = GAP * self.names.len().saturating_sub(1);
+        let widths = || self.names.iter().map(|names| (names.width(), names.least));
+        let taken = |most: usize| -> usize {
+            let fitted = widths().map(|(width, least)| width.min(most.max(least)));
+            fitted.sum::<usize>() + gaps
+        };
+        let widest = widths().map(|(width, _)| width).max().unwrap_or(0);
+        let most = (LEAST_NAME..=widest)
+            .rev()
+            .find(|most| taken(*most) <= room)
+            .unwrap_or(LEAST_NAME);
+        for names in &mut self.names {
+            let most = most.max(names.least);
+            if names.width() > most {
+                let cells = std::mem::take(&mut names.cells).into_iter();
+                names.cells = cells.map(|cell| (names.cut)(cell, most)).collect();
+                names.title = text::fit(&names.title, most).into_owned();
             }
-            let runner_up = widths.iter().enumerate().filter(|(at, _)| *at != widest);
-            let floor = runner_up
-                .map(|(_, w)| *w)
-                .max()
-                .unwrap_or(0)
-                .max(LEAST_NAME);
-            let wanted = (widths[widest] - (total - room).min(widths[widest] - LEAST_NAME))
-                .max(floor.min(widths[widest] - 1));
-            let names = &mut self.names[widest];
-            names.cells = std::mem::take(&mut names.cells)
-                .into_iter()
-                .map(|cell| (names.cut)(cell, wanted))
-                .collect();
-            names.title.truncate(wanted);
         }
     }
 }

@@ -84,7 +84,11 @@ fn write_head(out: &mut dyn Write, report: &LatencyReport<'_>, layout: &Layout) 
 }
 
 /// Parts side by side, on as many lines as they need.
-fn write_flowing(out: &mut dyn Write, parts: &[Cell], layout: &Layout) -> io::Result<()> {
+pub(super) fn write_flowing(
+    out: &mut dyn Write,
+    parts: &[Cell],
+    layout: &Layout,
+) -> io::Result<()> {
     const BETWEEN: usize = 3;
     let mut used = 0;
     for part in parts {
@@ -217,7 +221,7 @@ fn write_rows(
             rows.iter().map(|row| (&row.key, row.errors)),
             layout,
         )],
-        figures: figures.collect(),
+        numbers: figures.collect(),
         bars: Some(Bars {
             title: "SELF SHARE",
             draw: &bar,

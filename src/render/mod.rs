@@ -5,7 +5,9 @@
 
 pub mod column;
 pub mod latency;
+pub mod many;
 pub mod number;
+pub mod plot;
 pub mod sanitize;
 pub mod search;
 pub mod span;

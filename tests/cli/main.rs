@@ -12,6 +12,7 @@ mod filters;
 mod get;
 mod help;
 mod hostile;
+mod latencies;
 mod latency;
 mod local;
 mod mlruns;

@@ -1,0 +1,289 @@
+//! `mlt latency` over many traces: a row for each group of spans, and pictures.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::super::Context;
+use super::super::form::{Form, TABULAR};
+use super::super::gather::{Need, gather};
+use crate::analysis::{
+    By, GroupKey, Histogram, Interval, MOST_INTERVALS, Many, ManyReport, Question, Sort, Unit,
+    analyse, over_time,
+};
+use crate::cli::{LatencyArgs, OutputFormat};
+use crate::error::{CommandError, Exit};
+use crate::export::Delimited;
+use crate::export::many::{self as export, ManyParts};
+use crate::model::Trace;
+use crate::render::{many as render, number, plot, sanitize};
+use crate::store::Detail;
+use crate::terminal::Output;
+
+pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
+    check(context, args)?;
+    let question = question(args)?;
+    let mut many = Many::new(question.clone());
+    let mut oddities = Oddities::default();
+    let need = Need {
+        spans: Some(detail(&question)),
+        info: needs_info(&question),
+    };
+    let gathered = gather(
+        context,
+        &args.selection,
+        need,
+        "fetching traces",
+        |trace: Trace| {
+            let report = analyse(&trace);
+            many.add(&report);
+            if let Some(warning) = report.warnings().first() {
+                oddities.push(&trace.info.trace_id, &warning.to_string());
+            }
+            Ok(())
+        },
+    )?;
+    let mut durations: Vec<i64> = many.plotted().iter().map(|&(_, ns)| ns).collect();
+    durations.sort_unstable();
+    let histogram = args
+        .plot
+        .as_ref()
+        .and_then(|_| Histogram::of_sorted(&durations));
+    let intervals = intervals(&many, args)?;
+    let sort = args.sort.map_or(Sort::Critical, Sort::from);
+    let mut report = many.into_report(sort);
+    let all = report.rows.len();
+    if let Some(top) = args.top {
+        report
+            .rows
+            .truncate(usize::try_from(top).unwrap_or(usize::MAX));
+    }
+    let parts = ManyParts {
+        histogram: histogram.as_ref(),
+        intervals: intervals.as_deref(),
+        slowest: args.slowest.is_some(),
+        truncated: gathered.truncated() || report.rows.len() < all,
+    };
+    let mut out = context.terminal.output();
+    write(context, args, &mut out, &report, &question, parts)?;
+    out.finish()?;
+    if report.traces == 0 {
+        context.note("no trace matches");
+    }
+    oddities.warn(context);
+    if report.rows.len() < all {
+        context.note(&format!("showing {} of {all} rows", report.rows.len()));
+    }
+    gathered.finish(context)
+}
+
+/// Options that do not go together.
+fn check(context: &Context, args: &LatencyArgs) -> Result<()> {
+    let mut known = TABULAR.to_vec();
+    if args.slowest.is_some() {
+        known.push(OutputFormat::Ids);
+    }
+    context.formats("latency", &known)?;
+    for (given, flag) in [
+        (args.critical_path, "--critical-path"),
+        (args.gaps, "--gaps"),
+    ] {
+        if given {
+            return Err(CommandError::usage(format!(
+                "{flag} is for one trace, and here are several"
+            ))
+            .hint("`--slowest 5` names traces to look into")
+            .into());
+        }
+    }
+    let tables = [
+        args.plot.is_some() && args.every.is_none(),
+        args.every.is_some(),
+        args.slowest.is_some(),
+    ];
+    let delimited = matches!(Form::of(&context.flags.output), Some(Form::Delimited(_)));
+    if delimited && tables.iter().filter(|wanted| **wanted).count() > 1 {
+        return Err(CommandError::usage(
+            "`-o csv` and `-o tsv` hold one table: choose --plot, --every or --slowest",
+        )
+        .into());
+    }
+    Ok(())
+}
+
+fn question(args: &LatencyArgs) -> Result<Question> {
+    let mut keys = args.by.iter().map(|by| by.0.clone());
+    let key = keys.next().unwrap_or(GroupKey::Span(By::Name));
+    let second = keys.next();
+    let all = || std::iter::once(&key).chain(second.as_ref());
+    if keys.next().is_some() || second.as_ref() == Some(&key) {
+        return Err(CommandError::usage("--by takes one key or two different ones").into());
+    }
+    if all().any(|key| *key == GroupKey::Span(By::Span)) {
+        return Err(
+            CommandError::usage("`--by span` is for one trace, and here are several")
+                .hint("`--by path` tells spans apart by their names from the root down")
+                .into(),
+        );
+    }
+    let only_traces = all().all(|key| matches!(key, GroupKey::Trace(_)));
+    let unit = match args.per {
+        Some(unit) => unit.into(),
+        None if only_traces => Unit::Trace,
+        None => Unit::Call,
+    };
+    let what_if = args.what_if.as_ref().map(|s| (s.name.clone(), s.factor));
+    Ok(Question {
+        key,
+        second,
+        unit,
+        slowest: args
+            .slowest
+            .map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+        what_if,
+        plotted: args.plot.clone().filter(|name| !name.is_empty()),
+    })
+}
+
+/// How much of the spans the keys need.
+fn detail(question: &Question) -> Detail {
+    let models = GroupKey::Span(By::Model);
+    if question.key == models || question.second == Some(models) {
+        Detail::Measures
+    } else {
+        Detail::Times
+    }
+}
+
+/// Whether a key is something of the traces.
+fn needs_info(question: &Question) -> bool {
+    let of_traces = |key: &GroupKey| matches!(key, GroupKey::Trace(_));
+    of_traces(&question.key) || question.second.as_ref().is_some_and(of_traces)
+}
+
+fn intervals(many: &Many, args: &LatencyArgs) -> Result<Option<Vec<Interval>>> {
+    let Some(every) = args.every else {
+        return Ok(None);
+    };
+    let every_ns = i64::try_from(every.duration().as_nanos()).unwrap_or(i64::MAX);
+    over_time(many.plotted().to_vec(), every_ns)
+        .map(Some)
+        .map_err(|count| {
+            CommandError::usage(format!(
+                "the traces span {} intervals, at most {} are shown",
+                number::count(count),
+                number::counted(MOST_INTERVALS, "interval"),
+            ))
+            .hint("choose a longer --every, or fewer traces with --since")
+            .into()
+        })
+}
+
+fn write(
+    context: &Context,
+    args: &LatencyArgs,
+    out: &mut Output,
+    report: &ManyReport,
+    question: &Question,
+    parts: ManyParts<'_>,
+) -> Result<()> {
+    match Form::of(&context.flags.output) {
+        None => {
+            for slow in &report.slowest {
+                writeln!(out, "{}", sanitize::line(&slow.trace_id))?;
+            }
+        }
+        Some(Form::Json(form)) => export::write_json(out, report, question, parts, form)?,
+        Some(Form::Delimited(format)) => write_table(args, out, report, question, parts, format)?,
+        Some(Form::Text) => write_text(context, args, out, report, question, parts)?,
+    }
+    Ok(())
+}
+
+fn write_table(
+    args: &LatencyArgs,
+    out: &mut Output,
+    report: &ManyReport,
+    question: &Question,
+    parts: ManyParts<'_>,
+    format: Delimited,
+) -> Result<()> {
+    if let Some(intervals) = parts.intervals {
+        export::write_over_time(out, intervals, format)?;
+    } else if args.plot.is_some() {
+        let bins = parts.histogram.map_or(&[][..], |h| &h.bins);
+        export::write_histogram(out, bins, format)?;
+    } else if args.slowest.is_some() {
+        export::write_slowest(out, &report.slowest, format)?;
+    } else {
+        export::write_rows(out, report, question, format)?;
+    }
+    Ok(())
+}
+
+fn write_text(
+    context: &Context,
+    args: &LatencyArgs,
+    out: &mut Output,
+    report: &ManyReport,
+    question: &Question,
+    parts: ManyParts<'_>,
+) -> Result<()> {
+    let layout = context.layout();
+    let what = match &question.plotted {
+        None => "Durations of traces".to_owned(),
+        Some(name) => format!("Durations of {name}"),
+    };
+    render::write(out, report, question, &layout)?;
+    if let Some(what_if) = &report.what_if {
+        writeln!(out)?;
+        render::write_what_if(out, what_if, report, &layout)?;
+    }
+    if args.plot.is_some() {
+        match parts.histogram {
+            Some(histogram) => {
+                writeln!(out)?;
+                plot::write_histogram(out, &what, histogram, &layout)?;
+            }
+            None if report.traces > 0 => {
+                context.note(&format!("{what}: there is none to draw"));
+            }
+            None => {}
+        }
+    }
+    if let Some(intervals) = parts.intervals.filter(|intervals| !intervals.is_empty()) {
+        writeln!(out)?;
+        plot::write_over_time(out, &format!("{what} over time"), intervals, &layout)?;
+    }
+    if !report.slowest.is_empty() {
+        writeln!(out)?;
+        render::write_slowest(out, &report.slowest, &layout)?;
+    }
+    Ok(())
+}
+
+/// What is odd about traces: how many there are, and the first of them.
+#[derive(Default)]
+struct Oddities {
+    count: usize,
+    first: Option<(String, String)>,
+}
+
+impl Oddities {
+    fn push(&mut self, trace_id: &str, warning: &str) {
+        self.count += 1;
+        self.first
+            .get_or_insert_with(|| (trace_id.to_owned(), warning.to_owned()));
+    }
+
+    fn warn(&self, context: &Context) {
+        let Some((trace_id, warning)) = &self.first else {
+            return;
+        };
+        let more = match self.count {
+            1 => String::new(),
+            count => format!("; {} in all are odd", number::counted(count, "trace")),
+        };
+        context.warn(&sanitize::line(&format!("{trace_id}: {warning}{more}")));
+    }
+}

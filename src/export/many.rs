@@ -1,0 +1,273 @@
+//! The time of many traces as JSON and as delimited text. All times are
+//! nanoseconds; a ratio is null where the total is 0, and statistics are null
+//! where there was no sample.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use super::Delimited;
+use super::delimited::{RowWriter, maybe, number};
+use super::json::{JsonForm, write};
+use crate::analysis::{
+    Bin, Histogram, Interval, ManyReport, Question, Row, RowKey, SlowTrace, Summary, WhatIf,
+};
+use crate::model::Timestamp;
+
+/// What is written besides the rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ManyParts<'a> {
+    /// How durations are spread.
+    pub histogram: Option<&'a Histogram>,
+    /// How they moved over time.
+    pub intervals: Option<&'a [Interval]>,
+    /// The slowest traces.
+    pub slowest: bool,
+    /// Whether traces or rows are missing.
+    pub truncated: bool,
+}
+
+/// Writes all of a report as JSON.
+pub fn write_json(
+    out: &mut dyn Write,
+    report: &ManyReport,
+    question: &Question,
+    parts: ManyParts<'_>,
+    form: JsonForm,
+) -> io::Result<()> {
+    let keys: Vec<String> = keys(question);
+    let mut document = json!({
+        "traces": report.traces,
+        "in_progress": report.in_progress,
+        "spans": report.spans,
+        "total_ns": report.total_ns,
+        "durations": summary(report.stats.as_ref()),
+        "by": keys,
+        "per": question.unit.as_str(),
+        "rows": report.rows.iter().map(|row| row_json(row, &keys)).collect::<Vec<_>>(),
+    });
+    if let Some(histogram) = parts.histogram {
+        let bins = histogram.bins.iter();
+        let bins = bins.map(|b| json!({"from_ns": b.from_ns, "to_ns": b.to_ns, "count": b.count}));
+        document["histogram"] = bins.collect();
+    }
+    if let Some(intervals) = parts.intervals {
+        let intervals = intervals.iter().map(|interval| {
+            let start = Timestamp::from_nanos(interval.start_ns).to_string();
+            json!({"start": start, "durations": summary(interval.stats.as_ref())})
+        });
+        document["over_time"] = intervals.collect();
+    }
+    if parts.slowest {
+        document["slowest"] = report.slowest.iter().map(slow_json).collect();
+    }
+    if let Some(what_if) = &report.what_if {
+        document["what_if"] = what_if_json(what_if);
+    }
+    document["truncated"] = parts.truncated.into();
+    write(out, &document, form)
+}
+
+fn keys(question: &Question) -> Vec<String> {
+    let first = std::iter::once(question.key.to_string());
+    first
+        .chain(question.second.as_ref().map(ToString::to_string))
+        .collect()
+}
+
+/// Statistics of durations.
+pub(super) fn summary(stats: Option<&Summary>) -> Value {
+    let Some(s) = stats else {
+        return json!({"n": 0});
+    };
+    json!({
+        "n": s.n,
+        "avg_ns": s.avg_ns,
+        "min_ns": s.min_ns,
+        "p50_ns": s.p50_ns,
+        "p95_ns": s.p95_ns,
+        "p95_is_rough": s.p95_is_rough(),
+        "p99_ns": s.p99_ns,
+        "p99_is_rough": s.p99_is_rough(),
+        "max_ns": s.max_ns,
+    })
+}
+
+fn row_json(row: &Row, keys: &[String]) -> Value {
+    let values = std::iter::once(Some(&row.key)).chain([row.second.as_ref()]);
+    let by: Map<String, Value> = keys
+        .iter()
+        .zip(values)
+        .map(|(key, value)| {
+            let text = match value {
+                Some(RowKey::Text(text)) => Some(text.as_str()),
+                _ => None,
+            };
+            (key.clone(), json!(text))
+        })
+        .collect();
+    json!({
+        "name": row.key.as_str(),
+        "by": by,
+        "type": row.span_type,
+        "count": row.count,
+        "errors": row.errors,
+        "in_progress": row.in_progress,
+        "durations": summary(row.stats.as_ref()),
+        "total_ns": row.total_ns,
+        "total_ratio": row.total_ratio,
+        "self_ns": row.self_ns,
+        "self_ratio": row.self_ratio,
+        "critical_ns": row.critical_ns,
+        "critical_ratio": row.critical_ratio,
+    })
+}
+
+fn slow_json(slow: &SlowTrace) -> Value {
+    json!({
+        "trace_id": slow.trace_id,
+        "start": Timestamp::from_nanos(slow.start_ns).to_string(),
+        "total_ns": slow.total_ns,
+        "spans": slow.spans,
+        "errors": slow.errors,
+        "mostly": slow.mostly.as_ref().map(|(name, ns)| json!({"name": name, "critical_ns": ns})),
+    })
+}
+
+fn what_if_json(what_if: &WhatIf) -> Value {
+    json!({
+        "name": what_if.name,
+        "factor": what_if.factor,
+        "traces": what_if.traces,
+        "saved_at_most_ns": what_if.saved_ns,
+        "saved_at_most_ratio": what_if.saved_ratio,
+        "left_at_least": summary(what_if.left.as_ref()),
+    })
+}
+
+/// Writes the groups.
+pub fn write_rows(
+    out: &mut dyn Write,
+    report: &ManyReport,
+    question: &Question,
+    format: Delimited,
+) -> io::Result<()> {
+    let mut writer = RowWriter::new(out, format);
+    let keys = keys(question);
+    let heads = keys.iter().map(String::as_str);
+    let figures = ["type", "count", "errors", "n"];
+    let sums = [
+        "total_ns",
+        "total_ratio",
+        "self_ns",
+        "self_ratio",
+        "critical_ns",
+        "critical_ratio",
+    ];
+    writer.row(
+        heads
+            .chain(figures)
+            .chain(STATISTICS)
+            .chain(sums)
+            .map(Cow::Borrowed),
+    )?;
+    for row in &report.rows {
+        let names = std::iter::once(Some(&row.key)).chain(keys.get(1).map(|_| row.second.as_ref()));
+        let names = names.map(|key| Cow::Borrowed(key.map_or("", RowKey::as_str)));
+        let figures = [
+            Cow::Borrowed(row.span_type.as_deref().unwrap_or_default()),
+            number(row.count),
+            number(row.errors),
+            number(row.stats.as_ref().map_or(0, |s| s.n)),
+        ];
+        let sums = [
+            number(row.total_ns),
+            maybe(row.total_ratio),
+            number(row.self_ns),
+            maybe(row.self_ratio),
+            number(row.critical_ns),
+            maybe(row.critical_ratio),
+        ];
+        let cells = names.chain(figures);
+        writer.row(cells.chain(statistics(row.stats.as_ref())).chain(sums))?;
+    }
+    writer.finish()
+}
+
+const STATISTICS: [&str; 6] = ["avg_ns", "min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns"];
+
+fn statistics(stats: Option<&Summary>) -> [Cow<'static, str>; 6] {
+    let values = stats.map(|s| [s.avg_ns, s.min_ns, s.p50_ns, s.p95_ns, s.p99_ns, s.max_ns]);
+    match values {
+        Some(values) => values.map(number),
+        None => std::array::from_fn(|_| Cow::Borrowed("")),
+    }
+}
+
+/// Writes the ranges of a histogram.
+pub fn write_histogram(out: &mut dyn Write, bins: &[Bin], format: Delimited) -> io::Result<()> {
+    let mut writer = RowWriter::new(out, format);
+    writer.row(["from_ns", "to_ns", "count"].map(Cow::Borrowed))?;
+    for bin in bins {
+        writer.row([number(bin.from_ns), number(bin.to_ns), number(bin.count)])?;
+    }
+    writer.finish()
+}
+
+/// Writes the statistics of each interval.
+pub fn write_over_time(
+    out: &mut dyn Write,
+    intervals: &[Interval],
+    format: Delimited,
+) -> io::Result<()> {
+    let mut writer = RowWriter::new(out, format);
+    writer.row(
+        ["start", "n"]
+            .into_iter()
+            .chain(STATISTICS)
+            .map(Cow::Borrowed),
+    )?;
+    for interval in intervals {
+        let start = Timestamp::from_nanos(interval.start_ns).to_string();
+        let n = interval.stats.map_or(0, |s| s.n);
+        let first = [Cow::Owned(start), number(n)];
+        writer.row(first.into_iter().chain(statistics(interval.stats.as_ref())))?;
+    }
+    writer.finish()
+}
+
+/// Writes the slowest traces.
+pub fn write_slowest(
+    out: &mut dyn Write,
+    slowest: &[SlowTrace],
+    format: Delimited,
+) -> io::Result<()> {
+    let mut writer = RowWriter::new(out, format);
+    let heads = [
+        "trace_id",
+        "start",
+        "total_ns",
+        "spans",
+        "errors",
+        "mostly",
+        "mostly_critical_ns",
+    ];
+    writer.row(heads.map(Cow::Borrowed))?;
+    for slow in slowest {
+        let (name, critical) = match &slow.mostly {
+            Some((name, ns)) => (Cow::Borrowed(name.as_str()), number(*ns)),
+            None => (Cow::Borrowed(""), Cow::Borrowed("")),
+        };
+        writer.row([
+            Cow::Borrowed(slow.trace_id.as_str()),
+            Cow::Owned(Timestamp::from_nanos(slow.start_ns).to_string()),
+            number(slow.total_ns),
+            number(slow.spans),
+            number(slow.errors),
+            name,
+            critical,
+        ])?;
+    }
+    writer.finish()
+}

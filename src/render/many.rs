@@ -1,0 +1,285 @@
+//! Where the time of many traces went: what they took, a row for each group of
+//! spans, the slowest traces, and what would be left if some spans took less.
+
+use std::io::{self, Write};
+
+use super::cell::Cell;
+use super::figures::{Bars, Figure, Figures};
+use super::latency::{Measure, names, write_flowing, write_note};
+use super::style::Painted;
+use super::waterfall::share_bar;
+use super::{Layout, number};
+use crate::analysis::{
+    GroupKey, ManyReport, Question, Row, RowKey, SlowTrace, Summary, Unit, WhatIf,
+};
+use crate::model::Timestamp;
+
+/// Put before percentiles of too few samples.
+const ROUGH: &str = "~";
+
+/// Writes the head and the table of groups.
+pub fn write(
+    out: &mut dyn Write,
+    report: &ManyReport,
+    question: &Question,
+    layout: &Layout,
+) -> io::Result<()> {
+    write_head(out, report, layout)?;
+    if report.rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    write_rows(out, report, question, layout)
+}
+
+fn write_head(out: &mut dyn Write, report: &ManyReport, layout: &Layout) -> io::Result<()> {
+    let style = layout.style;
+    let labelled = |label: &str, text: String| {
+        Cell::new(style.muted(), format!("{label} ")).and(style.text(), text)
+    };
+    let mut parts = vec![
+        Cell::new(style.title(), number::counted(report.traces, "trace")),
+        Cell::new(style.text(), number::counted(report.spans, "span")),
+        labelled("total", number::duration(report.total_ns)),
+    ];
+    if let Some(stats) = &report.stats {
+        parts.extend([
+            labelled("mean", number::duration(stats.avg_ns)),
+            labelled("p50", number::duration(stats.p50_ns)),
+            labelled("p95", percentile(stats.p95_ns, stats.p95_is_rough())),
+            labelled("p99", percentile(stats.p99_ns, stats.p99_is_rough())),
+            labelled("max", number::duration(stats.max_ns)),
+        ]);
+    }
+    if report.in_progress > 0 {
+        parts.push(Cell::new(
+            style.in_progress(),
+            format!("{} in progress", count(report.in_progress)),
+        ));
+    }
+    write_flowing(out, &parts, layout)
+}
+
+fn write_rows(
+    out: &mut dyn Write,
+    report: &ManyReport,
+    question: &Question,
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    let (rows, total) = (&report.rows, report.total_ns);
+    let errors = |row: &Row| row.errors;
+    let first = names(
+        &question.key.to_string(),
+        rows.iter().map(|row| (&row.key, errors(row))),
+        layout,
+    );
+    let second = question.second.as_ref().map(|key| {
+        let nothing = &RowKey::Missing(number::NONE);
+        let keys = rows.iter();
+        let keys = keys.map(|row| (row.second.as_ref().unwrap_or(nothing), errors(row)));
+        names(&key.to_string(), keys, layout)
+    });
+    let statistic = |title: &str, gives_way: u8, pick: &dyn Fn(&Summary) -> String| {
+        let cells = rows.iter().map(|row| match &row.stats {
+            Some(stats) => Cell::new(style.text(), pick(stats)),
+            None => Cell::new(style.muted(), number::NONE),
+        });
+        Figure::numbers(title, gives_way, cells.collect())
+    };
+    let measure = |measure: Measure, gives_way| measure.column(gives_way, rows, total, layout);
+    let differs = |row: &Row| row.stats.as_ref().map_or(0, |s| s.n) != row.count;
+    let figures = [
+        measure(Measure::Count, 8).filter(|_| rows.iter().any(differs)),
+        Some(statistic("N", 1, &|s| count(s.n))),
+        measure(Measure::Errors, 2),
+        Some(statistic("P50", 3, &|s| number::duration(s.p50_ns))),
+        Some(statistic("P95", 0, &|s| {
+            percentile(s.p95_ns, s.p95_is_rough())
+        })),
+        Some(statistic("P99", 4, &|s| {
+            percentile(s.p99_ns, s.p99_is_rough())
+        })),
+        Some(statistic("MAX", 7, &|s| number::duration(s.max_ns))),
+        measure(Measure::Total, 9),
+        measure(Measure::SelfTime, 6),
+        measure(Measure::Critical, 5),
+        measure(Measure::CriticalShare, 0),
+    ];
+    let bar = |at: usize, width: usize| {
+        let row: &Row = &rows[at];
+        let kind = row.span_type.as_deref().unwrap_or_default();
+        let bar = share_bar(row.critical_ns, total, width, layout.glyphs);
+        Cell::new(style.span_type(kind), bar)
+    };
+    Figures {
+        names: std::iter::once(first).chain(second).collect(),
+        numbers: figures.into_iter().flatten().collect(),
+        bars: Some(Bars {
+            title: "CRIT SHARE",
+            draw: &bar,
+        }),
+    }
+    .write(out, layout)?;
+    writeln!(out)?;
+    write_note(out, sample_note(question), layout)?;
+    let rough = |s: &Summary| s.p99_is_rough();
+    if rows.iter().filter_map(|row| row.stats.as_ref()).any(rough) {
+        write_note(
+            out,
+            "~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.",
+            layout,
+        )?;
+    }
+    write_note(
+        out,
+        "CRIT %: time on the critical paths of all traces; adds up to 100.",
+        layout,
+    )
+}
+
+const fn sample_note(question: &Question) -> &'static str {
+    match (question.unit, &question.key) {
+        (Unit::Call, _) => "N and percentiles: one sample is one span that has ended.",
+        (Unit::Trace, GroupKey::Trace(_)) => {
+            "N and percentiles: one sample is one trace that has ended."
+        }
+        (Unit::Trace, GroupKey::Span(_)) => {
+            "N and percentiles: one sample is the sum over one trace."
+        }
+    }
+}
+
+/// Writes the slowest traces.
+pub fn write_slowest(
+    out: &mut dyn Write,
+    slowest: &[SlowTrace],
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    writeln!(out, "{}", Painted(style.title(), "Slowest traces"))?;
+    let column = |cell: &dyn Fn(&SlowTrace) -> Cell| slowest.iter().map(cell).collect();
+    let plain = |text: String| Cell::new(style.text(), text);
+    let mostly = |slow: &SlowTrace| match &slow.mostly {
+        Some((name, ns)) => Cell::new(style.text(), name).and(
+            style.muted(),
+            format!(
+                " {} ({} %)",
+                number::duration(*ns),
+                number::percent(*ns, slow.total_ns)
+            ),
+        ),
+        None => Cell::new(style.muted(), number::NONE),
+    };
+    let errors = |slow: &SlowTrace| match slow.errors {
+        0 => Cell::new(style.muted(), number::NONE),
+        errors => Cell::new(style.error(), count(errors)),
+    };
+    let time = |slow: &SlowTrace| number::time(Timestamp::from_nanos(slow.start_ns), layout.zone);
+    let mut figures = vec![
+        Figure::numbers(
+            "TOTAL",
+            0,
+            column(&|slow| plain(number::duration(slow.total_ns))),
+        ),
+        Figure::numbers("SPANS", 3, column(&|slow| plain(count(slow.spans)))),
+    ];
+    if slowest.iter().any(|slow| slow.errors > 0) {
+        figures.push(Figure::numbers("ERRORS", 2, column(&errors)));
+    }
+    figures.push(Figure::words(
+        "STARTED",
+        4,
+        column(&|slow| plain(time(slow))),
+    ));
+    figures.push(Figure::words("MOSTLY WAITED FOR", 1, column(&mostly)));
+    // An id that is cut cannot be looked up, so it is no name that gives way.
+    let ids = Figure {
+        least: usize::MAX,
+        ..Figure::words(
+            "TRACE ID",
+            0,
+            column(&|slow| Cell::new(style.id(), &slow.trace_id)),
+        )
+    };
+    Figures {
+        names: vec![ids],
+        numbers: figures,
+        bars: None,
+    }
+    .write(out, layout)?;
+    Ok(())
+}
+
+/// Writes what would be left if some spans took less time.
+pub fn write_what_if(
+    out: &mut dyn Write,
+    what_if: &WhatIf,
+    report: &ManyReport,
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    let takes = if what_if.factor == 0.0 {
+        "took no time".to_owned()
+    } else {
+        format!("took {} % of their time", what_if.factor * 100.0)
+    };
+    let title = Cell::new(style.title(), "What if ")
+        .and(style.title(), &what_if.name)
+        .and(style.title(), format!(" {takes}"));
+    writeln!(out, "{title}")?;
+    if what_if.traces == 0 {
+        return write_note(
+            out,
+            "No trace waited for a span of this name, so nothing would change.",
+            layout,
+        );
+    }
+    let verb = if what_if.saved_ns < 0 { "more" } else { "less" };
+    writeln!(
+        out,
+        "at most {} {verb} in all ({} %), in {} of {}",
+        number::duration(what_if.saved_ns.saturating_abs()),
+        number::percent(what_if.saved_ns.saturating_abs(), report.total_ns),
+        count(what_if.traces),
+        number::counted(report.traces, "trace"),
+    )?;
+    if let (Some(now), Some(left)) = (&report.stats, &what_if.left) {
+        let pairs = [
+            ("mean", now.avg_ns, left.avg_ns),
+            ("p50", now.p50_ns, left.p50_ns),
+            ("p95", now.p95_ns, left.p95_ns),
+            ("max", now.max_ns, left.max_ns),
+        ];
+        let arrow = layout.glyphs.pick("→", "->");
+        let parts: Vec<Cell> = pairs
+            .iter()
+            .map(|(label, now, left)| {
+                Cell::new(style.muted(), format!("{label} ")).and(
+                    style.text(),
+                    format!(
+                        "{} {arrow} {}",
+                        number::duration(*now),
+                        number::duration(*left)
+                    ),
+                )
+            })
+            .collect();
+        write_flowing(out, &parts, layout)?;
+    }
+    write_note(
+        out,
+        "A bound from critical-path time: other spans may take their place on the path, so less would be gained.",
+        layout,
+    )
+}
+
+/// A percentile, marked where it is from too few samples.
+pub(super) fn percentile(ns: i64, rough: bool) -> String {
+    let mark = if rough { ROUGH } else { "" };
+    format!("{mark}{}", number::duration(ns))
+}
+
+pub(super) fn count(number: usize) -> String {
+    number::count(i64::try_from(number).unwrap_or(i64::MAX))
+}

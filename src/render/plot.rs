@@ -1,0 +1,134 @@
+//! Pictures of durations out of block characters: how they are spread, and how
+//! their percentiles moved over time. They are read without colour.
+
+use std::io::{self, Write};
+
+use super::cell::Cell;
+use super::figures::{Bars, Figure, Figures};
+use super::latency::write_note;
+use super::many::{count, percentile};
+use super::style::Painted;
+use super::waterfall::share_bar;
+use super::{Layout, number};
+use crate::analysis::{Histogram, Interval, Summary};
+use crate::model::Timestamp;
+
+/// Writes a histogram; `what` says of which durations.
+pub fn write_histogram(
+    out: &mut dyn Write,
+    what: &str,
+    histogram: &Histogram,
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    let scale = if histogram.log {
+        "ranges grow 1-2-5"
+    } else {
+        "ranges of equal width"
+    };
+    let title = Cell::new(style.title(), what).and(style.muted(), format!("  {scale}"));
+    writeln!(out, "{title}")?;
+    let all: usize = histogram.bins.iter().map(|bin| bin.count).sum();
+    let peak = wide(histogram.peak());
+    let bins = &histogram.bins;
+    let cell = |text: String| Cell::new(style.text(), text);
+    let bar =
+        |at: usize, width: usize| cell(share_bar(wide(bins[at].count), peak, width, layout.glyphs));
+    let share = |n: usize| match n {
+        0 => Cell::new(style.muted(), number::NONE),
+        n => Cell::new(style.muted(), number::percent(wide(n), wide(all))),
+    };
+    let numbers =
+        |title: &str, gives_way, cells: Vec<Cell>| Figure::numbers(title, gives_way, cells);
+    let from = bins.iter().map(|bin| cell(number::duration(bin.from_ns)));
+    let below = bins.iter().map(|bin| cell(number::duration(bin.to_ns)));
+    let counts = bins.iter().map(|bin| cell(count(bin.count)));
+    Figures {
+        names: vec![numbers("FROM", 0, from.collect())],
+        numbers: vec![
+            numbers("BELOW", 0, below.collect()),
+            numbers("COUNT", 0, counts.collect()),
+            numbers("%", 1, bins.iter().map(|bin| share(bin.count)).collect()),
+        ],
+        bars: Some(Bars {
+            title: "",
+            draw: &bar,
+        }),
+    }
+    .write(out, layout)?;
+    Ok(())
+}
+
+/// Writes statistics for each interval; the bar's full part is the median, its
+/// light part reaches to the 95th percentile.
+pub fn write_over_time(
+    out: &mut dyn Write,
+    what: &str,
+    intervals: &[Interval],
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    writeln!(out, "{}", Painted(style.title(), what))?;
+    let p95 = |interval: &Interval| interval.stats.map_or(0, |s| s.p95_ns);
+    let longest = intervals.iter().map(p95).max().unwrap_or(0);
+    let statistic = |pick: &dyn Fn(&Summary) -> String| -> Vec<Cell> {
+        let cells = intervals.iter().map(|interval| match &interval.stats {
+            Some(stats) => Cell::new(style.text(), pick(stats)),
+            None => Cell::new(style.muted(), number::NONE),
+        });
+        cells.collect()
+    };
+    let bar = |at: usize, width: usize| {
+        let Some(stats) = &intervals[at].stats else {
+            return Cell::default();
+        };
+        let median = share_bar(stats.p50_ns, longest, width, layout.glyphs);
+        let reach = share_bar(stats.p95_ns, longest, width, layout.glyphs);
+        let light = reach.chars().count().saturating_sub(median.chars().count());
+        let shade = layout.glyphs.pick("░", ".");
+        Cell::new(style.text(), median).and(style.muted(), shade.repeat(light))
+    };
+    let starts = intervals.iter().map(|interval| {
+        let start = Timestamp::from_nanos(interval.start_ns);
+        Cell::new(style.text(), number::time(start, layout.zone))
+    });
+    let n = intervals
+        .iter()
+        .map(|interval| Cell::new(style.text(), count(interval.stats.map_or(0, |s| s.n))));
+    Figures {
+        names: vec![Figure {
+            least: usize::MAX,
+            ..Figure::words("FROM", 0, starts.collect())
+        }],
+        numbers: vec![
+            Figure::numbers("N", 0, n.collect()),
+            Figure::numbers("P50", 1, statistic(&|s| number::duration(s.p50_ns))),
+            Figure::numbers(
+                "P95",
+                0,
+                statistic(&|s| percentile(s.p95_ns, s.p95_is_rough())),
+            ),
+            Figure::numbers(
+                "P99",
+                2,
+                statistic(&|s| percentile(s.p99_ns, s.p99_is_rough())),
+            ),
+            Figure::numbers("MAX", 3, statistic(&|s| number::duration(s.max_ns))),
+        ],
+        bars: Some(Bars {
+            title: "P50, P95",
+            draw: &bar,
+        }),
+    }
+    .write(out, layout)?;
+    writeln!(out)?;
+    write_note(
+        out,
+        "Bars: up to the median, and on to the p95. ~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.",
+        layout,
+    )
+}
+
+fn wide(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
