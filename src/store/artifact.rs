@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::wire::spans_from_slice;
-use super::{StoreError, plain_io_reason};
+use super::{Detail, StoreError, plain_io_reason};
 use crate::model::Span;
 use crate::settings::{file_uri_path, percent_decode, without_credentials};
 
@@ -20,22 +20,22 @@ pub(super) const FILE_NAME: &str = "traces.json";
 /// [`StoreError::RemoteArtifact`] for any other kind of location,
 /// [`StoreError::File`] when the file is missing or cannot be read, and
 /// [`StoreError::Data`] when it holds no spans.
-pub(super) fn spans(location: &str, root: &Path) -> Result<Vec<Span>, StoreError> {
-    spans_in(&folder(location, root)?)
+pub(super) fn spans(location: &str, root: &Path, detail: Detail) -> Result<Vec<Span>, StoreError> {
+    spans_in(&folder(location, root)?, detail)
 }
 
 /// The spans of a trace whose artifacts are in `folder`.
 ///
 /// # Errors
 /// Those of [`spans`], but the first.
-pub(super) fn spans_in(folder: &Path) -> Result<Vec<Span>, StoreError> {
+pub(super) fn spans_in(folder: &Path, detail: Detail) -> Result<Vec<Span>, StoreError> {
     let path = folder.join(FILE_NAME);
     let shown = || path.display().to_string();
     let json = fs::read(&path).map_err(|error| StoreError::File {
         path: shown(),
         reason: plain_io_reason(&error),
     })?;
-    spans_from_slice(&json).map_err(|error| StoreError::Data {
+    spans_from_slice(&json, detail).map_err(|error| StoreError::Data {
         path: shown(),
         reason: error.to_string(),
     })
@@ -127,7 +127,7 @@ mod tests {
             ("mlflow-artifacts:/../../etc", "leads out"),
             ("file://host/x", "file://host/x"),
         ] {
-            let error = spans(location, root).unwrap_err();
+            let error = spans(location, root, Detail::Whole).unwrap_err();
             assert!(
                 matches!(error, StoreError::RemoteArtifact { .. }),
                 "{error:?}"
@@ -141,13 +141,16 @@ mod tests {
     fn a_missing_and_a_broken_file_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
         let location = format!("file://{}", dir.path().display());
-        let missing = spans(&location, Path::new("")).unwrap_err();
+        let missing = spans(&location, Path::new(""), Detail::Whole).unwrap_err();
         assert!(matches!(missing, StoreError::File { .. }), "{missing}");
         fs::write(dir.path().join(FILE_NAME), "{\"spans\": [").unwrap();
-        let broken = spans(&location, Path::new("")).unwrap_err();
+        let broken = spans(&location, Path::new(""), Detail::Whole).unwrap_err();
         assert!(matches!(broken, StoreError::Data { .. }), "{broken}");
         fs::write(dir.path().join(FILE_NAME), r#"{"spans": [{"name": "a"}]}"#).unwrap();
-        assert_eq!(spans(&location, Path::new("")).unwrap()[0].name, "a");
+        assert_eq!(
+            spans(&location, Path::new(""), Detail::Whole).unwrap()[0].name,
+            "a"
+        );
         assert!(is_there(&location, Path::new("")));
     }
 }

@@ -5,6 +5,7 @@
 
 mod completions;
 mod contract;
+mod detail;
 mod differential;
 mod faults;
 mod files;

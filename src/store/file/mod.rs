@@ -238,7 +238,12 @@ impl FileStore {
     }
 
     /// The trace with this id among those at a place.
-    fn at(&self, place: Place, trace_id: &str) -> Result<Option<DocumentTrace>, StoreError> {
+    fn at(
+        &self,
+        place: Place,
+        trace_id: &str,
+        detail: Detail,
+    ) -> Result<Option<DocumentTrace>, StoreError> {
         let mut json = Vec::new();
         let mut reader = self.source.reader(place.start, place.len);
         reader
@@ -248,7 +253,7 @@ impl FileStore {
                 reason: plain_io_reason(&error),
             })?;
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&json);
-        let traces = read_documents(json, Want::SpansOf(trace_id)).map_err(|_| {
+        let traces = read_documents(json, Want::SpansOf(trace_id, detail)).map_err(|_| {
             // It was read before, so this is news.
             StoreError::Data {
                 path: self.name.clone(),
@@ -263,7 +268,7 @@ impl FileStore {
 
     /// One trace: where the last page has it, else by looking through the file;
     /// from the second time on, by an index.
-    fn look_up(&self, trace_id: &str) -> Result<DocumentTrace, StoreError> {
+    fn look_up(&self, trace_id: &str, detail: Detail) -> Result<DocumentTrace, StoreError> {
         let recent = lock(&self.recent).get(trace_id).copied();
         let place = match recent {
             Some(place) => Some(place),
@@ -280,19 +285,22 @@ impl FileStore {
                 let id = self.fingerprint(trace_id);
                 index.as_ref().and_then(|index| index.get(&id).copied())
             }
-            None => return self.first(trace_id)?.ok_or_else(|| self.unknown(trace_id)),
+            None => {
+                let found = self.first(trace_id, detail)?;
+                return found.ok_or_else(|| self.unknown(trace_id));
+            }
         };
         match place {
-            Some(place) => self.at(place, trace_id)?,
+            Some(place) => self.at(place, trace_id, detail)?,
             None => None,
         }
         .ok_or_else(|| self.unknown(trace_id))
     }
 
     /// Looks through the file until the trace comes with its spans.
-    fn first(&self, trace_id: &str) -> Result<Option<DocumentTrace>, StoreError> {
+    fn first(&self, trace_id: &str, detail: Detail) -> Result<Option<DocumentTrace>, StoreError> {
         let mut found: Option<DocumentTrace> = None;
-        self.scan(Want::SpansOf(trace_id), &mut |trace, _| {
+        self.scan(Want::SpansOf(trace_id, detail), &mut |trace, _| {
             if trace.info.trace_id != trace_id {
                 return ControlFlow::Continue(());
             }
@@ -387,7 +395,7 @@ impl Store for FileStore {
                 traces.push(hit.info);
             } else {
                 let id = &hit.info.trace_id;
-                let found = self.at(hit.place, id)?;
+                let found = self.at(hit.place, id, Detail::Times)?;
                 traces.push(found.ok_or_else(|| self.unknown(id))?.info);
             }
         }
@@ -399,28 +407,29 @@ impl Store for FileStore {
     }
 
     fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
-        Ok(self.look_up(trace_id)?.info)
+        Ok(self.look_up(trace_id, Detail::Times)?.info)
     }
 
     fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
-        let found = self.look_up(trace_id)?;
+        self.complete(TraceInfo::new(trace_id), Detail::Whole)
+    }
+
+    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
+        let trace_id = &info.trace_id;
+        let found = self.look_up(trace_id, detail)?;
         match found.spans {
             DocumentSpans::Read(spans) => Ok(Trace {
                 info: found.info,
                 spans,
             }),
             DocumentSpans::Missing | DocumentSpans::Skipped => Err(StoreError::NoSpans {
-                id: trace_id.to_owned(),
+                id: trace_id.clone(),
                 tried: vec![Attempt {
                     way: "the file",
                     outcome: "it was written without spans".to_owned(),
                 }],
             }),
         }
-    }
-
-    fn complete(&self, info: TraceInfo, _detail: Detail) -> Result<Trace, StoreError> {
-        self.trace(&info.trace_id)
     }
 
     fn change_tags(

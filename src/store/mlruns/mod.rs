@@ -162,7 +162,7 @@ impl Mlruns {
         if !filter.needs_spans() {
             return matcher.matches(info, &[]);
         }
-        match self.spans(info, folder) {
+        match self.spans(info, folder, Detail::Whole) {
             Ok(spans) => matcher.matches(info, &spans),
             // A trace in progress has no spans yet, and is not found by them.
             Err(StoreError::NoSpans { .. }) => matcher.matches(info, &[]),
@@ -192,7 +192,12 @@ impl Mlruns {
 
     /// The spans where the trace's tag says, or, as after the whole store was
     /// moved, where MLflow keeps them by default.
-    fn spans(&self, info: &TraceInfo, folder: &Path) -> Result<Vec<Span>, StoreError> {
+    fn spans(
+        &self,
+        info: &TraceInfo,
+        folder: &Path,
+        detail: Detail,
+    ) -> Result<Vec<Span>, StoreError> {
         let own = folder.join("artifacts");
         let location = info.tags.get(tag::ARTIFACT_LOCATION);
         if let Some(location) = location
@@ -201,15 +206,15 @@ impl Mlruns {
                 .iter()
                 .find(|root| artifact::is_there(location, root))
         {
-            return artifact::spans(location, root);
+            return artifact::spans(location, root, detail);
         }
         if own.join(artifact::FILE_NAME).is_file() {
-            return artifact::spans_in(&own);
+            return artifact::spans_in(&own, detail);
         }
         // Only now does it matter that the location may be a remote one.
         if let Some(location) = location
             && let Err(error @ StoreError::RemoteArtifact { .. }) =
-                artifact::spans(location, &self.artifacts[0])
+                artifact::spans(location, &self.artifacts[0], detail)
         {
             return Err(error);
         }
@@ -266,16 +271,22 @@ impl Store for Mlruns {
 
     fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
         let (info, folder) = self.read(trace_id)?;
-        let spans = self.spans(&info, &folder)?;
+        let spans = self.spans(&info, &folder, Detail::Whole)?;
         Ok(Trace {
             info: folder::cut(info),
             spans,
         })
     }
 
-    fn complete(&self, info: TraceInfo, _detail: Detail) -> Result<Trace, StoreError> {
+    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
+        // Nothing but the id is known of a trace without an experiment.
+        if info.experiment_id.is_none() {
+            let (known, folder) = self.read(&info.trace_id)?;
+            let spans = self.spans(&known, &folder, detail)?;
+            return Ok(Trace { info, spans });
+        }
         let folder = self.find_folder(&info.trace_id)?;
-        let spans = self.spans(&info, &folder)?;
+        let spans = self.spans(&info, &folder, detail)?;
         Ok(Trace { info, spans })
     }
 

@@ -18,6 +18,7 @@ use url::Url;
 
 use self::http::{Call, Http};
 use self::planned::Planned;
+use self::spans::Fetched;
 use super::local::lock;
 use super::wire::{WireInfo, null_as_default};
 use super::{
@@ -475,16 +476,23 @@ impl Store for RestStore {
     fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
         let (info, spans) = thread::scope(|scope| {
             let info = scope.spawn(|| self.info(trace_id));
-            let spans = spans::fetch(&self.http, trace_id);
+            let spans = spans::fetch(&self.http, trace_id, Detail::Whole);
             (info.join(), spans)
         });
         let info = info.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         spans::attach(info, spans)
     }
 
-    fn complete(&self, info: TraceInfo, _detail: Detail) -> Result<Trace, StoreError> {
-        let spans = spans::fetch(&self.http, &info.trace_id);
-        spans::attach(info, spans)
+    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
+        let spans = spans::fetch(&self.http, &info.trace_id, detail)?;
+        // Whether a trace without spans is whole, its metadata tell, and without an
+        // experiment nothing but its id is known.
+        if info.experiment_id.is_none() && matches!(spans, Fetched::Nothing { .. }) {
+            let known = self.info(&info.trace_id)?;
+            let spans = spans::attach(known, Ok(spans))?.spans;
+            return Ok(Trace { info, spans });
+        }
+        spans::attach(info, Ok(spans))
     }
 
     fn change_tags(

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::http::{Call, Http};
 use crate::model::{Span, Trace, TraceInfo};
-use crate::store::wire::{WireSpans, null_as_default, spans_from_slice};
-use crate::store::{Attempt, StoreError};
+use crate::store::wire::{Brief, Depth, Whole, WireSpans, null_as_default, spans_from_slice};
+use crate::store::{Attempt, Detail, StoreError};
 
 /// What asking for spans came to.
 pub(super) enum Fetched {
@@ -23,16 +23,28 @@ pub(super) enum Fetched {
 ///
 /// # Errors
 /// What no other way would mend: no connection, no permission, a broken answer.
-pub(super) fn fetch(http: &Http, trace_id: &str) -> Result<Fetched, StoreError> {
+pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetched, StoreError> {
     let ways: [(&'static str, Way); 3] = [
         ("get-trace-artifact", artifact),
-        ("traces/get", get_trace),
-        ("traces/batchGet", batch_get),
+        (
+            "traces/get",
+            match detail {
+                Detail::Whole => get_trace::<Whole>,
+                Detail::Times | Detail::Measures => get_trace::<Brief>,
+            },
+        ),
+        (
+            "traces/batchGet",
+            match detail {
+                Detail::Whole => batch_get::<Whole>,
+                Detail::Times | Detail::Measures => batch_get::<Brief>,
+            },
+        ),
     ];
     let mut tried = Vec::new();
     let mut absent = true;
     for (way, ask) in ways {
-        match ask(http, trace_id) {
+        match ask(http, trace_id, detail) {
             Ok(Some(spans)) => return Ok(Fetched::Spans(spans)),
             Ok(None) => tried.push(Attempt {
                 way,
@@ -80,39 +92,49 @@ pub(super) fn attach(
     }
 }
 
-type Way = fn(&Http, &str) -> Result<Option<Vec<Span>>, StoreError>;
+type Way = fn(&Http, &str, Detail) -> Result<Option<Vec<Span>>, StoreError>;
 
-fn artifact(http: &Http, trace_id: &str) -> Result<Option<Vec<Span>>, StoreError> {
+fn artifact(http: &Http, trace_id: &str, detail: Detail) -> Result<Option<Vec<Span>>, StoreError> {
     let mut url = http.url(&["ajax-api", "2.0", "mlflow", "get-trace-artifact"]);
     url.query_pairs_mut().append_pair("request_id", trace_id);
     let call = Call::get(url);
     let body = http.send(&call)?;
-    spans_from_slice(&body)
+    spans_from_slice(&body, detail)
         .map(Some)
         .map_err(|error| http.bad_answer(&call, &error))
 }
 
-fn get_trace(http: &Http, trace_id: &str) -> Result<Option<Vec<Span>>, StoreError> {
+fn get_trace<D: Depth>(
+    http: &Http,
+    trace_id: &str,
+    _detail: Detail,
+) -> Result<Option<Vec<Span>>, StoreError> {
     #[derive(Deserialize)]
-    struct Answer {
-        trace: WireSpans,
+    #[serde(bound = "D: Depth")]
+    struct Answer<D> {
+        trace: WireSpans<D>,
     }
     let mut url = http.url(&["api", "3.0", "mlflow", "traces", "get"]);
     url.query_pairs_mut()
         .append_pair("trace_id", trace_id)
         .append_pair("allow_partial", "true");
-    let answer: Answer = http.json(&Call::get(url))?;
-    Ok(Some(answer.trace.spans.0))
+    let answer: Answer<D> = http.json(&Call::get(url))?;
+    Ok(Some(answer.trace.spans.into_vec()))
 }
 
-fn batch_get(http: &Http, trace_id: &str) -> Result<Option<Vec<Span>>, StoreError> {
+fn batch_get<D: Depth>(
+    http: &Http,
+    trace_id: &str,
+    _detail: Detail,
+) -> Result<Option<Vec<Span>>, StoreError> {
     #[derive(Deserialize)]
-    struct Answer {
+    #[serde(bound = "D: Depth")]
+    struct Answer<D> {
         #[serde(default, deserialize_with = "null_as_default")]
-        traces: Vec<WireSpans>,
+        traces: Vec<WireSpans<D>>,
     }
     let mut url = http.url(&["api", "3.0", "mlflow", "traces", "batchGet"]);
     url.query_pairs_mut().append_pair("trace_ids", trace_id);
-    let answer: Answer = http.json(&Call::get(url))?;
-    Ok(answer.traces.into_iter().next().map(|t| t.spans.0))
+    let answer: Answer<D> = http.json(&Call::get(url))?;
+    Ok(answer.traces.into_iter().next().map(|t| t.spans.into_vec()))
 }

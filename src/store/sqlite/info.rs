@@ -159,7 +159,7 @@ fn pairs(
 }
 
 /// Text that may be missing; bytes that are no UTF-8 are replaced.
-fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
+pub(super) fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
     Ok(row
         .get_ref(at)?
         .as_bytes_or_null()?

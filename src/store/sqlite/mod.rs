@@ -91,8 +91,14 @@ impl Shared {
         }
     }
 
-    fn spans(&self, connection: &Connection, info: &TraceInfo) -> Result<Vec<Span>, StoreError> {
-        let in_table = || spans::in_table(&self.database, connection, &self.schema, &info.trace_id);
+    fn spans(
+        &self,
+        connection: &Connection,
+        info: &TraceInfo,
+        detail: Detail,
+    ) -> Result<Vec<Span>, StoreError> {
+        let (database, schema) = (&self.database, &self.schema);
+        let in_table = || spans::in_table(database, connection, schema, &info.trace_id, detail);
         match Place::of(info) {
             Place::Table => in_table(),
             Place::Archive => Err(no_spans(
@@ -106,7 +112,7 @@ impl Shared {
             Place::Artifact => match info.tags.get(tag::ARTIFACT_LOCATION) {
                 Some(location) => {
                     let root = self.database.path().with_file_name(ARTIFACTS);
-                    match artifact::spans(location, &root) {
+                    match artifact::spans(location, &root, detail) {
                         Err(StoreError::File { .. }) if !artifact::is_there(location, &root) => {
                             Err(no_spans(
                                 info,
@@ -128,14 +134,31 @@ impl Shared {
         connection: &Connection,
         info: &TraceInfo,
     ) -> Result<Vec<Span>, StoreError> {
-        match self.spans(connection, info) {
+        match self.spans(connection, info, Detail::Whole) {
             Err(StoreError::NoSpans { .. }) => Ok(Vec::new()),
             answer => answer,
         }
     }
 
-    fn complete(&self, connection: &Connection, info: TraceInfo) -> Result<Trace, StoreError> {
-        match self.spans(connection, &info) {
+    fn complete(
+        &self,
+        connection: &Connection,
+        info: TraceInfo,
+        detail: Detail,
+    ) -> Result<Trace, StoreError> {
+        // Nothing but the id is known of a trace without an experiment.
+        if info.experiment_id.is_none() {
+            let place = Place::look_up(connection, &info.trace_id);
+            if place.map_err(|e| self.database.error(&e))? != Place::Table {
+                let known = self.info(connection, &info.trace_id)?;
+                let spans = self.complete(connection, known, detail)?.spans;
+                return Ok(Trace { info, spans });
+            }
+            let (database, schema) = (&self.database, &self.schema);
+            let spans = spans::in_table(database, connection, schema, &info.trace_id, detail)?;
+            return Ok(Trace { info, spans });
+        }
+        match self.spans(connection, &info, detail) {
             Ok(spans) => Ok(Trace { info, spans }),
             // A trace that was logged without spans is whole as it is.
             Err(StoreError::NoSpans { .. }) if info.declared_span_count().unwrap_or(0) == 0 => {
@@ -269,13 +292,41 @@ impl Store for SqliteStore {
     fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
         self.shared.read(|connection| {
             let info = self.shared.info(connection, trace_id)?;
-            self.shared.complete(connection, info)
+            self.shared.complete(connection, info, Detail::Whole)
         })
     }
 
-    fn complete(&self, info: TraceInfo, _detail: Detail) -> Result<Trace, StoreError> {
+    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
         self.shared
-            .read(|connection| self.shared.complete(connection, info))
+            .read(|connection| self.shared.complete(connection, info, detail))
+    }
+
+    fn span_batch(&self, detail: Detail) -> usize {
+        match detail {
+            Detail::Times | Detail::Measures => 256,
+            // Payloads are of any size, and all of a batch are in memory at once.
+            Detail::Whole => 1,
+        }
+    }
+
+    fn complete_all(
+        &self,
+        infos: Vec<TraceInfo>,
+        detail: Detail,
+    ) -> Vec<Result<Trace, StoreError>> {
+        let mut traces = Vec::with_capacity(infos.len());
+        let mut rest = infos.into_iter();
+        let all = self.shared.read(|connection| {
+            for info in rest.by_ref() {
+                traces.push(self.shared.complete(connection, info, detail));
+            }
+            Ok(())
+        });
+        // Without a transaction for all, each says for itself what is wrong.
+        if all.is_err() {
+            traces.extend(rest.map(|info| self.complete(info, detail)));
+        }
+        traces
     }
 
     fn tag_batch(&self) -> usize {

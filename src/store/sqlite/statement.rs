@@ -9,6 +9,7 @@ use rusqlite::types::{ToSqlOutput, Value};
 
 use crate::filter::{Condition, Number, Test};
 use crate::model::{Cost, TokenUsage};
+use crate::store::Detail;
 use crate::store::wire::span_from_slice;
 
 /// Pieces of SQL under construction share one list of parameters and tests.
@@ -84,7 +85,7 @@ impl Parameters {
         connection.create_scalar_function(SPAN, 2, flags, move |context| {
             let content = context.get_raw(1).as_bytes()?;
             // A span that cannot be read has nothing that a condition could look for.
-            Ok(span_from_slice(content)
+            Ok(span_from_slice(content, Detail::Whole)
                 .ok()
                 .map(|span| at(&shared, context).map(|test| test.matches_span(&span)))
                 .transpose()?

@@ -280,6 +280,62 @@ fn spans_without_an_end_have_no_duration() {
 }
 
 #[test]
+fn many_traces_are_completed_wherever_their_spans_are() {
+    let fixture = Fixture::new(NEWEST);
+    let folder = fixture.path.parent().unwrap().join("elsewhere");
+    std::fs::create_dir(&folder).unwrap();
+    let file = r#"{"spans": [{"span_id": "0000000000000001", "name": "in a file"}]}"#;
+    std::fs::write(folder.join("traces.json"), file).unwrap();
+    fixture.traces(3).sql(&format!(
+        "INSERT INTO trace_tags (request_id, key, value) VALUES \
+         ('tr-00000000000000000000000000000000', 'mlflow.trace.spansLocation', 'TRACKING_STORE'), \
+         ('tr-00000000000000000000000000000001', 'mlflow.trace.spansLocation', 'ARTIFACT_REPO'), \
+         ('tr-00000000000000000000000000000001', 'mlflow.artifactLocation', '{}'), \
+         ('tr-00000000000000000000000000000002', 'mlflow.trace.spansLocation', 'ARCHIVE_REPO'); \
+         INSERT INTO trace_request_metadata (request_id, key, value) VALUES \
+         ('tr-00000000000000000000000000000002', 'mlflow.trace.sizeStats', '{{\"num_spans\": 1}}'); \
+         INSERT INTO spans (trace_id, experiment_id, span_id, name, type, status, \
+         start_time_unix_nano, end_time_unix_nano, content) VALUES \
+         ('tr-00000000000000000000000000000000', 1, '0000000000000002', 'in the table', NULL, 'OK', 1, 0, \
+          '{{\"name\": \"in the table\", \"attributes\": {{\"mlflow.spanType\": \"\\\"LLM\\\"\"}}}}'), \
+         ('tr-00000000000000000000000000000000', 1, '0000000000000003', 'blank', 'LLM', 'OK', 1, 2, '')",
+        folder.display()
+    ));
+    let store = fixture.store();
+    let known: Vec<TraceInfo> = (0..3)
+        .map(|n| store.info(&format!("tr-{n:032x}")).unwrap())
+        .collect();
+    let mut bare: Vec<TraceInfo> = known
+        .iter()
+        .map(|info| TraceInfo::new(&*info.trace_id))
+        .collect();
+    bare.push(TraceInfo::new("tr-unknown"));
+    for detail in [Detail::Times, Detail::Measures, Detail::Whole] {
+        for infos in [&known, &bare] {
+            let found: Vec<String> = store
+                .complete_all(infos.clone(), detail)
+                .into_iter()
+                .map(|answer| match answer {
+                    Ok(trace) => {
+                        let spans = trace.spans.iter();
+                        let shown =
+                            spans.map(|s| format!("{} {} {:?}", s.name, s.span_type(), s.end_ns));
+                        shown.collect()
+                    }
+                    Err(StoreError::NoSpans { .. }) => "none".to_owned(),
+                    Err(error) => error.to_string(),
+                })
+                .collect();
+            assert_eq!(
+                found[..3],
+                ["in the table LLM None", "in a file UNKNOWN None", "none"]
+            );
+            assert!(found[3..].iter().all(|error| error.contains("tr-unknown")));
+        }
+    }
+}
+
+#[test]
 fn what_is_missing_from_a_schema_is_named() {
     let fixture = Fixture::new(NEWEST);
     fixture.sql("ALTER TABLE trace_info RENAME COLUMN status TO outcome");

@@ -8,9 +8,11 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::depth::{Brief, Whole};
 use super::info::WireInfo;
 use super::span::{SpanList, WireSpans};
 use crate::model::{Span, StatusCode, Timestamp, TraceInfo, TraceState};
+use crate::store::Detail;
 
 /// A trace of a document.
 pub(in crate::store) struct DocumentTrace {
@@ -35,8 +37,8 @@ pub(in crate::store) enum Want<'a> {
     Infos,
     /// Everybody's.
     Spans,
-    /// Those of the trace with this id.
-    SpansOf(&'a str),
+    /// Those of the trace with this id, in this detail.
+    SpansOf(&'a str, Detail),
 }
 
 /// Reads JSON documents that follow each other, each with any number of traces.
@@ -123,14 +125,26 @@ impl Members {
                         .map(|_| DocumentSpans::Skipped);
                 }
                 "data" => {
-                    members.spans = map
-                        .next_value::<Option<WireSpans>>()?
-                        .map(|wire| DocumentSpans::Read(wire.spans.0));
+                    let spans = match members.detail(found.want) {
+                        Detail::Whole => map
+                            .next_value::<Option<WireSpans<Whole>>>()?
+                            .map(|wire| wire.spans.into_vec()),
+                        Detail::Times | Detail::Measures => map
+                            .next_value::<Option<WireSpans<Brief>>>()?
+                            .map(|wire| wire.spans.into_vec()),
+                    };
+                    members.spans = spans.map(DocumentSpans::Read);
                 }
                 "spans" => {
-                    members.spans = map
-                        .next_value::<Option<SpanList>>()?
-                        .map(|list| DocumentSpans::Read(list.0));
+                    let spans = match members.detail(found.want) {
+                        Detail::Whole => map
+                            .next_value::<Option<SpanList<Whole>>>()?
+                            .map(SpanList::into_vec),
+                        Detail::Times | Detail::Measures => map
+                            .next_value::<Option<SpanList<Brief>>>()?
+                            .map(SpanList::into_vec),
+                    };
+                    members.spans = spans.map(DocumentSpans::Read);
                 }
                 "spans_included" => members.spans_included = map.next_value()?,
                 "trace" | "traces" | "trace_infos" => {
@@ -157,7 +171,15 @@ impl Members {
         match want {
             Want::Infos => true,
             Want::Spans => false,
-            Want::SpansOf(wanted) => id != wanted,
+            Want::SpansOf(wanted, _) => id != wanted,
+        }
+    }
+
+    /// How much of the spans to read: all, where they may be all that tells of their trace.
+    fn detail(&self, want: Want<'_>) -> Detail {
+        match want {
+            Want::SpansOf(_, detail) if self.info.is_some() => detail,
+            _ => Detail::Whole,
         }
     }
 
@@ -328,7 +350,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(kinds(Want::Spans), "rrr-");
-        assert_eq!(kinds(Want::SpansOf("tr-b")), "srr-");
+        assert_eq!(kinds(Want::SpansOf("tr-b", Detail::Whole)), "srr-");
         assert_eq!(kinds(Want::Infos), "ssr-");
     }
 }

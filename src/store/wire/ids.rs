@@ -12,7 +12,7 @@ pub(in crate::store) fn span_id(text: &str) -> Option<SpanId> {
 }
 
 /// An OpenTelemetry trace id of any spelling, as bare hex.
-pub(super) fn otel_trace_id(text: &str) -> String {
+pub(in crate::store) fn otel_trace_id(text: &str) -> String {
     let text = text.rsplit_once('/').map_or(text, |(head, tail)| {
         if head.starts_with("trace:") {
             tail

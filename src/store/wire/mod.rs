@@ -3,14 +3,17 @@
 
 mod any_value;
 mod assessment;
+mod attributes;
+mod depth;
 mod document;
 mod ids;
 mod info;
 mod span;
 
 pub(super) use assessment::{WireAssessment, as_protobuf_value, assessment_error, texts};
+pub(super) use depth::{Brief, Depth, Whole};
 pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
-pub(super) use ids::span_id;
+pub(super) use ids::{otel_trace_id, span_id};
 pub(super) use info::WireInfo;
 pub(super) use span::{WireSpans, span_from_slice, spans_from_slice};
 

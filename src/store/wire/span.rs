@@ -3,63 +3,94 @@
 //! ids, short status codes), and the typed attributes of the trace endpoints.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::any_value::{KeyValue, into_map};
+use super::attributes::{Attributes, PlainAttributes};
+use super::depth::{Bodies, Brief, Depth, Whole};
 use super::{ids, null_as_default};
 use crate::model::{Event, Link, Span, SpanId, StatusCode};
+use crate::store::Detail;
 
 /// Reads `{"spans": […]}`.
-pub(in crate::store) fn spans_from_slice(json: &[u8]) -> serde_json::Result<Vec<Span>> {
-    serde_json::from_slice::<WireSpans>(json).map(|wire| wire.spans.0)
+pub(in crate::store) fn spans_from_slice(
+    json: &[u8],
+    detail: Detail,
+) -> serde_json::Result<Vec<Span>> {
+    match detail {
+        Detail::Times | Detail::Measures => {
+            serde_json::from_slice::<WireSpans<Brief>>(json).map(|wire| wire.spans.into_vec())
+        }
+        Detail::Whole => {
+            serde_json::from_slice::<WireSpans<Whole>>(json).map(|wire| wire.spans.into_vec())
+        }
+    }
 }
 
 /// Reads one span.
-pub(in crate::store) fn span_from_slice(json: &[u8]) -> serde_json::Result<Span> {
-    serde_json::from_slice::<WireSpan>(json).map(WireSpan::into_span)
+pub(in crate::store) fn span_from_slice(json: &[u8], detail: Detail) -> serde_json::Result<Span> {
+    match detail {
+        Detail::Times | Detail::Measures => {
+            serde_json::from_slice::<WireSpan<Brief>>(json).map(WireSpan::into_span)
+        }
+        Detail::Whole => serde_json::from_slice::<WireSpan<Whole>>(json).map(WireSpan::into_span),
+    }
 }
 
 /// An object with a list of spans; whatever else it holds is ignored.
-#[derive(Deserialize, Default)]
-pub(in crate::store) struct WireSpans {
+#[derive(Deserialize)]
+#[serde(bound = "D: Depth")]
+pub(in crate::store) struct WireSpans<D> {
     #[serde(default, deserialize_with = "null_as_default")]
-    pub(in crate::store) spans: SpanList,
+    pub(in crate::store) spans: SpanList<D>,
 }
 
 /// A list of spans, converted one by one so that the wire form of only one
 /// exists at any time.
-#[derive(Default)]
-pub(in crate::store) struct SpanList(pub(in crate::store) Vec<Span>);
+pub(in crate::store) struct SpanList<D>(Vec<Span>, PhantomData<D>);
 
-impl<'de> Deserialize<'de> for SpanList {
+impl<D> SpanList<D> {
+    pub(in crate::store) fn into_vec(self) -> Vec<Span> {
+        self.0
+    }
+}
+
+impl<D> Default for SpanList<D> {
+    fn default() -> Self {
+        Self(Vec::new(), PhantomData)
+    }
+}
+
+impl<'de, P: Depth> Deserialize<'de> for SpanList<P> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListVisitor;
+        struct ListVisitor<P>(PhantomData<P>);
 
-        impl<'de> Visitor<'de> for ListVisitor {
-            type Value = SpanList;
+        impl<'de, P: Depth> Visitor<'de> for ListVisitor<P> {
+            type Value = SpanList<P>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of spans")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SpanList, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SpanList<P>, A::Error> {
                 let mut spans = Vec::new();
-                while let Some(wire) = seq.next_element::<WireSpan>()? {
+                while let Some(wire) = seq.next_element::<WireSpan<P>>()? {
                     spans.push(wire.into_span());
                 }
-                Ok(SpanList(spans))
+                Ok(SpanList(spans, PhantomData))
             }
         }
 
-        deserializer.deserialize_seq(ListVisitor)
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
     }
 }
 
 #[derive(Deserialize)]
-struct WireSpan {
+#[serde(bound = "D: Depth")]
+struct WireSpan<D> {
     #[serde(default, deserialize_with = "null_as_default")]
     name: String,
     #[serde(default, deserialize_with = "null_as_default")]
@@ -77,11 +108,11 @@ struct WireSpan {
     status_code: Option<String>,
     status_message: Option<String>,
     #[serde(default)]
-    attributes: Attributes,
-    #[serde(default, deserialize_with = "null_as_default")]
-    events: Vec<WireEvent>,
-    #[serde(default, deserialize_with = "null_as_default")]
-    links: Vec<WireLink>,
+    attributes: Attributes<D>,
+    #[serde(default)]
+    events: Bodies<D, WireEvent>,
+    #[serde(default)]
+    links: Bodies<D, WireLink>,
 }
 
 #[derive(Deserialize)]
@@ -139,7 +170,7 @@ struct WireLink {
     attributes: PlainAttributes,
 }
 
-impl WireSpan {
+impl<D> WireSpan<D> {
     fn into_span(self) -> Span {
         let (span_id, trace_id) = match self.context {
             Some(context) => (context.span_id, context.trace_id),
@@ -161,7 +192,7 @@ impl WireSpan {
             end_ns: self.end_time_unix_nano.0.filter(|end| *end > 0),
             status: code,
             status_message: status.message.or(self.status_message).unwrap_or_default(),
-            attributes: self.attributes.0,
+            attributes: self.attributes.into_vec(),
             events: self.events.into_iter().map(WireEvent::into_event).collect(),
             links: self.links.into_iter().map(WireLink::into_link).collect(),
         }
@@ -209,86 +240,14 @@ impl<'de> Deserialize<'de> for Nanos {
     }
 }
 
-/// Span attributes: an object of JSON texts, or a list of typed values. Both
-/// become keys with JSON text.
-#[derive(Default)]
-struct Attributes(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Attributes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AttributesVisitor;
-
-        impl<'de> Visitor<'de> for AttributesVisitor {
-            type Value = Attributes;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("span attributes")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attributes, A::Error> {
-                let mut list = Vec::new();
-                while let Some((key, JsonText(text))) = map.next_entry::<String, JsonText>()? {
-                    list.push((key, text));
-                }
-                Ok(Attributes(list))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Attributes, A::Error> {
-                let mut list = Vec::new();
-                while let Some(KeyValue { key, value }) = seq.next_element()? {
-                    list.push((key, value.into_json().to_string()));
-                }
-                Ok(Attributes(list))
-            }
-
-            fn visit_unit<E>(self) -> Result<Attributes, E> {
-                Ok(Attributes::default())
-            }
-        }
-
-        deserializer.deserialize_any(AttributesVisitor)
-    }
-}
-
-/// A string is taken for JSON text; any other value is written as JSON text.
-struct JsonText(String);
-
-impl<'de> Deserialize<'de> for JsonText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(match Value::deserialize(deserializer)? {
-            Value::String(text) => text,
-            other => other.to_string(),
-        }))
-    }
-}
-
-/// Attributes of events and links: an object of plain values, or a list of typed ones.
-#[derive(Default)]
-struct PlainAttributes(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for PlainAttributes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Map(Map<String, Value>),
-            List(Vec<KeyValue>),
-            Other(IgnoredAny),
-        }
-        Ok(Self(match Either::deserialize(deserializer)? {
-            Either::Map(map) => map,
-            Either::List(list) => into_map(list),
-            Either::Other(_) => Map::new(),
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn one(json: &str) -> Span {
-        spans_from_slice(json.as_bytes()).unwrap().remove(0)
+        spans_from_slice(json.as_bytes(), Detail::Whole)
+            .unwrap()
+            .remove(0)
     }
 
     #[test]
@@ -329,6 +288,41 @@ mod tests {
             (span.start_ns, span.end_ns),
             (1_795_378_206_000_000_000, None)
         );
+    }
+
+    #[test]
+    fn a_brief_reading_keeps_what_is_measured() {
+        let rest =
+            r#""events":[{"name":7}],"links":{"not":"read"},"status":{"code":"STATUS_CODE_OK"}"#;
+        for attributes in [
+            r#"{"mlflow.spanInputs":"{\"q\": 1}","mlflow.spanType":"\"LLM\"","n":[1,{"a":"]}"}],"mlflow.chat.tokenUsage":"{\"input_tokens\": 3}","gen_ai.request.model":"\"m\""}"#,
+            r#"[{"key":"mlflow.spanInputs","value":{"kvlist_value":{"values":[]}}},{"key":"mlflow.spanType","value":{"string_value":"LLM"}},
+                {"value":{"kvlist_value":{"values":[{"key":"input_tokens","value":{"int_value":3}}]}},"key":"mlflow.chat.tokenUsage"},
+                {"key":"gen_ai.request.model","value":{"string_value":"m"}}]"#,
+        ] {
+            let json = format!(
+                r#"{{"name":"a","end_time_unix_nano":9,"attributes":{attributes},{rest}}}"#
+            );
+            let span = span_from_slice(json.as_bytes(), Detail::Measures).unwrap();
+            let keys: Vec<&str> = span
+                .attributes
+                .iter()
+                .map(|(key, _)| key.as_str())
+                .collect();
+            let expected = [
+                "mlflow.spanType",
+                "mlflow.chat.tokenUsage",
+                "gen_ai.request.model",
+            ];
+            assert_eq!(keys, expected);
+            assert_eq!(
+                (&*span.span_type(), span.model().as_deref()),
+                ("LLM", Some("m"))
+            );
+            assert_eq!(span.usage().unwrap().input_tokens, Some(3));
+            assert_eq!((span.end_ns, span.status), (Some(9), StatusCode::Ok));
+            assert!(span.events.is_empty() && span.links.is_empty());
+        }
     }
 
     #[test]

@@ -3,14 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use mlt::filter::{Filter, OrderBy};
 use mlt::model::{Assessment, AssessmentKind, Trace, TraceInfo};
-use mlt::settings::{Connection, Location, RetryPolicy, Tls};
+use mlt::settings::Location;
 use mlt::store::{self, Detail, FilterSource, Query, Search, SearchEnd, Store, StoreError};
 
-use crate::support::mlflow::rich;
+use crate::support::mlflow::{connect, rich};
 use crate::support::mlt;
 
 /// What a side says.
@@ -185,25 +184,6 @@ fn export(uri: &str, experiments: &[&str], dir: &Path, spans: &str) -> PathBuf {
 
 fn open(location: &Location) -> Box<dyn Store> {
     store::open(location, None).unwrap()
-}
-
-fn connect(uri: &str) -> Box<dyn Store> {
-    open(&Location::Server(Box::new(Connection {
-        base: uri.parse().unwrap(),
-        credentials: None,
-        workspace: None,
-        tls: Tls::default(),
-        timeout: Duration::from_secs(120),
-        connect_timeout: Duration::from_secs(30),
-        retry: RetryPolicy {
-            max_retries: 0,
-            backoff: Duration::ZERO,
-            jitter: Duration::ZERO,
-            longest_wait: Duration::ZERO,
-            respect_retry_after: false,
-        },
-        follow_redirects: false,
-    })))
 }
 
 /// A question.

@@ -11,6 +11,9 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use mlt::settings::{Connection, Location, RetryPolicy, Tls};
+use mlt::store::{self, Store};
+
 use super::venv;
 
 /// Waits for its standard input to end, then ends the server and all its
@@ -123,6 +126,27 @@ pub(crate) fn old() -> &'static Seeded {
 pub(crate) fn early_v3() -> &'static Seeded {
     static SERVER: OnceLock<Seeded> = OnceLock::new();
     SERVER.get_or_init(|| seeded(&EARLY_V3))
+}
+
+/// The server as a store, without retries.
+pub(crate) fn connect(uri: &str) -> Box<dyn Store> {
+    let location = Location::Server(Box::new(Connection {
+        base: uri.parse().expect("the server has a URL"),
+        credentials: None,
+        workspace: None,
+        tls: Tls::default(),
+        timeout: Duration::from_secs(120),
+        connect_timeout: Duration::from_secs(30),
+        retry: RetryPolicy {
+            max_retries: 0,
+            backoff: Duration::ZERO,
+            jitter: Duration::ZERO,
+            longest_wait: Duration::ZERO,
+            respect_retry_after: false,
+        },
+        follow_redirects: false,
+    }));
+    store::open(&location, None).expect("a client can be made")
 }
 
 /// A copy of a file store (`mlruns`) that MLflow's client made without a server.
