@@ -342,6 +342,20 @@ pub(super) fn compare(actual: i64, number: Number) -> Ordering {
     }
 }
 
+impl Number {
+    /// Compares without losing digits of large whole numbers.
+    #[must_use]
+    pub fn compare(self, other: Self) -> Ordering {
+        match (self, other) {
+            (Self::Integer(number), other) => compare(number, other),
+            (Self::Float(_), Self::Integer(other)) => compare(other, self).reverse(),
+            (Self::Float(number), Self::Float(other)) => {
+                number.partial_cmp(&other).unwrap_or(Ordering::Equal)
+            }
+        }
+    }
+}
+
 /// The expression that the server searches a span's text for: a string value after the key.
 fn attribute_regex(key: &str, pattern: &str) -> String {
     let (prefix, pattern) = match pattern.strip_prefix('^') {

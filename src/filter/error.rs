@@ -78,6 +78,15 @@ pub enum ParseErrorKind {
     TooLong,
     RepeatedKey,
     UnsortableKey,
+    UnknownAggregate,
+    UnknownMeasure,
+    ExpectedMeasure,
+    UnexpectedMeasure,
+    ExpectedWhere,
+    ExpectedAggregate,
+    BadLimit,
+    AfterRule,
+    NeedsServer,
 }
 
 impl ParseError {

@@ -51,6 +51,7 @@
 //! parentheses after `=`, `true` and `false` for assessments, line ends in
 //! lists, and blank filters.
 
+pub mod aggregate;
 mod ast;
 mod compiled;
 mod condition;
@@ -92,7 +93,7 @@ pub use compiled::Test;
 pub use condition::ConditionError;
 pub use diagnostics::Warning;
 pub use error::{ParseError, ParseErrorKind};
-pub use eval::Matcher;
+pub use eval::{Matcher, SpanJudge, SpanMatcher};
 pub use keys::{KeyInfo, SPAN_TYPES, ValueKind, keys};
 pub use moment::{Moment, Zone};
 pub use order::{OrderBy, parse_order_by};

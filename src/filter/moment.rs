@@ -186,6 +186,12 @@ pub(super) fn duration_ms(text: &str) -> Option<Number> {
     number(sign * amount, scale + 6)
 }
 
+/// Nanoseconds of a duration without a sign like `2s`, `1.5h` or `1h30m`.
+pub(super) fn duration(text: &str) -> Option<Number> {
+    let (amount, scale) = duration_ns(text)?;
+    number(amount, scale)
+}
+
 /// Nanoseconds of a duration without a sign, as digits and how many of them are a fraction.
 fn duration_ns(text: &str) -> Option<(i128, u32)> {
     let mut sum: (i128, u32) = (0, 0);

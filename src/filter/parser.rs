@@ -43,31 +43,25 @@ pub fn parse(text: &str) -> Result<Filter, ParseError> {
 ///
 /// The first mistake in the text.
 pub fn parse_in(text: &str, moment: &Moment) -> Result<Filter, ParseError> {
+    let tokens = tokens_of(text)?;
+    Parser::new(text, &tokens, moment).filter()
+}
+
+/// The tokens of `text` but for the spaces between them.
+pub(super) fn tokens_of(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
     let tokens: Vec<_> = lex(text)
         .into_iter()
         .filter(|token| token.kind != TokenKind::Whitespace)
         .collect();
-    if let Some(token) = tokens.get(MAX_TOKENS) {
-        return Err(ParseError::new(
+    match tokens.get(MAX_TOKENS) {
+        Some(token) => Err(ParseError::new(
             ParseErrorKind::TooLong,
             token.span(),
             "the filter is too long",
         )
-        .hint("split the search into several"));
+        .hint("split the search into several")),
+        None => Ok(tokens),
     }
-    Parser {
-        text,
-        tokens: &tokens,
-        at: 0,
-        moment,
-        inside: None,
-        depth: 0,
-        last: None,
-        warnings: Vec::new(),
-        notes: Vec::new(),
-        run_ids: Vec::new(),
-    }
-    .filter()
 }
 
 /// The left side of a condition as it was written.
@@ -109,7 +103,22 @@ pub(super) struct Parser<'a, 't> {
     run_ids: Vec<Clause<'t>>,
 }
 
-impl<'t> Parser<'_, 't> {
+impl<'a, 't> Parser<'a, 't> {
+    pub(super) fn new(text: &'t str, tokens: &'a [Token<'t>], moment: &'a Moment) -> Self {
+        Self {
+            text,
+            tokens,
+            at: 0,
+            moment,
+            inside: None,
+            depth: 0,
+            last: None,
+            warnings: Vec::new(),
+            notes: Vec::new(),
+            run_ids: Vec::new(),
+        }
+    }
+
     pub(super) fn peek(&self) -> Token<'t> {
         self.peek_at(0)
     }
@@ -145,12 +154,25 @@ impl<'t> Parser<'_, 't> {
         if self.peek().kind != TokenKind::End {
             return Err(mistakes::after_condition(&self));
         }
+        Ok(self.finish(expr))
+    }
+
+    /// The filter up to the `)` that belongs to `open`, and that parenthesis.
+    pub(super) fn filter_within(&mut self, open: Token<'t>) -> Result<Filter, ParseError> {
+        self.descend(open)?;
+        let expr = self.closed(open)?;
+        Ok(self.finish(expr))
+    }
+
+    /// A filter with what there is to say about its text.
+    fn finish(&mut self, expr: Expr) -> Filter {
         let mut filter = Filter::from(expr);
-        warn::about_runs(&filter, &self.run_ids, &mut self.warnings);
+        let run_ids = std::mem::take(&mut self.run_ids);
+        warn::about_runs(&filter, &run_ids, &mut self.warnings);
         self.warnings.sort_by_key(|warning| warning.span.start);
-        filter.warnings = self.warnings;
-        filter.notes = self.notes;
-        Ok(filter)
+        filter.warnings = std::mem::take(&mut self.warnings);
+        filter.notes = std::mem::take(&mut self.notes);
+        filter
     }
 
     /// What `OR` joins.
@@ -225,6 +247,11 @@ impl<'t> Parser<'_, 't> {
                 open.start..self.peek().end(),
             ));
         }
+        self.closed(open)
+    }
+
+    /// What stands between `open` and its `)`, and that parenthesis.
+    fn closed(&mut self, open: Token<'t>) -> Result<Expr, ParseError> {
         if self.peek().kind == TokenKind::End {
             return Err(mistakes::unclosed_parenthesis(open));
         }
@@ -343,7 +370,7 @@ impl<'t> Parser<'_, 't> {
         self.at.checked_sub(1).map_or(0, |at| self.tokens[at].end())
     }
 
-    fn key(&mut self) -> Result<KeyText<'t>, ParseError> {
+    pub(super) fn key(&mut self) -> Result<KeyText<'t>, ParseError> {
         use TokenKind::{Backquoted, Dot, DoubleQuoted, SingleQuoted, Word};
         let first = self.next();
         if !matches!(first.kind, Word | Backquoted | DoubleQuoted) {
@@ -453,7 +480,7 @@ fn quantifier(token: Token<'_>) -> Option<&'static str> {
 }
 
 /// A comparator that is written with signs.
-fn sign(token: Token<'_>) -> Option<Comparator> {
+pub(super) fn sign(token: Token<'_>) -> Option<Comparator> {
     match token.text {
         "=" => Some(Comparator::Equal),
         "!=" => Some(Comparator::NotEqual),

@@ -159,7 +159,7 @@ fn expr() -> BoxedStrategy<Expr> {
     )
 }
 
-fn filter() -> impl Strategy<Value = Filter> {
+pub(super) fn filter() -> impl Strategy<Value = Filter> {
     prop::collection::vec(expr(), 0..4).prop_map(|conjuncts| conjuncts.into_iter().collect())
 }
 

@@ -14,8 +14,11 @@ use super::condition::LINKED_PROMPTS;
 use super::terms::{Comparator, Condition, Field};
 use crate::model::{Assessment, AssessmentKind, Span, Timestamp, TraceInfo, metadata};
 
+mod span;
 #[cfg(test)]
 mod tests;
+
+pub use span::{SpanJudge, SpanMatcher};
 
 /// A filter made ready: its patterns are compiled once, for any number of traces.
 #[derive(Debug, Clone)]

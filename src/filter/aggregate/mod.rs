@@ -1,0 +1,231 @@
+//! Aggregates over many traces, and rules about them, in the filter language's
+//! own words: its keys, conditions, units and quotes.
+//!
+//! ```text
+//! rule       = aggregate [ sign limit ]
+//! aggregates = aggregate { "," aggregate }
+//! aggregate  = function "(" [ measure ] [ "where" filter ] ")"
+//! function   = "count" | "error_rate" | "min" | "max" | "avg" | "sum" | "median" | percentile
+//! percentile = "p" digit { digit } [ "." digit { digit } ]
+//! measure    = "duration" | "tokens" | "input_tokens" | "output_tokens" | "cost" | "spans"
+//!            | "feedback" "." name | "expectation" "." name
+//!            | "span" | "self" | "critical" | "span" "." ( "duration" | "tokens" | "cost" )
+//!            | "span" "." "attributes" "." name
+//! limit      = number | duration | number "%"
+//! ```
+//!
+//! Functions are read in any case, measures only as they are. Without a measure,
+//! traces are counted. In the filter after a measure of traces every condition
+//! means what it means in a search; after one of spans, conditions on spans are
+//! about the very span that is measured, and `NOT` is a plain complement.
+
+mod limit;
+mod mistakes;
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use super::ast::{Expr, Filter};
+use super::terms::{Comparator, Field, Number};
+
+pub use parse::{parse_aggregates, parse_rule};
+
+/// What is computed over many traces or spans.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// What becomes of the values.
+    pub function: Function,
+    /// Which values.
+    pub measure: Measure,
+    /// Of which traces or spans; an empty filter is all of them.
+    pub filter: Filter,
+}
+
+/// What becomes of the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Function {
+    /// How many there are.
+    Count,
+    /// The share of those that ended in an error.
+    ErrorRate,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// The arithmetic mean.
+    Avg,
+    /// The sum.
+    Sum,
+    /// A percentile, in hundredths of a percent: 9 500 is `p95`, at most 10 000.
+    Percentile(u16),
+}
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Measure {
+    /// The traces themselves; written as nothing.
+    Trace,
+    /// How long a trace took.
+    Duration,
+    /// All tokens of a trace.
+    Tokens,
+    /// Its prompt tokens.
+    InputTokens,
+    /// Its completion tokens.
+    OutputTokens,
+    /// What it cost in US dollars.
+    Cost,
+    /// The number of its spans.
+    Spans,
+    /// The values of feedback with this name: numbers; true, false, yes and no are 1 and 0.
+    Feedback(String),
+    /// The values of an expectation with this name, likewise.
+    Expectation(String),
+    /// The spans themselves.
+    Span,
+    /// How long a span took.
+    SpanDuration,
+    /// The time in a span that none of its children covers.
+    SelfTime,
+    /// The time of a span on the critical path of its trace.
+    CriticalTime,
+    /// The tokens that a span reports, which may repeat those of spans below it.
+    SpanTokens,
+    /// The cost that a span reports, likewise.
+    SpanCost,
+    /// An attribute of a span, where it is a number; true and false are 1 and 0.
+    SpanAttribute(String),
+}
+
+/// What the values of an aggregate are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Nanoseconds.
+    Time,
+    /// A number of things: traces, spans, tokens.
+    Amount,
+    /// US dollars.
+    Dollars,
+    /// A share from 0 to 1.
+    Share,
+    /// Any number.
+    Number,
+}
+
+/// An aggregate, and what is asked of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// What is computed.
+    pub aggregate: Aggregate,
+    /// What it has to be; `None` for an aggregate alone.
+    pub bound: Option<Bound>,
+}
+
+/// What a value has to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bound {
+    /// One of `=`, `!=`, `<`, `<=`, `>` and `>=`.
+    pub comparator: Comparator,
+    /// In the unit of the aggregate: nanoseconds, a share from 0 to 1, or a plain number.
+    pub limit: Number,
+}
+
+/// How much of a trace has to be known to compute something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// No spans at all.
+    Info,
+    /// Names, types, states and times of the spans.
+    Times,
+    /// Those, and the attributes that say model, tokens and cost.
+    Measures,
+    /// Everything.
+    Whole,
+}
+
+impl Measure {
+    /// Whether each span is a sample of its own.
+    pub fn is_of_spans(&self) -> bool {
+        matches!(
+            self,
+            Self::Span
+                | Self::SpanDuration
+                | Self::SelfTime
+                | Self::CriticalTime
+                | Self::SpanTokens
+                | Self::SpanCost
+                | Self::SpanAttribute(_)
+        )
+    }
+
+    /// What its values are.
+    pub fn unit(&self) -> Unit {
+        match self {
+            Self::Duration | Self::SpanDuration | Self::SelfTime | Self::CriticalTime => Unit::Time,
+            Self::Trace
+            | Self::Span
+            | Self::Spans
+            | Self::Tokens
+            | Self::InputTokens
+            | Self::OutputTokens
+            | Self::SpanTokens => Unit::Amount,
+            Self::Cost | Self::SpanCost => Unit::Dollars,
+            Self::Feedback(_) | Self::Expectation(_) | Self::SpanAttribute(_) => Unit::Number,
+        }
+    }
+
+    fn need(&self) -> Need {
+        match self {
+            Self::Spans | Self::Span | Self::SpanDuration | Self::SelfTime | Self::CriticalTime => {
+                Need::Times
+            }
+            Self::SpanTokens | Self::SpanCost => Need::Measures,
+            Self::SpanAttribute(_) => Need::Whole,
+            _ => Need::Info,
+        }
+    }
+}
+
+impl Aggregate {
+    /// An aggregate of all traces or spans.
+    pub fn new(function: Function, measure: Measure) -> Self {
+        Self {
+            function,
+            measure,
+            filter: Filter::default(),
+        }
+    }
+
+    /// What its value is.
+    pub fn unit(&self) -> Unit {
+        match self.function {
+            Function::ErrorRate => Unit::Share,
+            _ => self.measure.unit(),
+        }
+    }
+
+    /// How much of a trace has to be known to compute it.
+    pub fn need(&self) -> Need {
+        let conditions = self
+            .filter
+            .conditions()
+            .into_iter()
+            .map(|c| need_of(&c.field));
+        let spans = if self.filter.conjuncts().iter().any(Expr::needs_spans) {
+            Need::Times
+        } else {
+            Need::Info
+        };
+        conditions.fold(self.measure.need().max(spans), Need::max)
+    }
+}
+
+fn need_of(field: &Field) -> Need {
+    match field {
+        Field::SpanModel => Need::Measures,
+        Field::SpanError | Field::SpanAttribute(_) | Field::SpanContent => Need::Whole,
+        field if field.needs_spans() => Need::Times,
+        _ => Need::Info,
+    }
+}

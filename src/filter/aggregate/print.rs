@@ -1,0 +1,137 @@
+//! Prints aggregates and rules as they are read, with the unit that a limit
+//! looks best in and without losing a digit of it.
+
+use std::fmt;
+
+use super::super::compiled::holds;
+use super::super::terms::{Field, Number};
+use super::{Aggregate, Bound, Function, Measure, Rule, Unit};
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count => f.write_str("count"),
+            Self::ErrorRate => f.write_str("error_rate"),
+            Self::Min => f.write_str("min"),
+            Self::Max => f.write_str("max"),
+            Self::Avg => f.write_str("avg"),
+            Self::Sum => f.write_str("sum"),
+            Self::Percentile(parts) => {
+                let fraction = format!("{:02}", parts % 100);
+                match fraction.trim_end_matches('0') {
+                    "" => write!(f, "p{}", parts / 100),
+                    fraction => write!(f, "p{}.{fraction}", parts / 100),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trace => Ok(()),
+            Self::Duration => f.write_str("duration"),
+            Self::Tokens => f.write_str("tokens"),
+            Self::InputTokens => f.write_str("input_tokens"),
+            Self::OutputTokens => f.write_str("output_tokens"),
+            Self::Cost => f.write_str("cost"),
+            Self::Spans => f.write_str("spans"),
+            Self::Feedback(name) => Field::Feedback(name.clone()).fmt(f),
+            Self::Expectation(name) => Field::Expectation(name.clone()).fmt(f),
+            Self::Span => f.write_str("span"),
+            Self::SpanDuration => f.write_str("span.duration"),
+            Self::SelfTime => f.write_str("self"),
+            Self::CriticalTime => f.write_str("critical"),
+            Self::SpanTokens => f.write_str("span.tokens"),
+            Self::SpanCost => f.write_str("span.cost"),
+            Self::SpanAttribute(key) => Field::SpanAttribute(key.clone()).fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Aggregate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({}", self.function, self.measure)?;
+        if !self.filter.is_empty() {
+            if self.measure != Measure::Trace {
+                f.write_str(" ")?;
+            }
+            write!(f, "where {}", self.filter)?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.aggregate.fmt(f)?;
+        match &self.bound {
+            Some(bound) => write!(f, " {}", bound.text(self.aggregate.unit())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Bound {
+    /// Comparator and limit, for example `<= 2s`.
+    pub fn text(&self, unit: Unit) -> String {
+        format!("{} {}", self.comparator, limit(self.limit, unit))
+    }
+
+    /// Whether a value is what it has to be.
+    pub fn holds(&self, value: Number) -> bool {
+        holds(self.comparator, value.compare(self.limit))
+    }
+}
+
+/// A limit as it is read.
+fn limit(limit: Number, unit: Unit) -> String {
+    match (unit, limit) {
+        (Unit::Time, Number::Integer(ns)) => time(ns),
+        (Unit::Time, Number::Float(ns)) => format!("{ns}ns"),
+        (Unit::Share, share) => percent(share),
+        (_, Number::Integer(number)) => number.to_string(),
+        (_, Number::Float(number)) => format!("{number}"),
+    }
+}
+
+/// Nanoseconds in the largest unit in which they need at most three decimals.
+fn time(ns: i64) -> String {
+    const UNITS: [(i64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+    if ns == 0 {
+        return "0s".to_owned();
+    }
+    for (unit, name) in UNITS {
+        if ns >= unit && ns % (unit / 1000) == 0 {
+            let fraction = format!("{:03}", ns % unit / (unit / 1000));
+            return match fraction.trim_end_matches('0') {
+                "" => format!("{}{name}", ns / unit),
+                fraction => format!("{}.{fraction}{name}", ns / unit),
+            };
+        }
+    }
+    format!("{ns}ns")
+}
+
+/// A share in percent, by moving the point of its decimal form, so that reading
+/// it gives the same number.
+fn percent(share: Number) -> String {
+    let text = match share {
+        Number::Integer(value) => value.to_string(),
+        Number::Float(value) => format!("{value}"),
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let padded = format!("{fraction:0<2}");
+    let (moved, rest) = padded.split_at(2);
+    let whole = format!("{whole}{moved}");
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    if rest.is_empty() {
+        format!("{whole}%")
+    } else {
+        format!("{whole}.{rest}%")
+    }
+}
