@@ -9,10 +9,10 @@ use super::LatencyReport;
 
 /// Paths longer than this are shown without their middle: the text of every path
 /// of a chain would otherwise grow with the square of its length.
-const MAX_PATH_NAMES: usize = 24;
+pub(super) const MAX_PATH_NAMES: usize = 24;
 
 /// How many names are kept at the start of such a path.
-const PATH_HEAD_NAMES: usize = 3;
+pub(super) const PATH_HEAD_NAMES: usize = 3;
 
 /// What the spans of one row have in common.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 //! here does I/O, knows a store or a terminal, or asks the clock. All times are
 //! integer nanoseconds; a ratio is computed once, at the end, as `Option<f64>`
 //! that is `None` where the total is 0. [`analyse`] is the way in for one trace,
-//! [`Aggregation`] for many.
+//! [`Aggregation`] for many, and [`Tally`] for what is asked of many in words.
 
 mod aggregate;
 mod critical_path;
@@ -11,6 +11,7 @@ mod group;
 mod histogram;
 mod latency;
 mod many;
+mod measure;
 mod number;
 mod over_time;
 mod percentile;
@@ -32,6 +33,7 @@ pub use group::{By, GroupKey, RowKey, TraceKey};
 pub use histogram::{Bin, Histogram};
 pub use latency::{LatencyReport, analyse};
 pub use many::{Many, ManyReport, Question, SlowTrace, WhatIf};
+pub use measure::{Measured, Sample, SampleSpan, Tally};
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
 pub use percentile::{Quantile, Summary, percentile};

@@ -16,6 +16,15 @@ fn float(value: i64) -> f64 {
     value as f64
 }
 
+/// `sum / count` as the nearest `f64` of both.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a quotient that is no whole number is rounded all the same"
+)]
+pub(super) fn quotient(sum: i128, count: usize) -> f64 {
+    sum as f64 / count as f64
+}
+
 /// `sum / count`, rounded half up; 0 where `count` is 0. Both are non-negative.
 pub(super) fn rounded_mean(sum: i128, count: usize) -> i64 {
     let count = i128::try_from(count).unwrap_or(i128::MAX).max(1);

@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::model::{Span, Trace};
 
 use super::Warning;
+use super::group::{MAX_PATH_NAMES, PATH_HEAD_NAMES};
 
 /// A node of a [`SpanTree`]: its position in pre-order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -196,6 +197,24 @@ impl SpanTree {
         }
         names.reverse();
         names
+    }
+}
+
+impl SpanTree {
+    /// The path joined by ` > `, as rows by path are called: very deep ones have
+    /// their middle left out.
+    pub fn path_text(&self, id: NodeId, trace: &Trace) -> String {
+        let names = self.path(id, trace);
+        if names.len() <= MAX_PATH_NAMES {
+            return names.join(" > ");
+        }
+        let tail = names.len() - (MAX_PATH_NAMES - PATH_HEAD_NAMES);
+        let gap = format!("({} more)", tail - PATH_HEAD_NAMES);
+        let kept = names[..PATH_HEAD_NAMES].iter().copied();
+        let all = kept
+            .chain([gap.as_str()])
+            .chain(names[tail..].iter().copied());
+        all.collect::<Vec<_>>().join(" > ")
     }
 }
 

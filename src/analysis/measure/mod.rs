@@ -1,0 +1,389 @@
+//! Aggregates of the filter language over many traces. A [`Tally`] takes traces
+//! one by one and keeps numbers alone, and for each aggregate the few samples
+//! that are to blame for its value. Definitions are those of latency tables:
+//! spans are the nodes of [`SpanTree`], percentiles of type 7; what is in progress
+//! has no duration yet and is left out where durations are measured.
+
+mod extremes;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::{LatencyReport, Node, NodeId, SpanTree, analyse, span_cost, span_usage};
+use crate::filter::aggregate::{Aggregate, Function, Measure, Need};
+use crate::filter::{Matcher, Number, SpanMatcher};
+use crate::model::{
+    Assessment, AssessmentKind, Span, SpanId, StatusCode, Trace, TraceInfo, TraceState,
+};
+use extremes::{Blame, Extremes};
+use values::Values;
+
+/// How many samples are kept to blame.
+const BLAMED: usize = 3;
+
+/// Aggregates in the making. Cloned while it is empty, it makes another group of
+/// the same aggregates.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    asked: Arc<[Asked]>,
+    sums: Vec<Sum>,
+}
+
+/// An aggregate made ready.
+#[derive(Debug)]
+struct Asked {
+    aggregate: Aggregate,
+    scope: Scope,
+}
+
+#[derive(Debug)]
+enum Scope {
+    Traces(Matcher),
+    Spans(SpanMatcher),
+}
+
+/// What an aggregate has come to so far.
+#[derive(Debug, Clone)]
+struct Sum {
+    /// Samples; for counts, all that were looked at.
+    n: usize,
+    /// For counts those that passed, for error rates the errors.
+    hits: usize,
+    values: Values,
+    first: Vec<Blame>,
+    extremes: Extremes,
+}
+
+/// An aggregate's value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// In the unit of the aggregate: nanoseconds, a share from 0 to 1 or a plain
+    /// number; `None` where there is no sample.
+    pub value: Option<Number>,
+    /// How many traces, spans or assessments are behind it; for counts, how many
+    /// were looked at.
+    pub n: usize,
+    /// The percentile of so few samples says little: a p95 of fewer than 20, a
+    /// p99 of fewer than 100.
+    pub rough: bool,
+    /// The first samples that were counted; for error rates, the first errors.
+    pub first: Vec<Sample>,
+    /// The largest samples, the largest first.
+    pub largest: Vec<Sample>,
+    /// The smallest samples, the smallest first.
+    pub smallest: Vec<Sample>,
+}
+
+/// A sample that is to blame for a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The trace.
+    pub trace_id: String,
+    /// The span, where spans are measured.
+    pub span: Option<SampleSpan>,
+    /// What was measured; `None` where things are counted.
+    pub value: Option<Number>,
+}
+
+/// The span of a sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleSpan {
+    /// Its id.
+    pub id: SpanId,
+    /// The names from the root down, as [`SpanTree::path_text`] writes them.
+    pub path: String,
+}
+
+impl Tally {
+    /// Of no trace yet.
+    pub fn new(aggregates: &[Aggregate]) -> Self {
+        let asked: Arc<[Asked]> = aggregates
+            .iter()
+            .map(|aggregate| Asked {
+                scope: if aggregate.measure.is_of_spans() {
+                    Scope::Spans(aggregate.filter.span_matcher())
+                } else {
+                    Scope::Traces(aggregate.filter.matcher())
+                },
+                aggregate: aggregate.clone(),
+            })
+            .collect();
+        Self {
+            sums: asked.iter().map(Sum::new).collect(),
+            asked,
+        }
+    }
+
+    /// How much of the traces has to be known for all the aggregates together.
+    pub fn need(&self) -> Need {
+        let needs = self.asked.iter().map(|asked| asked.aggregate.need());
+        needs.max().unwrap_or(Need::Info)
+    }
+
+    /// Adds a trace. Nothing of it is kept but numbers, and the ids and paths of
+    /// samples to blame.
+    pub fn add(&mut self, trace: &Trace) {
+        let of_spans = |asked: &Asked| matches!(asked.scope, Scope::Spans(_));
+        let of_paths = |asked: &Asked| {
+            matches!(
+                asked.aggregate.measure,
+                Measure::SelfTime | Measure::CriticalTime
+            )
+        };
+        let spans = if self.asked.iter().any(of_paths) {
+            Spans::Analysed(Box::new(analyse(trace)))
+        } else if self.asked.iter().any(of_spans) {
+            Spans::Tree(SpanTree::build(trace))
+        } else {
+            Spans::None
+        };
+        for (asked, sum) in self.asked.iter().zip(&mut self.sums) {
+            match &asked.scope {
+                Scope::Traces(matcher) => sum.add_trace(&asked.aggregate, matcher, trace),
+                Scope::Spans(matcher) => sum.add_spans(&asked.aggregate, matcher, trace, &spans),
+            }
+            sum.name_blamed(trace, spans.tree());
+        }
+    }
+
+    /// What the aggregates come to, in their order.
+    pub fn results(&self) -> Vec<Measured> {
+        let both = self.asked.iter().zip(&self.sums);
+        both.map(|(asked, sum)| sum.measured(asked.aggregate.function))
+            .collect()
+    }
+}
+
+/// The spans of the trace being added, as far as they are needed.
+enum Spans<'t> {
+    None,
+    Tree(SpanTree),
+    Analysed(Box<LatencyReport<'t>>),
+}
+
+impl Spans<'_> {
+    fn tree(&self) -> Option<&SpanTree> {
+        match self {
+            Self::None => None,
+            Self::Tree(tree) => Some(tree),
+            Self::Analysed(report) => Some(&report.tree),
+        }
+    }
+}
+
+impl Sum {
+    fn new(asked: &Asked) -> Self {
+        let Aggregate {
+            function, measure, ..
+        } = &asked.aggregate;
+        Self {
+            n: 0,
+            hits: 0,
+            values: Values::new(*function, measure.unit()),
+            first: Vec::new(),
+            extremes: Extremes::default(),
+        }
+    }
+
+    fn add_trace(&mut self, aggregate: &Aggregate, matcher: &Matcher, trace: &Trace) {
+        let passes = matcher.matches(&trace.info, &trace.spans);
+        match aggregate.function {
+            Function::Count => {
+                self.n += 1;
+                self.hit(passes, None);
+            }
+            _ if !passes => {}
+            Function::ErrorRate => {
+                self.n += 1;
+                self.hit(trace.info.state == TraceState::Error, None);
+            }
+            _ => trace_values(&aggregate.measure, trace, |value| self.sample(value, None)),
+        }
+    }
+
+    fn add_spans(
+        &mut self,
+        aggregate: &Aggregate,
+        matcher: &SpanMatcher,
+        trace: &Trace,
+        spans: &Spans<'_>,
+    ) {
+        let Some(tree) = spans.tree() else {
+            return;
+        };
+        let judge = matcher.of(&trace.info, &trace.spans);
+        for (id, node) in tree.preorder() {
+            let span = &trace.spans[node.span];
+            let passes = judge.matches(span);
+            match aggregate.function {
+                Function::Count => {
+                    self.n += 1;
+                    self.hit(passes, Some(id));
+                }
+                _ if !passes => {}
+                Function::ErrorRate => {
+                    self.n += 1;
+                    self.hit(span.status == StatusCode::Error, Some(id));
+                }
+                _ => {
+                    if let Some(value) = span_value(&aggregate.measure, spans, id, node, span) {
+                        self.sample(value, Some(id));
+                    }
+                }
+            }
+        }
+    }
+
+    fn hit(&mut self, hit: bool, node: Option<NodeId>) {
+        if hit {
+            self.hits += 1;
+            if self.first.len() < BLAMED {
+                self.first.push(Blame::new(None, node));
+            }
+        }
+    }
+
+    fn sample(&mut self, value: Number, node: Option<NodeId>) {
+        self.n += 1;
+        self.values.add(value);
+        self.extremes.add(value, node);
+    }
+
+    /// Puts names to the samples of this trace, before the next one comes.
+    fn name_blamed(&mut self, trace: &Trace, tree: Option<&SpanTree>) {
+        let all = self.first.iter_mut().chain(self.extremes.all_mut());
+        for blame in all {
+            blame.name(trace, tree);
+        }
+    }
+
+    fn measured(&self, function: Function) -> Measured {
+        let value = match function {
+            Function::Count => Some(Number::Integer(whole(self.hits))),
+            Function::ErrorRate => values::share(self.hits, self.n).map(Number::Float),
+            _ => self.values.result(function),
+        };
+        let samples = |blamed: &[Blame]| blamed.iter().filter_map(Blame::sample).collect();
+        Measured {
+            value,
+            n: self.n,
+            rough: is_rough(function, self.n),
+            first: samples(&self.first),
+            largest: samples(self.extremes.largest()),
+            smallest: samples(self.extremes.smallest()),
+        }
+    }
+}
+
+/// Whether a percentile lies above all samples but the largest.
+fn is_rough(function: Function, n: usize) -> bool {
+    match function {
+        Function::Percentile(parts @ 5_001..=9_999) => {
+            n.saturating_mul(usize::from(10_000 - parts)) < 10_000
+        }
+        _ => false,
+    }
+}
+
+fn whole(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// What a trace has of a measure.
+fn trace_values(measure: &Measure, trace: &Trace, mut sample: impl FnMut(Number)) {
+    let info = &trace.info;
+    let usage = || info.usage();
+    let value = match measure {
+        Measure::Duration if info.state == TraceState::InProgress => None,
+        Measure::Duration => info.execution_duration_ns.map(Number::Integer),
+        Measure::Tokens => usage().and_then(|u| u.total()).map(Number::Integer),
+        Measure::InputTokens => usage().and_then(|u| u.input_tokens).map(Number::Integer),
+        Measure::OutputTokens => usage().and_then(|u| u.output_tokens).map(Number::Integer),
+        Measure::Cost => info.cost().and_then(|c| c.total()).and_then(finite),
+        Measure::Spans => Some(Number::Integer(whole(trace.spans.len()))),
+        Measure::Feedback(_) | Measure::Expectation(_) => {
+            assessments(measure, info)
+                .filter_map(|assessment| assessed(assessment.value()))
+                .for_each(sample);
+            return;
+        }
+        _ => None,
+    };
+    if let Some(value) = value {
+        sample(value);
+    }
+}
+
+/// The valid assessments that a measure is about.
+fn assessments<'t>(
+    measure: &'t Measure,
+    info: &'t TraceInfo,
+) -> impl Iterator<Item = &'t Assessment> {
+    info.assessments.iter().filter(move |assessment| {
+        let name = match (measure, &assessment.kind) {
+            (Measure::Feedback(name), AssessmentKind::Feedback { .. })
+            | (Measure::Expectation(name), AssessmentKind::Expectation { .. }) => name,
+            _ => return false,
+        };
+        assessment.valid && *name == assessment.name
+    })
+}
+
+/// An assessment as MLflow aggregates it: judges also say yes and no.
+fn assessed(value: &Json) -> Option<Number> {
+    match value {
+        Json::String(text) => match text.trim().to_lowercase().as_str() {
+            "yes" => Some(Number::Float(1.0)),
+            "no" => Some(Number::Float(0.0)),
+            _ => None,
+        },
+        value => number_of(value),
+    }
+}
+
+/// Numbers, and true and false as 1 and 0.
+fn number_of(value: &Json) -> Option<Number> {
+    match value {
+        Json::Bool(value) => Some(Number::Float(f64::from(u8::from(*value)))),
+        value => value.as_f64().and_then(finite),
+    }
+}
+
+fn finite(value: f64) -> Option<Number> {
+    value.is_finite().then_some(Number::Float(value))
+}
+
+/// What a span has of a measure.
+fn span_value(
+    measure: &Measure,
+    spans: &Spans<'_>,
+    id: NodeId,
+    node: &Node,
+    span: &Span,
+) -> Option<Number> {
+    match (measure, spans) {
+        (Measure::SpanDuration, _) if !node.in_progress => {
+            Some(Number::Integer(node.duration_ns()))
+        }
+        // Detached spans take no part in self time and the critical path.
+        (Measure::SelfTime, Spans::Analysed(report)) if !node.in_progress && !node.detached => {
+            Some(Number::Integer(report.self_ns(id)))
+        }
+        (Measure::CriticalTime, Spans::Analysed(report)) if !node.in_progress && !node.detached => {
+            Some(Number::Integer(report.critical_ns(id)))
+        }
+        (Measure::SpanTokens, _) => span_usage(span)
+            .and_then(|usage| usage.total())
+            .map(Number::Integer),
+        (Measure::SpanCost, _) => span_cost(span).and_then(|c| c.total()).and_then(finite),
+        (Measure::SpanAttribute(key), _) => {
+            number_of(&serde_json::from_str(span.attribute(key)?).ok()?)
+        }
+        _ => None,
+    }
+}
