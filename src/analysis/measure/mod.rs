@@ -325,10 +325,11 @@ fn assessments<'t>(
     info: &'t TraceInfo,
 ) -> impl Iterator<Item = &'t Assessment> {
     info.assessments.iter().filter(move |assessment| {
-        let name = match (measure, &assessment.kind) {
-            (Measure::Feedback(name), AssessmentKind::Feedback { .. })
-            | (Measure::Expectation(name), AssessmentKind::Expectation { .. }) => name,
-            _ => return false,
+        let ((Measure::Feedback(name), AssessmentKind::Feedback { .. })
+        | (Measure::Expectation(name), AssessmentKind::Expectation { .. })) =
+            (measure, &assessment.kind)
+        else {
+            return false;
         };
         assessment.valid && *name == assessment.name
     })

@@ -370,7 +370,9 @@ fn very_deep_spans_are_named_in_time() {
 fn numbers(texts: &[&str], traces: &[Trace]) -> Vec<Option<Number>> {
     let aggregates: Vec<Aggregate> = texts.iter().map(|text| aggregate(text)).collect();
     let mut tally = Tally::new(&aggregates);
-    traces.iter().for_each(|trace| tally.add(trace));
+    for trace in traces {
+        tally.add(trace);
+    }
     tally.results().into_iter().map(|m| m.value).collect()
 }
 
