@@ -1,5 +1,6 @@
 //! What spans are grouped by, and how a group is called.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -198,6 +199,19 @@ impl Grouper {
         groups
     }
 
+    /// An order of groups that does not depend on their numbers, also of paths
+    /// that are shown alike: the name, then the parent's, and so on up.
+    pub(super) fn compare(&self, a: usize, b: usize) -> Ordering {
+        match &self.second {
+            None => self.first.compare(a, b),
+            Some(second) => {
+                let (a, b) = (self.pairs[a], self.pairs[b]);
+                let first = self.first.compare(a.0, b.0);
+                first.then_with(|| second.compare(a.1, b.1))
+            }
+        }
+    }
+
     /// The keys of all groups by their numbers.
     pub(super) fn row_keys(&self) -> Vec<(RowKey, Option<RowKey>)> {
         let first = self.first.row_keys();
@@ -326,6 +340,24 @@ impl Partition {
         });
         self.found.insert((parent, name), group);
         group
+    }
+
+    fn compare(&self, a: usize, b: usize) -> Ordering {
+        let names = |group: usize| {
+            let mut at = Some(group);
+            std::iter::from_fn(move || {
+                let (text, parent) = match self.keys[at?] {
+                    Key::Path { name, parent, .. } => (Some(name), parent),
+                    Key::Text(text) => (Some(text), None),
+                    Key::Missing(_) => (None, None),
+                };
+                at = parent;
+                Some(text)
+            })
+        };
+        let texts = self.texts.in_order();
+        let shown = |text: Option<usize>| text.map(|text| texts[text]);
+        names(a).map(shown).cmp(names(b).map(shown))
     }
 
     fn row_keys(&self) -> Vec<RowKey> {

@@ -2,10 +2,13 @@
 //! here does I/O, knows a store or a terminal, or asks the clock. All times are
 //! integer nanoseconds; a ratio is computed once, at the end, as `Option<f64>`
 //! that is `None` where the total is 0. [`analyse`] is the way in for one trace,
-//! [`Aggregation`] for many, and [`Tally`] for what is asked of many in words.
+//! [`Aggregation`] for many, [`Comparison`] for two sides, and [`Tally`] for what
+//! is asked of many in words.
 
 mod aggregate;
+mod bootstrap;
 mod critical_path;
+mod diff;
 mod gaps;
 mod group;
 mod histogram;
@@ -20,6 +23,7 @@ mod tree;
 mod tree_build;
 mod usage;
 mod warning;
+mod welch;
 
 #[cfg(test)]
 mod properties;
@@ -27,7 +31,12 @@ mod properties;
 mod sample;
 
 pub use aggregate::{Aggregation, Occurrence, Row, Sort, Unit};
+pub use bootstrap::{ConfidenceInterval, DEFAULT_SEED};
 pub use critical_path::Section;
+pub use diff::{
+    Comparison, Diff, DiffRow, DiffSort, Intake, Matching, Measure, OnlyTrace, Side, Sides, Total,
+    UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
+};
 pub use gaps::Gap;
 pub use group::{By, GroupKey, RowKey, TraceKey};
 pub use histogram::{Bin, Histogram};

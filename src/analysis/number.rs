@@ -4,7 +4,7 @@
 /// `part / whole`, or `None` where `whole` is not positive, so that no caller
 /// ever prints NaN or a percentage of nothing.
 pub fn ratio(part: i64, whole: i64) -> Option<f64> {
-    (whole > 0).then(|| float(part) / float(whole))
+    (whole > 0).then(|| float(i128::from(part)) / float(i128::from(whole)))
 }
 
 /// The nearest `f64`; exact up to 2^53, which is 104 days in nanoseconds.
@@ -12,7 +12,7 @@ pub fn ratio(part: i64, whole: i64) -> Option<f64> {
     clippy::cast_precision_loss,
     reason = "a ratio is printed with one decimal"
 )]
-fn float(value: i64) -> f64 {
+pub(super) fn float(value: i128) -> f64 {
     value as f64
 }
 
@@ -23,6 +23,27 @@ fn float(value: i64) -> f64 {
 )]
 pub(super) fn quotient(sum: i128, count: usize) -> f64 {
     sum as f64 / count as f64
+}
+
+/// The nearest whole number, clamped; 0 for what is not a number.
+#[expect(clippy::cast_possible_truncation, reason = "that is the clamping")]
+pub(super) fn whole(value: f64) -> i64 {
+    value.round() as i64
+}
+
+/// An amount in so many units to the whole; `None` for what is not a finite number.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "units are powers of ten below 2^53"
+)]
+pub(super) fn scaled(amount: f64, units: i64) -> Option<i64> {
+    amount.is_finite().then(|| whole(amount * units as f64))
+}
+
+/// `a - b`, clamped alike in both directions, so that exchanging the two gives
+/// the opposite in every case.
+pub(super) fn difference(a: i64, b: i64) -> i64 {
+    a.saturating_sub(b).max(-i64::MAX)
 }
 
 /// `sum / count`, rounded half up; 0 where `count` is 0. Both are non-negative.

@@ -30,12 +30,21 @@ impl Quantile {
 /// The quantile of values that are sorted in ascending order, rounded half up;
 /// `None` without values.
 pub fn percentile(sorted: &[i64], quantile: Quantile) -> Option<i64> {
-    let steps = sorted.len().checked_sub(1)?;
+    percentile_by(sorted.len(), quantile, |rank| sorted[rank])
+}
+
+/// The quantile of `n` values, of which `value` gives the one of a rank from 0.
+pub(super) fn percentile_by(
+    n: usize,
+    quantile: Quantile,
+    value: impl Fn(usize) -> i64,
+) -> Option<i64> {
+    let steps = n.checked_sub(1)?;
     let h = steps as u128 * u128::from(quantile.0);
     let below = usize::try_from(h / 10_000).unwrap_or(steps);
     let part = (h % 10_000).cast_signed();
-    let low = i128::from(sorted[below]);
-    let high = i128::from(sorted[(below + 1).min(steps)]);
+    let low = i128::from(value(below));
+    let high = i128::from(value((below + 1).min(steps)));
     Some(narrow(
         low + ((high - low) * part + 5_000).div_euclid(10_000),
     ))

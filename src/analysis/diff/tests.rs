@@ -1,0 +1,238 @@
+use super::*;
+use crate::analysis::sample::{MS, SpanExt, span, trace};
+use crate::analysis::{DEFAULT_SEED, analyse};
+use crate::model::{Trace, TraceState, metadata};
+
+fn compared(before: &[Trace], after: &[Trace], by: By) -> Diff {
+    let mut comparison = Comparison::new(by);
+    for trace in before {
+        comparison.add(Side::Before, &analyse(trace));
+    }
+    for trace in after {
+        comparison.add(Side::After, &analyse(trace));
+    }
+    comparison.finish(DiffSort::Critical, DEFAULT_SEED)
+}
+
+fn row<'d>(diff: &'d Diff, key: &str) -> &'d DiffRow {
+    diff.rows
+        .iter()
+        .find(|row| row.key.as_str() == key)
+        .unwrap_or_else(|| panic!("no {key} in {:?}", diff.rows))
+}
+
+/// A root of which one child takes so many milliseconds.
+fn with_child(name: &str, ms: i64) -> Trace {
+    trace([span("root", "", 0, 10 + ms), span(name, "root", 0, ms)])
+}
+
+#[test]
+fn the_second_call_belongs_to_the_second_call() {
+    let before = trace([
+        span("root", "", 0, 100),
+        span("1", "root", 0, 10).named("call"),
+        span("2", "root", 20, 50).named("call"),
+        span("3", "root", 60, 70).named("old"),
+    ]);
+    let after = trace([
+        span("root", "", 0, 200),
+        span("9", "root", 0, 15).named("call"),
+        span("8", "root", 20, 90).named("call"),
+        span("7", "root", 100, 107).named("call").failed(),
+        span("6", "root", 110, 130).named("fresh"),
+    ]);
+    let diff = compared(&[before], &[after], By::Path);
+    let call = row(&diff, "root > call");
+    assert_eq!(
+        call.calls,
+        Sides {
+            before: 2,
+            after: 3
+        }
+    );
+    assert_eq!(
+        call.errors,
+        Sides {
+            before: 0,
+            after: 1
+        }
+    );
+    assert_eq!(call.critical_ns.change(), 52 * MS);
+    let expected = Matching {
+        matched: 2,
+        new: 1,
+        gone: 0,
+        matched_change_ns: 45 * MS,
+    };
+    assert_eq!(call.matching, Some(expected));
+    assert_eq!(row(&diff, "root > old").critical_ns.change(), -10 * MS);
+    assert_eq!(row(&diff, "root > fresh").share, Some(0.2));
+    assert_eq!(diff.change_ns(), 100 * MS);
+}
+
+#[test]
+fn a_span_of_another_type_is_new_when_types_are_compared() {
+    let typed = |kind: &str| trace([span("root", "", 0, 10), span("a", "root", 0, 5).typed(kind)]);
+    let (before, after) = ([typed("LLM")], [typed("TOOL")]);
+    let diff = compared(&before, &after, By::Type);
+    let gone = row(&diff, "LLM").matching.unwrap();
+    assert_eq!((gone.matched, gone.new, gone.gone), (0, 0, 1));
+    assert_eq!(row(&diff, "TOOL").matching.unwrap().new, 1);
+    assert!(compared(&before, &after, By::Path).is_empty());
+}
+
+#[test]
+fn sets_are_compared_by_their_means() {
+    let before = [with_child("a", 10), with_child("a", 20)];
+    let after = [with_child("a", 30), with_child("b", 6), with_child("b", 6)];
+    let diff = compared(&before, &after, By::Path);
+    assert!(!diff.pair);
+    let a = row(&diff, "root > a");
+    assert_eq!(
+        a.critical_ns,
+        Sides {
+            before: 15 * MS,
+            after: 10 * MS
+        }
+    );
+    assert_eq!(
+        a.traces,
+        Sides {
+            before: 2,
+            after: 1
+        }
+    );
+    assert_eq!((a.margin_ns, a.matching), (None, None));
+    let b = row(&diff, "root > b");
+    assert_eq!(
+        b.critical_ns,
+        Sides {
+            before: 0,
+            after: 4 * MS
+        }
+    );
+    assert_eq!(diff.change_ns(), -MS);
+    assert_eq!((a.share, b.share), (Some(5.0), Some(-4.0)));
+    // The root itself took 10 ms in every trace.
+    assert_eq!((diff.rows.len(), diff.unchanged), (2, 1));
+    assert_eq!(diff.totals[0].verdict, Some(Verdict::TooFew));
+}
+
+#[test]
+fn a_change_beyond_noise_is_told_from_one_within() {
+    let many = |base: i64, n: i64| -> Vec<Trace> {
+        (0..n).map(|i| with_child("a", base + i * 7 % 10)).collect()
+    };
+    let verdict = |before: &[Trace], after: &[Trace]| {
+        let diff = compared(before, after, By::Path);
+        let beyond = diff.rows.first().and_then(DiffRow::is_beyond_noise);
+        let p95 = diff.totals.iter().find(|t| t.measure == Measure::P95);
+        (diff.totals[0].verdict, beyond, p95.unwrap().verdict)
+    };
+    let (higher, noise) = (Some(Verdict::Higher), Some(Verdict::Noise));
+    assert_eq!(
+        verdict(&many(100, 80), &many(120, 80)),
+        (higher, Some(true), higher)
+    );
+    assert_eq!(
+        verdict(&many(100, 30), &many(120, 30)),
+        (higher, Some(true), Some(Verdict::TooFew))
+    );
+    assert_eq!(
+        verdict(&many(100, 80), &many(100, 75)),
+        (noise, Some(false), noise)
+    );
+    assert_eq!(
+        verdict(&many(100, 19), &many(900, 80)).0,
+        Some(Verdict::TooFew)
+    );
+}
+
+#[test]
+fn a_path_that_is_rarely_there_has_no_margin() {
+    let usual = || (0..40).map(|_| with_child("a", 10));
+    let before: Vec<Trace> = usual().collect();
+    let after: Vec<Trace> = usual().chain((0..9).map(|_| with_child("b", 10))).collect();
+    let diff = compared(&before, &after, By::Path);
+    assert_eq!(row(&diff, "root > b").margin_ns, None);
+    assert!(row(&diff, "root > a").margin_ns.is_some());
+}
+
+#[test]
+fn traces_in_progress_count_only_where_they_are_all_there_is() {
+    let running = || {
+        let mut trace = with_child("a", 500);
+        trace.info.state = TraceState::InProgress;
+        trace
+    };
+    let empty = || trace([]);
+    let set = compared(
+        &[with_child("a", 10), running(), empty()],
+        &[running()],
+        By::Path,
+    );
+    let expected = Intake {
+        traces: 1,
+        in_progress: 1,
+        without_spans: 1,
+    };
+    assert_eq!(set.intake.before, expected);
+    assert_eq!((set.intake.after.traces, set.pair), (1, true));
+    assert_eq!(set.change_ns(), 490 * MS);
+    let none = compared(&[with_child("a", 10)], &[running(), running()], By::Path);
+    assert_eq!(none.intake.after.traces, 0);
+}
+
+#[test]
+fn tokens_and_cost_are_compared_where_both_sides_have_them() {
+    let with = |cost: Option<&str>, tokens: i64| {
+        let mut trace = with_child("a", 10);
+        let usage = format!(r#"{{"input_tokens": {tokens}, "output_tokens": 1}}"#);
+        trace
+            .info
+            .metadata
+            .insert(metadata::TOKEN_USAGE.to_owned(), usage);
+        if let Some(cost) = cost {
+            let cost = format!(r#"{{"total_cost": {cost}}}"#);
+            trace.info.metadata.insert(metadata::COST.to_owned(), cost);
+        }
+        trace
+    };
+    let diff = compared(&[with(Some("0.1"), 10)], &[with(Some("0.3"), 7)], By::Path);
+    let total = |diff: &Diff, measure| *diff.totals.iter().find(|t| t.measure == measure).unwrap();
+    assert_eq!(total(&diff, Measure::Tokens).change(), Some(-3));
+    assert_eq!(
+        total(&diff, Measure::Cost).change(),
+        Some(UNITS_PER_DOLLAR / 5)
+    );
+    assert!(diff.rows.is_empty() && !diff.is_empty());
+    let diff = compared(&[with(None, 10)], &[with(Some("0.3"), 10)], By::Path);
+    assert_eq!(total(&diff, Measure::Cost).change(), None);
+    assert!(!diff.is_empty());
+}
+
+#[test]
+fn long_paths_that_are_shown_alike_keep_their_order() {
+    // 30 names deep; the fifth, which is not shown, is x on one branch and y on the other.
+    let deep = |length: i64| {
+        let mut spans = vec![span("root", "", 0, 10_000)];
+        for branch in ["x", "y"] {
+            let mut parent = "root".to_owned();
+            for level in 0..30 {
+                let id = format!("{branch}{level:02}");
+                let name = if level == 4 { branch } else { "n" };
+                spans.push(span(&id, &parent, 0, length).named(name));
+                parent = id;
+            }
+        }
+        trace(spans)
+    };
+    let (a, b) = ([deep(100)], [deep(200)]);
+    let there = compared(&a, &b, By::Path);
+    let back = compared(&b, &a, By::Path);
+    let changes = |diff: &Diff, sign: i64| -> Vec<(String, i64)> {
+        let of = |row: &DiffRow| (row.key.to_string(), sign * row.self_ns.change());
+        diff.rows.iter().map(of).collect()
+    };
+    assert_eq!(changes(&there, 1), changes(&back, -1));
+}
