@@ -1,6 +1,7 @@
 //! The command line: what may be typed, as clap structs. Nothing is resolved
 //! here; the values are what the user wrote, checked one by one.
 
+mod diff;
 mod filter;
 mod get;
 mod latency;
@@ -18,6 +19,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use crate::complete;
 
+pub use diff::{DiffArgs, DiffBy, DiffSort};
 pub use filter::FilterArgs;
 pub use get::GetArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, Supposition};
@@ -151,6 +153,9 @@ pub enum Command {
     /// Show where the time of a trace, or of many, went
     #[command(after_long_help = latency::HELP)]
     Latency(LatencyArgs),
+    /// Show what differs between two traces, or two sets of traces
+    #[command(after_long_help = diff::HELP)]
+    Diff(Box<DiffArgs>),
     /// Print a shell's completion script
     ///
     /// For bash, for example: source <(mlt completions bash)

@@ -2,6 +2,7 @@
 //! render. What several of them need is beside them.
 
 mod completions;
+mod diff;
 mod form;
 mod gather;
 mod get;
@@ -33,27 +34,29 @@ use crate::terminal::Terminal;
 /// # Errors
 /// Whatever stopped it; [`crate::error::report`] puts it into words.
 pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
+    let flags = &cli.global;
     match &cli.command {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Help(args) => help::run(args, terminal),
-        Command::Search(args) => with_context(cli, env, terminal, |c| search::run(c, args)),
-        Command::Get(args) => with_context(cli, env, terminal, |c| get::run(c, args)),
-        Command::Tag(args) => with_context(cli, env, terminal, |c| tag::run(c, args)),
-        Command::Latency(args) => with_context(cli, env, terminal, |c| latency::run(c, args)),
+        Command::Search(args) => with_context(flags, env, terminal, |c| search::run(c, args)),
+        Command::Get(args) => with_context(flags, env, terminal, |c| get::run(c, args)),
+        Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
+        Command::Latency(args) => with_context(flags, env, terminal, |c| latency::run(c, args)),
+        Command::Diff(args) => diff::run(flags, env, terminal, args),
     }
 }
 
 /// Runs a command that looks at traces, and says afterwards what the store had
 /// to leave out of its answers.
 fn with_context(
-    cli: &Cli,
+    flags: &GlobalArgs,
     env: &Env,
     terminal: &Terminal,
     command: impl FnOnce(&Context) -> Result<Exit>,
 ) -> Result<Exit> {
     const SHOWN: usize = 5;
-    let context = Context::new(cli, env, terminal)?;
+    let context = Context::new(flags, env, terminal)?;
     let outcome = command(&context);
     let doubts = context.store.get().map_or(Vec::new(), |s| s.take_doubts());
     for doubt in doubts.iter().take(SHOWN) {
@@ -78,10 +81,10 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(cli: &'a Cli, env: &Env, terminal: &'a Terminal) -> Result<Self> {
+    fn new(flags: &'a GlobalArgs, env: &Env, terminal: &'a Terminal) -> Result<Self> {
         Ok(Self {
-            flags: &cli.global,
-            settings: Settings::resolve(&cli.global, env, &RealDisk)?,
+            flags,
+            settings: Settings::resolve(flags, env, &RealDisk)?,
             terminal,
             now: Timestamp::from_millis(Utc::now().timestamp_millis()),
             store: OnceCell::new(),

@@ -3,6 +3,7 @@
 //! cut or coloured, and equal input gives equal bytes.
 
 pub mod delimited;
+pub mod diff;
 pub mod json;
 pub mod many;
 

@@ -4,6 +4,7 @@
 //! in, whatever the output is.
 
 pub mod column;
+pub mod diff;
 pub mod latency;
 pub mod many;
 pub mod number;

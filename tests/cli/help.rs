@@ -9,7 +9,15 @@ use insta::assert_snapshot;
 
 use super::support::mlt;
 
-const COMMANDS: [&str; 6] = ["search", "get", "tag", "latency", "completions", "man"];
+const COMMANDS: [&str; 7] = [
+    "search",
+    "get",
+    "tag",
+    "latency",
+    "diff",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_option_of_every_command_is_in_the_help() {

@@ -6,6 +6,7 @@
 mod completions;
 mod contract;
 mod detail;
+mod diff;
 mod differential;
 mod faults;
 mod files;

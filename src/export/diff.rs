@@ -1,0 +1,266 @@
+//! A comparison as JSON. Times are nanoseconds; of sets, figures are means per
+//! trace, while calls and errors are counts over all traces of a side.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::delimited::{Delimited, RowWriter, maybe, number};
+use super::json::{self, JsonForm};
+use crate::analysis::{
+    Diff, DiffRow, Measure, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
+};
+
+/// Writes a comparison with `rows`, which are all or the first of its rows.
+pub fn write_json(
+    out: &mut dyn Write,
+    diff: &Diff,
+    rows: &[DiffRow],
+    sources: &Sides<Option<String>>,
+    truncated: bool,
+    form: JsonForm,
+) -> io::Result<()> {
+    let side = |side| {
+        let (intake, only) = (diff.intake.get(side), diff.only.get(side).as_ref());
+        SideJson {
+            source: sources.get(side).as_deref(),
+            trace_id: only.map(|trace| trace.trace_id.as_str()),
+            name: only.and_then(|trace| trace.name.as_deref()),
+            traces: intake.traces,
+            in_progress: intake.in_progress,
+            without_spans: intake.without_spans,
+            total_ns: *diff.total_ns.get(side),
+        }
+    };
+    let document = DiffJson {
+        by: diff.by.as_str(),
+        compared: if diff.pair { "traces" } else { "sets" },
+        before: side(Side::Before),
+        after: side(Side::After),
+        change_ns: diff.change_ns(),
+        is_empty: diff.is_empty(),
+        totals: TotalsJson(&diff.totals),
+        spans: diff.matching.map(|m| MatchingJson {
+            matched: m.matched,
+            new: m.new,
+            gone: m.gone,
+            matched_change_ns: m.matched_change_ns,
+        }),
+        rows: rows.iter().map(RowJson::from).collect(),
+        unchanged_rows: diff.unchanged,
+        truncated,
+    };
+    json::write(out, &document, form)
+}
+
+/// Writes the rows of a comparison.
+pub fn write_delimited(out: &mut dyn Write, rows: &[DiffRow], format: Delimited) -> io::Result<()> {
+    const HEADS: [&str; 20] = [
+        "name",
+        "traces_before",
+        "traces_after",
+        "calls_before",
+        "calls_after",
+        "errors_before",
+        "errors_after",
+        "self_before_ns",
+        "self_after_ns",
+        "self_change_ns",
+        "critical_before_ns",
+        "critical_after_ns",
+        "critical_change_ns",
+        "share",
+        "noise_ns",
+        "beyond_noise",
+        "matched",
+        "new",
+        "gone",
+        "matched_change_ns",
+    ];
+    let mut writer = RowWriter::new(out, format);
+    writer.row(HEADS.map(Cow::Borrowed))?;
+    for row in rows.iter().map(RowJson::from) {
+        writer.row([
+            Cow::Borrowed(row.name),
+            number(row.traces_before),
+            number(row.traces_after),
+            number(row.calls_before),
+            number(row.calls_after),
+            number(row.errors_before),
+            number(row.errors_after),
+            number(row.self_before_ns),
+            number(row.self_after_ns),
+            number(row.self_change_ns),
+            number(row.critical_before_ns),
+            number(row.critical_after_ns),
+            number(row.critical_change_ns),
+            maybe(row.share),
+            maybe(row.noise_ns),
+            maybe(row.beyond_noise),
+            maybe(row.matched),
+            maybe(row.new),
+            maybe(row.gone),
+            maybe(row.matched_change_ns),
+        ])?;
+    }
+    writer.finish()
+}
+
+#[derive(Serialize)]
+struct DiffJson<'a> {
+    by: &'static str,
+    compared: &'static str,
+    before: SideJson<'a>,
+    after: SideJson<'a>,
+    change_ns: i64,
+    is_empty: bool,
+    totals: TotalsJson<'a>,
+    spans: Option<MatchingJson>,
+    rows: Vec<RowJson<'a>>,
+    unchanged_rows: usize,
+    truncated: bool,
+}
+
+#[derive(Serialize)]
+struct SideJson<'a> {
+    source: Option<&'a str>,
+    trace_id: Option<&'a str>,
+    name: Option<&'a str>,
+    traces: usize,
+    in_progress: usize,
+    without_spans: usize,
+    total_ns: i64,
+}
+
+/// How the spans of two single traces belong together.
+#[derive(Serialize)]
+struct MatchingJson {
+    matched: usize,
+    new: usize,
+    gone: usize,
+    matched_change_ns: i64,
+}
+
+/// By the measure's name with its unit.
+struct TotalsJson<'a>(&'a [Total]);
+
+impl Serialize for TotalsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for total in self.0 {
+            let key = match total.measure {
+                Measure::Duration => "duration_ns",
+                Measure::P50 => "duration_p50_ns",
+                Measure::P95 => "duration_p95_ns",
+                Measure::Spans => "spans",
+                Measure::FailedSpans => "failed_spans",
+                Measure::ErrorRate => "error_rate",
+                Measure::Tokens => "tokens",
+                Measure::InputTokens => "input_tokens",
+                Measure::OutputTokens => "output_tokens",
+                Measure::Cost => "cost_usd",
+            };
+            map.serialize_entry(key, &TotalJson::from(total))?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct TotalJson {
+    before: Option<Value>,
+    after: Option<Value>,
+    change: Option<Value>,
+    n_before: usize,
+    n_after: usize,
+    interval: Option<[Value; 2]>,
+    verdict: Option<&'static str>,
+}
+
+/// Time and counts are whole numbers, money and rates are not.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Value {
+    Whole(i64),
+    Part(f64),
+}
+
+impl Value {
+    #[expect(clippy::cast_precision_loss, reason = "JSON numbers are such floats")]
+    fn of(measure: Measure, value: i64) -> Self {
+        match measure {
+            Measure::Cost => Self::Part(value as f64 / UNITS_PER_DOLLAR as f64),
+            Measure::ErrorRate => Self::Part(value as f64 / UNITS_PER_WHOLE as f64),
+            _ => Self::Whole(value),
+        }
+    }
+}
+
+impl From<&Total> for TotalJson {
+    fn from(total: &Total) -> Self {
+        let value = |value| Value::of(total.measure, value);
+        Self {
+            before: total.value.before.map(value),
+            after: total.value.after.map(value),
+            change: total.change().map(value),
+            n_before: total.n.before,
+            n_after: total.n.after,
+            interval: total.interval.map(|i| [value(i.low), value(i.high)]),
+            verdict: total.verdict.map(Verdict::as_str),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RowJson<'a> {
+    name: &'a str,
+    traces_before: usize,
+    traces_after: usize,
+    calls_before: usize,
+    calls_after: usize,
+    errors_before: usize,
+    errors_after: usize,
+    self_before_ns: i64,
+    self_after_ns: i64,
+    self_change_ns: i64,
+    critical_before_ns: i64,
+    critical_after_ns: i64,
+    critical_change_ns: i64,
+    share: Option<f64>,
+    noise_ns: Option<i64>,
+    beyond_noise: Option<bool>,
+    matched: Option<usize>,
+    new: Option<usize>,
+    gone: Option<usize>,
+    matched_change_ns: Option<i64>,
+}
+
+impl<'a> From<&'a DiffRow> for RowJson<'a> {
+    fn from(row: &'a DiffRow) -> Self {
+        let matching = row.matching;
+        Self {
+            name: row.key.as_str(),
+            traces_before: row.traces.before,
+            traces_after: row.traces.after,
+            calls_before: row.calls.before,
+            calls_after: row.calls.after,
+            errors_before: row.errors.before,
+            errors_after: row.errors.after,
+            self_before_ns: row.self_ns.before,
+            self_after_ns: row.self_ns.after,
+            self_change_ns: row.self_ns.change(),
+            critical_before_ns: row.critical_ns.before,
+            critical_after_ns: row.critical_ns.after,
+            critical_change_ns: row.critical_ns.change(),
+            share: row.share,
+            noise_ns: row.margin_ns,
+            beyond_noise: row.is_beyond_noise(),
+            matched: matching.map(|m| m.matched),
+            new: matching.map(|m| m.new),
+            gone: matching.map(|m| m.gone),
+            matched_change_ns: matching.map(|m| m.matched_change_ns),
+        }
+    }
+}
