@@ -6,6 +6,7 @@ mod filter;
 mod get;
 mod latency;
 mod output;
+mod report;
 mod search;
 mod selection;
 mod tag;
@@ -24,6 +25,7 @@ pub use filter::FilterArgs;
 pub use get::GetArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, Supposition};
 pub use output::OutputFormat;
+pub use report::ReportArgs;
 pub use search::SearchArgs;
 pub use selection::SelectionArgs;
 pub use tag::TagArgs;
@@ -156,6 +158,9 @@ pub enum Command {
     /// Show what differs between two traces, or two sets of traces
     #[command(after_long_help = diff::HELP)]
     Diff(Box<DiffArgs>),
+    /// Write traces as one page for a browser
+    #[command(after_long_help = report::HELP)]
+    Report(ReportArgs),
     /// Print a shell's completion script
     ///
     /// For bash, for example: source <(mlt completions bash)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use clap_complete::CompletionCandidate;
 
+use crate::analysis::By;
 use crate::cli::{Cli, GlobalArgs};
 use crate::filter;
 use crate::model::TraceInfo;
@@ -117,13 +118,29 @@ pub(crate) fn span_types(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Columns, after those that were typed already.
 pub(crate) fn columns(typed: &OsStr) -> Vec<CompletionCandidate> {
+    after_comma(
+        typed,
+        Column::names().chain(["tags.", "metadata.", "assessments."]),
+    )
+}
+
+/// What rows of latency may stand for, after a key that was typed already.
+pub(crate) fn row_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let of_spans = By::ALL.iter().map(|by| by.as_str());
+    let of_traces = ["trace", "session", "user", "tag:", "metadata:"];
+    after_comma(typed, of_spans.chain(of_traces))
+}
+
+fn after_comma(
+    typed: &OsStr,
+    words: impl Iterator<Item = &'static str>,
+) -> Vec<CompletionCandidate> {
     let Some(text) = typed.to_str() else {
         return Vec::new();
     };
     let start = text.rfind(',').map_or(0, |at| at + 1);
     let (before, word) = text.split_at(start);
-    Column::names()
-        .chain(["tags.", "metadata.", "assessments."])
+    words
         .filter(|name| name.starts_with(word))
         .map(|name| CompletionCandidate::new(format!("{before}{name}")))
         .collect()

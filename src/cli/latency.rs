@@ -3,9 +3,11 @@
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 
 use super::{Period, SelectionArgs};
 use crate::analysis::{By, GroupKey, Sort, TraceKey, Unit};
+use crate::complete;
 
 pub(super) const HELP: &str = "\
 Columns:
@@ -33,7 +35,8 @@ pub struct LatencyArgs {
         long,
         value_delimiter = ',',
         default_value = "name",
-        value_name = "KEY"
+        value_name = "KEY",
+        add = ArgValueCompleter::new(complete::row_keys)
     )]
     pub by: Vec<RowBy>,
 

@@ -9,10 +9,12 @@ mod get;
 mod help;
 mod latency;
 mod man;
+mod report;
 mod resolve;
 mod search;
 mod selection;
 mod tag;
+mod target;
 
 use std::cell::OnceCell;
 use std::io::Write as _;
@@ -44,6 +46,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
         Command::Latency(args) => with_context(flags, env, terminal, |c| latency::run(c, args)),
         Command::Diff(args) => diff::run(flags, env, terminal, args),
+        Command::Report(args) => with_context(flags, env, terminal, |c| report::run(c, args)),
     }
 }
 

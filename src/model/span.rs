@@ -196,6 +196,21 @@ pub struct Event {
     pub attributes: Map<String, Value>,
 }
 
+impl Event {
+    /// The attributes in the order to read them in: of an exception what, why,
+    /// and at last where.
+    pub fn ordered_attributes(&self) -> Vec<(&String, &Value)> {
+        let mut attributes: Vec<(&String, &Value)> = self.attributes.iter().collect();
+        attributes.sort_by_key(|(key, _)| match key.as_str() {
+            "exception.type" => 0,
+            "exception.message" => 1,
+            "exception.stacktrace" => 3,
+            _ => 2,
+        });
+        attributes
+    }
+}
+
 /// An exception that a span recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exception<'a> {

@@ -9,6 +9,7 @@ pub mod latency;
 pub mod many;
 pub mod number;
 pub mod plot;
+pub mod report;
 pub mod sanitize;
 pub mod search;
 pub mod span;

@@ -26,7 +26,14 @@ pub(crate) fn lines(json: &str) -> Vec<String> {
 /// The lines of a value up to `max_chars` characters, with a note of what was
 /// left out; all of it where there is no limit.
 pub(crate) fn limited_lines(json: &str, max_chars: Option<usize>) -> (Vec<String>, Option<String>) {
-    let mut lines = lines(json);
+    limited(lines(json), max_chars)
+}
+
+/// The same for lines that are laid out already.
+pub(crate) fn limited(
+    mut lines: Vec<String>,
+    max_chars: Option<usize>,
+) -> (Vec<String>, Option<String>) {
     let Some(mut left) = max_chars else {
         return (lines, None);
     };

@@ -244,15 +244,7 @@ fn write_event(
     };
     let head = Cell::new(look, &event.name).and(style.muted(), format!("  at {offset}"));
     writeln!(out, "  {head}")?;
-    // For an exception: what, why, and at last where.
-    let mut attributes: Vec<(&String, &Value)> = event.attributes.iter().collect();
-    attributes.sort_by_key(|(key, _)| match key.as_str() {
-        "exception.type" => 0,
-        "exception.message" => 1,
-        "exception.stacktrace" => 3,
-        _ => 2,
-    });
-    for (key, value) in attributes {
+    for (key, value) in event.ordered_attributes() {
         match value {
             Value::String(text) if exception && key == "exception.stacktrace" => {
                 writeln!(out, "    {}", Painted(style.muted(), key))?;

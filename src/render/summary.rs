@@ -135,7 +135,7 @@ pub(crate) fn at_least(ns: i64, in_progress: bool) -> String {
 }
 
 /// What there is to say about the duration in the title.
-fn duration_note(report: &LatencyReport<'_>) -> Option<String> {
+pub(crate) fn duration_note(report: &LatencyReport<'_>) -> Option<String> {
     let total = total_text(report);
     let extent = (report.tree.total_basis == TotalBasis::Extent)
         .then(|| format!("{total} from first start to last end"));
@@ -148,7 +148,7 @@ fn duration_note(report: &LatencyReport<'_>) -> Option<String> {
     }
 }
 
-fn spans(info: &TraceInfo, report: Option<&LatencyReport<'_>>) -> Option<String> {
+pub(crate) fn spans(info: &TraceInfo, report: Option<&LatencyReport<'_>>) -> Option<String> {
     let declared = info.declared_span_count();
     let Some(report) = report else {
         return declared.map(|n| n.to_string());
@@ -169,7 +169,7 @@ fn spans(info: &TraceInfo, report: Option<&LatencyReport<'_>>) -> Option<String>
     Some(shown)
 }
 
-fn figure<T>(
+pub(crate) fn figure<T>(
     figure: &Figure<T>,
     layout: &Layout,
     show: impl Fn(&T) -> Option<String>,
@@ -207,19 +207,7 @@ fn write_assessments(
                 value_style(assessment, layout),
                 assessment_value(assessment),
             );
-        let mut notes = vec![assessment.source.kind.clone()];
-        notes.extend(assessment.source.id.clone());
-        if matches!(assessment.kind, AssessmentKind::Expectation { .. }) {
-            notes.insert(0, "expected".to_owned());
-        }
-        if let Some(span) = &assessment.span_id {
-            notes.push(format!("on span {span}"));
-        }
-        if !assessment.valid {
-            notes.push("replaced".to_owned());
-        }
-        notes.retain(|note| !note.is_empty());
-        cell = cell.and(style.muted(), format!("  {}", notes.join(", ")));
+        cell = cell.and(style.muted(), format!("  {}", assessment_notes(assessment)));
         writeln!(out, "{}", cell.fit_if(layout.width))?;
         if let AssessmentKind::Feedback {
             error: Some(error), ..
@@ -230,6 +218,23 @@ fn write_assessments(
         write_paragraph(out, assessment.rationale.as_deref(), style.muted(), layout)?;
     }
     Ok(())
+}
+
+/// Who made it, what it is about, and whether it still counts.
+pub(crate) fn assessment_notes(assessment: &Assessment) -> String {
+    let mut notes = vec![assessment.source.kind.clone()];
+    notes.extend(assessment.source.id.clone());
+    if matches!(assessment.kind, AssessmentKind::Expectation { .. }) {
+        notes.insert(0, "expected".to_owned());
+    }
+    if let Some(span) = &assessment.span_id {
+        notes.push(format!("on span {span}"));
+    }
+    if !assessment.valid {
+        notes.push("replaced".to_owned());
+    }
+    notes.retain(|note| !note.is_empty());
+    notes.join(", ")
 }
 
 fn value_style(assessment: &Assessment, layout: &Layout) -> anstyle::Style {

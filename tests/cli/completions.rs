@@ -220,8 +220,21 @@ fn fixed_values_are_offered() {
     all_find("mlt search --status ", &["OK", "ERROR", "IN_PROGRESS"]);
     all_find(
         "mlt latency latest --by ",
-        &["name", "type", "status", "span", "path"],
+        &[
+            "name",
+            "type",
+            "status",
+            "model",
+            "span",
+            "path",
+            "trace",
+            "session",
+            "user",
+            "tag:",
+            "metadata:",
+        ],
     );
+    all_find("mlt latency --all --by name,se", &["name,session"]);
     all_find("mlt search --span-type RET", &["RETRIEVER"]);
     all_find("mlt --color ", &["auto", "always", "never"]);
 }

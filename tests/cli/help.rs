@@ -9,12 +9,13 @@ use insta::assert_snapshot;
 
 use super::support::mlt;
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: &[&str] = &[
     "search",
     "get",
     "tag",
     "latency",
     "diff",
+    "report",
     "completions",
     "man",
 ];
@@ -22,7 +23,7 @@ const COMMANDS: [&str; 7] = [
 #[test]
 fn every_option_of_every_command_is_in_the_help() {
     let mut all = String::new();
-    for command in std::iter::once("").chain(COMMANDS) {
+    for command in std::iter::once("").chain(COMMANDS.iter().copied()) {
         let words = format!("{command} --help");
         let outcome = mlt().run(&words);
         all.extend(["$ mlt ", words.trim(), "\n", outcome.ok(), "\n"]);

@@ -20,6 +20,7 @@ mod local;
 mod mlruns;
 mod old_servers;
 mod readme;
+mod report;
 mod search;
 mod sqlite;
 mod support;

@@ -1,0 +1,92 @@
+//! `mlt report`: traces as a page for a browser.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek as _, Write};
+
+use anyhow::Result;
+
+use super::Context;
+use super::gather::{Gathered, Need, gather};
+use super::target::Target;
+use crate::analysis::analyse;
+use crate::cli::{OutputFormat, ReportArgs};
+use crate::error::{CommandError, Exit};
+use crate::render::number;
+use crate::render::report::Page;
+use crate::store::Detail;
+
+pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
+    match &context.flags.output {
+        OutputFormat::File(path) => {
+            let mut target = Target::create(path)?;
+            let (page, gathered) = write(context, args, &mut target)?;
+            target.finish()?;
+            finish(context, args, &page, gathered)
+        }
+        OutputFormat::Table if context.terminal.width.is_none() => {
+            let mut out = context.terminal.output();
+            let (page, gathered) = write(context, args, &mut out)?;
+            out.finish()?;
+            finish(context, args, &page, gathered)
+        }
+        OutputFormat::Table => Err(refusal("a page of HTML is not for a terminal")),
+        other => Err(refusal(&format!("`mlt report` has no `-o {other}`"))),
+    }
+}
+
+fn refusal(message: &str) -> anyhow::Error {
+    let error = CommandError::usage(message);
+    error.hint("name a file, as in `-o report.html`").into()
+}
+
+/// Writes the page. The sections are kept in a file until what goes before them is known.
+fn write(context: &Context, args: &ReportArgs, out: &mut dyn Write) -> Result<(Page, Gathered)> {
+    let mut page = Page::new(args.max_chars);
+    let mut sections = BufWriter::with_capacity(1 << 16, tempfile::tempfile()?);
+    let need = Need::with_spans(Detail::Whole);
+    let mut gathered = gather(context, &args.selection, need, "fetching traces", |trace| {
+        page.add(&mut sections, &analyse(&trace))?;
+        Ok(())
+    })?;
+    if page.traces() == 0 {
+        return Err(match gathered.failures.pop() {
+            Some((_, error)) => error,
+            None => CommandError::new(Exit::NotFound, "no trace matches")
+                .hint("`mlt search` with the same filter shows what does")
+                .into(),
+        });
+    }
+    page.write_head(out, &missing(&gathered))?;
+    let mut sections: File = sections
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
+    sections.rewind()?;
+    io::copy(&mut sections, out)?;
+    page.write_end(out)?;
+    Ok((page, gathered))
+}
+
+/// What the page lacks, for its readers.
+fn missing(gathered: &Gathered) -> Vec<String> {
+    let mut notes = Vec::new();
+    if gathered.limited {
+        let shown = number::counted(gathered.traces, "trace");
+        notes.push(format!("more traces match than the {shown} shown here"));
+    }
+    let failures = gathered.failures.iter();
+    notes.extend(failures.map(|(id, error)| format!("{id} is missing: {error}")));
+    notes
+}
+
+fn finish(context: &Context, args: &ReportArgs, page: &Page, gathered: Gathered) -> Result<Exit> {
+    if page.cuts() > 0
+        && let Some(max) = args.max_chars
+    {
+        context.note(&format!(
+            "{} cut to {} each",
+            number::counted(page.cuts(), "text"),
+            number::counted(max, "character")
+        ));
+    }
+    gathered.finish(context)
+}
