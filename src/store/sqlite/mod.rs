@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use self::connection::Database;
@@ -148,14 +149,16 @@ impl Shared {
     ) -> Result<Trace, StoreError> {
         // Nothing but the id is known of a trace without an experiment.
         if info.experiment_id.is_none() {
-            let place = Place::look_up(connection, &info.trace_id);
-            if place.map_err(|e| self.database.error(&e))? != Place::Table {
-                let known = self.info(connection, &info.trace_id)?;
-                let spans = self.complete(connection, known, detail)?.spans;
-                return Ok(Trace { info, spans });
-            }
             let (database, schema) = (&self.database, &self.schema);
-            let spans = spans::in_table(database, connection, schema, &info.trace_id, detail)?;
+            let mut spans = spans::in_table(database, connection, schema, &info.trace_id, detail)?;
+            // Hardly a trace has none in the table, so only then is it asked where they are.
+            if spans.is_empty() {
+                let place = Place::look_up(connection, &info.trace_id);
+                if place.map_err(|e| database.error(&e))? != Place::Table {
+                    let known = self.info(connection, &info.trace_id)?;
+                    spans = self.complete(connection, known, detail)?.spans;
+                }
+            }
             return Ok(Trace { info, spans });
         }
         match self.spans(connection, &info, detail) {
@@ -317,9 +320,15 @@ impl Store for SqliteStore {
         let mut traces = Vec::with_capacity(infos.len());
         let mut rest = infos.into_iter();
         let all = self.shared.read(|connection| {
+            // Or SQLite plans the statement anew for each id, in case an index suits it better.
+            let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+            let _ = connection.set_db_config(stable, true);
+            // Spans are read once, so a cache that holds their index is enough.
+            let _ = connection.execute_batch("PRAGMA cache_size = -12000");
             for info in rest.by_ref() {
                 traces.push(self.shared.complete(connection, info, detail));
             }
+            let _ = connection.set_db_config(stable, false);
             Ok(())
         });
         // Without a transaction for all, each says for itself what is wrong.
