@@ -1,6 +1,7 @@
 //! The command line: what may be typed, as clap structs. Nothing is resolved
 //! here; the values are what the user wrote, checked one by one.
 
+mod check;
 mod diff;
 mod filter;
 mod get;
@@ -20,6 +21,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use crate::complete;
 
+pub use check::CheckArgs;
 pub use diff::{DiffArgs, DiffBy, DiffSort};
 pub use filter::FilterArgs;
 pub use get::GetArgs;
@@ -29,7 +31,7 @@ pub use report::ReportArgs;
 pub use search::SearchArgs;
 pub use selection::SelectionArgs;
 pub use tag::TagArgs;
-pub use values::{Fraction, Period, TimePoint};
+pub use values::{Fraction, Percent, Period, TimePoint};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -40,7 +42,7 @@ const STYLES: Styles = Styles::styled()
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    a condition that you asked for failed (--fail-empty, a tag that could not be set)
+  1    a condition that you asked for failed (mlt check, --fail-empty, a tag that could not be set)
   2    usage or filter syntax
   3    not found
   4    server or network
@@ -158,6 +160,9 @@ pub enum Command {
     /// Show what differs between two traces, or two sets of traces
     #[command(after_long_help = diff::HELP)]
     Diff(Box<DiffArgs>),
+    /// Judge traces by rules
+    #[command(after_long_help = check::HELP)]
+    Check(Box<CheckArgs>),
     /// Write traces as one page for a browser
     #[command(after_long_help = report::HELP)]
     Report(ReportArgs),
@@ -167,7 +172,7 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Write man pages
     Man(ManArgs),
-    /// Explain a command, or the filter language: mlt help filter
+    /// Explain a command, the filter language (mlt help filter) or rules (mlt help rules)
     Help(HelpArgs),
 }
 
@@ -187,10 +192,10 @@ pub struct ManArgs {
     pub dir: Option<std::path::PathBuf>,
 }
 
-/// Explain a command, or the filter language.
+/// Explain a command, the filter language or rules.
 #[derive(Debug, Args)]
 pub struct HelpArgs {
-    /// A command, or filter; without it, the commands are listed
+    /// A command, filter or rules; without it, the commands are listed
     #[arg(value_name = "TOPIC", add = ArgValueCompleter::new(complete::help_topics))]
     pub topic: Option<String>,
 }

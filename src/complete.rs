@@ -104,7 +104,9 @@ pub(crate) fn help_topics(typed: &OsStr) -> Vec<CompletionCandidate> {
         .map(|command| command.get_name().to_owned());
     starting_with(
         typed,
-        names.chain(["filter".to_owned()]).map(|name| (name, None)),
+        names
+            .chain(["filter", "rules"].map(str::to_owned))
+            .map(|name| (name, None)),
     )
 }
 

@@ -88,6 +88,18 @@ pub struct FilterError {
     pub error: filter::ParseError,
 }
 
+/// A rule that does not parse, with where it stands and the text that it came from.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct RuleError {
+    /// The file and the line, where it is in one.
+    pub place: Option<String>,
+    /// The rule.
+    pub text: String,
+    /// What is wrong with it.
+    pub error: filter::ParseError,
+}
+
 /// A refused filter that needs a newer server than some.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
@@ -111,6 +123,11 @@ pub fn report(error: &anyhow::Error, style: Style, color: bool) -> Option<(Strin
     let (message, hints, exit) = if let Some(error) = error.downcast_ref::<FilterError>() {
         let drawn = filter::diagnostics::render(&error.text, &error.error, color);
         (drawn, Vec::new(), Exit::Usage)
+    } else if let Some(error) = error.downcast_ref::<RuleError>() {
+        let drawn = filter::diagnostics::render(&error.text, &error.error, color);
+        let place = error.place.as_deref().map(sanitize::line);
+        let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+        (format!("{place}{drawn}"), Vec::new(), Exit::Usage)
     } else {
         let (hints, exit) = advice(error);
         (sanitize::line(&error.to_string()).into_owned(), hints, exit)

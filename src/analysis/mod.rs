@@ -22,6 +22,7 @@ mod self_time;
 mod tree;
 mod tree_build;
 mod usage;
+mod verdict;
 mod warning;
 mod welch;
 
@@ -48,4 +49,5 @@ pub use over_time::{Interval, MOST_INTERVALS, over_time};
 pub use percentile::{Quantile, Summary, percentile};
 pub use tree::{Guides, Node, NodeId, Place, Siblings, SpanTree, TotalBasis};
 pub use usage::{Figure, FigureSource, UsageReport, span_cost, span_usage, trace_usage};
+pub use verdict::{Change, Failure, Judgement, Problem, Ruling, Terms};
 pub use warning::Warning;

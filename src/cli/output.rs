@@ -24,6 +24,10 @@ pub enum OutputFormat {
     Tsv,
     /// Trace ids, one per line (search only)
     Ids,
+    /// JUnit XML (check only)
+    Junit,
+    /// Annotations of GitHub Actions (check only)
+    Github,
     /// Into this file.
     #[value(skip)]
     File(PathBuf),

@@ -52,6 +52,32 @@ impl FromStr for Period {
     }
 }
 
+/// A percentage: `10%`, `2.5%`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Percent(f64);
+
+impl Percent {
+    /// As a share: 0.1 for `10%`.
+    pub const fn share(self) -> f64 {
+        self.0
+    }
+}
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const EXPECTED: &str = "expected a percentage such as 10%";
+        let digits = text.trim().strip_suffix('%').ok_or(EXPECTED)?.trim_end();
+        let is_number = |c: char| c.is_ascii_digit() || c == '.';
+        if !digits.chars().all(is_number) {
+            return Err(EXPECTED.to_owned());
+        }
+        let share = format!("{digits}e-2").parse().map_err(|_| EXPECTED)?;
+        Ok(Self(share))
+    }
+}
+
 /// A point in time: so long ago, or fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimePoint {
@@ -177,6 +203,17 @@ mod tests {
         assert_eq!(at("2026-11-20T08:30:00+02:00"), "2026-11-20T06:30:00Z");
         assert!("last tuesday".parse::<TimePoint>().is_err());
         assert!("2026-13-01".parse::<TimePoint>().is_err());
+    }
+
+    #[test]
+    fn percentages_have_their_sign() {
+        let share = |text: &str| text.parse::<Percent>().map(Percent::share);
+        assert_eq!(share("10%"), Ok(0.1));
+        assert_eq!(share("2.5 %"), Ok(0.025));
+        assert_eq!(share("0%"), Ok(0.0));
+        for bad in ["10", "-1%", "%", "x%", "1e3%"] {
+            assert!(share(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

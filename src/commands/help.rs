@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 
 use crate::cli::{Cli, HelpArgs};
 use crate::error::{CommandError, Exit};
-use crate::filter::REFERENCE;
+use crate::filter::{REFERENCE, aggregate};
 use crate::terminal::Terminal;
 
 pub(super) fn run(args: &HelpArgs, terminal: &Terminal) -> Result<Exit> {
@@ -15,18 +15,14 @@ pub(super) fn run(args: &HelpArgs, terminal: &Terminal) -> Result<Exit> {
     root.build();
     let topic = args.topic.as_deref();
     let command = match topic {
-        Some("filter") => {
-            let mut out = terminal.output();
-            out.write_all(REFERENCE.as_bytes())?;
-            out.finish()?;
-            return Ok(Exit::Success);
-        }
+        Some("filter") => return page(REFERENCE, terminal),
+        Some("rules") => return page(aggregate::REFERENCE, terminal),
         None => &mut root,
         Some(name) => match root.find_subcommand_mut(name) {
             Some(command) => command,
             None => {
                 return Err(CommandError::usage(format!("no help on `{name}`"))
-                    .hint("there is help on each command, and on `filter`")
+                    .hint("there is help on each command, and on `filter` and `rules`")
                     .into());
             }
         },
@@ -38,6 +34,13 @@ pub(super) fn run(args: &HelpArgs, terminal: &Terminal) -> Result<Exit> {
     } else {
         write!(out, "{help}")?;
     }
+    out.finish()?;
+    Ok(Exit::Success)
+}
+
+fn page(text: &str, terminal: &Terminal) -> Result<Exit> {
+    let mut out = terminal.output();
+    out.write_all(text.as_bytes())?;
     out.finish()?;
     Ok(Exit::Success)
 }

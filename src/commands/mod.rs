@@ -1,6 +1,7 @@
 //! One file per subcommand: resolve what was asked for, ask the store, analyse,
 //! render. What several of them need is beside them.
 
+mod check;
 mod completions;
 mod diff;
 mod form;
@@ -24,7 +25,7 @@ use anyhow::Result;
 use chrono::Utc;
 
 use crate::cli::{Cli, Command, GlobalArgs};
-use crate::error::Exit;
+use crate::error::{Exit, hint_line};
 use crate::model::Timestamp;
 use crate::render::{Layout, Style, Zone, number, sanitize};
 use crate::settings::{Env, RealDisk, Settings};
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
         Command::Latency(args) => with_context(flags, env, terminal, |c| latency::run(c, args)),
         Command::Diff(args) => diff::run(flags, env, terminal, args),
+        Command::Check(args) => with_context(flags, env, terminal, |c| check::run(c, args)),
         Command::Report(args) => with_context(flags, env, terminal, |c| report::run(c, args)),
     }
 }
@@ -126,6 +128,19 @@ impl<'a> Context<'a> {
     fn warn(&self, text: &str) {
         let yellow = Style::new(self.terminal.error_color).warning();
         let line = format!("{yellow}warning:{yellow:#} {text}\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+
+    /// Why a condition that was asked for failed, beside output that is complete.
+    fn fail(&self, text: &str) {
+        let red = Style::new(self.terminal.error_color).error();
+        let line = format!("{red}error:{red:#} {text}\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+
+    /// What to do about it.
+    fn hint(&self, text: &str) {
+        let line = hint_line(text, Style::new(self.terminal.error_color));
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 

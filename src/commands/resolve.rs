@@ -19,18 +19,28 @@ use crate::store::{FilterSource, Query, StoreError};
 /// A word that names no trace, or more than one.
 pub(super) fn trace_ids(context: &Context, words: &[String]) -> Result<Vec<String>> {
     let mut ids = Vec::new();
-    for word in words {
-        if word == "-" {
-            for line in stdin_words(context)? {
-                ids.push(trace_id(context, &line)?);
-            }
-        } else {
-            ids.push(trace_id(context, word)?);
-        }
+    for word in self::words(context, words)? {
+        ids.push(trace_id(context, &word)?);
     }
     let mut seen = std::collections::HashSet::new();
     ids.retain(|id| seen.insert(id.clone()));
     Ok(ids)
+}
+
+/// The words, with those on standard input in the place of `-`.
+///
+/// # Errors
+/// Standard input that cannot be read.
+pub(super) fn words(context: &Context, words: &[String]) -> Result<Vec<String>> {
+    let mut all = Vec::with_capacity(words.len());
+    for word in words {
+        if word == "-" {
+            all.extend(stdin_words(context)?);
+        } else {
+            all.push(word.clone());
+        }
+    }
+    Ok(all)
 }
 
 /// The id that one word names.

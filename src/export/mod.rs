@@ -2,6 +2,7 @@
 //! delimited text. Model and analysis results in, bytes to a writer; nothing is rounded,
 //! cut or coloured, and equal input gives equal bytes.
 
+pub mod check;
 pub mod delimited;
 pub mod diff;
 pub mod json;

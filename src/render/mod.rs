@@ -9,6 +9,7 @@ pub mod latency;
 pub mod many;
 pub mod number;
 pub mod plot;
+pub mod quantity;
 pub mod report;
 pub mod sanitize;
 pub mod search;
@@ -17,6 +18,7 @@ pub mod style;
 pub mod text;
 pub mod timeline;
 pub mod trace;
+pub mod verdict;
 
 mod cell;
 mod fields;

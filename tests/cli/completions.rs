@@ -205,7 +205,7 @@ fn options_are_offered() {
 #[test]
 fn zsh_may_take_the_script_from_mlt_when_it_starts() {
     assert_eq!(
-        Shell::ZshSourced.candidates("mlt search -o j"),
+        Shell::ZshSourced.candidates("mlt search -o js"),
         ["json", "jsonl"]
     );
 }
@@ -214,9 +214,11 @@ fn zsh_may_take_the_script_from_mlt_when_it_starts() {
 fn fixed_values_are_offered() {
     all_find(
         "mlt search -o ",
-        &["csv", "ids", "json", "jsonl", "table", "tsv"],
+        &[
+            "csv", "github", "ids", "json", "jsonl", "junit", "table", "tsv",
+        ],
     );
-    all_find("mlt search -o j", &["json", "jsonl"]);
+    all_find("mlt search -o js", &["json", "jsonl"]);
     all_find("mlt search --status ", &["OK", "ERROR", "IN_PROGRESS"]);
     all_find(
         "mlt latency latest --by ",

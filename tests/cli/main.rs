@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod check;
 mod completions;
 mod contract;
 mod detail;

@@ -29,7 +29,12 @@ mod tests;
 use super::ast::{Expr, Filter};
 use super::terms::{Comparator, Field, Number};
 
-pub use parse::{parse_aggregates, parse_rule};
+pub use parse::{parse_aggregates, parse_rule, without_comment};
+pub use print::exact;
+
+/// All there is to know about rules, for people: at most 80 columns, with examples
+/// that are indented by four spaces.
+pub const REFERENCE: &str = include_str!("../rules.txt");
 
 /// What is computed over many traces or spans.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 
 use super::super::ast::Filter;
 use super::super::error::ParseError;
-use super::super::lexer::{Token, TokenKind};
+use super::super::lexer::{Token, TokenKind, lex};
 use super::super::moment::Moment;
 use super::super::parser::{KeyText, Parser, sign, tokens_of};
 use super::limit::limit;
@@ -42,6 +42,14 @@ pub fn parse_aggregates(text: &str, moment: &Moment) -> Result<Vec<Aggregate>, P
         return Err(mistakes::after_aggregate(&parser));
     }
     Ok(aggregates)
+}
+
+/// A line of a file of rules without what stands after `#`, unless that is in quotes.
+pub fn without_comment(line: &str) -> &str {
+    let comment = lex(line)
+        .into_iter()
+        .find(|token| token.text.starts_with('#'));
+    comment.map_or(line, |token| &line[..token.start])
 }
 
 fn aggregate(parser: &mut Parser<'_, '_>) -> Result<Aggregate, ParseError> {

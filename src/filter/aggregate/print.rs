@@ -73,10 +73,23 @@ impl fmt::Display for Rule {
     }
 }
 
+impl Unit {
+    /// `ns`, `count`, `usd`, `ratio` or `number`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Time => "ns",
+            Self::Amount => "count",
+            Self::Dollars => "usd",
+            Self::Share => "ratio",
+            Self::Number => "number",
+        }
+    }
+}
+
 impl Bound {
     /// Comparator and limit, for example `<= 2s`.
     pub fn text(&self, unit: Unit) -> String {
-        format!("{} {}", self.comparator, limit(self.limit, unit))
+        format!("{} {}", self.comparator, exact(self.limit, unit))
     }
 
     /// Whether a value is what it has to be.
@@ -85,9 +98,9 @@ impl Bound {
     }
 }
 
-/// A limit as it is read.
-fn limit(limit: Number, unit: Unit) -> String {
-    match (unit, limit) {
+/// A value as a rule has it, with every digit.
+pub fn exact(value: Number, unit: Unit) -> String {
+    match (unit, value) {
         (Unit::Time, Number::Integer(ns)) => time(ns),
         (Unit::Time, Number::Float(ns)) => format!("{ns}ns"),
         (Unit::Share, share) => percent(share),

@@ -167,6 +167,22 @@ fn several_aggregates_stand_between_commas() {
 }
 
 #[test]
+fn comments_are_not_part_of_a_rule() {
+    for (line, rest) in [
+        ("count() > 2", "count() > 2"),
+        ("count() > 2 # at least", "count() > 2 "),
+        ("#count() > 2", ""),
+        (
+            "count(where name = '#1') > 2 #x",
+            "count(where name = '#1') > 2 ",
+        ),
+        ("", ""),
+    ] {
+        assert_eq!(without_comment(line), rest);
+    }
+}
+
+#[test]
 fn what_is_needed_is_what_is_looked_at() {
     for (text, need) in [
         (

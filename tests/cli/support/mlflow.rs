@@ -111,6 +111,22 @@ pub(crate) fn rich() -> &'static Seeded {
     SERVER.get_or_init(|| seeded(&RICH))
 }
 
+/// MLflow 3.17 with all of [`current`], for tests that add to it.
+pub(crate) fn growing() -> &'static Seeded {
+    static SERVER: OnceLock<Seeded> = OnceLock::new();
+    SERVER.get_or_init(|| seeded(&CURRENT))
+}
+
+/// The Python of [`current`], with MLflow's client.
+pub(crate) fn python() -> PathBuf {
+    venv::python(CURRENT.version)
+}
+
+/// A Python script of the tests.
+pub(crate) fn script(name: &str) -> PathBuf {
+    venv::scripts().join(name)
+}
+
 /// Copies the store of [`current`], as it was made, to a folder.
 pub(crate) fn store_copy(to: &Path) {
     copy(&made(&CURRENT, &venv::python(CURRENT.version)), to);

@@ -1,0 +1,83 @@
+//! What may be typed after `mlt check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Percent, Period, SelectionArgs};
+
+pub(super) const HELP: &str = "\
+Rules:
+  aggregate(measure where filter) comparator value, for example
+    p95(duration) <= 2s                  error_rate() <= 1%
+    max(self where span.name = 'retrieve') <= 300ms
+    count(span where span.type = 'TOOL') <= 5
+    avg(feedback.correctness) >= 0.9     sum(tokens) <= 10k
+  The language is explained by `mlt help rules`.
+
+In CI:
+  mlt check --since 1h --require 'p95(duration) <= 2s' --wait 60s --summary \"$GITHUB_STEP_SUMMARY\"
+  exits with 0 when every rule holds and with 1 when one does not.";
+
+/// Judge traces by rules: exit with 1 when one does not hold.
+///
+/// A rule without any trace or sample to measure fails, and so does a check of traces in progress.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+
+    /// A rule that must hold, such as 'p95(duration) <= 2s' (repeatable)
+    #[arg(long = "require", value_name = "RULE", help_heading = "Rules")]
+    pub rules: Vec<String>,
+
+    /// A file of rules, one a line; # begins a comment (repeatable)
+    #[arg(long = "rules", value_name = "FILE", help_heading = "Rules")]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+
+    /// Write the values of all aggregates to this file, for a later --baseline
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub save: Option<PathBuf>,
+
+    /// Compare each aggregate with its value in a file that --save wrote
+    ///
+    /// A rule may then be an aggregate alone. Larger is worse, except for rules with > or >= and
+    /// for feedback and expectations.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Rules",
+        requires = "max_regression"
+    )]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
+
+    /// By how much a value may be worse than in the baseline, such as 10%
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        help_heading = "Rules",
+        requires = "baseline"
+    )]
+    pub max_regression: Option<Percent>,
+
+    /// Wait so long for the first trace, for traces in progress, and for counts that have to be larger
+    #[arg(long, value_name = "TIME", help_heading = "Rules")]
+    pub wait: Option<Period>,
+
+    /// Leave traces in progress out, instead of failing
+    #[arg(long, help_heading = "Rules")]
+    pub ignore_in_progress: bool,
+
+    /// Pass when no trace matches, and rules that have nothing to measure
+    #[arg(long, help_heading = "Rules")]
+    pub allow_empty: bool,
+
+    /// Add a Markdown summary to the end of this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub summary: Option<PathBuf>,
+}

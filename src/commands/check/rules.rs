@@ -1,0 +1,126 @@
+//! The rules of a check, from the command line and from files.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::super::Context;
+use crate::cli::CheckArgs;
+use crate::error::{CommandError, Exit, RuleError};
+use crate::filter::aggregate::{Rule, parse_rule, without_comment};
+use crate::filter::{Moment, Zone, diagnostics};
+
+/// Rules in their order: those of the command line first.
+pub(super) struct Rules(Vec<Rule>);
+
+/// A rule as it was written.
+struct Written {
+    place: Option<String>,
+    text: String,
+}
+
+impl Rules {
+    /// Reads all rules. Doubts about them go to standard error.
+    ///
+    /// # Errors
+    /// A rule that does not parse, a file that cannot be read, and no rule at all.
+    pub(super) fn read(context: &Context, args: &CheckArgs) -> Result<Self> {
+        let mut written: Vec<Written> = args
+            .rules
+            .iter()
+            .map(|text| Written {
+                place: None,
+                text: text.clone(),
+            })
+            .collect();
+        for path in &args.files {
+            written.extend(lines(path)?);
+        }
+        if written.is_empty() {
+            let error = CommandError::usage("expected a rule, found none");
+            return Err(error
+                .hint("write for example --require 'p95(duration) <= 2s', or --rules FILE")
+                .into());
+        }
+        let moment = Moment {
+            now: context.now,
+            zone: Zone::Local,
+        };
+        let may_be_bare = args.baseline.is_some() || args.save.is_some();
+        let mut rules = Vec::with_capacity(written.len());
+        for Written { place, text } in written {
+            let rule = match parse_rule(&text, &moment) {
+                Ok(rule) => rule,
+                Err(error) => return Err(RuleError { place, text, error }.into()),
+            };
+            for warning in rule.aggregate.filter.warnings() {
+                let color = context.terminal.error_color;
+                context.warn(&diagnostics::render_warning(&text, warning, color));
+            }
+            for note in rule.aggregate.filter.notes() {
+                context.note(note);
+            }
+            if rule.bound.is_none() && !may_be_bare {
+                return Err(bare(&rule, place.as_deref()));
+            }
+            rules.push(rule);
+        }
+        Ok(Self(rules))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.0.iter()
+    }
+
+    /// Puts ids for the names of experiments that conditions mention.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) fn resolve_experiments(&mut self, context: &Context) -> Result<()> {
+        let names = |rule: &Rule| rule.aggregate.filter.names_experiments();
+        if !self.0.iter().any(names) {
+            return Ok(());
+        }
+        let known: Vec<(String, String)> = context
+            .store()?
+            .experiments()?
+            .into_iter()
+            .map(|experiment| (experiment.id, experiment.name))
+            .collect();
+        for rule in &mut self.0 {
+            rule.aggregate.filter.resolve_experiments(&known);
+        }
+        Ok(())
+    }
+}
+
+/// An aggregate that is compared with nothing.
+fn bare(rule: &Rule, place: Option<&str>) -> anyhow::Error {
+    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+    CommandError::usage(format!(
+        "{place}the aggregate `{}` is compared with nothing",
+        rule.aggregate
+    ))
+    .hint("write a comparator and a value after it, or compare it with --baseline FILE")
+    .into()
+}
+
+/// The rules of a file, each with its place.
+fn lines(path: &Path) -> Result<Vec<Written>> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        CommandError::new(
+            Exit::Data,
+            format!("cannot read the rules in {}: {error}", path.display()),
+        )
+    })?;
+    let text = text.trim_start_matches('\u{feff}');
+    let written = text.lines().enumerate().filter_map(|(at, line)| {
+        let rule = without_comment(line).trim();
+        (!rule.is_empty()).then(|| Written {
+            place: Some(format!("{}:{}", path.display(), at + 1)),
+            text: rule.to_owned(),
+        })
+    });
+    Ok(written.collect())
+}

@@ -1,0 +1,69 @@
+//! Looking again until traces have arrived and ended. Programs export their
+//! traces after the fact, so that a job that checks them at once may find none, or
+//! halves.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::super::{Context, resolve};
+use super::{Judge, Looked};
+use crate::cli::{CheckArgs, SelectionArgs};
+use crate::error::CommandError;
+use crate::store::StoreError;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Looks at the traces until nothing is in progress, or the time is up.
+pub(super) fn until_settled(
+    context: &Context,
+    args: &CheckArgs,
+    judge: &Judge<'_>,
+) -> Result<Looked> {
+    let deadline = args.wait.map(|wait| Instant::now() + wait.duration());
+    let mut selection = args.selection.clone();
+    // Standard input can be read once only.
+    selection.traces = resolve::words(context, &selection.traces)?;
+    let mut pause = FIRST_PAUSE;
+    let mut waits = false;
+    loop {
+        let left = deadline.map_or(Duration::ZERO, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        });
+        let looked =
+            resolved(context, &mut selection).and_then(|()| judge.look(context, &selection));
+        let settled = match &looked {
+            Ok(looked) => !judge.may_change(looked),
+            Err(error) => !may_arrive(error),
+        };
+        if settled || left.is_zero() {
+            return looked;
+        }
+        if !waits {
+            waits = true;
+            context.note("waiting for traces to arrive and to end");
+        }
+        thread::sleep(pause.min(left));
+        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Puts ids for what was typed, so that `latest` stays the same trace.
+fn resolved(context: &Context, selection: &mut SelectionArgs) -> Result<()> {
+    if !selection.traces.is_empty() && !selection.is_search() {
+        selection.traces = resolve::trace_ids(context, &selection.traces)?;
+    }
+    Ok(())
+}
+
+/// Whether what is missing may be there at the next look.
+fn may_arrive(error: &anyhow::Error) -> bool {
+    use crate::error::Exit;
+    let unknown = |error: &StoreError| matches!(error, StoreError::UnknownTrace { .. });
+    error.downcast_ref::<StoreError>().is_some_and(unknown)
+        || error
+            .downcast_ref::<CommandError>()
+            .is_some_and(|error| error.exit == Exit::NotFound)
+}
