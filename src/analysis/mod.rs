@@ -12,6 +12,7 @@ mod diff;
 mod gaps;
 mod group;
 mod histogram;
+mod lanes;
 mod latency;
 mod many;
 mod measure;
@@ -41,6 +42,7 @@ pub use diff::{
 pub use gaps::Gap;
 pub use group::{By, GroupKey, RowKey, TraceKey};
 pub use histogram::{Bin, Histogram};
+pub use lanes::{Lanes, Slot};
 pub use latency::{LatencyReport, analyse};
 pub use many::{Many, ManyReport, Question, SlowTrace, WhatIf};
 pub use measure::{Measured, Sample, SampleSpan, Tally};

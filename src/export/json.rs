@@ -66,14 +66,18 @@ pub fn write(out: &mut dyn Write, value: &impl Serialize, form: JsonForm) -> io:
                 Safe(PrettyFormatter::new()),
             ))?;
         }
-        JsonForm::Lines => {
-            value.serialize(&mut serde_json::Serializer::with_formatter(
-                &mut *out,
-                Safe(CompactFormatter),
-            ))?;
-        }
+        JsonForm::Lines => write_compact(out, value)?,
     }
     out.write_all(b"\n")
+}
+
+/// Writes a value on one line that goes on.
+pub(super) fn write_compact(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(
+        out,
+        Safe(CompactFormatter),
+    ))?;
+    Ok(())
 }
 
 /// A list of traces, written as they come.

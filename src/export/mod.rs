@@ -1,14 +1,22 @@
-//! What machines read: JSON in the shape that MLflow itself prints, and
-//! delimited text. Model and analysis results in, bytes to a writer; nothing is rounded,
-//! cut or coloured, and equal input gives equal bytes.
+//! What machines read: JSON in the shape that MLflow itself prints, delimited
+//! text, and the formats of other tools' viewers. Model and analysis results in,
+//! bytes to a writer; nothing is rounded, cut or coloured, and equal input gives
+//! equal bytes.
 
 pub mod check;
+pub mod chrome;
 pub mod delimited;
 pub mod diff;
+pub mod folded;
 pub mod json;
 pub mod many;
+pub mod otlp;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+pub mod speedscope;
 
 mod assessment;
+mod hash;
 mod latency;
 mod trace;
 

@@ -228,7 +228,7 @@ struct StatusJson<'a> {
 }
 
 #[derive(Serialize)]
-struct EventJson<'a> {
+pub(super) struct EventJson<'a> {
     name: &'a str,
     time_unix_nano: i64,
     attributes: &'a Map<String, Value>,
@@ -245,7 +245,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
 }
 
 #[derive(Serialize)]
-struct LinkJson<'a> {
+pub(super) struct LinkJson<'a> {
     trace_id: &'a str,
     span_id: &'a str,
     attributes: &'a Map<String, Value>,

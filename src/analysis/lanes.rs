@@ -1,0 +1,204 @@
+//! Lanes for pictures that show one thing at a time in each row: a span lies in
+//! the lane of its parent, on top of it, where it fits within the parent and no
+//! sibling is still running there, and else in a lane of its own. So any two
+//! spans of a lane are either apart or one within the other.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::{NodeId, SpanTree};
+
+/// Where a span lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// The span.
+    pub node: NodeId,
+    /// Which lane, from 0.
+    pub lane: usize,
+    /// How many spans of the lane it lies within.
+    pub depth: usize,
+}
+
+/// The lanes of a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lanes {
+    /// How many there are.
+    pub count: usize,
+    /// A slot for each span, by start and then in pre-order.
+    pub slots: Vec<Slot>,
+}
+
+impl Lanes {
+    /// Finds a lane for each span in O(n log n) time, by raw times.
+    pub fn of(tree: &SpanTree) -> Self {
+        let mut order: Vec<NodeId> = tree.preorder().map(|(id, _)| id).collect();
+        order.sort_by_key(|id| tree.node(*id).start_ns);
+        let mut placing = Placing {
+            tree,
+            lane_of: vec![None; tree.len()],
+            running: Vec::new(),
+            busy: BinaryHeap::new(),
+            free: BinaryHeap::new(),
+        };
+        let slots = order.into_iter().map(|id| placing.place(id)).collect();
+        Self {
+            count: placing.running.len(),
+            slots,
+        }
+    }
+}
+
+struct Placing<'a> {
+    tree: &'a SpanTree,
+    lane_of: Vec<Option<usize>>,
+    /// For each lane the spans that lie on one another, the outermost first. Some may have ended.
+    running: Vec<Vec<NodeId>>,
+    /// Lanes by the end of their outermost span, within which all others lie.
+    busy: BinaryHeap<Reverse<(i64, usize)>>,
+    /// Lanes in which nothing runs any more.
+    free: BinaryHeap<Reverse<usize>>,
+}
+
+impl Placing<'_> {
+    fn place(&mut self, id: NodeId) -> Slot {
+        let lane = self.lane_of_parent(id).unwrap_or_else(|| self.idle(id));
+        let depth = self.running[lane].len();
+        self.running[lane].push(id);
+        self.lane_of[id.index()] = Some(lane);
+        Slot {
+            node: id,
+            lane,
+            depth,
+        }
+    }
+
+    /// The parent's lane, if the span fits there.
+    fn lane_of_parent(&mut self, id: NodeId) -> Option<usize> {
+        let node = self.tree.node(id);
+        let parent = node.parent?;
+        // A parent that starts later has no lane yet.
+        let lane = self.lane_of[parent.index()]?;
+        let running = &mut self.running[lane];
+        while running
+            .last()
+            .is_some_and(|&top| top != parent && self.tree.node(top).end_ns <= node.start_ns)
+        {
+            running.pop();
+        }
+        let fits = running.last() == Some(&parent) && node.end_ns <= self.tree.node(parent).end_ns;
+        fits.then_some(lane)
+    }
+
+    /// The first lane in which nothing runs, a new one if need be.
+    fn idle(&mut self, id: NodeId) -> usize {
+        let node = self.tree.node(id);
+        while let Some(Reverse((end, lane))) = self.busy.peek().copied()
+            && end <= node.start_ns
+        {
+            self.busy.pop();
+            self.free.push(Reverse(lane));
+        }
+        let lane = match self.free.pop() {
+            Some(Reverse(lane)) => lane,
+            None => {
+                self.running.push(Vec::new());
+                self.running.len() - 1
+            }
+        };
+        self.running[lane].clear();
+        self.busy.push(Reverse((node.end_ns, lane)));
+        lane
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::sample::{span, trace};
+    use crate::model::Span;
+
+    /// Name, lane and depth, in order.
+    fn placed(spans: impl IntoIterator<Item = Span>) -> Vec<(String, usize, usize)> {
+        let trace = trace(spans);
+        let tree = SpanTree::build(&trace);
+        let name = |slot: &Slot| tree.span(slot.node, &trace).name.clone();
+        let lanes = Lanes::of(&tree);
+        let slots = lanes.slots.iter();
+        slots.map(|s| (name(s), s.lane, s.depth)).collect()
+    }
+
+    fn expect(spans: impl IntoIterator<Item = Span>, expected: &[(&str, usize, usize)]) {
+        let found = placed(spans);
+        let found: Vec<_> = found.iter().map(|(n, l, d)| (n.as_str(), *l, *d)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn concurrent_siblings_have_lanes_of_their_own_and_take_their_children_along() {
+        let spans = [
+            span("root", "", 0, 100),
+            span("a", "root", 0, 50),
+            span("b", "root", 10, 60),
+            span("b1", "b", 20, 30),
+            span("a1", "a", 20, 30),
+            span("c", "root", 50, 90),
+            span("d", "root", 70, 95),
+        ];
+        expect(
+            spans,
+            &[
+                ("root", 0, 0),
+                ("a", 0, 1),
+                ("b", 1, 0),
+                ("a1", 0, 2),
+                ("b1", 1, 1),
+                ("c", 0, 1),
+                ("d", 1, 0),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_outlives_or_precedes_its_parent_leaves_its_lane() {
+        let spans = [
+            span("root", "", 10, 100),
+            span("early", "root", 5, 20),
+            span("late", "root", 90, 120),
+            span("detached", "late", 130, 140),
+        ];
+        expect(
+            spans,
+            &[
+                ("early", 0, 0),
+                ("root", 1, 0),
+                ("late", 0, 0),
+                ("detached", 0, 0),
+            ],
+        );
+    }
+
+    #[test]
+    fn moments_at_the_edge_of_a_parent_stay_with_it() {
+        let spans = [
+            span("root", "", 0, 10),
+            span("first", "root", 0, 0),
+            span("last", "root", 10, 10),
+            span("in last", "last", 10, 10),
+        ];
+        expect(
+            spans,
+            &[
+                ("root", 0, 0),
+                ("first", 0, 1),
+                ("last", 0, 1),
+                ("in last", 0, 2),
+            ],
+        );
+    }
+
+    #[test]
+    fn no_spans_need_no_lane() {
+        let trace = trace([]);
+        assert_eq!(Lanes::of(&SpanTree::build(&trace)).count, 0);
+    }
+}

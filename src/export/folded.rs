@@ -1,0 +1,215 @@
+//! Folded stacks, which flamegraph.pl, inferno, speedscope and others read: for
+//! each path of span names, joined by semicolons, its self time in whole
+//! microseconds. A path may come again in another trace; readers add it up.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use crate::analysis::{LatencyReport, NodeId};
+use crate::render::sanitize;
+
+/// Names on a path. Self time of what lies deeper counts as that of the last
+/// name, so that the output grows with the spans and not with their square.
+pub const MAX_DEPTH: usize = 500;
+
+/// Writes traces, one after the other.
+#[derive(Debug, Default)]
+pub struct Folded {
+    /// Nanoseconds that were too few for a whole microsecond. They go to the next
+    /// line, so that the lines add up.
+    carried_ns: i64,
+    /// Spans that lie deeper than a path may be long.
+    deeper: usize,
+}
+
+impl Folded {
+    /// Writes the paths of one trace, in the order of its tree.
+    pub fn push(&mut self, out: &mut dyn Write, report: &LatencyReport<'_>) -> io::Result<()> {
+        let paths = Paths::of(report);
+        self.deeper += paths.deeper;
+        for (at, path) in paths.list.iter().enumerate() {
+            if path.self_ns == 0 {
+                continue;
+            }
+            let ns = self.carried_ns.saturating_add(path.self_ns);
+            let micros = ns / 1000;
+            self.carried_ns = ns % 1000;
+            if micros > 0 {
+                paths.write_names(out, at)?;
+                writeln!(out, " {micros}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many spans were counted for the last name of a path, being deeper than paths are.
+    pub fn deeper(&self) -> usize {
+        self.deeper
+    }
+}
+
+struct Path<'a> {
+    parent: Option<usize>,
+    name: Cow<'a, str>,
+    self_ns: i64,
+}
+
+/// The paths of one trace, a parent before its children.
+struct Paths<'a> {
+    list: Vec<Path<'a>>,
+    deeper: usize,
+}
+
+impl<'a> Paths<'a> {
+    fn of(report: &LatencyReport<'a>) -> Self {
+        let mut paths = Self {
+            list: Vec::new(),
+            deeper: 0,
+        };
+        let mut known: HashMap<(Option<usize>, &'a str), usize> = HashMap::new();
+        let mut path_of: Vec<usize> = Vec::with_capacity(report.tree.len());
+        for (id, node) in report.nodes() {
+            let parent = node.parent.map(|parent: NodeId| path_of[parent.index()]);
+            let path = match parent {
+                Some(parent) if node.depth >= MAX_DEPTH => {
+                    paths.deeper += 1;
+                    parent
+                }
+                _ => {
+                    let name = report.span(id).name.as_str();
+                    *known.entry((parent, name)).or_insert_with(|| {
+                        paths.list.push(Path {
+                            parent,
+                            name: safe(name),
+                            self_ns: 0,
+                        });
+                        paths.list.len() - 1
+                    })
+                }
+            };
+            path_of.push(path);
+            let self_ns = &mut paths.list[path].self_ns;
+            *self_ns = self_ns.saturating_add(report.self_ns(id));
+        }
+        paths
+    }
+
+    fn write_names(&self, out: &mut dyn Write, at: usize) -> io::Result<()> {
+        let mut names = Vec::new();
+        let mut next = Some(at);
+        while let Some(at) = next {
+            names.push(self.list[at].name.as_ref());
+            next = self.list[at].parent;
+        }
+        names.reverse();
+        out.write_all(names.join(";").as_bytes())
+    }
+}
+
+/// A name that cannot be taken for two, nor for a line of its own.
+fn safe(name: &str) -> Cow<'_, str> {
+    if name.trim().is_empty() {
+        return Cow::Borrowed("(unnamed)");
+    }
+    let name = sanitize::line(name);
+    if name.contains(';') {
+        Cow::Owned(name.replace(';', ":"))
+    } else {
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::analysis::analyse;
+    use crate::model::Trace;
+    use crate::render::sample::{chain, hostile, info, printed, span, trace};
+
+    fn folded(traces: &[Trace]) -> String {
+        printed(|out| {
+            let mut folded = Folded::default();
+            traces
+                .iter()
+                .try_for_each(|t| folded.push(out, &analyse(t)))
+        })
+    }
+
+    fn sum(text: &str) -> i64 {
+        let value = |line: &str| line.rsplit_once(' ').unwrap().1.parse::<i64>().unwrap();
+        text.lines().map(value).sum()
+    }
+
+    #[test]
+    fn a_path_has_its_self_time() {
+        assert_snapshot!(folded(&[trace()]), @r#"
+        agent 42000
+        agent;retrieve 2000
+        agent;retrieve;embed 53000
+        agent;retrieve;search index 243000
+        agent;lookup_order 370000
+        agent;chat 929000
+        agent;chat;stream 1000
+        "#);
+    }
+
+    #[test]
+    fn names_cannot_be_taken_for_paths_or_lines() {
+        let mut trace = hostile();
+        trace.spans[0].name = "a;b\nc 12".into();
+        trace.spans[2].name = " ".into();
+        assert_snapshot!(folded(&[trace]), @r#"
+        a:b\nc 12 32000
+        a:b\nc 12;検索サービス\x1b[31m 2000
+        a:b\nc 12;検索サービス\x1b[31m;(unnamed) 53000
+        a:b\nc 12;検索サービス\x1b[31m;search index 243000
+        a:b\nc 12;lookup_order 370000
+        a:b\nc 12;chat 929000
+        a:b\nc 12;chat;stream 1000
+        a:b\nc 12;still running 740000
+        lost \u{2066}child 100000
+        "#);
+    }
+
+    #[test]
+    fn a_path_that_comes_again_in_its_trace_is_added_up() {
+        let spans = vec![
+            span("1", "", "loop", "CHAIN", 0, 10),
+            span("2", "1", "step", "TASK", 0, 4),
+            span("3", "1", "step", "TASK", 5, 9),
+        ];
+        let twice = Trace {
+            info: info(),
+            spans,
+        };
+        assert_eq!(folded(&[twice]), "loop 2000\nloop;step 8000\n");
+    }
+
+    #[test]
+    fn fractions_of_a_microsecond_are_not_lost() {
+        let mut spans = Vec::new();
+        for at in 0..7 {
+            let mut one = span(&at.to_string(), "", &at.to_string(), "TASK", at, at);
+            one.end_ns = Some(one.start_ns + 700);
+            spans.push(one);
+        }
+        let trace = Trace {
+            info: info(),
+            spans,
+        };
+        assert_eq!(sum(&folded(&[trace.clone()])), 4);
+        assert_eq!(sum(&folded(&[trace.clone(), trace])), 9);
+    }
+
+    #[test]
+    fn a_deep_trace_has_short_paths() {
+        let deep = chain(100_000);
+        let text = folded(std::slice::from_ref(&deep));
+        assert_eq!(text.lines().count(), MAX_DEPTH);
+        assert_eq!(sum(&text) * 1000, analyse(&deep).self_sum_ns);
+        assert!(text.len() < 4_000_000, "{}", text.len());
+    }
+}
