@@ -3,6 +3,7 @@
 
 mod check;
 mod diff;
+mod export;
 mod filter;
 mod get;
 mod latency;
@@ -23,6 +24,7 @@ use crate::complete;
 
 pub use check::CheckArgs;
 pub use diff::{DiffArgs, DiffBy, DiffSort};
+pub use export::{ExportArgs, ExportWhat};
 pub use filter::FilterArgs;
 pub use get::GetArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, Supposition};
@@ -166,6 +168,9 @@ pub enum Command {
     /// Write traces as one page for a browser
     #[command(after_long_help = report::HELP)]
     Report(ReportArgs),
+    /// Write traces to files, for other tools and their viewers
+    #[command(after_long_help = export::HELP)]
+    Export(Box<ExportArgs>),
     /// Print a shell's completion script
     ///
     /// For bash, for example: source <(mlt completions bash)

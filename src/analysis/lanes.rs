@@ -98,13 +98,10 @@ impl Placing<'_> {
             self.busy.pop();
             self.free.push(Reverse(lane));
         }
-        let lane = match self.free.pop() {
-            Some(Reverse(lane)) => lane,
-            None => {
-                self.running.push(Vec::new());
-                self.running.len() - 1
-            }
-        };
+        let Reverse(lane) = self.free.pop().unwrap_or_else(|| {
+            self.running.push(Vec::new());
+            Reverse(self.running.len() - 1)
+        });
         self.running[lane].clear();
         self.busy.push(Reverse((node.end_ns, lane)));
         lane

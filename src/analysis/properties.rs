@@ -7,7 +7,7 @@ use crate::model::{Span, SpanId, StatusCode, Trace};
 
 use super::sample::{EPOCH_NS, SpanExt, span_ns, trace};
 use super::{
-    Aggregation, By, LatencyReport, NodeId, Place, RowKey, Sort, SpanTree, TotalBasis, Unit,
+    Aggregation, By, Lanes, LatencyReport, NodeId, Place, RowKey, Sort, SpanTree, TotalBasis, Unit,
     analyse,
 };
 
@@ -196,7 +196,32 @@ fn check(report: &LatencyReport<'_>) -> Result<(), TestCaseError> {
             .is_sorted_by(|a, b| a.duration_ns >= b.duration_ns)
     );
 
+    check_lanes(tree)?;
     check_rows(report)
+}
+
+/// Every span has a slot, and two spans of a lane are apart or one within the other.
+fn check_lanes(tree: &SpanTree) -> Result<(), TestCaseError> {
+    let lanes = Lanes::of(tree);
+    let mut nodes: Vec<NodeId> = lanes.slots.iter().map(|slot| slot.node).collect();
+    nodes.sort_unstable();
+    prop_assert!(nodes.iter().copied().eq(tree.preorder().map(|(id, _)| id)));
+    let mut open: Vec<Vec<NodeId>> = vec![Vec::new(); lanes.count];
+    for slot in &lanes.slots {
+        let node = tree.node(slot.node);
+        let open = &mut open[slot.lane];
+        prop_assert!(slot.depth <= open.len());
+        for ended in open.drain(slot.depth..) {
+            prop_assert!(tree.node(ended).end_ns <= node.start_ns);
+        }
+        for &around in &*open {
+            let around = tree.node(around);
+            prop_assert!(around.start_ns <= node.start_ns && node.end_ns <= around.end_ns);
+        }
+        prop_assert_eq!(open.last().copied(), node.parent.filter(|_| slot.depth > 0));
+        open.push(slot.node);
+    }
+    Ok(())
 }
 
 fn check_rows(report: &LatencyReport<'_>) -> Result<(), TestCaseError> {

@@ -28,6 +28,18 @@ pub enum OutputFormat {
     Junit,
     /// Annotations of GitHub Actions (check only)
     Github,
+    /// OpenTelemetry's JSON (export only)
+    Otlp,
+    /// OpenTelemetry's protobuf (export only)
+    OtlpProto,
+    /// Trace events for Perfetto and chrome://tracing (export only)
+    Chrome,
+    /// For speedscope.app (export only)
+    Speedscope,
+    /// Folded stacks of self time for flame graphs (export only)
+    Folded,
+    /// For DuckDB, Spark and pandas (export only)
+    Parquet,
     /// Into this file.
     #[value(skip)]
     File(PathBuf),

@@ -36,10 +36,7 @@ impl Form {
             OutputFormat::Jsonl => Some(Self::Json(JsonForm::Lines)),
             OutputFormat::Csv => Some(Self::Delimited(Delimited::Csv)),
             OutputFormat::Tsv => Some(Self::Delimited(Delimited::Tsv)),
-            OutputFormat::Ids
-            | OutputFormat::Junit
-            | OutputFormat::Github
-            | OutputFormat::File(_) => None,
+            _ => None,
         }
     }
 }

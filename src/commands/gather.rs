@@ -48,6 +48,8 @@ impl Need {
 pub(super) struct Gathered {
     /// Traces that were handed over.
     pub(super) traces: usize,
+    /// Traces that were passed over, being known already.
+    pub(super) skipped: usize,
     /// Whether more match than were handed over, because of a limit.
     pub(super) limited: bool,
     /// Traces that could not be had.
@@ -103,6 +105,21 @@ pub(super) fn gather(
     args: &SelectionArgs,
     need: Need,
     message: &str,
+    each: impl FnMut(Trace) -> Result<()>,
+) -> Result<Gathered> {
+    gather_unknown(context, args, need, message, &|_| false, each)
+}
+
+/// The same, but passes over traces whose ids are `known`: these are not fetched.
+///
+/// # Errors
+/// As for [`gather`].
+pub(super) fn gather_unknown(
+    context: &Context,
+    args: &SelectionArgs,
+    need: Need,
+    message: &str,
+    known: &dyn Fn(&str) -> bool,
     mut each: impl FnMut(Trace) -> Result<()>,
 ) -> Result<Gathered> {
     let searches = args.is_search() || !context.flags.experiments.is_empty();
@@ -118,11 +135,11 @@ pub(super) fn gather(
     }
     let progress = context.terminal.progress(message);
     if args.traces.is_empty() {
-        return search(context, args, need, progress, &mut each);
+        return search(context, args, need, progress, known, &mut each);
     }
     let ids = resolve::trace_ids(context, &args.traces)?;
     let store = context.store()?;
-    let mut run = Run::new(store, need, progress.of(ids.len()));
+    let mut run = Run::new(store, need, progress.of(ids.len()), known);
     let infos = ids.into_iter().map(TraceInfo::new).collect();
     run.fetch(infos, Known::Ids, &mut each)?;
     Ok(run.gathered)
@@ -133,6 +150,7 @@ fn search(
     args: &SelectionArgs,
     need: Need,
     progress: Progress,
+    known: &dyn Fn(&str) -> bool,
     each: &mut impl FnMut(Trace) -> Result<()>,
 ) -> Result<Gathered> {
     let store = context.store()?;
@@ -146,13 +164,13 @@ fn search(
         .limit
         .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let mut search = Search::new(store, query.clone(), limit);
-    let mut run = Run::new(store, need, progress);
+    let mut run = Run::new(store, need, progress, known);
     while let Some(page) = search.next_page().map_err(|e| explain(e, &query))? {
         run.scanned = search.scanned();
         run.fetch(page, Known::Infos, each)?;
     }
     run.gathered.limited = search.end() == Some(SearchEnd::Limited);
-    if run.gathered.traces == 0 && run.gathered.failures.is_empty() {
+    if run.gathered.traces + run.gathered.skipped == 0 && run.gathered.failures.is_empty() {
         // An empty answer must not pass for that of an experiment that exists.
         check_experiments(store, &context.settings.experiments)?;
     }
@@ -171,16 +189,23 @@ struct Run<'a> {
     store: &'a dyn Store,
     need: Need,
     progress: Progress,
+    known: &'a dyn Fn(&str) -> bool,
     scanned: usize,
     gathered: Gathered,
 }
 
 impl<'a> Run<'a> {
-    fn new(store: &'a dyn Store, need: Need, progress: Progress) -> Self {
+    fn new(
+        store: &'a dyn Store,
+        need: Need,
+        progress: Progress,
+        known: &'a dyn Fn(&str) -> bool,
+    ) -> Self {
         Self {
             store,
             need,
             progress,
+            known,
             scanned: 0,
             gathered: Gathered::default(),
         }
@@ -189,11 +214,14 @@ impl<'a> Run<'a> {
     /// Fetches what is needed of these traces and hands them over.
     fn fetch(
         &mut self,
-        infos: Vec<TraceInfo>,
+        mut infos: Vec<TraceInfo>,
         known: Known,
         each: &mut impl FnMut(Trace) -> Result<()>,
     ) -> Result<()> {
         let (store, need) = (self.store, self.need);
+        let all = infos.len();
+        infos.retain(|info| !(self.known)(&info.trace_id));
+        self.gathered.skipped += all - infos.len();
         let without_spans = |info| Trace {
             info,
             spans: Vec::new(),
@@ -243,7 +271,13 @@ impl<'a> Run<'a> {
             }
             Err(error) => return Err(error.into()),
         }
-        let done = self.gathered.traces + self.gathered.failures.len();
+        let Gathered {
+            traces,
+            skipped,
+            failures,
+            ..
+        } = &self.gathered;
+        let done = traces + skipped + failures.len();
         self.progress.found(self.scanned.max(done), done);
         Ok(())
     }

@@ -4,6 +4,7 @@
 mod check;
 mod completions;
 mod diff;
+mod export;
 mod form;
 mod gather;
 mod get;
@@ -49,6 +50,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Diff(args) => diff::run(flags, env, terminal, args),
         Command::Check(args) => with_context(flags, env, terminal, |c| check::run(c, args)),
         Command::Report(args) => with_context(flags, env, terminal, |c| report::run(c, args)),
+        Command::Export(args) => with_context(flags, env, terminal, |c| export::run(c, args)),
     }
 }
 

@@ -200,7 +200,7 @@ mod tests {
             info: info(),
             spans,
         };
-        assert_eq!(sum(&folded(&[trace.clone()])), 4);
+        assert_eq!(sum(&folded(std::slice::from_ref(&trace))), 4);
         assert_eq!(sum(&folded(&[trace.clone(), trace])), 9);
     }
 

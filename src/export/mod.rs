@@ -7,6 +7,7 @@ pub mod check;
 pub mod chrome;
 pub mod delimited;
 pub mod diff;
+pub mod document;
 pub mod folded;
 pub mod json;
 pub mod many;
@@ -16,9 +17,12 @@ pub mod parquet;
 pub mod speedscope;
 
 mod assessment;
+mod file_name;
 mod hash;
 mod latency;
 mod trace;
 
 pub use delimited::Delimited;
+pub use document::{Document, Format, What};
+pub use file_name::file_name;
 pub use json::JsonForm;

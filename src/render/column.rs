@@ -151,6 +151,13 @@ impl Column {
         Self::Request,
     ];
 
+    /// All columns without a key, the trace's id first.
+    pub fn all() -> Vec<Self> {
+        let mut all: Vec<Self> = PLAIN.iter().map(|(column, ..)| column.clone()).collect();
+        all.sort_by_key(|column| *column != Self::TraceId);
+        all
+    }
+
     /// The names of all columns, for help texts and completions; the last three take a key.
     pub fn names() -> impl Iterator<Item = &'static str> {
         PLAIN.iter().map(|(_, name, ..)| *name).chain([

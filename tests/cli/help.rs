@@ -17,6 +17,7 @@ const COMMANDS: &[&str] = &[
     "diff",
     "check",
     "report",
+    "export",
     "completions",
     "man",
 ];

@@ -177,6 +177,10 @@ fn digits<S: Serializer>(number: &impl ToString, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&number.to_string())
 }
 
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 /// Protobuf's JSON has names for what JSON has no numbers for.
 fn double<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     match *number {

@@ -1,0 +1,348 @@
+//! `mlt export`: traces for other tools, to standard output, into a file, or
+//! into a folder with a file for each trace.
+
+mod part;
+mod resume;
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use anyhow::Result;
+
+use self::part::{Interrupts, PartFile, cannot, part_of};
+use super::Context;
+use super::gather::{Gathered, Need, gather, gather_unknown};
+use crate::cli::{ExportArgs, ExportWhat, OutputFormat};
+use crate::error::{CommandError, Exit};
+use crate::export::document::Losses;
+use crate::export::folded::MAX_DEPTH;
+use crate::export::{Delimited, Document, Format, JsonForm, What, file_name};
+use crate::model::Trace;
+use crate::render::number;
+use crate::store::Detail;
+use crate::terminal::Output;
+
+const FORMATS: [OutputFormat; 10] = [
+    OutputFormat::Otlp,
+    OutputFormat::OtlpProto,
+    OutputFormat::Chrome,
+    OutputFormat::Speedscope,
+    OutputFormat::Folded,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Csv,
+    OutputFormat::Tsv,
+    OutputFormat::Parquet,
+];
+
+const MESSAGE: &str = "exporting";
+
+pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit> {
+    let export = Export::of(context, args)?;
+    match args.to.as_deref() {
+        None => export.to_stdout(),
+        Some(path) if path == Path::new("-") => export.to_stdout(),
+        Some(path) if is_folder(path) => export.to_folder(path),
+        Some(path) => export.to_file(path),
+    }
+}
+
+/// Whether a path is meant as a folder.
+fn is_folder(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    text.ends_with(b"/")
+        || text.ends_with(std::path::MAIN_SEPARATOR_STR.as_bytes())
+        || path.is_dir()
+}
+
+/// An export in preparation.
+struct Export<'a> {
+    context: &'a Context<'a>,
+    args: &'a ExportArgs,
+    format: Format,
+    what: What,
+}
+
+impl<'a> Export<'a> {
+    fn of(context: &'a Context<'a>, args: &'a ExportArgs) -> Result<Self> {
+        let format = format(context)?;
+        let what = match args.what {
+            ExportWhat::Spans => What::Spans,
+            ExportWhat::Traces => What::Traces,
+        };
+        let name = &context.flags.output;
+        if what == What::Traces && !format.has_traces_alone() {
+            return Err(CommandError::usage(format!(
+                "`-o {name}` is made of spans and has no `--what traces`"
+            ))
+            .hint("`json`, `jsonl`, `csv`, `tsv` and `parquet` have it")
+            .into());
+        }
+        Ok(Self {
+            context,
+            args,
+            format,
+            what,
+        })
+    }
+
+    fn need(&self) -> Need {
+        match self.what {
+            What::Traces => Need::INFO,
+            What::Spans if self.format.needs_times_only() => Need::with_spans(Detail::Times),
+            What::Spans => Need::with_spans(Detail::Whole),
+        }
+    }
+
+    fn to_stdout(&self) -> Result<Exit> {
+        if self.args.resume || self.args.force {
+            return Err(CommandError::usage("--resume and --force need a file or folder").into());
+        }
+        if self.format.is_binary() && self.context.terminal.width.is_some() {
+            let name = &self.context.flags.output;
+            return Err(CommandError::usage(format!(
+                "`-o {name}` is binary and not for a terminal"
+            ))
+            .hint("write it into a file with --to FILE")
+            .into());
+        }
+        let mut out = self.context.terminal.output();
+        let (gathered, losses) = self.write_into(&mut out)?;
+        out.finish()?;
+        self.note_losses(losses);
+        if gathered.traces == 0 && gathered.failures.is_empty() {
+            self.context.note("no trace matches");
+        }
+        gathered.finish(self.context)
+    }
+
+    fn write_into(&self, out: &mut Output) -> Result<(Gathered, Losses)> {
+        // Nothing is written before the first trace is there.
+        let mut document = Lazy::Out(out);
+        let gathered = gather(
+            self.context,
+            &self.args.selection,
+            self.need(),
+            MESSAGE,
+            |trace| Ok(document.get(self.format, self.what)?.push(&trace)?),
+        )?;
+        if gathered.failures.is_empty() {
+            document.get(self.format, self.what)?;
+        }
+        let losses = match document {
+            Lazy::Document(document) => document.finish(gathered.truncated())?,
+            Lazy::Out(_) | Lazy::Broken => Losses::default(),
+        };
+        Ok((gathered, losses))
+    }
+
+    fn to_file(&self, target: &Path) -> Result<Exit> {
+        let is_kept = self.format == Format::Json(JsonForm::Lines);
+        if self.args.resume && !is_kept {
+            let name = &self.context.flags.output;
+            return Err(CommandError::usage(format!(
+                "a file of `-o {name}` cannot be gone on with"
+            ))
+            .hint("use `-o jsonl`, or a file for each trace with --to FOLDER/")
+            .into());
+        }
+        let interrupts = Interrupts::handle();
+        let mut known = HashSet::new();
+        let mut file = None;
+        if self.args.resume {
+            if let Some(begun) = resume::begun(target)? {
+                known = begun.ids;
+                file = Some(PartFile::go_on(begun.file, target, &interrupts));
+            }
+        } else {
+            self.check_free(target, is_kept)?;
+        }
+        let mut file = match file {
+            Some(file) => file,
+            None => PartFile::create(target, is_kept, &interrupts)?,
+        };
+
+        let mut document = Document::new(&mut file, self.format, self.what)
+            .map_err(|error| cannot("write", target, &error))?;
+        let gathered = gather_unknown(
+            self.context,
+            &self.args.selection,
+            self.need(),
+            MESSAGE,
+            &|id| known.contains(id),
+            |trace| {
+                Ok(document
+                    .push(&trace)
+                    .map_err(|e| cannot("write", target, &e))?)
+            },
+        );
+        let gathered = match gathered {
+            Ok(gathered) => gathered,
+            Err(error) => {
+                // Only now is it known whether anything is left of it.
+                drop(document);
+                drop(file);
+                return Err(self.stopped(error, target, is_kept));
+            }
+        };
+        if gathered.traces + gathered.skipped == 0 && !gathered.failures.is_empty() {
+            return gathered.finish(self.context);
+        }
+        let losses = document
+            .finish(gathered.truncated())
+            .map_err(|error| cannot("write", target, &error))?;
+        file.finish()?;
+        self.note_losses(losses);
+        self.note_written(&gathered, target);
+        gathered.finish(self.context)
+    }
+
+    fn to_folder(&self, folder: &Path) -> Result<Exit> {
+        let interrupts = Interrupts::handle();
+        let extension = self.format.extension();
+        let target = |id: &str| folder.join(file_name(id, extension));
+        let mut losses = Losses::default();
+        let mut is_there = false;
+        let write = |trace: Trace| -> Result<()> {
+            if !is_there {
+                let made = std::fs::create_dir_all(folder);
+                made.map_err(|error| cannot("make", folder, &error))?;
+                is_there = true;
+            }
+            let target = target(&trace.info.trace_id);
+            let mut file = PartFile::create(&target, false, &interrupts)?;
+            losses += write_one(&mut file, &trace, self.format, self.what)
+                .map_err(|error| cannot("write", &target, &error))?;
+            Ok(file.finish()?)
+        };
+        let gathered = gather_unknown(
+            self.context,
+            &self.args.selection,
+            self.need(),
+            MESSAGE,
+            &|id| !self.args.force && target(id).exists(),
+            write,
+        )?;
+        self.note_losses(losses);
+        self.note_written(&gathered, folder);
+        gathered.finish(self.context)
+    }
+
+    /// Nothing is overwritten that may still be wanted.
+    fn check_free(&self, target: &Path, is_kept: bool) -> Result<()> {
+        if self.args.force {
+            return Ok(());
+        }
+        let part = part_of(target);
+        let (path, what) = if target.exists() {
+            (target, "exists already")
+        } else if is_kept && part.exists() {
+            (part.as_path(), "holds an export that was stopped")
+        } else {
+            return Ok(());
+        };
+        let error = CommandError::usage(format!("{} {what}", path.display()));
+        let hint = if is_kept {
+            "go on with it with --resume, or write anew with --force"
+        } else {
+            "overwrite it with --force"
+        };
+        Err(error.hint(hint).into())
+    }
+
+    /// An error of the store that does not undo what was written before.
+    fn stopped(&self, error: anyhow::Error, target: &Path, is_kept: bool) -> anyhow::Error {
+        if is_kept && part_of(target).exists() {
+            self.context.note(&format!(
+                "what was fetched is in {}; --resume goes on with it",
+                part_of(target).display()
+            ));
+        }
+        error
+    }
+
+    fn note_losses(&self, losses: Losses) {
+        if losses.without_end > 0 {
+            self.context.note(&format!(
+                "{} in progress: OpenTelemetry has no form for that, so they have no end there",
+                number::counted(losses.without_end, "span")
+            ));
+        }
+        if losses.too_deep > 0 {
+            self.context.note(&format!(
+                "{} deeper than {MAX_DEPTH} levels: their self time counts as that of the span above",
+                number::counted(losses.too_deep, "span")
+            ));
+        }
+    }
+
+    fn note_written(&self, gathered: &Gathered, target: &Path) {
+        let there = match gathered.skipped {
+            0 => String::new(),
+            n => format!("; {} were there already", number::counted(n, "trace")),
+        };
+        self.context.note(&format!(
+            "wrote {} to {}{there}",
+            number::counted(gathered.traces, "trace"),
+            target.display()
+        ));
+    }
+}
+
+/// A document that is begun when it is first needed.
+enum Lazy<'a> {
+    Out(&'a mut Output),
+    Document(Box<Document<'a>>),
+    /// It could not be begun.
+    Broken,
+}
+
+impl<'a> Lazy<'a> {
+    fn get(&mut self, format: Format, what: What) -> io::Result<&mut Document<'a>> {
+        *self = match std::mem::replace(self, Self::Broken) {
+            Self::Out(out) => Self::Document(Box::new(Document::new(out, format, what)?)),
+            begun => begun,
+        };
+        match self {
+            Self::Document(document) => Ok(document),
+            _ => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+}
+
+fn write_one(file: &mut PartFile, trace: &Trace, format: Format, what: What) -> io::Result<Losses> {
+    let mut document = Document::of_one(file, format, what)?;
+    document.push(trace)?;
+    document.finish(false)
+}
+
+/// The format that `-o` names.
+fn format(context: &Context) -> Result<Format> {
+    if context.flags.output == OutputFormat::Table {
+        let names: Vec<String> = FORMATS.iter().map(|f| format!("`{f}`")).collect();
+        return Err(CommandError::usage("expected a format with -o, found none")
+            .hint(format!("there are {}", names.join(", ")))
+            .into());
+    }
+    context.formats("export", &FORMATS)?;
+    Ok(match context.flags.output {
+        OutputFormat::Otlp => Format::Otlp,
+        OutputFormat::OtlpProto => Format::OtlpProto,
+        OutputFormat::Chrome => Format::Chrome,
+        OutputFormat::Speedscope => Format::Speedscope,
+        OutputFormat::Folded => Format::Folded,
+        OutputFormat::Json => Format::Json(JsonForm::Pretty),
+        OutputFormat::Csv => Format::Delimited(Delimited::Csv),
+        OutputFormat::Tsv => Format::Delimited(Delimited::Tsv),
+        #[cfg(feature = "parquet")]
+        OutputFormat::Parquet => Format::Parquet,
+        #[cfg(not(feature = "parquet"))]
+        OutputFormat::Parquet => {
+            return Err(CommandError::usage("this mlt was built without Parquet")
+                .hint("build it with `cargo install mlt --features parquet`")
+                .into());
+        }
+        _ => Format::Json(JsonForm::Lines),
+    })
+}

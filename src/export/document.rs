@@ -1,0 +1,223 @@
+//! A document of traces in any format, written trace by trace in memory that
+//! does not grow with them.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use super::chrome::ChromeTrace;
+use super::delimited::{SpanRows, TraceRows};
+use super::folded::Folded;
+use super::json::{self, TraceList, TraceParts};
+use super::otlp::{self, OtlpJson};
+#[cfg(feature = "parquet")]
+use super::parquet::{SpanTable, TraceTable};
+use super::speedscope::Speedscope;
+use super::{Delimited, JsonForm};
+use crate::analysis::analyse;
+use crate::model::Trace;
+use crate::render::Column;
+
+/// A format for documents of traces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// OpenTelemetry's JSON.
+    Otlp,
+    /// OpenTelemetry's protobuf.
+    OtlpProto,
+    /// Trace Event JSON.
+    Chrome,
+    /// speedscope's file format.
+    Speedscope,
+    /// Folded stacks.
+    Folded,
+    /// MLflow's JSON.
+    Json(JsonForm),
+    /// Comma- or tab-separated values.
+    Delimited(Delimited),
+    /// Parquet.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+/// What is written of traces, in formats that have a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Spans, with their traces where there is a place for them.
+    Spans,
+    /// Traces without their spans.
+    Traces,
+}
+
+impl Format {
+    /// How the names of its files end.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Otlp => "otlp.json",
+            Self::OtlpProto => "otlp.pb",
+            Self::Chrome => "chrome.json",
+            Self::Speedscope => "speedscope.json",
+            Self::Folded => "folded",
+            Self::Json(JsonForm::Pretty) => "json",
+            Self::Json(JsonForm::Lines) => "jsonl",
+            Self::Delimited(Delimited::Csv) => "csv",
+            Self::Delimited(Delimited::Tsv) => "tsv",
+            #[cfg(feature = "parquet")]
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// Whether it is not for people's eyes.
+    pub const fn is_binary(self) -> bool {
+        match self {
+            Self::OtlpProto => true,
+            #[cfg(feature = "parquet")]
+            Self::Parquet => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it can hold traces without their spans.
+    pub const fn has_traces_alone(self) -> bool {
+        match self {
+            Self::Json(_) | Self::Delimited(_) => true,
+            #[cfg(feature = "parquet")]
+            Self::Parquet => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it needs nothing of spans but names and times.
+    pub const fn needs_times_only(self) -> bool {
+        matches!(self, Self::Speedscope | Self::Folded)
+    }
+}
+
+/// What a format had no place for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Spans in progress that look as if they had ended at 0.
+    pub without_end: usize,
+    /// Spans that count as an ancestor of theirs, being too deep.
+    pub too_deep: usize,
+}
+
+type Out<'a> = &'a mut (dyn Write + Send);
+
+/// A document on its way out.
+pub struct Document<'a> {
+    kind: Kind<'a>,
+    losses: Losses,
+}
+
+enum Kind<'a> {
+    Otlp(Out<'a>, OtlpJson),
+    OtlpProto(Out<'a>),
+    Chrome(Out<'a>, ChromeTrace),
+    Speedscope(Out<'a>, Box<Speedscope>),
+    Folded(Out<'a>, Folded),
+    Json(Out<'a>, TraceList, What),
+    OneJson(Out<'a>, What),
+    SpanRows(SpanRows<'a>),
+    TraceRows(TraceRows<'a>),
+    #[cfg(feature = "parquet")]
+    SpanTable(Box<SpanTable<'a>>),
+    #[cfg(feature = "parquet")]
+    TraceTable(Box<TraceTable<'a>>),
+}
+
+impl<'a> Document<'a> {
+    /// A document of any number of traces.
+    pub fn new(out: Out<'a>, format: Format, what: What) -> io::Result<Self> {
+        let kind = match (format, what) {
+            (Format::Otlp, _) => Kind::Otlp(out, OtlpJson::default()),
+            (Format::OtlpProto, _) => Kind::OtlpProto(out),
+            (Format::Chrome, _) => Kind::Chrome(out, ChromeTrace::default()),
+            (Format::Speedscope, _) => Kind::Speedscope(out, Box::default()),
+            (Format::Folded, _) => Kind::Folded(out, Folded::default()),
+            (Format::Json(form), what) => Kind::Json(out, TraceList::new(form), what),
+            (Format::Delimited(format), What::Spans) => Kind::SpanRows(SpanRows::new(out, format)?),
+            (Format::Delimited(format), What::Traces) => {
+                Kind::TraceRows(TraceRows::new(out, format, Column::all())?)
+            }
+            #[cfg(feature = "parquet")]
+            (Format::Parquet, What::Spans) => Kind::SpanTable(Box::new(SpanTable::new(out)?)),
+            #[cfg(feature = "parquet")]
+            (Format::Parquet, What::Traces) => Kind::TraceTable(Box::new(TraceTable::new(out)?)),
+        };
+        Ok(Self {
+            kind,
+            losses: Losses::default(),
+        })
+    }
+
+    /// A document of one trace, which in JSON is no list.
+    pub fn of_one(out: Out<'a>, format: Format, what: What) -> io::Result<Self> {
+        if format != Format::Json(JsonForm::Pretty) {
+            return Self::new(out, format, what);
+        }
+        Ok(Self {
+            kind: Kind::OneJson(out, what),
+            losses: Losses::default(),
+        })
+    }
+
+    /// Writes one trace.
+    pub fn push(&mut self, trace: &Trace) -> io::Result<()> {
+        let parts = |what| match what {
+            What::Spans => TraceParts::whole(trace, None),
+            What::Traces => TraceParts::info_only(&trace.info),
+        };
+        if matches!(self.kind, Kind::Otlp(..) | Kind::OtlpProto(_)) {
+            let running = trace.spans.iter().filter(|span| span.end_ns.is_none());
+            self.losses.without_end += running.count();
+        }
+        match &mut self.kind {
+            Kind::Otlp(out, document) => document.push(*out, trace),
+            Kind::OtlpProto(out) => otlp::write_proto(*out, trace),
+            Kind::Chrome(out, document) => document.push(*out, trace),
+            Kind::Speedscope(out, document) => document.push(*out, trace),
+            Kind::Folded(out, document) => document.push(*out, &analyse(trace)),
+            Kind::Json(out, list, what) => list.push(*out, &parts(*what)),
+            Kind::OneJson(out, what) => json::write_trace(*out, &parts(*what), JsonForm::Pretty),
+            Kind::SpanRows(rows) => rows.push(&analyse(trace)),
+            Kind::TraceRows(rows) => rows.push(&trace.info),
+            #[cfg(feature = "parquet")]
+            Kind::SpanTable(table) => table.push(&analyse(trace)),
+            #[cfg(feature = "parquet")]
+            Kind::TraceTable(table) => table.push(&trace.info),
+        }
+    }
+
+    /// Ends the document. `truncated` says that traces are missing that were asked for.
+    pub fn finish(self, truncated: bool) -> io::Result<Losses> {
+        let mut losses = self.losses;
+        match self.kind {
+            Kind::Otlp(out, document) => document.finish(out)?,
+            Kind::Chrome(out, document) => document.finish(out)?,
+            Kind::Speedscope(out, document) => document.finish(out)?,
+            Kind::Json(out, list, _) => list.finish(out, None, truncated)?,
+            Kind::Folded(_, document) => losses.too_deep = document.deeper(),
+            Kind::OtlpProto(_) | Kind::OneJson(..) => {}
+            Kind::SpanRows(rows) => rows.finish()?,
+            Kind::TraceRows(rows) => rows.finish()?,
+            #[cfg(feature = "parquet")]
+            Kind::SpanTable(table) => table.finish()?,
+            #[cfg(feature = "parquet")]
+            Kind::TraceTable(table) => table.finish()?,
+        }
+        Ok(losses)
+    }
+}
+
+impl std::ops::AddAssign for Losses {
+    fn add_assign(&mut self, other: Self) {
+        self.without_end += other.without_end;
+        self.too_deep += other.too_deep;
+    }
+}
+
+impl fmt::Debug for Document<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document").finish_non_exhaustive()
+    }
+}
