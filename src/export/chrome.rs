@@ -80,6 +80,7 @@ impl ChromeTrace {
             ph: 'M',
             pid,
             tid,
+            ts: 0,
             name,
             args,
         };
@@ -144,6 +145,8 @@ struct Metadata<'a, A> {
     ph: char,
     pid: usize,
     tid: usize,
+    /// Some readers miss it, though it means nothing here.
+    ts: u64,
     name: &'a str,
     args: &'a A,
 }
@@ -308,12 +311,12 @@ mod tests {
         trace.spans[3].end_ns = trace.spans[3].end_ns.map(|ns| ns + 30_000_050);
         assert_snapshot!(chrome(&[trace]), @r#"
         {"displayTimeUnit":"ms","traceEvents":[
-        {"ph":"M","pid":1,"tid":0,"name":"process_name","args":{"name":"agent (tr-b6df45fdeeac3d7f64f3de29e167bcbd)"}},
-        {"ph":"M","pid":1,"tid":0,"name":"process_sort_index","args":{"sort_index":1}},
-        {"ph":"M","pid":1,"tid":1,"name":"thread_name","args":{"name":"lane 1"}},
-        {"ph":"M","pid":1,"tid":1,"name":"thread_sort_index","args":{"sort_index":1}},
-        {"ph":"M","pid":1,"tid":2,"name":"thread_name","args":{"name":"lane 2"}},
-        {"ph":"M","pid":1,"tid":2,"name":"thread_sort_index","args":{"sort_index":2}},
+        {"ph":"M","pid":1,"tid":0,"ts":0,"name":"process_name","args":{"name":"agent (tr-b6df45fdeeac3d7f64f3de29e167bcbd)"}},
+        {"ph":"M","pid":1,"tid":0,"ts":0,"name":"process_sort_index","args":{"sort_index":1}},
+        {"ph":"M","pid":1,"tid":1,"ts":0,"name":"thread_name","args":{"name":"lane 1"}},
+        {"ph":"M","pid":1,"tid":1,"ts":0,"name":"thread_sort_index","args":{"sort_index":1}},
+        {"ph":"M","pid":1,"tid":2,"ts":0,"name":"thread_name","args":{"name":"lane 2"}},
+        {"ph":"M","pid":1,"tid":2,"ts":0,"name":"thread_sort_index","args":{"sort_index":2}},
         {"ph":"X","pid":1,"tid":1,"ts":0,"dur":1640000,"name":"agent","cat":"AGENT","args":{"span_id":"00000000000000a1","status":"OK","attributes":{"mlflow.spanType":"AGENT","mlflow.spanInputs":"{\"question\": \"How do I get my money back?\"}"},"trace":{"trace_id":"tr-b6df45fdeeac3d7f64f3de29e167bcbd","state":"ERROR","experiment_id":"1","request_time":"2026-11-22T20:56:36.791Z","tags":{"env":"prod","mlflow.trace.spansLocation":"TRACKING_STORE","mlflow.traceName":"agent","team":"search"},"metadata":{"mlflow.trace.cost":"{\"total_cost\": 0.0123}","mlflow.trace.session":"s-1","mlflow.trace.tokenUsage":"{\"input_tokens\": 1180, \"output_tokens\": 54, \"total_tokens\": 1234}","mlflow.trace.user":"anna"}}}},
         {"ph":"X","pid":1,"tid":1,"ts":12000,"dur":298000,"name":"retrieve","cat":"RETRIEVER","args":{"span_id":"00000000000000a2","status":"OK","attributes":{"mlflow.spanType":"RETRIEVER"}}},
         {"ph":"X","pid":1,"tid":1,"ts":13000,"dur":53000,"name":"embed","cat":"EMBEDDING","args":{"span_id":"00000000000000a5","status":"OK","attributes":{"mlflow.spanType":"EMBEDDING"}}},

@@ -9,6 +9,7 @@ mod contract;
 mod detail;
 mod diff;
 mod differential;
+mod export;
 mod faults;
 mod files;
 mod filters;

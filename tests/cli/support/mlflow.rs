@@ -80,6 +80,12 @@ static CURRENT: Seed = Seed {
         Script::new("make_many.py", &["--traces", "1200"]),
     ],
 };
+static EMPTY: Seed = Seed {
+    name: "seed-3.17.2-empty",
+    version: "3.17.2",
+    base: None,
+    scripts: &[],
+};
 static RICH: Seed = Seed {
     name: "seed-3.17.2-rich",
     version: "3.17.2",
@@ -125,6 +131,11 @@ pub(crate) fn python() -> PathBuf {
 /// A Python script of the tests.
 pub(crate) fn script(name: &str) -> PathBuf {
     venv::scripts().join(name)
+}
+
+/// MLflow 3.17 without traces, to send some to.
+pub(crate) fn empty() -> Seeded {
+    seeded(&EMPTY)
 }
 
 /// Copies the store of [`current`], as it was made, to a folder.
