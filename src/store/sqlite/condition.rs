@@ -175,7 +175,7 @@ impl Compiler<'_> {
         let mentions = key
             .bytes()
             .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
-        if mentions && needs_attribute(condition.comparator()) {
+        if mentions && needs_key(condition.comparator(), key) {
             let quoted = self.parameters.bind(format!("\"{key}\""));
             format!("(instr({s}.content, {quoted}) > 0 AND {SPAN}({test}, {s}.content))")
         } else {
@@ -224,9 +224,14 @@ impl Compiler<'_> {
 
     /// A run's traces are those made in it, and those linked to it.
     fn run(&mut self, condition: &Condition) -> String {
+        // What is bound must also be asked for.
+        if let (Comparator::Equal, Value::Text(run)) = (condition.comparator(), condition.value())
+            && run.is_empty()
+        {
+            return TRUE.to_owned();
+        }
         let source = self.metadata("t", metadata::SOURCE_RUN);
         match (condition.comparator(), condition.value()) {
-            (Comparator::Equal, Value::Text(run)) if run.is_empty() => TRUE.to_owned(),
             (Comparator::Equal, Value::Text(run)) => {
                 let run = self.parameters.bind(run.clone());
                 let made = format!("{source} = {run}");
@@ -317,8 +322,13 @@ fn linked(kind: &str, wanted: &str) -> String {
     )
 }
 
-/// Whether a span without the attribute cannot pass.
-fn needs_attribute(comparator: Comparator) -> bool {
-    use Comparator::{IsNull, NotIlike, NotLike, NotRlike};
-    !matches!(comparator, IsNull | NotLike | NotIlike | NotRlike)
+/// Whether a span that does not have the key in this very spelling cannot pass.
+/// Patterns search the whole span, and the key is a part of them.
+fn needs_key(comparator: Comparator, key: &str) -> bool {
+    use Comparator::{Ilike, IsNull, Like, NotIlike, NotLike, NotRlike, Rlike};
+    match comparator {
+        IsNull | NotLike | NotIlike | NotRlike | Ilike | Rlike => false,
+        Like => !key.contains(['%', '_']),
+        _ => true,
+    }
 }

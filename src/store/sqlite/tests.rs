@@ -117,6 +117,13 @@ fn traces_come_by_an_index_in_the_order_of_their_time() {
 }
 
 #[test]
+fn every_trace_is_of_the_run_without_an_id() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(2);
+    assert_eq!(ids(&fixture.store(), "run_id = ''", None).len(), 2);
+}
+
+#[test]
 fn what_hangs_on_a_trace_is_found_by_an_index() {
     let fixture = Fixture::new(NEWEST);
     for filter in [

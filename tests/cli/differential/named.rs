@@ -123,6 +123,27 @@ fn types_that_were_worked_out_from_open_telemetry_are_found_in_an_export_alone()
 }
 
 #[test]
+fn numbers_within_a_value_have_a_fraction_in_an_export_alone() {
+    let (sides, question) = everything();
+    let fraction = filter::parse("feedback.listed LIKE '%.0}%'").unwrap();
+    let finds = |store: &dyn mlt::store::Store| ids(question.parsed(store, &fraction)).len();
+    assert_eq!((finds(&*sides.server), finds(&*sides.sqlite)), (0, 0));
+    assert!(finds(&*sides.file) > 0);
+}
+
+#[test]
+fn patterns_for_an_attribute_search_the_whole_span_of_which_its_key_is_a_part() {
+    for text in [
+        "span.attributes.MODEL ILIKE '%claude%'",
+        "span.attributes.model RLIKE '^a|claude'",
+        "span.attributes.mo_el LIKE '%claude%'",
+    ] {
+        assert!(found(text) > 0, "{text}");
+        assert_eq!(on_the_server(text), Some(found(text)), "{text}");
+    }
+}
+
+#[test]
 fn some_spellings_that_the_server_refuses_are_read() {
     for (text, server) in [
         ("tags.case = 'deep'", "tags.`case` = 'deep'"),
@@ -137,6 +158,16 @@ fn some_spellings_that_the_server_refuses_are_read() {
         ("tags.team IS NOT  NULL", "tags.team IS NOT NULL"),
         ("status IN ('OK',\n'ERROR')", "status IN ('OK', 'ERROR')"),
         ("feedback.`is safe` = true", "feedback.`is safe` = 'true'"),
+        ("execution_time_ms >= 2ms", "execution_time_ms >= 2"),
+        (
+            "timestamp_ms > '5' AND span.type = 'LLM'",
+            "timestamp_ms > 5 AND span.type = 'LLM'",
+        ),
+        (
+            "timestamp_ms < 99999999999999999 AND span.type = 'LLM'",
+            "span.type = 'LLM'",
+        ),
+        ("status IN ('a)\n', 'ERROR')", "status = 'ERROR'"),
     ] {
         let same = on_the_server(server).unwrap();
         assert!(same > 0, "{server}");

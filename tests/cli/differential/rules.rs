@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use mlt::filter::{Condition, Field, Filter, ParseError, ParseErrorKind as Kind};
-use mlt::model::Trace;
+use mlt::model::{AssessmentKind, Trace};
 use regex::Regex;
 
 /// What mlt takes and the server refuses: a name, what stands in the text, and
@@ -43,7 +43,22 @@ const EXTENSIONS: &[(&str, &str, &str)] = &[
         r"(?i)(=|like)\s*\(",
         "",
     ),
-    ("lists may have line ends", r"\(\s*[^)]*\n", ""),
+    ("lists may have line ends", r"(?s)\(.*[\n\r]", ""),
+    (
+        "a quoted time may stand beside a condition on spans",
+        r#"(?is)timestamp.*['"]"#,
+        "unsupported operand type(s) for -",
+    ),
+    (
+        "a time of any size may stand beside a condition on spans",
+        r"(?i)timestamp",
+        "too large to convert to SQLite INTEGER",
+    ),
+    (
+        "a duration may have a unit",
+        r"\d(ms|s|m|h)\b",
+        "unidentified quote types",
+    ),
     (
         "a quoted number is a number for assessments",
         r#"(?is)(feedback|expectation)\..*[<>]=?\s*['"]"#,
@@ -158,7 +173,16 @@ pub(super) fn better_known_from_an_export(filter: &Filter, trace: &Trace) -> boo
         .spans
         .iter()
         .any(|span| span.attribute("gen_ai.operation.name").is_some());
-    (filter.needs_spans() && not_in_the_database && !trace.spans.is_empty())
+    // The server makes fractions of the numbers within a value, but searches what it keeps.
+    let has_numbers_within = trace.info.assessments.iter().any(|assessment| {
+        matches!(
+            &assessment.kind,
+            AssessmentKind::Feedback { value, .. } | AssessmentKind::Expectation { value }
+                if value.is_array() || value.is_object()
+        )
+    });
+    (has_numbers_within && filter.needs_assessments())
+        || (filter.needs_spans() && not_in_the_database && !trace.spans.is_empty())
         || (untyped && uses(filter, &|c| *c.field() == Field::SpanType))
 }
 
