@@ -11,6 +11,7 @@ mod output;
 mod report;
 mod search;
 mod selection;
+mod stats;
 mod tag;
 mod values;
 
@@ -32,6 +33,7 @@ pub use output::OutputFormat;
 pub use report::ReportArgs;
 pub use search::SearchArgs;
 pub use selection::SelectionArgs;
+pub use stats::{StatsArgs, StatsBy, Via};
 pub use tag::TagArgs;
 pub use values::{Fraction, Percent, Period, TimePoint};
 
@@ -171,6 +173,9 @@ pub enum Command {
     /// Write traces to files, for other tools and their viewers
     #[command(after_long_help = export::HELP)]
     Export(Box<ExportArgs>),
+    /// Sum traces up: how many, how many failed, how long they took, tokens, cost, assessments
+    #[command(after_long_help = stats::HELP)]
+    Stats(Box<StatsArgs>),
     /// Print a shell's completion script
     ///
     /// For bash, for example: source <(mlt completions bash)

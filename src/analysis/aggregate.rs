@@ -168,7 +168,7 @@ impl Aggregation {
 
     /// Adds the spans of a trace. Nothing of the trace is kept but its keys.
     pub fn add(&mut self, report: &LatencyReport<'_>) {
-        let assigned = self.grouper.assign(report);
+        let assigned = self.grouper.assign(report.trace, &report.tree);
         self.groups.resize_with(self.grouper.len(), Group::default);
         for (&group, (id, node)) in assigned.iter().zip(report.nodes()) {
             let span = report.span(id);

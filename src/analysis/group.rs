@@ -1,12 +1,13 @@
 //! What spans are grouped by, and how a group is called.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use crate::model::TraceInfo;
+use crate::model::{Span, Trace};
 
-use super::LatencyReport;
+use super::SpanTree;
 
 /// Paths longer than this are shown without their middle: the text of every path
 /// of a chain would otherwise grow with the square of its length.
@@ -70,18 +71,29 @@ pub enum TraceKey {
     Tag(String),
     /// The value of this metadata entry.
     Metadata(String),
+    /// Whether it ended, and how.
+    State,
+    /// The models that its spans called, several with commas between them.
+    Models,
+    /// The id of its experiment.
+    Experiment,
 }
 
 impl TraceKey {
     /// What the trace has; `None` where it has nothing of the kind.
-    pub fn of<'i>(&self, info: &'i TraceInfo) -> Option<&'i str> {
-        match self {
+    pub fn of<'t>(&self, trace: &'t Trace) -> Option<Cow<'t, str>> {
+        let info = &trace.info;
+        let text = match self {
             Self::Name => info.name(),
             Self::Session => info.session(),
             Self::User => info.user(),
             Self::Tag(key) => info.tags.get(key).map(String::as_str),
             Self::Metadata(key) => info.metadata.get(key).map(String::as_str),
-        }
+            Self::State => Some(info.state.as_str()),
+            Self::Models => return models(trace),
+            Self::Experiment => info.experiment_id.as_deref(),
+        };
+        text.map(Cow::Borrowed)
     }
 
     /// What to call traces that have nothing of the kind.
@@ -92,11 +104,23 @@ impl TraceKey {
             Self::User => "(no user)",
             Self::Tag(_) => "(no tag)",
             Self::Metadata(_) => "(no metadata)",
+            Self::State => "(no status)",
+            Self::Models => "(no model)",
+            Self::Experiment => "(no experiment)",
         })
     }
 }
 
-/// `trace`, `session`, `user`, `tag:K` or `metadata:K`.
+fn models(trace: &Trace) -> Option<Cow<'_, str>> {
+    let mut names: BTreeSet<Cow<'_, str>> = trace.spans.iter().filter_map(Span::model).collect();
+    if names.len() < 2 {
+        return names.pop_first();
+    }
+    let names: Vec<Cow<'_, str>> = names.into_iter().collect();
+    Some(Cow::Owned(names.join(", ")))
+}
+
+/// `trace`, `session`, `user`, `tag:K`, `metadata:K`, `status`, `model` or `experiment`.
 impl fmt::Display for TraceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,6 +129,9 @@ impl fmt::Display for TraceKey {
             Self::User => f.write_str("user"),
             Self::Tag(key) => write!(f, "tag:{key}"),
             Self::Metadata(key) => write!(f, "metadata:{key}"),
+            Self::State => f.write_str("status"),
+            Self::Models => f.write_str("model"),
+            Self::Experiment => f.write_str("experiment"),
         }
     }
 }
@@ -185,18 +212,33 @@ impl Grouper {
     }
 
     /// The group of every node of a trace, by [`NodeId::index`](super::NodeId::index).
-    pub(super) fn assign(&mut self, report: &LatencyReport<'_>) -> Vec<usize> {
-        let mut groups = self.first.assign(report);
+    pub(super) fn assign(&mut self, trace: &Trace, tree: &SpanTree) -> Vec<usize> {
+        let mut groups = self.first.assign(trace, tree);
         if let Some(second) = &mut self.second {
-            for (group, other) in groups.iter_mut().zip(second.assign(report)) {
-                let pair = (*group, other);
-                *group = *self.found.entry(pair).or_insert_with(|| {
-                    self.pairs.push(pair);
-                    self.pairs.len() - 1
-                });
+            let others = second.assign(trace, tree);
+            for (group, other) in groups.iter_mut().zip(others) {
+                *group = self.pair(*group, other);
             }
         }
         groups
+    }
+
+    /// The group of a whole trace; `None` where a key is one of spans.
+    pub(super) fn assign_trace(&mut self, trace: &Trace) -> Option<usize> {
+        let first = self.first.assign_trace(trace)?;
+        let Some(second) = &mut self.second else {
+            return Some(first);
+        };
+        let second = second.assign_trace(trace)?;
+        Some(self.pair(first, second))
+    }
+
+    fn pair(&mut self, first: usize, second: usize) -> usize {
+        let pairs = &mut self.pairs;
+        *self.found.entry((first, second)).or_insert_with(|| {
+            pairs.push((first, second));
+            pairs.len() - 1
+        })
     }
 
     /// An order of groups that does not depend on their numbers, also of paths
@@ -260,20 +302,26 @@ impl Partition {
         }
     }
 
-    fn assign(&mut self, report: &LatencyReport<'_>) -> Vec<usize> {
-        let by = match &self.by {
-            GroupKey::Span(by) => *by,
-            GroupKey::Trace(key) => {
-                let group = match key.of(&report.trace.info) {
-                    Some(text) => self.text(text),
-                    None => self.missing(key.missing()),
-                };
-                return vec![group; report.tree.len()];
-            }
+    fn assign_trace(&mut self, trace: &Trace) -> Option<usize> {
+        let GroupKey::Trace(key) = &self.by else {
+            return None;
         };
-        let mut groups = Vec::with_capacity(report.tree.len());
-        for (id, node) in report.nodes() {
-            let span = report.span(id);
+        Some(match key.of(trace) {
+            Some(text) => self.text(&text),
+            None => self.missing(key.missing()),
+        })
+    }
+
+    fn assign(&mut self, trace: &Trace, tree: &SpanTree) -> Vec<usize> {
+        if let Some(group) = self.assign_trace(trace) {
+            return vec![group; tree.len()];
+        }
+        let GroupKey::Span(by) = self.by else {
+            return Vec::new();
+        };
+        let mut groups = Vec::with_capacity(tree.len());
+        for (id, node) in tree.preorder() {
+            let span = tree.span(id, trace);
             groups.push(match by {
                 By::Name => self.text(&span.name),
                 By::Type => self.text(&span.span_type()),

@@ -20,6 +20,7 @@ mod number;
 mod over_time;
 mod percentile;
 mod self_time;
+mod stats;
 mod tree;
 mod tree_build;
 mod usage;
@@ -49,6 +50,9 @@ pub use measure::{Measured, Sample, SampleSpan, Tally};
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
 pub use percentile::{Quantile, Summary, percentile};
+pub use stats::{
+    AssessmentRow, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsRow, StatsSort,
+};
 pub use tree::{Guides, Node, NodeId, Place, Siblings, SpanTree, TotalBasis};
 pub use usage::{Figure, FigureSource, UsageReport, span_cost, span_usage, trace_usage};
 pub use verdict::{Change, Failure, Judgement, Problem, Ruling, Terms};

@@ -135,7 +135,12 @@ pub(super) fn gather_unknown(
     }
     let progress = context.terminal.progress(message);
     if args.traces.is_empty() {
-        return search(context, args, need, progress, known, &mut each);
+        let mut query = Query {
+            filter: filter_of(&args.filter, context)?,
+            ..Query::default()
+        };
+        name_experiments(context, context.store()?, &mut query)?;
+        return find(context, query, args.limit, need, progress, known, &mut each);
     }
     let ids = resolve::trace_ids(context, &args.traces)?;
     let store = context.store()?;
@@ -145,24 +150,36 @@ pub(super) fn gather_unknown(
     Ok(run.gathered)
 }
 
-fn search(
+/// Hands the traces that a query finds to `each`, in its order; the experiments
+/// are ids by now.
+///
+/// # Errors
+/// Those of the store, but for single traces; and those of `each`.
+pub(super) fn gather_found(
     context: &Context,
-    args: &SelectionArgs,
+    query: Query,
+    limit: Option<u64>,
+    need: Need,
+    message: &str,
+    mut each: impl FnMut(Trace) -> Result<()>,
+) -> Result<Gathered> {
+    let progress = context.terminal.progress(message);
+    let known = |_: &str| false;
+    find(context, query, limit, need, progress, &known, &mut each)
+}
+
+fn find(
+    context: &Context,
+    mut query: Query,
+    limit: Option<u64>,
     need: Need,
     progress: Progress,
     known: &dyn Fn(&str) -> bool,
     each: &mut impl FnMut(Trace) -> Result<()>,
 ) -> Result<Gathered> {
+    query.ids_only = !need.info;
     let store = context.store()?;
-    let mut query = Query {
-        filter: filter_of(&args.filter, context)?,
-        ids_only: !need.info,
-        ..Query::default()
-    };
-    name_experiments(context, store, &mut query)?;
-    let limit = args
-        .limit
-        .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let mut search = Search::new(store, query.clone(), limit);
     let mut run = Run::new(store, need, progress, known);
     while let Some(page) = search.next_page().map_err(|e| explain(e, &query))? {

@@ -15,6 +15,7 @@ mod report;
 mod resolve;
 mod search;
 mod selection;
+mod stats;
 mod tag;
 mod target;
 
@@ -25,8 +26,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use chrono::Utc;
 
+use crate::analysis::MOST_INTERVALS;
 use crate::cli::{Cli, Command, GlobalArgs};
-use crate::error::{Exit, hint_line};
+use crate::error::{CommandError, Exit, hint_line};
 use crate::model::Timestamp;
 use crate::render::{Layout, Style, Zone, number, sanitize};
 use crate::settings::{Env, RealDisk, Settings};
@@ -46,6 +48,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Search(args) => with_context(flags, env, terminal, |c| search::run(c, args)),
         Command::Get(args) => with_context(flags, env, terminal, |c| get::run(c, args)),
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
+        Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),
         Command::Latency(args) => with_context(flags, env, terminal, |c| latency::run(c, args)),
         Command::Diff(args) => diff::run(flags, env, terminal, args),
         Command::Check(args) => with_context(flags, env, terminal, |c| check::run(c, args)),
@@ -169,4 +172,15 @@ fn log_request(record: &RequestRecord) {
         number::bytes(u64::try_from(record.bytes).unwrap_or(u64::MAX)),
     );
     let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Why traces are not shown over time.
+fn too_many_intervals(count: i64) -> anyhow::Error {
+    CommandError::usage(format!(
+        "the traces span {} intervals, at most {} are shown",
+        number::count(count),
+        number::counted(MOST_INTERVALS, "interval"),
+    ))
+    .hint("choose a longer --every, or fewer traces with --since")
+    .into()
 }

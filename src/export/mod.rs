@@ -15,6 +15,7 @@ pub mod otlp;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod speedscope;
+pub mod stats;
 
 mod assessment;
 mod file_name;

@@ -14,6 +14,7 @@ pub mod report;
 pub mod sanitize;
 pub mod search;
 pub mod span;
+pub mod stats;
 pub mod style;
 pub mod text;
 pub mod timeline;

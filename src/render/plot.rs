@@ -9,7 +9,7 @@ use super::latency::write_note;
 use super::many::{count, percentile};
 use super::style::Painted;
 use super::waterfall::share_bar;
-use super::{Layout, number};
+use super::{Glyphs, Layout, number};
 use crate::analysis::{Histogram, Interval, Summary};
 use crate::model::Timestamp;
 
@@ -129,6 +129,44 @@ pub fn write_over_time(
     )
 }
 
+/// A mark for each value, as high as it is next to the largest; values that do
+/// not fit a mark of their own share one, and the largest of them is shown.
+pub(super) fn sparkline(values: &[Option<f64>], width: usize, glyphs: Glyphs) -> String {
+    const UNICODE: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    const ASCII: [char; 8] = ['_', '.', ':', '-', '=', '+', '*', '#'];
+    let marks = glyphs.pick(UNICODE, ASCII);
+    let known = values.iter().copied().flatten();
+    let most = known.fold(0.0, f64::max);
+    let columns = values.len().min(width.max(1));
+    let mark = |column: usize| {
+        let shared =
+            &values[column * values.len() / columns..(column + 1) * values.len() / columns];
+        let Some(value) = shared.iter().copied().flatten().reduce(f64::max) else {
+            return glyphs.pick('·', ' ');
+        };
+        let reached = (1_u8..).map(f64::from).zip(&marks[1..]);
+        let reached = reached.take_while(|(step, _)| value * 8.0 > most * step);
+        reached.last().map_or(marks[0], |(_, mark)| *mark)
+    };
+    (0..columns).map(mark).collect()
+}
+
 fn wide(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_shows_each_value_next_to_the_largest() {
+        let values: Vec<Option<f64>> = (0..=8).map(|n| Some(f64::from(n))).collect();
+        assert_eq!(sparkline(&values, 20, Glyphs::Unicode), "▁▁▂▃▄▅▆▇█");
+        assert_eq!(sparkline(&values, 3, Glyphs::Ascii), ".+#");
+        let holes = [None, Some(0.0), Some(-1.0), None, Some(3.0)];
+        assert_eq!(sparkline(&holes, 20, Glyphs::Unicode), "·▁▁·█");
+        assert_eq!(sparkline(&[Some(0.0)], 20, Glyphs::Unicode), "▁");
+        assert_eq!(sparkline(&[], 20, Glyphs::Unicode), "");
+    }
 }

@@ -7,6 +7,7 @@ mod demo;
 mod error;
 mod file;
 mod local;
+mod metrics;
 mod mlruns;
 mod rest;
 mod search;
@@ -19,6 +20,7 @@ use crate::settings::Location;
 
 use error::plain_io_reason;
 pub use error::{Attempt, StoreError};
+pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
 pub use rest::{RequestLog, RequestRecord};
 pub use search::{Search, SearchEnd};
 
@@ -213,6 +215,14 @@ pub trait Store: Send + Sync {
     /// `Err` when tags cannot be changed here.
     fn check_writable(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// Aggregates that the store computes by itself.
+    fn metrics(&self, _question: &MetricQuestion<'_>) -> Result<MetricAnswer, StoreError> {
+        Ok(MetricAnswer::Cannot(format!(
+            "{} computes none",
+            self.describe()
+        )))
     }
 
     /// How a search would be done.

@@ -97,9 +97,9 @@ impl Comparison {
         } else {
             &mut sums.ended
         };
-        let assigned = self.groups.assign(report);
+        let assigned = self.groups.assign(report.trace, &report.tree);
         sums.only = (sums.traces == 0).then(|| {
-            let paths = self.paths.assign(report);
+            let paths = self.paths.assign(report.trace, &report.tree);
             let spans = paths.iter().zip(&assigned).zip(&report.critical_ns);
             let spans = spans.map(|((&path, &group), &critical_ns)| SpanOf {
                 path,

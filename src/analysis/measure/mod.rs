@@ -128,6 +128,12 @@ impl Tally {
     /// Adds a trace. Nothing of it is kept but numbers, and the ids and paths of
     /// samples to blame.
     pub fn add(&mut self, trace: &Trace) {
+        let prepared = self.prepare(trace);
+        self.add_prepared(&prepared);
+    }
+
+    /// Makes a trace ready for this and every other tally of the same aggregates.
+    pub(super) fn prepare<'t>(&self, trace: &'t Trace) -> Prepared<'t> {
         let of_spans = |asked: &Asked| matches!(asked.scope, Scope::Spans(_));
         let of_paths = |asked: &Asked| {
             matches!(
@@ -142,12 +148,37 @@ impl Tally {
         } else {
             Spans::None
         };
+        Prepared { trace, spans }
+    }
+
+    /// Adds a trace with all its spans.
+    pub(super) fn add_prepared(&mut self, prepared: &Prepared<'_>) {
+        let Prepared { trace, spans } = prepared;
         for (asked, sum) in self.asked.iter().zip(&mut self.sums) {
             match &asked.scope {
                 Scope::Traces(matcher) => sum.add_trace(&asked.aggregate, matcher, trace),
-                Scope::Spans(matcher) => sum.add_spans(&asked.aggregate, matcher, trace, &spans),
+                Scope::Spans(matcher) => {
+                    if let Some(tree) = spans.tree() {
+                        let all = tree.preorder().map(|(id, _)| id);
+                        sum.add_spans(&asked.aggregate, matcher, prepared, tree, all);
+                    }
+                }
             }
             sum.name_blamed(trace, spans.tree());
+        }
+    }
+
+    /// Adds some spans of a trace, for what is measured of spans.
+    pub(super) fn add_spans(&mut self, prepared: &Prepared<'_>, nodes: &[NodeId]) {
+        let Some(tree) = prepared.spans.tree() else {
+            return;
+        };
+        for (asked, sum) in self.asked.iter().zip(&mut self.sums) {
+            if let Scope::Spans(matcher) = &asked.scope {
+                let nodes = nodes.iter().copied();
+                sum.add_spans(&asked.aggregate, matcher, prepared, tree, nodes);
+                sum.name_blamed(prepared.trace, Some(tree));
+            }
         }
     }
 
@@ -156,6 +187,19 @@ impl Tally {
         let both = self.asked.iter().zip(&self.sums);
         both.map(|(asked, sum)| sum.measured(asked.aggregate.function))
             .collect()
+    }
+}
+
+/// A trace with what is needed of its spans.
+pub(super) struct Prepared<'t> {
+    trace: &'t Trace,
+    spans: Spans<'t>,
+}
+
+impl Prepared<'_> {
+    /// Its spans, where aggregates are about spans.
+    pub(super) fn tree(&self) -> Option<&SpanTree> {
+        self.spans.tree()
     }
 }
 
@@ -210,14 +254,14 @@ impl Sum {
         &mut self,
         aggregate: &Aggregate,
         matcher: &SpanMatcher,
-        trace: &Trace,
-        spans: &Spans<'_>,
+        prepared: &Prepared<'_>,
+        tree: &SpanTree,
+        nodes: impl Iterator<Item = NodeId>,
     ) {
-        let Some(tree) = spans.tree() else {
-            return;
-        };
+        let Prepared { trace, spans } = prepared;
         let judge = matcher.of(&trace.info, &trace.spans);
-        for (id, node) in tree.preorder() {
+        for id in nodes {
+            let node = tree.node(id);
             let span = &trace.spans[node.span];
             let passes = judge.matches(span);
             match aggregate.function {
@@ -281,7 +325,7 @@ impl Sum {
 }
 
 /// Whether a percentile lies above all samples but the largest.
-fn is_rough(function: Function, n: usize) -> bool {
+pub(super) fn is_rough(function: Function, n: usize) -> bool {
     match function {
         Function::Percentile(parts @ 5_001..=9_999) => {
             n.saturating_mul(usize::from(10_000 - parts)) < 10_000

@@ -4,12 +4,11 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::super::Context;
 use super::super::form::{Form, TABULAR};
 use super::super::gather::{Need, gather};
+use super::super::{Context, too_many_intervals};
 use crate::analysis::{
-    By, GroupKey, Histogram, Interval, MOST_INTERVALS, Many, ManyReport, Question, Sort, Unit,
-    analyse, over_time,
+    By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, Unit, analyse, over_time,
 };
 use crate::cli::{LatencyArgs, OutputFormat};
 use crate::error::{CommandError, Exit};
@@ -168,15 +167,7 @@ fn intervals(many: &Many, args: &LatencyArgs) -> Result<Option<Vec<Interval>>> {
     let every_ns = i64::try_from(every.duration().as_nanos()).unwrap_or(i64::MAX);
     over_time(many.plotted().to_vec(), every_ns)
         .map(Some)
-        .map_err(|count| {
-            CommandError::usage(format!(
-                "the traces span {} intervals, at most {} are shown",
-                number::count(count),
-                number::counted(MOST_INTERVALS, "interval"),
-            ))
-            .hint("choose a longer --every, or fewer traces with --since")
-            .into()
-        })
+        .map_err(too_many_intervals)
 }
 
 fn write(

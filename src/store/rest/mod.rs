@@ -3,6 +3,7 @@
 //! the V2 endpoints from then on.
 
 mod http;
+mod metrics;
 mod planned;
 mod spans;
 
@@ -22,7 +23,8 @@ use self::spans::Fetched;
 use super::local::lock;
 use super::wire::{WireInfo, null_as_default};
 use super::{
-    Detail, DryRequest, Explanation, FilterSource, Page, Query, Store, StoreError, TagChanges,
+    Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion, Page, Query,
+    Store, StoreError, TagChanges,
 };
 use crate::filter::{Filter, Plan, Server};
 use crate::model::{Experiment, Trace, TraceInfo};
@@ -503,6 +505,10 @@ impl Store for RestStore {
         let set = |id: &str, key: &str, value: &str| self.set_tag(id, key, value);
         let delete = |id: &str, key: &str| self.delete_tag(id, key);
         Ok(changes.one_by_one(trace_ids, set, delete))
+    }
+
+    fn metrics(&self, question: &MetricQuestion<'_>) -> Result<MetricAnswer, StoreError> {
+        self.ask_metrics(question)
     }
 
     fn dry_search(&self, query: &Query, size: usize) -> Result<Vec<DryRequest>, StoreError> {

@@ -1,0 +1,359 @@
+//! Aggregates for each group of traces or of spans, as a whole and for each of
+//! the equal intervals in which traces began. Traces are added one by one, and
+//! only numbers and names are kept of them.
+
+use std::collections::BTreeMap;
+
+use super::group::Grouper;
+use super::measure::{Prepared, is_rough};
+use super::{By, GroupKey, MOST_INTERVALS, Measured, NodeId, RowKey, Tally, TraceKey};
+use crate::filter::Number;
+use crate::filter::aggregate::{Aggregate, Function, Measure, Need};
+use crate::model::{AssessmentKind, Timestamp, Trace};
+
+/// What is asked about many traces.
+#[derive(Debug, Clone, Default)]
+pub struct StatsQuestion {
+    /// What is computed; all of it about spans where a key is one of spans.
+    pub aggregates: Vec<Aggregate>,
+    /// What a row stands for: none, one or two keys.
+    pub keys: Vec<GroupKey>,
+    /// The length of intervals in nanoseconds.
+    pub every_ns: Option<i64>,
+    /// Whether assessments are summed up by their names.
+    pub assessments: bool,
+}
+
+/// A value, and how much is behind it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Statistic {
+    /// In the unit of the aggregate: nanoseconds, a share from 0 to 1 or a plain
+    /// number; `None` where there is no sample.
+    pub value: Option<Number>,
+    /// The number of samples; for counts, how many were looked at.
+    pub n: usize,
+    /// The percentile of so few samples says little.
+    pub rough: bool,
+}
+
+impl Statistic {
+    /// A value of so many samples.
+    pub fn new(function: Function, value: Option<Number>, n: usize) -> Self {
+        Self {
+            value,
+            n,
+            rough: is_rough(function, n),
+        }
+    }
+}
+
+impl From<Measured> for Statistic {
+    fn from(measured: Measured) -> Self {
+        Self {
+            value: measured.value,
+            n: measured.n,
+            rough: measured.rough,
+        }
+    }
+}
+
+/// A group before its intervals are laid out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatsGroup {
+    /// What its traces or spans have in common, by the question's keys.
+    pub keys: Vec<RowKey>,
+    /// A value for each aggregate.
+    pub values: Vec<Statistic>,
+    /// The same for intervals in which there is something, by their number: the
+    /// first one begins at the Unix epoch.
+    pub intervals: BTreeMap<i64, Vec<Statistic>>,
+}
+
+/// A group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatsRow {
+    /// What its traces or spans have in common, by the question's keys.
+    pub keys: Vec<RowKey>,
+    /// A value for each aggregate.
+    pub values: Vec<Statistic>,
+    /// The same for each interval.
+    pub intervals: Vec<Vec<Statistic>>,
+}
+
+/// Assessments of one name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssessmentRow {
+    /// Whether they are feedback, and not expectations.
+    pub is_feedback: bool,
+    /// Their name.
+    pub name: String,
+    /// How many valid ones there are.
+    pub count: usize,
+    /// The mean of those that are numbers, yes or no.
+    pub avg: Statistic,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StatsReport {
+    /// How many traces; `None` where spans alone were asked about.
+    pub traces: Option<usize>,
+    /// Traces without a time, which are in no interval.
+    pub undated: usize,
+    /// When intervals begin, in nanoseconds since the Unix epoch.
+    pub starts_ns: Vec<i64>,
+    /// The groups.
+    pub rows: Vec<StatsRow>,
+    /// Assessments by name, feedback first.
+    pub assessments: Vec<AssessmentRow>,
+}
+
+/// What rows are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatsSort {
+    /// The aggregate at this place, the largest first.
+    Column(usize),
+    /// What rows are called.
+    Name,
+}
+
+/// An answer in the making.
+#[derive(Debug)]
+pub struct Stats {
+    question: StatsQuestion,
+    /// Every group begins as a copy of it.
+    empty: Tally,
+    grouper: Option<Grouper>,
+    groups: Vec<Group>,
+    traces: usize,
+    undated: usize,
+    assessments: BTreeMap<(bool, String), (usize, Tally)>,
+}
+
+#[derive(Debug, Clone)]
+struct Group {
+    whole: Tally,
+    intervals: BTreeMap<i64, Tally>,
+}
+
+impl Group {
+    /// Adds a trace, or some spans of it, to the whole and to its interval.
+    fn add(
+        &mut self,
+        prepared: &Prepared<'_>,
+        nodes: Option<&[NodeId]>,
+        interval: Option<i64>,
+        empty: &Tally,
+    ) {
+        let mut tallies = vec![&mut self.whole];
+        if let Some(interval) = interval {
+            let tally = self.intervals.entry(interval);
+            tallies.push(tally.or_insert_with(|| empty.clone()));
+        }
+        for tally in tallies {
+            match nodes {
+                None => tally.add_prepared(prepared),
+                Some(nodes) => tally.add_spans(prepared, nodes),
+            }
+        }
+    }
+}
+
+impl Stats {
+    /// Of no trace yet.
+    pub fn new(question: StatsQuestion) -> Self {
+        let mut keys = question.keys.iter().cloned();
+        let grouper = keys.next().map(|key| Grouper::new(key, keys.next()));
+        let empty = Tally::new(&question.aggregates);
+        let mut stats = Self {
+            question,
+            empty,
+            grouper,
+            groups: Vec::new(),
+            traces: 0,
+            undated: 0,
+            assessments: BTreeMap::new(),
+        };
+        // Where nothing is told apart there is a row, whatever is found.
+        if stats.grouper.is_none() {
+            stats.grow(1);
+        }
+        stats
+    }
+
+    /// How much of the traces has to be known.
+    pub fn need(&self) -> Need {
+        let keys = self.question.keys.iter().map(|key| match key {
+            GroupKey::Span(By::Model) | GroupKey::Trace(TraceKey::Models) => Need::Measures,
+            GroupKey::Span(_) => Need::Times,
+            GroupKey::Trace(_) => Need::Info,
+        });
+        keys.fold(self.empty.need(), Need::max)
+    }
+
+    /// Adds a trace.
+    pub fn add(&mut self, trace: &Trace) {
+        self.traces += 1;
+        let interval = self.interval(trace);
+        let prepared = self.empty.prepare(trace);
+        let whole = match &mut self.grouper {
+            None => Some(0),
+            Some(grouper) => grouper.assign_trace(trace),
+        };
+        if let Some(group) = whole {
+            self.grow(group + 1);
+            self.groups[group].add(&prepared, None, interval, &self.empty);
+        } else if let (Some(grouper), Some(tree)) = (&mut self.grouper, prepared.tree()) {
+            let assigned = grouper.assign(trace, tree);
+            let mut nodes: BTreeMap<usize, Vec<NodeId>> = BTreeMap::new();
+            for (group, (id, _)) in assigned.into_iter().zip(tree.preorder()) {
+                nodes.entry(group).or_default().push(id);
+            }
+            for (group, nodes) in nodes {
+                self.grow(group + 1);
+                self.groups[group].add(&prepared, Some(&nodes), interval, &self.empty);
+            }
+        }
+        if self.question.assessments {
+            self.add_assessments(trace);
+        }
+    }
+
+    fn grow(&mut self, len: usize) {
+        let group = || Group {
+            whole: self.empty.clone(),
+            intervals: BTreeMap::new(),
+        };
+        if self.groups.len() < len {
+            self.groups.resize_with(len, group);
+        }
+    }
+
+    /// The number of the interval in which a trace began.
+    fn interval(&mut self, trace: &Trace) -> Option<i64> {
+        let every_ns = self.question.every_ns?;
+        let start = trace.info.request_time.map(Timestamp::nanos);
+        self.undated += usize::from(start.is_none());
+        Some(start?.div_euclid(every_ns.max(1)))
+    }
+
+    fn add_assessments(&mut self, trace: &Trace) {
+        let mut counts: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+        for assessment in trace.info.assessments.iter().filter(|a| a.valid) {
+            let is_feedback = match assessment.kind {
+                AssessmentKind::Feedback { .. } => true,
+                AssessmentKind::Expectation { .. } => false,
+                AssessmentKind::Other => continue,
+            };
+            *counts.entry((is_feedback, &assessment.name)).or_default() += 1;
+        }
+        for ((is_feedback, name), count) in counts {
+            let key = (!is_feedback, name.to_owned());
+            let (all, tally) = self.assessments.entry(key).or_insert_with(|| {
+                let measure = if is_feedback {
+                    Measure::Feedback(name.to_owned())
+                } else {
+                    Measure::Expectation(name.to_owned())
+                };
+                (0, Tally::new(&[Aggregate::new(Function::Avg, measure)]))
+            });
+            *all += count;
+            tally.add(trace);
+        }
+    }
+
+    /// The answer, groups in the order in which they were found.
+    ///
+    /// # Errors
+    /// The number of intervals, where there would be more than [`MOST_INTERVALS`].
+    pub fn into_report(self) -> Result<StatsReport, i64> {
+        let keys: Vec<Vec<RowKey>> = match &self.grouper {
+            None => vec![Vec::new()],
+            Some(grouper) => {
+                let keys = grouper.row_keys().into_iter();
+                keys.map(|(first, second)| std::iter::once(first).chain(second).collect())
+                    .collect()
+            }
+        };
+        let groups = keys.into_iter().zip(&self.groups);
+        let groups = groups.map(|(keys, group)| StatsGroup {
+            keys,
+            values: statistics(&group.whole),
+            intervals: group
+                .intervals
+                .iter()
+                .map(|(number, tally)| (*number, statistics(tally)))
+                .collect(),
+        });
+        let mut report = StatsReport::new(groups.collect(), &self.question)?;
+        report.traces = Some(self.traces);
+        report.undated = self.undated;
+        report.assessments = self
+            .assessments
+            .into_iter()
+            .map(|((is_expectation, name), (count, tally))| AssessmentRow {
+                is_feedback: !is_expectation,
+                name,
+                count,
+                avg: statistics(&tally)[0],
+            })
+            .collect();
+        Ok(report)
+    }
+}
+
+fn statistics(tally: &Tally) -> Vec<Statistic> {
+    tally.results().into_iter().map(Statistic::from).collect()
+}
+
+impl StatsReport {
+    /// Lays the intervals of groups out beside each other, the empty ones included.
+    ///
+    /// # Errors
+    /// The number of intervals, where there would be more than [`MOST_INTERVALS`].
+    pub fn new(groups: Vec<StatsGroup>, question: &StatsQuestion) -> Result<Self, i64> {
+        let numbers = || groups.iter().flat_map(|group| group.intervals.keys());
+        let range = match (numbers().min(), numbers().max()) {
+            (Some(&first), Some(&last)) => first..last + 1,
+            _ => 0..0,
+        };
+        let count = range.end - range.start;
+        if usize::try_from(count).is_ok_and(|count| count > MOST_INTERVALS) {
+            return Err(count);
+        }
+        let every_ns = question.every_ns.unwrap_or(1);
+        let nothing = statistics(&Tally::new(&question.aggregates));
+        let rows = groups
+            .into_iter()
+            .map(|mut group| StatsRow {
+                keys: group.keys,
+                values: group.values,
+                intervals: range
+                    .clone()
+                    .map(|number| group.intervals.remove(&number))
+                    .map(|values| values.unwrap_or_else(|| nothing.clone()))
+                    .collect(),
+            })
+            .collect();
+        Ok(Self {
+            starts_ns: range.map(|n| n.saturating_mul(every_ns)).collect(),
+            rows,
+            ..Self::default()
+        })
+    }
+
+    /// Puts the rows in order; those without a value come last.
+    pub fn sort(&mut self, sort: StatsSort) {
+        let value = |row: &StatsRow, at: usize| row.values.get(at).and_then(|s| s.value);
+        self.rows.sort_by(|a, b| {
+            let by_value = match sort {
+                StatsSort::Name => std::cmp::Ordering::Equal,
+                StatsSort::Column(at) => match (value(a, at), value(b, at)) {
+                    (Some(a), Some(b)) => b.compare(a),
+                    (a, b) => b.is_some().cmp(&a.is_some()),
+                },
+            };
+            by_value.then_with(|| a.keys.cmp(&b.keys))
+        });
+    }
+}

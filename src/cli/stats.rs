@@ -1,0 +1,155 @@
+//! What may be typed after `mlt stats`.
+
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+
+use super::{FilterArgs, Period};
+use crate::analysis::{By, GroupKey, TraceKey};
+
+pub(super) const HELP: &str = "\
+Aggregates:
+  count(), error_rate(), min(…), max(…), avg(…), sum(…), median(…), p95(…), p99.9(…)
+  of duration, tokens, input_tokens, output_tokens, cost, spans, feedback.NAME, expectation.NAME;
+  of each span: span.duration, self, critical, span.tokens, span.cost, span.attributes.KEY;
+  a condition may follow: count(span where span.type = 'TOOL'), p95(duration where status = 'OK')
+Numbers:
+  N   samples of the columns to its right: traces or spans that have the value; those in progress
+      have no duration yet
+  ~   a percentile of so few samples that it is little more than their maximum
+  The duration of a trace is the one that was recorded with it, in whole milliseconds, however the
+  numbers are computed; durations of spans are nanoseconds.
+  Intervals are multiples of --every in UTC; a trace and its spans are in the one in which it began.
+--via:
+  auto    by the server's metrics API (MLflow 3.10) where it gives the very same numbers, else here
+  here    from the traces, and from their spans where these are asked about
+  server  by the metrics API or not at all; durations of spans are then cut to whole milliseconds,
+          and N includes spans that have not ended
+  JSON tells which of the two it was. On MySQL, the server's percentiles are off where values repeat.";
+
+/// Sum traces up: how many, how many failed, how long they took, tokens, cost, assessments.
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// What to compute, with commas between: 'p95(duration), sum(tokens)' [default: count, error
+    /// rate, p50, p95 and p99 of the duration, tokens, cost; assessments by name]
+    #[arg(value_name = "AGGREGATES")]
+    pub aggregates: Option<String>,
+
+    // A doc comment here would become the help text of the whole command.
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub filter: FilterArgs,
+
+    /// At most so many of the traces that match, the newest first [default: all]
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Which traces")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+
+    /// What a row stands for: trace (its name), status, model, session, user, experiment, tag:KEY or
+    /// metadata:KEY; of spans name, type, status, model or path; two, separated by a comma
+    #[arg(long, value_delimiter = ',', value_name = "KEY")]
+    pub by: Vec<StatsBy>,
+
+    /// Over time, in intervals such as 5m, 1h or 1d
+    #[arg(long, value_name = "TIME")]
+    pub every: Option<Period>,
+
+    /// What rows are sorted by: one of the aggregates, largest first, or name [default: the first]
+    #[arg(long, value_name = "AGGREGATE")]
+    pub sort: Option<String>,
+
+    /// Only the first so many rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub top: Option<u64>,
+
+    /// Who computes the numbers
+    #[arg(long, value_enum, default_value_t, value_name = "WHO")]
+    pub via: Via,
+}
+
+/// Who computes the numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Via {
+    /// The server where that makes no difference
+    #[default]
+    Auto,
+    /// The server or nobody
+    Server,
+    /// This program
+    #[value(alias = "spans")]
+    Here,
+}
+
+/// What a row stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatsBy {
+    /// Always the same.
+    Key(GroupKey),
+    /// The status of spans, where only spans are asked about, else of traces.
+    Status,
+    /// The model of spans, or the models of traces, likewise.
+    Model,
+}
+
+impl FromStr for StatsBy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let key = match text.split_once(':') {
+            Some(("tag", key)) if !key.is_empty() => GroupKey::Trace(TraceKey::Tag(key.to_owned())),
+            Some(("metadata", key)) if !key.is_empty() => {
+                GroupKey::Trace(TraceKey::Metadata(key.to_owned()))
+            }
+            Some(_) => return Err(EXPECTED.to_owned()),
+            None => match text {
+                "status" => return Ok(Self::Status),
+                "model" => return Ok(Self::Model),
+                "trace" | "trace.name" => GroupKey::Trace(TraceKey::Name),
+                "trace.status" => GroupKey::Trace(TraceKey::State),
+                "session" => GroupKey::Trace(TraceKey::Session),
+                "user" => GroupKey::Trace(TraceKey::User),
+                "experiment" => GroupKey::Trace(TraceKey::Experiment),
+                "name" | "span.name" => GroupKey::Span(By::Name),
+                "type" | "span.type" => GroupKey::Span(By::Type),
+                "span.status" => GroupKey::Span(By::Status),
+                "span.model" => GroupKey::Span(By::Model),
+                "path" | "span.path" => GroupKey::Span(By::Path),
+                _ => return Err(EXPECTED.to_owned()),
+            },
+        };
+        Ok(Self::Key(key))
+    }
+}
+
+const EXPECTED: &str = "expected trace, status, model, session, user, experiment, tag:KEY or metadata:KEY, \
+     or for spans name, type, status, model or path";
+
+impl StatsBy {
+    /// The key, given whether nothing but spans is asked about.
+    pub fn key(&self, of_spans: bool) -> GroupKey {
+        match (self, of_spans) {
+            (Self::Key(key), _) => key.clone(),
+            (Self::Status, true) => GroupKey::Span(By::Status),
+            (Self::Status, false) => GroupKey::Trace(TraceKey::State),
+            (Self::Model, true) => GroupKey::Span(By::Model),
+            (Self::Model, false) => GroupKey::Trace(TraceKey::Models),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_and_model_are_those_of_what_is_asked_about() {
+        let status: StatsBy = "status".parse().unwrap();
+        assert_eq!(status.key(true), GroupKey::Span(By::Status));
+        assert_eq!(status.key(false), GroupKey::Trace(TraceKey::State));
+        let fixed: StatsBy = "span.status".parse().unwrap();
+        assert_eq!(fixed.key(false), GroupKey::Span(By::Status));
+        for bad in ["tag:", "tags:x", "Name", "span", ""] {
+            assert!(bad.parse::<StatsBy>().is_err(), "{bad}");
+        }
+    }
+}

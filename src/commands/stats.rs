@@ -1,0 +1,358 @@
+//! `mlt stats`: traces summed up, by the server or here.
+
+use anyhow::Result;
+
+use super::form::Form;
+use super::gather::{Gathered, Need, gather_found};
+use super::selection::{check_experiments, filter_of, name_experiments};
+use super::{Context, too_many_intervals};
+use crate::analysis::{
+    By, GroupKey, RowKey, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsSort,
+    TraceKey,
+};
+use crate::cli::{StatsArgs, StatsBy, Via};
+use crate::error::{CommandError, Exit, FilterError};
+use crate::export::stats::{self as export, StatsParts};
+use crate::filter::aggregate::{self, Aggregate, Function, Measure, parse_aggregates};
+use crate::filter::{Moment, Zone, diagnostics};
+use crate::render::{self, number};
+use crate::store::{Detail, MetricAnswer, MetricKey, MetricQuestion, MetricRow, Query};
+
+/// Nanoseconds in a second.
+const SECOND: i64 = 1_000_000_000;
+
+pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
+    let form = context.form("stats")?;
+    let question = question(context, args)?;
+    let sort = sort(context, args, &question)?;
+    let mut query = Query {
+        filter: filter_of(&args.filter, context)?,
+        ..Query::default()
+    };
+    name_experiments(context, context.store()?, &mut query)?;
+    let answer = answer(context, args, &question, query)?;
+    let mut report = answer.report;
+    report.sort(sort);
+    let all = report.rows.len();
+    if let Some(top) = args.top {
+        report
+            .rows
+            .truncate(usize::try_from(top).unwrap_or(usize::MAX));
+    }
+    let of_spans = |aggregate: &Aggregate| aggregate.measure == Measure::SpanDuration;
+    let by_server = answer.gathered.is_none();
+    let parts = StatsParts {
+        via: if by_server { "server" } else { "here" },
+        whole_milliseconds: by_server && question.aggregates.iter().any(of_spans),
+        truncated: answer.gathered.as_ref().is_some_and(Gathered::truncated)
+            || report.rows.len() < all,
+    };
+    let mut out = context.terminal.output();
+    let mut left_out = Vec::new();
+    match form {
+        Form::Json(form) => export::write_json(&mut out, &report, &question, parts, form)?,
+        Form::Delimited(format) => export::write_rows(&mut out, &report, &question, format)?,
+        Form::Text => {
+            left_out = render::stats::write(&mut out, &report, &question, &context.layout())?;
+        }
+    }
+    out.finish()?;
+    if report.traces == Some(0) || report.rows.is_empty() {
+        context.note("no trace matches");
+    }
+    if parts.whole_milliseconds {
+        context.note("durations of spans are whole milliseconds, as the server computes them");
+    }
+    if report.undated > 0 {
+        context.note(&format!(
+            "{} without a time is in no interval",
+            number::counted(report.undated, "trace")
+        ));
+    }
+    if matches!(form, Form::Delimited(_)) && !report.assessments.is_empty() {
+        context.note("assessments are a table of their own; `-o json` has them too");
+    }
+    if report.rows.len() < all {
+        context.note(&format!("showing {} of {all} rows", report.rows.len()));
+    }
+    if !left_out.is_empty() {
+        context.note(&format!(
+            "there is no room for {}; `-o csv` and `-o json` have all",
+            left_out.join(", ")
+        ));
+    }
+    match answer.gathered {
+        Some(gathered) => gathered.finish(context),
+        None => Ok(Exit::Success),
+    }
+}
+
+fn parse(context: &Context, text: &str) -> Result<Vec<Aggregate>> {
+    let moment = Moment {
+        now: context.now,
+        zone: Zone::Local,
+    };
+    let parsed = parse_aggregates(text, &moment).map_err(|error| FilterError {
+        text: text.to_owned(),
+        error,
+    })?;
+    Ok(parsed)
+}
+
+fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
+    let mut aggregates = Vec::new();
+    if let Some(text) = &args.aggregates {
+        for aggregate in parse(context, text)? {
+            for warning in aggregate.filter.warnings() {
+                let color = context.terminal.error_color;
+                context.warn(&diagnostics::render_warning(text, warning, color));
+            }
+            for note in aggregate.filter.notes() {
+                context.note(note);
+            }
+            if !aggregates.contains(&aggregate) {
+                aggregates.push(aggregate);
+            }
+        }
+    }
+    let defaults = aggregates.is_empty();
+    let is_of_spans = |by: &StatsBy| matches!(by, StatsBy::Key(GroupKey::Span(_)));
+    let by_spans = args.by.iter().any(is_of_spans);
+    if defaults {
+        aggregates = default_aggregates(by_spans);
+    }
+    let mut of_traces = aggregates
+        .iter()
+        .filter(|aggregate| !aggregate.measure.is_of_spans());
+    let trace_aggregate = of_traces.next();
+    let keys: Vec<GroupKey> = args
+        .by
+        .iter()
+        .map(|by| by.key(trace_aggregate.is_none()))
+        .collect();
+    if keys.len() > 2 || keys.first().is_some_and(|key| keys[1..].contains(key)) {
+        return Err(CommandError::usage("--by takes one key or two different ones").into());
+    }
+    let span_key = keys.iter().find(|key| matches!(key, GroupKey::Span(_)));
+    if let (Some(key), Some(aggregate)) = (span_key, trace_aggregate) {
+        return Err(CommandError::usage(format!(
+            "`--by {key}` tells spans apart, and `{aggregate}` is about traces"
+        ))
+        .hint(
+            "ask about spans, as in `p95(span.duration)`, or tell traces apart, as in `--by trace`",
+        )
+        .into());
+    }
+    let every_ns = args
+        .every
+        .map(|every| i64::try_from(every.duration().as_nanos()).unwrap_or(i64::MAX));
+    if every_ns == Some(0) {
+        return Err(CommandError::usage("--every takes a time longer than nothing").into());
+    }
+    Ok(StatsQuestion {
+        aggregates,
+        keys,
+        every_ns,
+        assessments: defaults && !by_spans,
+    })
+}
+
+fn default_aggregates(of_spans: bool) -> Vec<Aggregate> {
+    let [all, duration, tokens, cost] = if of_spans {
+        [
+            Measure::Span,
+            Measure::SpanDuration,
+            Measure::SpanTokens,
+            Measure::SpanCost,
+        ]
+    } else {
+        [
+            Measure::Trace,
+            Measure::Duration,
+            Measure::Tokens,
+            Measure::Cost,
+        ]
+    };
+    let percentile = |parts| Aggregate::new(Function::Percentile(parts), duration.clone());
+    vec![
+        Aggregate::new(Function::Count, all.clone()),
+        Aggregate::new(Function::ErrorRate, all),
+        percentile(5_000),
+        percentile(9_500),
+        percentile(9_900),
+        Aggregate::new(Function::Sum, tokens),
+        Aggregate::new(Function::Sum, cost),
+    ]
+}
+
+fn sort(context: &Context, args: &StatsArgs, question: &StatsQuestion) -> Result<StatsSort> {
+    let Some(text) = &args.sort else {
+        return Ok(StatsSort::Column(0));
+    };
+    if text == "name" {
+        return Ok(StatsSort::Name);
+    }
+    let titles = render::stats::titles(&question.aggregates);
+    let mut titles = titles.iter();
+    if let Some(at) = titles.position(|title| title.eq_ignore_ascii_case(text)) {
+        return Ok(StatsSort::Column(at));
+    }
+    let found = match parse(context, text)?.as_slice() {
+        [wanted] => question.aggregates.iter().position(|a| a == wanted),
+        _ => None,
+    };
+    found.map(StatsSort::Column).ok_or_else(|| {
+        let known: Vec<String> = question
+            .aggregates
+            .iter()
+            .map(|a| format!("`{a}`"))
+            .collect();
+        CommandError::usage(format!("--sort `{text}` is none of the columns"))
+            .hint(format!("they are {} and `name`", known.join(", ")))
+            .into()
+    })
+}
+
+/// The numbers, and what became of the traces where they were looked at here.
+struct Answer {
+    report: StatsReport,
+    gathered: Option<Gathered>,
+}
+
+fn answer(
+    context: &Context,
+    args: &StatsArgs,
+    question: &StatsQuestion,
+    query: Query,
+) -> Result<Answer> {
+    if args.via != Via::Here {
+        match by_server(context, args, question, &query)? {
+            Ok(report) => {
+                if report.traces == Some(0) || report.rows.is_empty() {
+                    check_experiments(context.store()?, &context.settings.experiments)?;
+                }
+                return Ok(Answer {
+                    report,
+                    gathered: None,
+                });
+            }
+            Err(reason) if args.via == Via::Server => {
+                return Err(CommandError::usage(format!(
+                    "the server cannot be asked for this: {reason}"
+                ))
+                .hint("leave `--via server` out, and the numbers are computed here")
+                .into());
+            }
+            Err(reason) if context.flags.verbose => {
+                context.note(&format!("the numbers are computed here: {reason}"));
+            }
+            Err(_) => {}
+        }
+    }
+    let mut stats = Stats::new(question.clone());
+    let spans = match stats.need() {
+        aggregate::Need::Info => None,
+        aggregate::Need::Times => Some(Detail::Times),
+        aggregate::Need::Measures => Some(Detail::Measures),
+        aggregate::Need::Whole => Some(Detail::Whole),
+    };
+    let need = spans.map_or(Need::INFO, Need::with_spans);
+    let gathered = gather_found(
+        context,
+        query,
+        args.limit,
+        need,
+        "fetching traces",
+        |trace| {
+            stats.add(&trace);
+            Ok(())
+        },
+    )?;
+    Ok(Answer {
+        report: stats.into_report().map_err(too_many_intervals)?,
+        gathered: Some(gathered),
+    })
+}
+
+/// The server's numbers, or why there are none.
+fn by_server(
+    context: &Context,
+    args: &StatsArgs,
+    question: &StatsQuestion,
+    query: &Query,
+) -> Result<Result<StatsReport, String>> {
+    if args.limit.is_some() {
+        return Ok(Err(
+            "the server does not stop at a number of traces".to_owned()
+        ));
+    }
+    let keys: Option<Vec<MetricKey>> = question.keys.iter().map(metric_key).collect();
+    let Some(keys) = keys else {
+        return Ok(Err(
+            "the server does not tell traces apart in this way".to_owned()
+        ));
+    };
+    let every_ns = question.every_ns.unwrap_or(SECOND);
+    if every_ns % SECOND != 0 {
+        return Ok(Err("the server has intervals of whole seconds".to_owned()));
+    }
+    let store = context.store()?;
+    let whole = MetricQuestion {
+        experiments: &query.experiments,
+        filter: &query.filter,
+        aggregates: &question.aggregates,
+        keys: &keys,
+        every_s: None,
+        exact: args.via == Via::Auto,
+        no_assessments: question.assessments,
+    };
+    let (rows, traces) = match store.metrics(&whole)? {
+        MetricAnswer::Rows { rows, traces } => (rows, traces),
+        MetricAnswer::Cannot(reason) => return Ok(Err(reason)),
+    };
+    let mut groups: Vec<StatsGroup> = rows.into_iter().map(|row| group(row, question)).collect();
+    if question.every_ns.is_some() {
+        let divided = MetricQuestion {
+            every_s: Some(every_ns / SECOND),
+            ..whole
+        };
+        let rows = match store.metrics(&divided)? {
+            MetricAnswer::Rows { rows, .. } => rows,
+            MetricAnswer::Cannot(reason) => return Ok(Err(reason)),
+        };
+        for row in rows {
+            let start_ms = row.start_ms.unwrap_or(0);
+            let interval = start_ms.saturating_mul(1_000_000).div_euclid(every_ns);
+            let part = group(row, question);
+            if let Some(whole) = groups.iter_mut().find(|whole| whole.keys == part.keys) {
+                whole.intervals.insert(interval, part.values);
+            }
+        }
+    }
+    let mut report = StatsReport::new(groups, question).map_err(too_many_intervals)?;
+    report.traces = traces;
+    Ok(Ok(report))
+}
+
+fn metric_key(key: &GroupKey) -> Option<MetricKey> {
+    Some(match key {
+        GroupKey::Trace(TraceKey::Name) => MetricKey::TraceName,
+        GroupKey::Trace(TraceKey::State) => MetricKey::TraceState,
+        GroupKey::Span(By::Name) => MetricKey::SpanName,
+        GroupKey::Span(By::Type) => MetricKey::SpanType,
+        GroupKey::Span(By::Status) => MetricKey::SpanStatus,
+        GroupKey::Span(By::Model) => MetricKey::SpanModel,
+        _ => return None,
+    })
+}
+
+fn group(row: MetricRow, question: &StatsQuestion) -> StatsGroup {
+    let values = question.aggregates.iter().zip(row.values);
+    StatsGroup {
+        keys: row.keys.into_iter().map(RowKey::Text).collect(),
+        values: values
+            .map(|(aggregate, (value, n))| Statistic::new(aggregate.function, value, n))
+            .collect(),
+        intervals: std::collections::BTreeMap::new(),
+    }
+}

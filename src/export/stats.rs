@@ -1,0 +1,181 @@
+//! Aggregates over many traces as JSON and as delimited text. Times are
+//! nanoseconds, error rates lie between 0 and 1, and what has no sample is null.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use super::Delimited;
+use super::delimited::{RowWriter, number};
+use super::json::{JsonForm, write};
+use crate::analysis::{AssessmentRow, RowKey, Statistic, StatsQuestion, StatsReport, StatsRow};
+use crate::filter::Number;
+use crate::filter::aggregate::{Aggregate, Unit};
+use crate::model::Timestamp;
+use crate::render::stats::kind;
+
+/// What is written besides the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct StatsParts {
+    /// `server` or `here`.
+    pub via: &'static str,
+    /// Whether durations of spans are cut to milliseconds.
+    pub whole_milliseconds: bool,
+    /// Whether traces or rows are missing.
+    pub truncated: bool,
+}
+
+/// Writes all of a report as JSON.
+pub fn write_json(
+    out: &mut dyn Write,
+    report: &StatsReport,
+    question: &StatsQuestion,
+    parts: StatsParts,
+    form: JsonForm,
+) -> io::Result<()> {
+    let keys = keys(question);
+    let aggregates = question.aggregates.iter();
+    let mut document = json!({
+        "via": parts.via,
+        "traces": report.traces,
+        "by": keys,
+        "aggregates": aggregates
+            .map(|a| json!({"aggregate": a.to_string(), "unit": unit(a.unit())}))
+            .collect::<Vec<_>>(),
+        "rows": report
+            .rows
+            .iter()
+            .map(|row| row_json(row, report, question, &keys))
+            .collect::<Vec<_>>(),
+    });
+    if parts.whole_milliseconds {
+        document["whole_milliseconds"] = true.into();
+    }
+    if question.assessments {
+        document["assessments"] = report.assessments.iter().map(assessment_json).collect();
+    }
+    document["truncated"] = parts.truncated.into();
+    write(out, &document, form)
+}
+
+fn keys(question: &StatsQuestion) -> Vec<String> {
+    question.keys.iter().map(ToString::to_string).collect()
+}
+
+const fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Time => "ns",
+        Unit::Amount => "count",
+        Unit::Dollars => "usd",
+        Unit::Share => "ratio",
+        Unit::Number => "number",
+    }
+}
+
+fn row_json(
+    row: &StatsRow,
+    report: &StatsReport,
+    question: &StatsQuestion,
+    keys: &[String],
+) -> Value {
+    let by: Map<String, Value> = keys
+        .iter()
+        .zip(&row.keys)
+        .map(|(key, value)| {
+            let text = match value {
+                RowKey::Text(text) => Some(text.as_str()),
+                _ => None,
+            };
+            (key.clone(), json!(text))
+        })
+        .collect();
+    let mut document = json!({"by": by, "values": values_json(&row.values, question)});
+    if question.every_ns.is_some() {
+        let intervals = report.starts_ns.iter().zip(&row.intervals);
+        document["over_time"] = intervals
+            .map(|(start_ns, values)| {
+                let start = Timestamp::from_nanos(*start_ns).to_string();
+                json!({"start": start, "values": values_json(values, question)})
+            })
+            .collect();
+    }
+    document
+}
+
+fn values_json(values: &[Statistic], question: &StatsQuestion) -> Value {
+    let named = question.aggregates.iter().zip(values);
+    let named = named.map(|(aggregate, value)| (aggregate.to_string(), statistic_json(value)));
+    Value::Object(named.collect())
+}
+
+fn statistic_json(statistic: &Statistic) -> Value {
+    let value = statistic.value.map(|value| match value {
+        Number::Integer(whole) => json!(whole),
+        Number::Float(fraction) => json!(fraction),
+    });
+    json!({"value": value, "n": statistic.n, "rough": statistic.rough})
+}
+
+fn assessment_json(row: &AssessmentRow) -> Value {
+    let avg = row.avg.value.map(Number::as_f64);
+    json!({
+        "name": row.name,
+        "kind": kind(row),
+        "count": row.count,
+        "n": row.avg.n,
+        "avg": avg,
+    })
+}
+
+/// Writes the groups, or their intervals: one line for each.
+pub fn write_rows(
+    out: &mut dyn Write,
+    report: &StatsReport,
+    question: &StatsQuestion,
+    format: Delimited,
+) -> io::Result<()> {
+    let mut writer = RowWriter::new(out, format);
+    let over_time = question.every_ns.is_some();
+    let start = over_time.then(|| "start".to_owned());
+    let figures = question.aggregates.iter().flat_map(heads);
+    let heads = keys(question).into_iter().chain(start).chain(figures);
+    writer.row(heads.map(Cow::Owned))?;
+    for row in &report.rows {
+        if !over_time {
+            writer.row(cells(row, None, &row.values))?;
+            continue;
+        }
+        for (start_ns, values) in report.starts_ns.iter().zip(&row.intervals) {
+            writer.row(cells(row, Some(*start_ns), values))?;
+        }
+    }
+    writer.finish()
+}
+
+/// The value's, with its unit where it is a time, and that of the number of samples.
+fn heads(aggregate: &Aggregate) -> [String; 2] {
+    let unit = match aggregate.unit() {
+        Unit::Time => " ns",
+        _ => "",
+    };
+    [format!("{aggregate}{unit}"), format!("{aggregate} n")]
+}
+
+fn cells<'r>(
+    row: &'r StatsRow,
+    start_ns: Option<i64>,
+    values: &'r [Statistic],
+) -> impl Iterator<Item = Cow<'r, str>> {
+    let names = row.keys.iter().map(|key| Cow::Borrowed(key.as_str()));
+    let start = start_ns.map(|ns| Cow::Owned(Timestamp::from_nanos(ns).to_string()));
+    let figures = values.iter().flat_map(|statistic| {
+        let value = match statistic.value {
+            None => Cow::Borrowed(""),
+            Some(Number::Integer(whole)) => number(whole),
+            Some(Number::Float(fraction)) => number(fraction),
+        };
+        [value, number(statistic.n)]
+    });
+    names.chain(start).chain(figures)
+}

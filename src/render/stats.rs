@@ -1,0 +1,362 @@
+//! Aggregates over many traces: a line for each where nothing is told apart, else
+//! a row for each group or interval, and a mark for each interval of a group.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+
+use super::cell::Cell;
+use super::figures::{Bars, Figure, Figures};
+use super::latency::{names, write_note};
+use super::many::count;
+use super::plot::sparkline;
+use super::waterfall::share_bar;
+use super::{Layout, number};
+use crate::analysis::{AssessmentRow, RowKey, Statistic, StatsQuestion, StatsReport, StatsRow};
+use crate::filter::Number;
+use crate::filter::aggregate::{Aggregate, Function, Measure, Unit};
+use crate::model::Timestamp;
+
+/// Put before percentiles of too few samples.
+const ROUGH: &str = "~";
+/// Marks of a sparkline, on a terminal and in text to a pipe.
+const MARKS: usize = 24;
+const PIPED_MARKS: usize = 60;
+
+/// What columns are called: shortly where that says it all.
+pub fn titles(aggregates: &[Aggregate]) -> Vec<String> {
+    let short: Vec<Option<String>> = aggregates.iter().map(short_title).collect();
+    let distinct: HashSet<&Option<String>> = short.iter().collect();
+    let clear = distinct.len() == short.len() && !distinct.contains(&None);
+    aggregates
+        .iter()
+        .zip(short)
+        .map(|(aggregate, short)| match short.filter(|_| clear) {
+            Some(short) => short,
+            None => aggregate.to_string(),
+        })
+        .collect()
+}
+
+fn short_title(aggregate: &Aggregate) -> Option<String> {
+    if !aggregate.filter.is_empty() {
+        return None;
+    }
+    Some(match (aggregate.function, &aggregate.measure) {
+        (Function::Count, _) => "COUNT".to_owned(),
+        (Function::ErrorRate, _) => "ERRORS".to_owned(),
+        (Function::Sum, Measure::Tokens | Measure::SpanTokens) => "TOKENS".to_owned(),
+        (Function::Sum, Measure::Cost | Measure::SpanCost) => "COST".to_owned(),
+        (Function::Sum, _) => return None,
+        (function, Measure::Duration | Measure::SpanDuration) => {
+            function.to_string().to_uppercase()
+        }
+        _ => return None,
+    })
+}
+
+/// Writes what was found; gives the titles of columns for which there was no room.
+pub fn write(
+    out: &mut dyn Write,
+    report: &StatsReport,
+    question: &StatsQuestion,
+    layout: &Layout,
+) -> io::Result<Vec<String>> {
+    let over_time = question.every_ns.is_some();
+    let mut left_out = Vec::new();
+    match report.rows.as_slice() {
+        [all] if question.keys.is_empty() && over_time => {
+            left_out = write_intervals(out, report, all, question, layout)?;
+        }
+        [all] if question.keys.is_empty() => write_list(out, all, question, layout)?,
+        [] => {}
+        rows => left_out = write_groups(out, report, rows, question, layout)?,
+    }
+    if !report.assessments.is_empty() {
+        writeln!(out)?;
+        write_assessments(out, &report.assessments, layout)?;
+    }
+    Ok(left_out)
+}
+
+fn write_list(
+    out: &mut dyn Write,
+    row: &StatsRow,
+    question: &StatsQuestion,
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    let words = question.aggregates.iter();
+    let words = words.map(|aggregate| Cell::new(style.text(), aggregate.to_string()));
+    let both = question.aggregates.iter().zip(&row.values);
+    let values = both.map(|(aggregate, value)| cell(aggregate, value, layout));
+    let ns = row.values.iter().map(|value| plain(count(value.n), layout));
+    Figures {
+        names: vec![Figure::words("AGGREGATE", 0, words.collect())],
+        numbers: vec![
+            Figure::numbers("VALUE", 0, values.collect()),
+            Figure::numbers("N", 0, ns.collect()),
+        ],
+        bars: None,
+    }
+    .write(out, layout)?;
+    write_rough_note(out, [row.values.as_slice()], layout)
+}
+
+fn write_intervals(
+    out: &mut dyn Write,
+    report: &StatsReport,
+    all: &StatsRow,
+    question: &StatsQuestion,
+    layout: &Layout,
+) -> io::Result<Vec<String>> {
+    let style = layout.style;
+    let rows: Vec<&[Statistic]> = all.intervals.iter().map(Vec::as_slice).collect();
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let starts = report.starts_ns.iter();
+    let starts = starts.map(|start| plain(time(*start, layout), layout));
+    let most = rows
+        .iter()
+        .filter_map(|row| height(row))
+        .fold(0.0, f64::max);
+    let bar = |at: usize, width: usize| {
+        let (part, whole) = (height(rows[at]).unwrap_or(0.0), most);
+        let [part, whole] = [part, whole].map(|value| proportion(value, most));
+        Cell::new(style.text(), share_bar(part, whole, width, layout.glyphs))
+    };
+    let first = question.aggregates.first().map(ToString::to_string);
+    let (numbers, titles) = columns(&rows, question, layout);
+    let shown = Figures {
+        names: vec![Figure {
+            least: usize::MAX,
+            ..Figure::words("FROM", 0, starts.collect())
+        }],
+        numbers,
+        bars: Some(Bars {
+            title: "",
+            draw: &bar,
+        }),
+    }
+    .write(out, layout)?;
+    writeln!(out)?;
+    write_sample_note(out, &titles, layout)?;
+    write_note(
+        out,
+        &format!("Bars: {}.", first.unwrap_or_default()),
+        layout,
+    )?;
+    write_rough_note(out, rows, layout)?;
+    Ok(missing(titles, &shown))
+}
+
+fn write_groups(
+    out: &mut dyn Write,
+    report: &StatsReport,
+    rows: &[StatsRow],
+    question: &StatsQuestion,
+    layout: &Layout,
+) -> io::Result<Vec<String>> {
+    let keys = question.keys.iter().enumerate().map(|(at, key)| {
+        let nothing = &RowKey::Missing(number::NONE);
+        let cells = rows
+            .iter()
+            .map(|row| (row.keys.get(at).unwrap_or(nothing), 0));
+        names(&key.to_string(), cells, layout)
+    });
+    let values: Vec<&[Statistic]> = rows.iter().map(|row| row.values.as_slice()).collect();
+    let (mut numbers, mut titles) = columns(&values, question, layout);
+    let over_time = !report.starts_ns.is_empty();
+    if over_time {
+        let marks = layout.width.map_or(PIPED_MARKS, |_| MARKS);
+        let lines = rows.iter().map(|row| {
+            let heights: Vec<Option<f64>> = row.intervals.iter().map(|v| height(v)).collect();
+            plain(sparkline(&heights, marks, layout.glyphs), layout)
+        });
+        let title = "OVER TIME".to_owned();
+        numbers.push(Figure::words(&title, 0, lines.collect()));
+        titles.push(title);
+    }
+    let shown = Figures {
+        names: keys.collect(),
+        numbers,
+        bars: None,
+    }
+    .write(out, layout)?;
+    writeln!(out)?;
+    write_sample_note(out, &titles, layout)?;
+    if let (true, [first, .., last] | [first @ last], Some(aggregate)) = (
+        over_time,
+        report.starts_ns.as_slice(),
+        question.aggregates.first(),
+    ) {
+        let [first, last] = [first, last].map(|start| time(*start, layout));
+        let note = format!(
+            "OVER TIME: {aggregate} next to the largest of its row, from {first} to the interval that begins {last}."
+        );
+        write_note(out, &note, layout)?;
+    }
+    write_rough_note(out, values, layout)?;
+    Ok(missing(titles, &shown))
+}
+
+/// A column for each aggregate, and one with the number of samples before those
+/// of which it is not said yet.
+fn columns(
+    rows: &[&[Statistic]],
+    question: &StatsQuestion,
+    layout: &Layout,
+) -> (Vec<Figure>, Vec<String>) {
+    let mut figures = Vec::new();
+    let mut all_titles = Vec::new();
+    let mut said: Option<Vec<usize>> = None;
+    let named = question.aggregates.iter().zip(titles(&question.aggregates));
+    for (at, (aggregate, title)) in named.enumerate() {
+        let gives_way = u8::try_from(at).unwrap_or(u8::MAX);
+        let ns: Vec<usize> = rows
+            .iter()
+            .filter_map(|row| row.get(at))
+            .map(|s| s.n)
+            .collect();
+        let says_itself = aggregate.function == Function::Count && aggregate.filter.is_empty();
+        if !says_itself && said.as_ref() != Some(&ns) {
+            let cells = ns.iter().map(|n| plain(count(*n), layout)).collect();
+            figures.push(Figure::numbers("N", gives_way, cells));
+            all_titles.push("N".to_owned());
+        }
+        said = Some(ns);
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        let cells = cells.map(|value| cell(aggregate, value, layout)).collect();
+        figures.push(Figure::numbers(&title, gives_way, cells));
+        all_titles.push(title);
+    }
+    (figures, all_titles)
+}
+
+fn missing(titles: Vec<String>, shown: &[String]) -> Vec<String> {
+    let left_out = titles.into_iter().filter(|title| !shown.contains(title));
+    left_out.collect()
+}
+
+fn cell(aggregate: &Aggregate, statistic: &Statistic, layout: &Layout) -> Cell {
+    let style = layout.style;
+    let Some(value) = statistic.value else {
+        return Cell::new(style.muted(), number::NONE);
+    };
+    let mark = if statistic.rough { ROUGH } else { "" };
+    let look = match aggregate.function {
+        Function::ErrorRate if value.as_f64() > 0.0 => style.error(),
+        _ => style.text(),
+    };
+    Cell::new(look, format!("{mark}{}", text(value, aggregate.unit())))
+}
+
+/// A value as people read it.
+fn text(value: Number, unit: Unit) -> String {
+    match (unit, value) {
+        (Unit::Time, Number::Integer(ns)) => number::duration(ns),
+        (Unit::Dollars, value) => number::cost(value.as_f64()),
+        (Unit::Share, value) => share(value.as_f64()),
+        (_, Number::Integer(whole)) => number::count(whole),
+        (Unit::Amount, Number::Float(value)) => format!("{value:.1}"),
+        (_, Number::Float(value)) => format!("{value:.3}"),
+    }
+}
+
+fn share(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent > 0.0 && percent < 0.1 {
+        return "<0.1 %".to_owned();
+    }
+    format!("{percent:.1} %")
+}
+
+/// The first aggregate's value.
+fn height(row: &[Statistic]) -> Option<f64> {
+    Some(row.first()?.value?.as_f64())
+}
+
+/// In millionths of the largest.
+fn proportion(value: f64, most: f64) -> i64 {
+    if most <= 0.0 {
+        return 0;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most a million, and a bar has fewer columns"
+    )]
+    ((value.max(0.0) / most * 1e6).round() as i64)
+}
+
+fn plain(text: String, layout: &Layout) -> Cell {
+    Cell::new(layout.style.text(), text)
+}
+
+fn time(start_ns: i64, layout: &Layout) -> String {
+    number::time(Timestamp::from_nanos(start_ns), layout.zone)
+}
+
+fn write_sample_note(out: &mut dyn Write, titles: &[String], layout: &Layout) -> io::Result<()> {
+    if !titles.iter().any(|title| title == "N") {
+        return Ok(());
+    }
+    write_note(out, "N: samples of the columns to its right.", layout)
+}
+
+fn write_rough_note<'r>(
+    out: &mut dyn Write,
+    rows: impl IntoIterator<Item = &'r [Statistic]>,
+    layout: &Layout,
+) -> io::Result<()> {
+    if !rows.into_iter().flatten().any(|value| value.rough) {
+        return Ok(());
+    }
+    write_note(
+        out,
+        "~: a p95 from fewer than 20 samples, a p99 from fewer than 100 and the like.",
+        layout,
+    )
+}
+
+fn write_assessments(
+    out: &mut dyn Write,
+    rows: &[AssessmentRow],
+    layout: &Layout,
+) -> io::Result<()> {
+    let column = |cell: &dyn Fn(&AssessmentRow) -> Cell| rows.iter().map(cell).collect();
+    let kind = |row: &AssessmentRow| kind(row).to_owned();
+    let avg = |row: &AssessmentRow| match row.avg.value {
+        Some(value) => plain(text(value, Unit::Number), layout),
+        None => Cell::new(layout.style.muted(), number::NONE),
+    };
+    Figures {
+        names: vec![Figure::words(
+            "ASSESSMENT",
+            0,
+            column(&|row| plain(row.name.clone(), layout)),
+        )],
+        numbers: vec![
+            Figure::words("KIND", 1, column(&|row| plain(kind(row), layout))),
+            Figure::numbers("COUNT", 0, column(&|row| plain(count(row.count), layout))),
+            Figure::numbers("N", 0, column(&|row| plain(count(row.avg.n), layout))),
+            Figure::numbers("AVG", 0, column(&avg)),
+        ],
+        bars: None,
+    }
+    .write(out, layout)?;
+    writeln!(out)?;
+    write_note(
+        out,
+        "AVG: of the N that are numbers; true and yes are 1, false and no are 0.",
+        layout,
+    )
+}
+
+/// `feedback` or `expectation`.
+pub fn kind(row: &AssessmentRow) -> &'static str {
+    if row.is_feedback {
+        "feedback"
+    } else {
+        "expectation"
+    }
+}

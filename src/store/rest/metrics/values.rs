@@ -1,0 +1,272 @@
+//! From the server's points to values with sizes of samples. The server's numbers
+//! are floating-point and its durations milliseconds; what they come from are
+//! whole numbers, so that the exact value can be told from the rounded one.
+
+use std::collections::BTreeMap;
+
+use super::{Counts, Point, Reason, Relation, Series, dimension, fraction, value, whole};
+use crate::filter::Number;
+use crate::filter::aggregate::{Aggregate, Function, Measure};
+use crate::model::Timestamp;
+use crate::store::{MetricKey, MetricQuestion, MetricRow};
+
+/// Percentiles have two decimals, so they lie at ten thousandths between samples.
+const PARTS: i64 = 10_000;
+
+/// A group in an interval.
+type Place = (Option<i64>, Vec<String>);
+
+/// All that came, by groups.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    keys: Vec<MetricKey>,
+    intervals: bool,
+    found: BTreeMap<Place, Group>,
+    assessments: bool,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    traces: Tallied,
+    spans: Tallied,
+    series: Vec<(Series, BTreeMap<String, f64>)>,
+}
+
+/// How many there are.
+#[derive(Debug, Default, Clone, Copy)]
+struct Tallied {
+    all: i64,
+    errors: i64,
+    in_progress: i64,
+}
+
+impl Groups {
+    pub(super) fn new(question: &MetricQuestion<'_>) -> Self {
+        let mut found = BTreeMap::new();
+        if question.keys.is_empty() && question.every_s.is_none() {
+            found.insert((None, Vec::new()), Group::default());
+        }
+        Self {
+            keys: question.keys.to_vec(),
+            intervals: question.every_s.is_some(),
+            found,
+            assessments: false,
+        }
+    }
+
+    /// All traces.
+    pub(super) fn traces(&self) -> usize {
+        let all: i64 = self.found.values().map(|group| group.traces.all).sum();
+        usize::try_from(all).unwrap_or(0)
+    }
+
+    /// # Errors
+    /// That the points are not what was asked for.
+    pub(super) fn add(&mut self, series: Series, points: Vec<Point>) -> Result<(), Reason> {
+        let odd = || "the server's answer has other groups than were asked for".to_owned();
+        for point in points {
+            if series == Series::AssessmentCount {
+                self.assessments |= point.values.get("COUNT").is_some_and(|n| *n > 0.0);
+                continue;
+            }
+            let named = |key: &MetricKey| point.dimensions.get(dimension(*key)).cloned();
+            let keys: Option<Vec<String>> = self.keys.iter().map(named).collect();
+            let start = point.dimensions.get("time_bucket");
+            let start = start
+                .and_then(|text| Timestamp::parse_rfc3339(text))
+                .map(Timestamp::millis);
+            if start.is_some() != self.intervals {
+                return Err(odd());
+            }
+            let place = (start, keys.ok_or_else(odd)?);
+            let group = self.found.entry(place).or_default();
+            let Some(state) = series.state() else {
+                group.series.push((series, point.values));
+                continue;
+            };
+            let count = value(&point.values, Function::Count).and_then(whole);
+            let count = count.ok_or_else(odd)?;
+            let tallied = match series {
+                Series::TraceCount => &mut group.traces,
+                _ => &mut group.spans,
+            };
+            tallied.all += count;
+            match named(&state).ok_or_else(odd)?.as_str() {
+                "ERROR" => tallied.errors += count,
+                "IN_PROGRESS" => tallied.in_progress += count,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Group {
+    fn series(&self, series: Series) -> Option<&BTreeMap<String, f64>> {
+        let found = self.series.iter().find(|(own, _)| *own == series);
+        found.map(|(_, values)| values)
+    }
+
+    /// How many samples of a series there are, by its sum and its mean.
+    fn samples(&self, series: Series) -> Option<i64> {
+        let Some(values) = self.series(series) else {
+            return Some(0);
+        };
+        let sum = value(values, Function::Sum)?;
+        let avg = value(values, Function::Avg)?;
+        let n = sum / avg;
+        let near = whole(n).filter(|whole| (Number::Integer(*whole).as_f64() - n).abs() < 1e-3);
+        near.filter(|n| *n > 0)
+    }
+}
+
+/// What came, and what it is checked against.
+pub(super) struct Values {
+    pub(super) groups: Groups,
+    pub(super) relations: Vec<(Relation, Counts)>,
+}
+
+impl Values {
+    /// # Errors
+    /// Why the answer is not taken.
+    pub(super) fn rows(&self, question: &MetricQuestion<'_>) -> Result<Vec<MetricRow>, Reason> {
+        self.check(question)?;
+        let found = self.groups.found.iter();
+        found
+            .map(|((start_ms, keys), group)| {
+                let values = question.aggregates.iter().map(|aggregate| {
+                    measured(aggregate, group).ok_or_else(|| {
+                        format!("the server does not say what `{aggregate}` is computed from")
+                    })
+                });
+                Ok(MetricRow {
+                    keys: keys.clone(),
+                    start_ms: *start_ms,
+                    values: values.collect::<Result<_, Reason>>()?,
+                })
+            })
+            .collect()
+    }
+
+    /// Compares what the groups add up to with what there is.
+    fn check(&self, question: &MetricQuestion<'_>) -> Result<(), Reason> {
+        let sum = |pick: &dyn Fn(&Group) -> Option<i64>| -> Option<i64> {
+            self.groups.found.values().map(pick).sum()
+        };
+        let same = |a: Option<i64>, b: usize| a == i64::try_from(b).ok();
+        if question.no_assessments && self.groups.assessments {
+            return Err("there are assessments".to_owned());
+        }
+        let measures =
+            |measure: &Measure| question.aggregates.iter().any(|a| a.measure == *measure);
+        for (relation, counts) in &self.relations {
+            let all = sum(&|group| Some(group.traces.all));
+            match relation {
+                Relation::Durations => {
+                    if !same(all, counts.all) {
+                        return Err("the server leaves traces without a name out".to_owned());
+                    }
+                    if measures(&Measure::Duration) {
+                        if counts.both > 0 {
+                            return Err("the server counts traces in progress".to_owned());
+                        }
+                        if counts.first + counts.second != counts.all {
+                            return Err("there are traces without a duration".to_owned());
+                        }
+                    }
+                }
+                Relation::Usage => {
+                    if measures(&Measure::Cost) && counts.second > 0 {
+                        return Err("the server does not know the costs of traces".to_owned());
+                    }
+                    for (measure, series) in [
+                        (Measure::Tokens, Series::Tokens),
+                        (Measure::InputTokens, Series::InputTokens),
+                        (Measure::OutputTokens, Series::OutputTokens),
+                    ] {
+                        let samples = || sum(&|group| group.samples(series));
+                        if measures(&measure) && !same(samples(), counts.first) {
+                            return Err("not every token usage is complete".to_owned());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The value and the number of its samples; `None` where the server does not say enough.
+fn measured(aggregate: &Aggregate, group: &Group) -> Option<(Option<Number>, usize)> {
+    let function = aggregate.function;
+    let series = match aggregate.measure {
+        Measure::Trace => return counted(function, group.traces),
+        Measure::Span => return counted(function, group.spans),
+        Measure::Cost => return Some((None, 0)),
+        ref measure => Series::of(measure)?,
+    };
+    let n = match series {
+        Series::TraceDuration => group.traces.all - group.traces.in_progress,
+        Series::SpanDuration => group.spans.all,
+        _ => group.samples(series)?,
+    };
+    let size = usize::try_from(n).ok()?;
+    if n == 0 {
+        return Some((None, 0));
+    }
+    let values = group.series(series)?;
+    let wanted = value(values, function);
+    let value = match (series, function) {
+        // The mean tells the sum, which is whole.
+        (Series::TraceDuration, Function::Avg | Function::Sum) => {
+            let sum_ms = sum(value(values, Function::Avg)?, n)?;
+            match function {
+                Function::Sum => Number::Integer(sum_ms.checked_mul(1_000_000)?),
+                _ => Number::Integer(mean_ns(sum_ms, n)?),
+            }
+        }
+        (Series::SpanDuration, Function::Avg) => Number::Integer(whole(wanted? * 1e6)?),
+        (Series::TraceDuration | Series::SpanDuration, Function::Percentile(_)) => {
+            Number::Integer(parts(wanted?)?.checked_mul(1_000_000 / PARTS)?)
+        }
+        (Series::TraceDuration | Series::SpanDuration, _) => {
+            Number::Integer(whole(wanted?)?.checked_mul(1_000_000)?)
+        }
+        (Series::SpanCost, _) => Number::Float(wanted?),
+        (_, Function::Avg) => fraction(whole(value(values, Function::Sum)?)?, n),
+        (_, Function::Percentile(_)) => fraction(parts(wanted?)?, PARTS),
+        _ => Number::Integer(whole(wanted?)?),
+    };
+    Some((Some(value), size))
+}
+
+fn counted(function: Function, tallied: Tallied) -> Option<(Option<Number>, usize)> {
+    let n = usize::try_from(tallied.all).ok()?;
+    let value = match function {
+        Function::Count => Some(Number::Integer(tallied.all)),
+        _ if n == 0 => None,
+        _ => {
+            let [errors, all] = [tallied.errors, tallied.all].map(|n| Number::Integer(n).as_f64());
+            Some(Number::Float(errors / all))
+        }
+    };
+    Some((value, n))
+}
+
+/// The sum of `n` whole numbers with this mean.
+fn sum(avg: f64, n: i64) -> Option<i64> {
+    let product = avg * Number::Integer(n).as_f64();
+    let sum = whole(product)?;
+    ((Number::Integer(sum).as_f64() - product).abs() < 0.01).then_some(sum)
+}
+
+/// The mean of milliseconds, rounded half up to nanoseconds.
+fn mean_ns(sum_ms: i64, n: i64) -> Option<i64> {
+    let (sum, n) = (i128::from(sum_ms) * 1_000_000, i128::from(n));
+    i64::try_from((sum + n / 2).div_euclid(n)).ok()
+}
+
+/// In ten thousandths.
+fn parts(percentile: f64) -> Option<i64> {
+    whole(percentile * Number::Integer(PARTS).as_f64())
+}
