@@ -173,7 +173,7 @@ pub enum Command {
     /// Write traces to files, for other tools and their viewers
     #[command(after_long_help = export::HELP)]
     Export(Box<ExportArgs>),
-    /// Sum traces up: how many, how many failed, how long they took, tokens, cost, assessments
+    /// Sum traces up: counts, errors, durations, tokens, cost
     #[command(after_long_help = stats::HELP)]
     Stats(Box<StatsArgs>),
     /// Print a shell's completion script

@@ -77,10 +77,10 @@ pub struct FilterArgs {
     /// That began at or after: 1h, 7d, 2026-11-22, or RFC 3339
     ///
     /// A date without a time is midnight in the local time zone.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<TimePoint>,
 
     /// That began before: 1h, 7d, 2026-11-22, or RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<TimePoint>,
 }

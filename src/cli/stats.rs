@@ -27,11 +27,11 @@ Numbers:
           and N includes spans that have not ended
   JSON tells which of the two it was. On MySQL, the server's percentiles are off where values repeat.";
 
-/// Sum traces up: how many, how many failed, how long they took, tokens, cost, assessments.
+/// Sum traces up: counts, errors, durations, tokens, cost.
 #[derive(Debug, Args)]
 pub struct StatsArgs {
     /// What to compute, with commas between: 'p95(duration), sum(tokens)' [default: count, error
-    /// rate, p50, p95 and p99 of the duration, tokens, cost; assessments by name]
+    /// rate, p50, p95 and p99 of the duration, tokens, cost; without --by also assessments]
     #[arg(value_name = "AGGREGATES")]
     pub aggregates: Option<String>,
 

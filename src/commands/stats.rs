@@ -150,10 +150,10 @@ fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
         return Err(CommandError::usage("--every takes a time longer than nothing").into());
     }
     Ok(StatsQuestion {
+        assessments: defaults && keys.is_empty(),
         aggregates,
         keys,
         every_ns,
-        assessments: defaults && !by_spans,
     })
 }
 

@@ -99,6 +99,9 @@ fn write_list(
         bars: None,
     }
     .write(out, layout)?;
+    if row.values.iter().any(|value| value.rough) {
+        writeln!(out)?;
+    }
     write_rough_note(out, [row.values.as_slice()], layout)
 }
 
@@ -120,7 +123,9 @@ fn write_intervals(
         .iter()
         .filter_map(|row| height(row))
         .fold(0.0, f64::max);
+    let drawn = std::cell::Cell::new(false);
     let bar = |at: usize, width: usize| {
+        drawn.set(true);
         let (part, whole) = (height(rows[at]).unwrap_or(0.0), most);
         let [part, whole] = [part, whole].map(|value| proportion(value, most));
         Cell::new(style.text(), share_bar(part, whole, width, layout.glyphs))
@@ -141,11 +146,9 @@ fn write_intervals(
     .write(out, layout)?;
     writeln!(out)?;
     write_sample_note(out, &titles, layout)?;
-    write_note(
-        out,
-        &format!("Bars: {}.", first.unwrap_or_default()),
-        layout,
-    )?;
+    if let Some(first) = first.filter(|_| drawn.get()) {
+        write_note(out, &format!("Bars: {first}."), layout)?;
+    }
     write_rough_note(out, rows, layout)?;
     Ok(missing(titles, &shown))
 }
@@ -234,7 +237,9 @@ fn columns(
 }
 
 fn missing(titles: Vec<String>, shown: &[String]) -> Vec<String> {
-    let left_out = titles.into_iter().filter(|title| !shown.contains(title));
+    let left_out = titles
+        .into_iter()
+        .filter(|title| title != "N" && !shown.contains(title));
     left_out.collect()
 }
 

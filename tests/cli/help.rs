@@ -18,6 +18,7 @@ const COMMANDS: &[&str] = &[
     "check",
     "report",
     "export",
+    "stats",
     "completions",
     "man",
 ];

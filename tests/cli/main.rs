@@ -25,5 +25,6 @@ mod readme;
 mod report;
 mod search;
 mod sqlite;
+mod stats;
 mod support;
 mod tag;
