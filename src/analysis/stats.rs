@@ -357,3 +357,126 @@ impl StatsReport {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::sample::{MS, span, trace};
+    use crate::filter::{Moment, aggregate::parse_aggregates};
+
+    fn took(name: &str, start_ms: i64, work_ms: i64) -> Trace {
+        let mut trace = trace([
+            span("root", "", 0, work_ms + 10),
+            span("work", "root", 5, work_ms + 5),
+        ]);
+        trace.info.request_time = Some(Timestamp::from_millis(start_ms));
+        trace.info.execution_duration_ns = Some((work_ms + 10) * MS);
+        trace.info.state = crate::model::TraceState::Ok;
+        trace
+            .info
+            .tags
+            .insert("mlflow.traceName".to_owned(), name.to_owned());
+        trace
+    }
+
+    fn report(
+        aggregates: &str,
+        keys: Vec<GroupKey>,
+        every_ms: Option<i64>,
+        traces: &[Trace],
+    ) -> StatsReport {
+        let mut stats = Stats::new(StatsQuestion {
+            aggregates: parse_aggregates(aggregates, &Moment::utc()).unwrap(),
+            keys,
+            every_ns: every_ms.map(|ms| ms * MS),
+            assessments: false,
+        });
+        for trace in traces {
+            stats.add(trace);
+        }
+        stats.into_report().unwrap()
+    }
+
+    fn shown(row: &StatsRow) -> (String, Vec<(Option<f64>, usize)>) {
+        let keys: Vec<&str> = row.keys.iter().map(RowKey::as_str).collect();
+        let values = row
+            .values
+            .iter()
+            .map(|s| (s.value.map(Number::as_f64), s.n));
+        (keys.join("/"), values.collect())
+    }
+
+    #[test]
+    fn traces_and_their_spans_are_grouped_by_what_traces_have_in_common() {
+        let traces = [took("a", 0, 10), took("b", 0, 20), took("a", 0, 30)];
+        let by = vec![GroupKey::Trace(TraceKey::Name)];
+        let mut report = report("max(duration), count(span)", by, None, &traces);
+        report.sort(StatsSort::Column(0));
+        let rows: Vec<_> = report.rows.iter().map(shown).collect();
+        assert_eq!(
+            rows,
+            [
+                ("a".to_owned(), vec![(Some(40e6), 2), (Some(4.0), 4)]),
+                ("b".to_owned(), vec![(Some(30e6), 1), (Some(2.0), 2)]),
+            ]
+        );
+        report.sort(StatsSort::Name);
+        assert_eq!(report.traces, Some(3));
+    }
+
+    #[test]
+    fn spans_are_grouped_by_what_they_have_in_common() {
+        let traces = [took("a", 0, 10), took("b", 0, 20)];
+        let by = vec![GroupKey::Span(By::Name), GroupKey::Trace(TraceKey::Name)];
+        let mut report = report("sum(span.duration), count(span)", by, None, &traces);
+        report.sort(StatsSort::Name);
+        let rows: Vec<_> = report.rows.iter().map(shown).collect();
+        assert_eq!(
+            rows,
+            [
+                ("root/a".to_owned(), vec![(Some(20e6), 1), (Some(1.0), 1)]),
+                ("root/b".to_owned(), vec![(Some(30e6), 1), (Some(1.0), 1)]),
+                ("work/a".to_owned(), vec![(Some(10e6), 1), (Some(1.0), 1)]),
+                ("work/b".to_owned(), vec![(Some(20e6), 1), (Some(1.0), 1)]),
+            ]
+        );
+    }
+
+    #[test]
+    fn intervals_are_multiples_of_their_length_and_none_is_left_out() {
+        let mut undated = took("a", 0, 10);
+        undated.info.request_time = None;
+        let traces = [took("a", 125, 10), took("a", -1, 20), undated];
+        let report = report("count(), max(duration)", Vec::new(), Some(100), &traces);
+        assert_eq!(report.starts_ns, [-100 * MS, 0, 100 * MS]);
+        assert_eq!((report.traces, report.undated), (Some(3), 1));
+        let counts: Vec<_> = report.rows[0]
+            .intervals
+            .iter()
+            .map(|v| v[0].value)
+            .collect();
+        let whole = |n| Some(Number::Integer(n));
+        assert_eq!(counts, [whole(1), whole(0), whole(1)]);
+        assert_eq!(report.rows[0].intervals[1][1].value, None);
+    }
+
+    #[test]
+    fn without_keys_there_is_a_row_even_of_nothing() {
+        let nothing = report("count(), p95(duration)", Vec::new(), None, &[]);
+        assert_eq!(shown(&nothing.rows[0]).1, [(Some(0.0), 0), (None, 0)]);
+        let by = vec![GroupKey::Trace(TraceKey::Name)];
+        assert_eq!(report("count()", by, None, &[]).rows, []);
+    }
+
+    #[test]
+    fn too_many_intervals_are_refused() {
+        let mut stats = Stats::new(StatsQuestion {
+            aggregates: parse_aggregates("count()", &Moment::utc()).unwrap(),
+            every_ns: Some(MS),
+            ..StatsQuestion::default()
+        });
+        stats.add(&took("a", 0, 1));
+        stats.add(&took("a", 5_000, 1));
+        assert_eq!(stats.into_report(), Err(5_001));
+    }
+}

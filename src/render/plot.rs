@@ -163,7 +163,7 @@ mod tests {
     fn a_sparkline_shows_each_value_next_to_the_largest() {
         let values: Vec<Option<f64>> = (0..=8).map(|n| Some(f64::from(n))).collect();
         assert_eq!(sparkline(&values, 20, Glyphs::Unicode), "▁▁▂▃▄▅▆▇█");
-        assert_eq!(sparkline(&values, 3, Glyphs::Ascii), ".+#");
+        assert_eq!(sparkline(&values, 3, Glyphs::Ascii), ".=#");
         let holes = [None, Some(0.0), Some(-1.0), None, Some(3.0)];
         assert_eq!(sparkline(&holes, 20, Glyphs::Unicode), "·▁▁·█");
         assert_eq!(sparkline(&[Some(0.0)], 20, Glyphs::Unicode), "▁");

@@ -365,3 +365,107 @@ pub fn kind(row: &AssessmentRow) -> &'static str {
         "expectation"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::analysis::GroupKey;
+    use crate::analysis::TraceKey;
+    use crate::filter::{Moment, aggregate::parse_aggregates};
+    use crate::render::sample::{printed, terminal};
+
+    fn of(value: Option<Number>, n: usize) -> Statistic {
+        Statistic {
+            value,
+            n,
+            rough: false,
+        }
+    }
+
+    fn page(
+        aggregates: &str,
+        keys: Vec<GroupKey>,
+        report: &StatsReport,
+        layout: &Layout,
+    ) -> String {
+        let question = StatsQuestion {
+            aggregates: parse_aggregates(aggregates, &Moment::utc()).unwrap(),
+            keys,
+            every_ns: (!report.starts_ns.is_empty()).then_some(3_600_000_000_000),
+            assessments: true,
+        };
+        printed(|out| write(out, report, &question, layout).map(drop))
+    }
+
+    fn row(name: &str, ns: i64, n: usize) -> StatsRow {
+        let values = vec![
+            Statistic {
+                rough: n < 20,
+                ..of(Some(Number::Integer(ns)), n)
+            },
+            of(Some(Number::Float(0.0004)), n),
+            of(Some(Number::Float(12.345)), 3),
+            of(None, 0),
+        ];
+        StatsRow {
+            keys: vec![RowKey::Text(name.to_owned())],
+            intervals: vec![values.clone(), Vec::new(), values.clone()],
+            values,
+        }
+    }
+
+    const WANTED: &str = "p95(duration), error_rate(), avg(tokens), sum(cost)";
+
+    #[test]
+    fn names_are_harmless_and_numbers_in_their_units() {
+        let report = StatsReport {
+            rows: vec![
+                row("a\u{1b}[31m\u{202e}b\nc", 1_640_000_000, 7),
+                row("", 12, 1_234),
+            ],
+            starts_ns: vec![0, 3_600_000_000_000, 7_200_000_000_000],
+            ..StatsReport::default()
+        };
+        let by = || vec![GroupKey::Trace(TraceKey::Name)];
+        assert_snapshot!(page(WANTED, by(), &report, &Layout::piped()), @r"
+        TRACE                      N  p95(duration)  error_rate()  N  avg(tokens)  N  sum(cost)  OVER TIME
+        a\x1b[31m\u{202e}b\nc      7        ~1.64 s        <0.1 %  3         12.3  0          -  █·█
+        (no name)              1,234          12 ns        <0.1 %  3         12.3  0          -  █·█
+
+        N: samples of the columns to its right.
+        OVER TIME: p95(duration) next to the largest of its row, from 1970-01-01 00:00:00 to the interval that begins 1970-01-01 02:00:00.
+        ~: a p95 from fewer than 20 samples, a p99 from fewer than 100 and the like.
+        ");
+        assert_snapshot!(page(WANTED, by(), &report, &terminal(44)), @r"
+        TRACE               N  p95(duration)  OVER TIME
+        a\x1b[31m\u{2…      7        ~1.64 s  █·█
+        (no name)       1,234          12 ns  █·█
+
+        N: samples of the columns to its right.
+        OVER TIME: p95(duration) next to the largest
+        of its row, from 1970-01-01 00:00:00 to the
+        interval that begins 1970-01-01 02:00:00.
+        ~: a p95 from fewer than 20 samples, a p99
+        from fewer than 100 and the like.
+        ");
+    }
+
+    #[test]
+    fn titles_are_short_where_that_says_it_all() {
+        let titles_of = |text: &str| titles(&parse_aggregates(text, &Moment::utc()).unwrap());
+        assert_eq!(
+            titles_of("count(), p50(duration), max(duration), sum(tokens)"),
+            ["COUNT", "P50", "MAX", "TOKENS"]
+        );
+        assert_eq!(
+            titles_of("count(), count(span)"),
+            ["count()", "count(span)"]
+        );
+        assert_eq!(
+            titles_of("p95(duration), avg(tokens)"),
+            ["p95(duration)", "avg(tokens)"]
+        );
+    }
+}

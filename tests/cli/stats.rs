@@ -114,9 +114,12 @@ fn traces_on_the_edge_of_a_time_are_counted_alike() {
         };
         let expected = times
             .iter()
-            .filter(|&&time| match condition.contains(">=") {
-                true => time >= first && time < last,
-                false => time > first && time <= last,
+            .filter(|&&time| {
+                if condition.contains(">=") {
+                    time >= first && time < last
+                } else {
+                    time > first && time <= last
+                }
             })
             .count();
         assert_eq!(count("server"), i64::try_from(expected).unwrap());
@@ -150,9 +153,10 @@ fn durations_of_spans_come_from_the_server_in_whole_milliseconds() {
         for (aggregate, here) in here["values"].as_object().unwrap() {
             let server = &server["values"][aggregate];
             assert_eq!(server["n"], here["n"], "{aggregate}");
-            let expected = match aggregate.contains("duration") {
-                true => whole_milliseconds(&here["value"]),
-                false => here["value"].clone(),
+            let expected = if aggregate.contains("duration") {
+                whole_milliseconds(&here["value"])
+            } else {
+                here["value"].clone()
             };
             assert_eq!(server["value"], expected, "{aggregate}");
         }

@@ -103,11 +103,18 @@ impl Series {
         }
     }
 
-    /// What counts are divided by besides the keys, to tell errors and what is in progress.
-    const fn state(self) -> Option<MetricKey> {
+    /// What counts are divided by besides the keys, where errors or what is in
+    /// progress have to be told from the rest.
+    fn state(self, aggregates: &[Aggregate]) -> Option<MetricKey> {
+        let wants = |measure: &Measure, function| {
+            let asked = |a: &Aggregate| a.measure == *measure && a.function == function;
+            aggregates.iter().any(asked)
+        };
         match self {
             Self::TraceCount => Some(MetricKey::TraceState),
-            Self::SpanCount => Some(MetricKey::SpanStatus),
+            Self::SpanCount if wants(&Measure::Span, Function::ErrorRate) => {
+                Some(MetricKey::SpanStatus)
+            }
             _ => None,
         }
     }
@@ -223,7 +230,7 @@ impl RestStore {
             |ask, got| -> Result<(), StoreError> {
                 match (ask, got?) {
                     (Ask::Series(series), Got::Points(points)) => {
-                        if let Err(reason) = groups.add(*series, points) {
+                        if let Err(reason) = groups.add(*series, points, question) {
                             refused.get_or_insert(reason);
                         }
                     }
@@ -354,7 +361,8 @@ fn body(
     });
     if series != Series::AssessmentCount {
         let mut keys = question.keys.to_vec();
-        keys.extend(series.state().filter(|state| !keys.contains(state)));
+        let state = series.state(question.aggregates);
+        keys.extend(state.filter(|state| !keys.contains(state)));
         let dimensions: Vec<&str> = keys.into_iter().map(dimension).collect();
         body["dimensions"] = json!(dimensions);
         if let Some(every_s) = question.every_s {

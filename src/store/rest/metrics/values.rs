@@ -62,7 +62,12 @@ impl Groups {
 
     /// # Errors
     /// That the points are not what was asked for.
-    pub(super) fn add(&mut self, series: Series, points: Vec<Point>) -> Result<(), Reason> {
+    pub(super) fn add(
+        &mut self,
+        series: Series,
+        points: Vec<Point>,
+        question: &MetricQuestion<'_>,
+    ) -> Result<(), Reason> {
         let odd = || "the server's answer has other groups than were asked for".to_owned();
         for point in points {
             if series == Series::AssessmentCount {
@@ -80,17 +85,20 @@ impl Groups {
             }
             let place = (start, keys.ok_or_else(odd)?);
             let group = self.found.entry(place).or_default();
-            let Some(state) = series.state() else {
-                group.series.push((series, point.values));
-                continue;
+            let tallied = match series {
+                Series::TraceCount => &mut group.traces,
+                Series::SpanCount => &mut group.spans,
+                _ => {
+                    group.series.push((series, point.values));
+                    continue;
+                }
             };
             let count = value(&point.values, Function::Count).and_then(whole);
             let count = count.ok_or_else(odd)?;
-            let tallied = match series {
-                Series::TraceCount => &mut group.traces,
-                _ => &mut group.spans,
-            };
             tallied.all += count;
+            let Some(state) = series.state(question.aggregates) else {
+                continue;
+            };
             match named(&state).ok_or_else(odd)?.as_str() {
                 "ERROR" => tallied.errors += count,
                 "IN_PROGRESS" => tallied.in_progress += count,
@@ -269,4 +277,122 @@ fn mean_ns(sum_ms: i64, n: i64) -> Option<i64> {
 /// In ten thousandths.
 fn parts(percentile: f64) -> Option<i64> {
     whole(percentile * Number::Integer(PARTS).as_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::{Moment, aggregate::parse_aggregates};
+    use crate::store::FilterSource;
+
+    fn answer(
+        aggregates: &str,
+        points: &[(Series, &[(&str, f64)])],
+        counts: Counts,
+    ) -> Result<Vec<(Option<Number>, usize)>, Reason> {
+        let aggregates = parse_aggregates(aggregates, &Moment::utc()).unwrap();
+        let question = MetricQuestion {
+            experiments: &[],
+            filter: &FilterSource::default(),
+            aggregates: &aggregates,
+            keys: &[],
+            every_s: None,
+            exact: true,
+            no_assessments: false,
+        };
+        let mut groups = Groups::new(&question);
+        for (series, values) in points {
+            let values = values
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), *value));
+            let mut dimensions = BTreeMap::new();
+            if *series == Series::TraceCount {
+                dimensions.insert("trace_status".to_owned(), "OK".to_owned());
+            }
+            let point = Point {
+                dimensions,
+                values: values.collect(),
+            };
+            groups.add(*series, vec![point], &question)?;
+        }
+        let relations = vec![(Relation::Durations, counts), (Relation::Usage, counts)];
+        let mut rows = Values { groups, relations }.rows(&question)?;
+        Ok(rows.remove(0).values)
+    }
+
+    /// Three traces, each with a duration and token usage.
+    const THREE: Counts = Counts {
+        first: 3,
+        second: 0,
+        both: 0,
+        all: 3,
+    };
+
+    #[test]
+    fn the_exact_value_is_told_from_the_rounded_one() {
+        let points: &[(Series, &[(&str, f64)])] = &[
+            (Series::TraceCount, &[("COUNT", 3.0)]),
+            (
+                Series::TraceDuration,
+                // 1, 2 and 7 ms.
+                &[
+                    ("AVG", 3.333_333_333_333_333_5),
+                    ("P95.0", 6.499_999_999_999_999),
+                    ("MAX", 7.0),
+                ],
+            ),
+            (
+                Series::Tokens,
+                &[
+                    ("SUM", 10.0),
+                    ("AVG", 3.333_333_333_333_333_5),
+                    ("P33.33", 1.666_600_000_000_000_2),
+                ],
+            ),
+        ];
+        let found = answer(
+            "avg(duration), sum(duration), p95(duration), max(duration), avg(tokens), p33.33(tokens)",
+            points,
+            THREE,
+        );
+        let values: Vec<_> = found
+            .unwrap()
+            .into_iter()
+            .map(|(value, n)| (value.unwrap(), n))
+            .collect();
+        assert_eq!(
+            values,
+            [
+                (Number::Integer(3_333_333), 3),
+                (Number::Integer(10_000_000), 3),
+                (Number::Integer(6_500_000), 3),
+                (Number::Integer(7_000_000), 3),
+                (Number::Float(10.0 / 3.0), 3),
+                (Number::Float(1.6666), 3),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_does_not_add_up_is_not_taken() {
+        let points: &[(Series, &[(&str, f64)])] = &[
+            (Series::TraceCount, &[("COUNT", 3.0)]),
+            (Series::TraceDuration, &[("AVG", 2.0)]),
+            (Series::Tokens, &[("SUM", 0.0), ("AVG", 0.0)]),
+        ];
+        let reason = |aggregates: &str, counts| answer(aggregates, points, counts).unwrap_err();
+        let more = Counts { all: 4, ..THREE };
+        assert!(reason("count()", more).contains("without a name"));
+        let open = Counts {
+            second: 1,
+            both: 1,
+            ..THREE
+        };
+        assert!(reason("avg(duration)", open).contains("in progress"));
+        let lacking = Counts { first: 2, ..THREE };
+        assert!(reason("avg(duration)", lacking).contains("without a duration"));
+        assert!(reason("max(duration)", THREE).contains("does not say"));
+        assert!(reason("sum(tokens)", THREE).contains("not every token usage"));
+        assert!(reason("sum(cost)", Counts { second: 1, ..THREE }).contains("costs"));
+    }
 }
