@@ -133,6 +133,26 @@ pub(crate) fn row_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
     after_comma(typed, of_spans.chain(of_traces))
 }
 
+/// What rows of statistics may stand for, likewise.
+pub(crate) fn stats_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let fixed = [
+        "trace",
+        "status",
+        "model",
+        "session",
+        "user",
+        "experiment",
+        "tag:",
+        "metadata:",
+        "name",
+        "type",
+        "path",
+        "span.status",
+        "span.model",
+    ];
+    after_comma(typed, fixed.into_iter())
+}
+
 fn after_comma(
     typed: &OsStr,
     words: impl Iterator<Item = &'static str>,

@@ -3,9 +3,11 @@
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 
 use super::{FilterArgs, Period};
 use crate::analysis::{By, GroupKey, TraceKey};
+use crate::complete;
 
 pub(super) const HELP: &str = "\
 Aggregates:
@@ -13,6 +15,7 @@ Aggregates:
   of duration, tokens, input_tokens, output_tokens, cost, spans, feedback.NAME, expectation.NAME;
   of each span: span.duration, self, critical, span.tokens, span.cost, span.attributes.KEY;
   a condition may follow: count(span where span.type = 'TOOL'), p95(duration where status = 'OK')
+  The language is explained by `mlt help rules`.
 Numbers:
   N   samples of the columns to its right: traces or spans that have the value; those in progress
       have no duration yet
@@ -23,8 +26,9 @@ Numbers:
 --via:
   auto    by the server's metrics API (MLflow 3.10) where it gives the very same numbers, else here
   here    from the traces, and from their spans where these are asked about
-  server  by the metrics API or not at all; durations of spans are then cut to whole milliseconds,
-          and N includes spans that have not ended
+  server  by the metrics API or not at all; of spans, those in the server's database are counted:
+          their durations are cut to whole milliseconds, N includes those that have not ended, and
+          those for which it has no type or model are in no row of these
   JSON tells which of the two it was. On MySQL, the server's percentiles are off where values repeat.";
 
 /// Sum traces up: counts, errors, durations, tokens, cost.
@@ -47,7 +51,12 @@ pub struct StatsArgs {
 
     /// What a row stands for: trace (its name), status, model, session, user, experiment, tag:KEY or
     /// metadata:KEY; of spans name, type, status, model or path; two, separated by a comma
-    #[arg(long, value_delimiter = ',', value_name = "KEY")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "KEY",
+        add = ArgValueCompleter::new(complete::stats_keys)
+    )]
     pub by: Vec<StatsBy>,
 
     /// Over time, in intervals such as 5m, 1h or 1d

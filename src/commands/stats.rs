@@ -57,11 +57,19 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
         }
     }
     out.finish()?;
-    if report.traces == Some(0) || report.rows.is_empty() {
+    if report.traces == Some(0) {
         context.note("no trace matches");
+    } else if report.rows.is_empty() {
+        context.note("no span matches");
     }
     if parts.whole_milliseconds {
         context.note("durations of spans are whole milliseconds, as the server computes them");
+    }
+    let partial = |key: &&GroupKey| matches!(key, GroupKey::Span(By::Type | By::Model));
+    if let Some(key) = question.keys.iter().find(partial).filter(|_| by_server) {
+        context.note(&format!(
+            "spans for which the server has no {key} are in no row"
+        ));
     }
     if report.undated > 0 {
         context.note(&format!(

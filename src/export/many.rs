@@ -95,21 +95,10 @@ pub(super) fn summary(stats: Option<&Summary>) -> Value {
 }
 
 fn row_json(row: &Row, keys: &[String]) -> Value {
-    let values = std::iter::once(Some(&row.key)).chain([row.second.as_ref()]);
-    let by: Map<String, Value> = keys
-        .iter()
-        .zip(values)
-        .map(|(key, value)| {
-            let text = match value {
-                Some(RowKey::Text(text)) => Some(text.as_str()),
-                _ => None,
-            };
-            (key.clone(), json!(text))
-        })
-        .collect();
+    let values = std::iter::once(&row.key).chain(&row.second);
     json!({
         "name": row.key.as_str(),
-        "by": by,
+        "by": by_json(keys, values),
         "type": row.span_type,
         "count": row.count,
         "errors": row.errors,
@@ -122,6 +111,20 @@ fn row_json(row: &Row, keys: &[String]) -> Value {
         "critical_ns": row.critical_ns,
         "critical_ratio": row.critical_ratio,
     })
+}
+
+/// What a row stands for; null where there is nothing of the kind.
+pub(super) fn by_json<'k>(keys: &[String], values: impl Iterator<Item = &'k RowKey>) -> Value {
+    let text = |value: &RowKey| match value {
+        RowKey::Text(text) => json!(text),
+        RowKey::Missing(_) | RowKey::NoSpan => Value::Null,
+    };
+    let by: Map<String, Value> = keys
+        .iter()
+        .zip(values)
+        .map(|(key, value)| (key.clone(), text(value)))
+        .collect();
+    Value::Object(by)
 }
 
 fn slow_json(slow: &SlowTrace) -> Value {

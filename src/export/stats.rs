@@ -4,12 +4,13 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Delimited;
 use super::delimited::{RowWriter, number};
 use super::json::{JsonForm, write};
-use crate::analysis::{AssessmentRow, RowKey, Statistic, StatsQuestion, StatsReport, StatsRow};
+use super::many::by_json;
+use crate::analysis::{AssessmentRow, Statistic, StatsQuestion, StatsReport, StatsRow};
 use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Unit};
 use crate::model::Timestamp;
@@ -79,18 +80,10 @@ fn row_json(
     question: &StatsQuestion,
     keys: &[String],
 ) -> Value {
-    let by: Map<String, Value> = keys
-        .iter()
-        .zip(&row.keys)
-        .map(|(key, value)| {
-            let text = match value {
-                RowKey::Text(text) => Some(text.as_str()),
-                _ => None,
-            };
-            (key.clone(), json!(text))
-        })
-        .collect();
-    let mut document = json!({"by": by, "values": values_json(&row.values, question)});
+    let mut document = json!({
+        "by": by_json(keys, row.keys.iter()),
+        "values": values_json(&row.values, question),
+    });
     if question.every_ns.is_some() {
         let intervals = report.starts_ns.iter().zip(&row.intervals);
         document["over_time"] = intervals

@@ -237,6 +237,7 @@ fn fixed_values_are_offered() {
         ],
     );
     all_find("mlt latency --all --by name,se", &["name,session"]);
+    all_find("mlt stats --by trace,st", &["trace,status"]);
     all_find("mlt search --span-type RET", &["RETRIEVER"]);
     all_find("mlt --color ", &["auto", "always", "never"]);
 }
