@@ -1,9 +1,6 @@
 //! `mlt latency` over many traces: that rows add up whatever they stand for,
 //! that every store and numpy give the same numbers, and what is drawn.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -38,18 +35,7 @@ fn the_server_its_database_and_numpy_give_the_same_numbers() {
     let whole = on_server().run(&format!(
         "search {EXPERIMENT} --all --include-spans -o jsonl"
     ));
-    let mut numpy = Command::new(venv::python("3.17.2"))
-        .arg(venv::scripts().join("percentiles.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = numpy.stdin.take().unwrap();
-    stdin.write_all(whole.ok().as_bytes()).unwrap();
-    drop(stdin);
-    let numpy = numpy.wait_with_output().unwrap();
-    assert!(numpy.status.success());
-    let numpy: Value = serde_json::from_slice(&numpy.stdout).unwrap();
+    let numpy = venv::percentiles(whole.ok());
 
     assert_eq!(rows(&from_server).len(), numpy.as_object().unwrap().len());
     assert!(rows(&from_server).len() > 10);

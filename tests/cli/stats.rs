@@ -2,14 +2,12 @@
 //! what is asked of the server, and what is drawn.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::support::fake::{Fake, Reply};
-use crate::support::mlflow::current;
+use crate::support::mlflow::{current, early_v3, old};
 use crate::support::{Mlt, mlt, venv};
 
 const METRICS: &str = "/api/3.0/mlflow/traces/metrics";
@@ -198,18 +196,7 @@ fn numpy(unit_ns: i64) -> Value {
         cut.push_str(&trace.to_string());
         cut.push('\n');
     }
-    let mut numpy = Command::new(venv::python("3.17.2"))
-        .arg(venv::scripts().join("percentiles.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = numpy.stdin.take().unwrap();
-    stdin.write_all(cut.as_bytes()).unwrap();
-    drop(stdin);
-    let numpy = numpy.wait_with_output().unwrap();
-    assert!(numpy.status.success());
-    serde_json::from_slice(&numpy.stdout).unwrap()
+    venv::percentiles(&cut)
 }
 
 #[test]
@@ -358,6 +345,22 @@ fn servers_without_the_metrics_api_are_not_asked_twice_and_not_spoken_of() {
     );
     let refused = mlt().on(&fake.uri()).run("stats count() -x 1");
     refused.fails(5);
+}
+
+#[test]
+fn old_servers_leave_the_work_to_mlt() {
+    for server in [old(), early_v3()] {
+        let outcome = mlt()
+            .on(server.uri())
+            .run("stats count(),max(duration),error_rate() --by trace -o json");
+        assert_eq!(outcome.stderr, "", "{outcome}");
+        let database = format!("sqlite:///{}", server.database().display());
+        let local = mlt()
+            .on(&database)
+            .run("stats count(),max(duration),error_rate() --by trace -o json");
+        assert_eq!(outcome.json(), local.json());
+        assert!(outcome.json()["traces"].as_i64() > Some(0));
+    }
 }
 
 #[test]

@@ -2,8 +2,11 @@
 //! under the target folder.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
 
 /// The folder for what is made once and kept between test runs.
 pub(crate) fn cache() -> PathBuf {
@@ -66,4 +69,22 @@ pub(crate) fn python(version: &str) -> PathBuf {
         fs::write(marker, &wanted).expect("the environment can be written to");
     });
     python
+}
+
+/// What numpy makes of the durations of spans, by their names; `traces` are JSON lines.
+pub(crate) fn percentiles(traces: &str) -> Value {
+    let mut numpy = Command::new(python("3.17.2"))
+        .arg(scripts().join("percentiles.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python starts");
+    let mut stdin = numpy.stdin.take().expect("it is piped");
+    stdin
+        .write_all(traces.as_bytes())
+        .expect("the script reads all of it");
+    drop(stdin);
+    let output = numpy.wait_with_output().expect("the script ends");
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
 }
