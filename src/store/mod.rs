@@ -38,7 +38,7 @@ pub struct Query {
     pub order_by: OrderBy,
     /// How many traces are wanted at all; `None` for every one.
     pub limit: Option<usize>,
-    /// Whether ids will do; the store may then leave out the rest.
+    /// Whether ids and states will do; the store may then leave out the rest.
     pub ids_only: bool,
 }
 

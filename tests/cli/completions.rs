@@ -215,7 +215,20 @@ fn fixed_values_are_offered() {
     all_find(
         "mlt search -o ",
         &[
-            "csv", "github", "ids", "json", "jsonl", "junit", "table", "tsv",
+            "chrome",
+            "csv",
+            "folded",
+            "github",
+            "ids",
+            "json",
+            "jsonl",
+            "junit",
+            "otlp",
+            "otlp-proto",
+            "parquet",
+            "speedscope",
+            "table",
+            "tsv",
         ],
     );
     all_find("mlt search -o js", &["json", "jsonl"]);

@@ -92,7 +92,7 @@ impl<'c> Reader<'c> {
 
     /// The trace of a row with [`columns`] in front.
     pub(super) fn info(&mut self, row: &Row<'_>) -> rusqlite::Result<TraceInfo> {
-        let mut info = bare(row)?;
+        let mut info = TraceInfo::new(text(row, 0)?.unwrap_or_default());
         info.experiment_id = Some(row.get::<_, i64>(1)?.to_string());
         info.request_time = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis);
         info.execution_duration_ns = row
@@ -138,9 +138,14 @@ impl<'c> Reader<'c> {
     }
 }
 
-/// A trace of which only the id is read.
+/// What [`bare`] takes, for a `SELECT`.
+pub(super) const BARE: &str = "t.request_id, t.status";
+
+/// A trace of which only the id and the state are read.
 pub(super) fn bare(row: &Row<'_>) -> rusqlite::Result<TraceInfo> {
-    Ok(TraceInfo::new(text(row, 0)?.unwrap_or_default()))
+    let mut info = TraceInfo::new(text(row, 0)?.unwrap_or_default());
+    info.state = TraceState::parse(&text(row, 1)?.unwrap_or_default());
+    Ok(info)
 }
 
 fn pairs(

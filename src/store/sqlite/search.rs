@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::Shared;
 use super::expression::Compiler;
 use super::fields::{metadata_value, tag_value};
-use super::info::{Reader, bare, columns};
+use super::info::{BARE, Reader, bare, columns};
 use super::schema::Schema;
 use super::statement::Parameters;
 use crate::filter::order::OrderKey;
@@ -149,7 +149,7 @@ impl Prepared {
         let sql = format!(
             "SELECT {} FROM trace_info t{index} WHERE {} ORDER BY {} LIMIT {limit}",
             if ids_only {
-                "t.request_id".to_owned()
+                BARE.to_owned()
             } else {
                 columns(schema)
             },
@@ -324,7 +324,7 @@ fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> St
             OrderKey::Timestamp => ("t.timestamp_ms".to_owned(), false),
             OrderKey::ExecutionTime => ("t.execution_time_ms".to_owned(), true),
             OrderKey::Status => ("t.status".to_owned(), false),
-            OrderKey::RequestId => ("t.request_id".to_owned(), false),
+            OrderKey::RequestId => (BARE.to_owned(), false),
             OrderKey::ExperimentId => ("t.experiment_id".to_owned(), false),
             OrderKey::Name => (tag_value(schema, parameters, tag::NAME), true),
             OrderKey::Tag(key) => (tag_value(schema, parameters, key), true),
