@@ -48,7 +48,7 @@ fn the_server_and_mlt_give_the_very_same_numbers() {
         max(duration), p0(duration), p50(duration), p95(duration), p99.9(duration), p33.33(duration)";
     const TOKENS: &str = "sum(tokens), avg(tokens), min(tokens), max(tokens), p50(tokens), \
         p99.99(tokens), sum(input_tokens), p95(input_tokens), avg(output_tokens)";
-    let some_user = "--user user-3";
+    let some_user = "-x many --user dora";
     for (aggregates, flags, least) in [
         (DURATIONS, "-x many", 1),
         (DURATIONS, "-x many --by trace", 5),
@@ -69,7 +69,7 @@ fn the_server_and_mlt_give_the_very_same_numbers() {
         (TOKENS, "-x nightly-evals -f timestamp>1000", 1),
         ("count(), error_rate()", "-x many --by status,trace", 5),
         ("count(), error_rate()", "-x many --by status --every 1d", 2),
-        ("count(), error_rate()", "--by status", 3),
+        ("count(), error_rate()", "-x edges --by status", 3),
         ("count()", "-x many --name nobody", 1),
     ] {
         let server = stats(on_server(), aggregates, &format!("{flags} --via server"));
