@@ -15,7 +15,7 @@ use crate::render::{number, sanitize};
 use crate::store::{Detail, Query, Search, SearchEnd, Store, StoreError};
 use crate::terminal::Progress;
 
-/// Batches that are fetched before the next page is asked for.
+/// Batches of spans that are fetched before more traces are asked for.
 const BATCHES_AT_ONCE: usize = 16;
 
 /// What a command needs of the traces.
@@ -182,10 +182,22 @@ fn find(
     let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let mut search = Search::new(store, query.clone(), limit);
     let mut run = Run::new(store, need, progress, known);
+    // Several batches at a time keep all workers busy while the results are handed over.
+    let at_once = need
+        .spans
+        .map_or(1, |detail| match store.span_batch(detail) {
+            batch @ 2.. => batch * BATCHES_AT_ONCE,
+            one => one,
+        });
+    let mut waiting = Vec::new();
     while let Some(page) = search.next_page().map_err(|e| explain(e, &query))? {
         run.scanned = search.scanned();
-        run.fetch(page, Known::Infos, each)?;
+        waiting.extend(page);
+        if waiting.len() >= at_once {
+            run.fetch(std::mem::take(&mut waiting), Known::Infos, each)?;
+        }
     }
+    run.fetch(waiting, Known::Infos, each)?;
     run.gathered.limited = search.end() == Some(SearchEnd::Limited);
     if run.gathered.traces + run.gathered.skipped == 0 && run.gathered.failures.is_empty() {
         // An empty answer must not pass for that of an experiment that exists.
@@ -259,17 +271,14 @@ impl<'a> Run<'a> {
                 .try_for_each(|info| self.hand_over("", Ok(without_spans(info)), each));
         };
         let batches: Vec<&[TraceInfo]> = infos.chunks(store.span_batch(detail).max(1)).collect();
-        for batches in batches.chunks(BATCHES_AT_ONCE) {
-            parallel::for_each_in_order(
-                batches,
-                |batch| store.complete_all(batch.to_vec(), detail),
-                |batch, traces| {
-                    let mut named = batch.iter().zip(traces);
-                    named.try_for_each(|(info, trace)| self.hand_over(&info.trace_id, trace, each))
-                },
-            )?;
-        }
-        Ok(())
+        parallel::for_each_in_order(
+            &batches,
+            |batch| store.complete_all(batch.to_vec(), detail),
+            |batch, traces| {
+                let mut named = batch.iter().zip(traces);
+                named.try_for_each(|(info, trace)| self.hand_over(&info.trace_id, trace, each))
+            },
+        )
     }
 
     fn hand_over(
