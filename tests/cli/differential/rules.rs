@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use mlt::filter::{Condition, Field, Filter, ParseError, ParseErrorKind as Kind};
 use mlt::model::{AssessmentKind, Trace};
 use regex::Regex;
+use serde_json::Value;
 
 /// What mlt takes and the server refuses: a name, what stands in the text, and
 /// what stands in the server's refusal. The server is then asked in mlt's own
@@ -173,17 +174,25 @@ pub(super) fn better_known_from_an_export(filter: &Filter, trace: &Trace) -> boo
         .spans
         .iter()
         .any(|span| span.attribute("gen_ai.operation.name").is_some());
-    // The server makes fractions of the numbers within a value, but searches what it keeps.
-    let has_numbers_within = trace.info.assessments.iter().any(|assessment| {
+    // The server gives the keys of an object in any order, but searches what it keeps.
+    let has_keys_in_any_order = trace.info.assessments.iter().any(|assessment| {
         matches!(
             &assessment.kind,
             AssessmentKind::Feedback { value, .. } | AssessmentKind::Expectation { value }
-                if value.is_array() || value.is_object()
+                if has_keys(value)
         )
     });
-    (has_numbers_within && filter.needs_assessments())
+    (has_keys_in_any_order && filter.needs_assessments())
         || (filter.needs_spans() && not_in_the_database && !trace.spans.is_empty())
         || (untyped && uses(filter, &|c| *c.field() == Field::SpanType))
+}
+
+fn has_keys(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.len() > 1 || members.values().any(has_keys),
+        Value::Array(items) => items.iter().any(has_keys),
+        _ => false,
+    }
 }
 
 fn uses(filter: &Filter, test: &dyn Fn(&Condition) -> bool) -> bool {
