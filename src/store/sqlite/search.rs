@@ -324,7 +324,7 @@ fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> St
             OrderKey::Timestamp => ("t.timestamp_ms".to_owned(), false),
             OrderKey::ExecutionTime => ("t.execution_time_ms".to_owned(), true),
             OrderKey::Status => ("t.status".to_owned(), false),
-            OrderKey::RequestId => (BARE.to_owned(), false),
+            OrderKey::RequestId => ("t.request_id".to_owned(), false),
             OrderKey::ExperimentId => ("t.experiment_id".to_owned(), false),
             OrderKey::Name => (tag_value(schema, parameters, tag::NAME), true),
             OrderKey::Tag(key) => (tag_value(schema, parameters, key), true),
