@@ -135,7 +135,7 @@ impl From<SampleUnit> for Unit {
 pub struct Supposition {
     /// The name.
     pub name: String,
-    /// 0 for nothing; above 1 they take longer.
+    /// From 0 for nothing to 1 for all.
     pub factor: f64,
 }
 
@@ -151,7 +151,7 @@ impl FromStr for Supposition {
         };
         let factor: f64 = number.trim().parse().map_err(|_| EXPECTED)?;
         let factor = factor * scale;
-        if name.is_empty() || !(0.0..=1000.0).contains(&factor) {
+        if name.is_empty() || !(0.0..=1.0).contains(&factor) {
             return Err(EXPECTED.to_owned());
         }
         Ok(Self {
@@ -217,7 +217,14 @@ mod tests {
         let half = parsed("a=b = 50%").unwrap();
         assert_eq!(half.name, "a=b ");
         assert!((half.factor - 0.5).abs() < 1e-12);
-        for bad in ["retrieve", "=0", "retrieve=", "retrieve=-1", "retrieve=NaN"] {
+        for bad in [
+            "retrieve",
+            "=0",
+            "retrieve=",
+            "retrieve=-1",
+            "retrieve=NaN",
+            "retrieve=101%",
+        ] {
             assert!(parsed(bad).is_err(), "{bad}");
         }
     }

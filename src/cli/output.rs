@@ -22,7 +22,7 @@ pub enum OutputFormat {
     Csv,
     /// Tab-separated values
     Tsv,
-    /// Trace ids, one per line (search only)
+    /// Trace ids, one per line (search, and latency --slowest)
     Ids,
     /// JUnit XML (check only)
     Junit,

@@ -7,7 +7,7 @@ use super::SelectionArgs;
 pub(super) const HELP: &str = "\
 Examples:
   mlt report latest -o report.html
-  mlt report --errors --since 1d -o failed.html
+  mlt report --status ERROR --since 1d -o failed.html
   mlt report tr-3934 > report.html
   The page needs no network and runs nothing but its own script; it can be read without that, too.";
 

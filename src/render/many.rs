@@ -235,12 +235,11 @@ pub fn write_what_if(
             layout,
         );
     }
-    let verb = if what_if.saved_ns < 0 { "more" } else { "less" };
     writeln!(
         out,
-        "at most {} {verb} in all ({} %), in {} of {}",
-        number::duration(what_if.saved_ns.saturating_abs()),
-        number::percent(what_if.saved_ns.saturating_abs(), report.total_ns),
+        "at most {} less in all ({} %), in {} of {}",
+        number::duration(what_if.saved_ns),
+        number::percent(what_if.saved_ns, report.total_ns),
         count(what_if.traces),
         number::counted(report.traces, "trace"),
     )?;
