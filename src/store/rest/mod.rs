@@ -2,6 +2,7 @@
 //! endpoints; older servers are recognised by the first answer, and asked on
 //! the V2 endpoints from then on.
 
+mod batch;
 mod http;
 mod metrics;
 mod planned;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
+use self::batch::Batches;
 use self::http::{Call, Http};
 use self::planned::Planned;
 use self::spans::Fetched;
@@ -42,6 +44,7 @@ pub(super) struct RestStore {
     /// Searches that are not over, by the token of their next page.
     searches: Mutex<HashMap<String, Planned>>,
     last_token: AtomicU64,
+    batches: Batches,
 }
 
 /// A filter becomes at most so many searches.
@@ -95,6 +98,7 @@ impl RestStore {
             active: OnceLock::new(),
             searches: Mutex::default(),
             last_token: AtomicU64::new(0),
+            batches: Batches::default(),
         })
     }
 
@@ -495,6 +499,36 @@ impl Store for RestStore {
             return Ok(Trace { info, spans });
         }
         spans::attach(info, Ok(spans))
+    }
+
+    fn span_batch(&self, detail: Detail) -> usize {
+        if self.batches.suit(detail) {
+            batch::SIZE
+        } else {
+            1
+        }
+    }
+
+    fn complete_all(
+        &self,
+        infos: Vec<TraceInfo>,
+        detail: Detail,
+    ) -> Vec<Result<Trace, StoreError>> {
+        let mut together = if self.batches.suit(detail) {
+            self.batches.fetch(&self.http, &infos)
+        } else {
+            HashMap::new()
+        };
+        // Traces that do not exist or are in progress are left out of the answer.
+        let complete = |info: TraceInfo| match together.remove(&info.trace_id) {
+            Some(spans) if !spans.is_empty() => Ok(Trace { info, spans }),
+            _ => {
+                let alone = self.complete(info, detail)?;
+                self.batches.learn_from(&alone);
+                Ok(alone)
+            }
+        };
+        infos.into_iter().map(complete).collect()
     }
 
     fn change_tags(
