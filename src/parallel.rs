@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
-/// Requests under way at a time: enough to hide the server's latency, few
-/// enough not to crowd out others.
-const WORKERS: usize = 8;
 /// Finished results that may wait for a slow one before them.
 const AHEAD: usize = 32;
 
@@ -17,12 +14,13 @@ struct State<R> {
     stopped: bool,
 }
 
-/// Calls `work` on each item, up to eight at a time, and `each` on the results
+/// Calls `work` on each item, up to `workers` at a time, and `each` on the results
 /// one by one in the order of the items. An error of `each` stops the rest.
 ///
 /// # Errors
 /// The first error of `each`.
 pub(crate) fn for_each_in_order<T: Sync, R: Send, E>(
+    workers: usize,
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
     mut each: impl FnMut(&T, R) -> Result<(), E>,
@@ -37,7 +35,7 @@ pub(crate) fn for_each_in_order<T: Sync, R: Send, E>(
     let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
 
     thread::scope(|scope| {
-        for _ in 0..WORKERS.min(items.len()) {
+        for _ in 0..workers.clamp(1, items.len().max(1)) {
             scope.spawn(|| {
                 loop {
                     let index = {
@@ -90,7 +88,7 @@ mod tests {
             thread::sleep(Duration::from_micros((200 - *n as u64) * 5));
             n * 2
         };
-        let done: Result<(), ()> = for_each_in_order(&items, work, |n, double| {
+        let done: Result<(), ()> = for_each_in_order(8, &items, work, |n, double| {
             assert_eq!(double, n * 2);
             seen.push(*n);
             Ok(())
@@ -107,7 +105,8 @@ mod tests {
             started.fetch_add(1, Ordering::Relaxed);
             *n
         };
-        let result = for_each_in_order(&items, work, |_, n| if n == 3 { Err(n) } else { Ok(()) });
+        let result =
+            for_each_in_order(8, &items, work, |_, n| if n == 3 { Err(n) } else { Ok(()) });
         assert_eq!(result, Err(3));
         assert!(started.load(Ordering::Relaxed) < 100);
     }

@@ -1,5 +1,7 @@
 //! Where the time of many traces went, taken together. Traces are added one by
-//! one, and only numbers and names are kept of them.
+//! one, in any order, and only numbers and names are kept of them.
+
+use std::cmp::Reverse;
 
 use crate::model::StatusCode;
 
@@ -94,7 +96,7 @@ pub struct ManyReport {
     pub stats: Option<Summary>,
     /// The groups.
     pub rows: Vec<Row>,
-    /// The slowest traces, the slowest first.
+    /// The slowest traces, the slowest first, and of equal ones the newest.
     pub slowest: Vec<SlowTrace>,
     /// What would be left.
     pub what_if: Option<WhatIf>,
@@ -148,23 +150,29 @@ impl Many {
     }
 
     fn remember_slow(&mut self, report: &LatencyReport<'_>) {
-        let total_ns = report.total_ns();
-        let place = self
-            .slowest
-            .partition_point(|slow| slow.total_ns >= total_ns);
+        let (total_ns, start_ns) = (report.total_ns(), report.tree.origin_ns);
+        let trace_id = &report.trace.info.trace_id;
+        let rank = (Reverse(total_ns), Reverse(start_ns), trace_id);
+        let place = self.slowest.partition_point(|slow| {
+            (
+                Reverse(slow.total_ns),
+                Reverse(slow.start_ns),
+                &slow.trace_id,
+            ) <= rank
+        });
         if place >= self.question.slowest {
             return;
         }
         let most = report
             .nodes()
-            .map(|(id, _)| (report.critical_ns(id), std::cmp::Reverse(id)))
+            .map(|(id, _)| (report.critical_ns(id), Reverse(id)))
             .max();
         let spans = || report.nodes().map(|(id, _)| report.span(id));
         self.slowest.insert(
             place,
             SlowTrace {
-                trace_id: report.trace.info.trace_id.clone(),
-                start_ns: report.tree.origin_ns,
+                trace_id: trace_id.clone(),
+                start_ns,
                 total_ns,
                 spans: report.tree.len(),
                 errors: spans().filter(|s| s.status == StatusCode::Error).count(),
@@ -260,11 +268,11 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_come_first_and_ties_in_order() {
+    fn the_slowest_come_first_and_ties_by_id() {
         let traces = [
             named("a", 10),
-            named("b", 50),
             named("c", 50),
+            named("b", 50),
             named("d", 30),
         ];
         let slowest = report(&traces, None).slowest;

@@ -1,7 +1,8 @@
-//! The traces that a command over many of them is about, handed over one by one
-//! in order: named, or found by a filter, with as much of their spans as the
+//! The traces that a command over many of them is about, handed over one by one: named, or found by a filter, with as much of their spans as the
 //! command needs. Spans are fetched concurrently and in batches, and nothing is
 //! kept, so that memory does not grow with the traces.
+
+use std::ops::ControlFlow;
 
 use anyhow::Result;
 
@@ -25,6 +26,8 @@ pub(super) struct Need {
     pub(super) spans: Option<Detail>,
     /// Whether more than the ids is needed of what is known without the spans.
     pub(super) info: bool,
+    /// Whether any order will do.
+    pub(super) any_order: bool,
 }
 
 impl Need {
@@ -32,6 +35,7 @@ impl Need {
     pub(super) const INFO: Self = Self {
         spans: None,
         info: true,
+        any_order: false,
     };
 
     /// All that is known without the spans, and so much of these.
@@ -39,6 +43,7 @@ impl Need {
         Self {
             spans: Some(detail),
             info: true,
+            any_order: false,
         }
     }
 }
@@ -95,7 +100,7 @@ pub(super) fn fail_with(
 }
 
 /// Hands the chosen traces to `each`, in the order in which they were named or
-/// the newest first.
+/// the newest first, unless any order will do.
 ///
 /// # Errors
 /// Ids and a filter at once, or neither; a filter that does not parse; those of
@@ -178,6 +183,7 @@ fn find(
     each: &mut impl FnMut(Trace) -> Result<()>,
 ) -> Result<Gathered> {
     query.ids_only = !need.info;
+    query.any_order = need.any_order;
     let store = context.store()?;
     let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let mut search = Search::new(store, query.clone(), limit);
@@ -190,14 +196,25 @@ fn find(
             one => one,
         });
     let mut waiting = Vec::new();
+    let mut sweep_from = None;
     while let Some(page) = search.next_page().map_err(|e| explain(e, &query))? {
         run.scanned = search.scanned();
         waiting.extend(page);
         if waiting.len() >= at_once {
-            run.fetch(std::mem::take(&mut waiting), Known::Infos, each)?;
+            if need.any_order && sweep_from.is_none() {
+                sweep_from = need.spans.and_then(|detail| store.sweep_from(detail));
+            }
+            if sweep_from.is_none() {
+                run.fetch(std::mem::take(&mut waiting), Known::Infos, each)?;
+            }
         }
     }
-    run.fetch(waiting, Known::Infos, each)?;
+    match (need.spans, sweep_from) {
+        (Some(detail), Some(least)) if waiting.len() >= least => {
+            run.sweep(waiting, detail, each)?;
+        }
+        _ => run.fetch(waiting, Known::Infos, each)?,
+    }
     run.gathered.limited = search.end() == Some(SearchEnd::Limited);
     if run.gathered.traces + run.gathered.skipped == 0 && run.gathered.failures.is_empty() {
         // An empty answer must not pass for that of an experiment that exists.
@@ -248,9 +265,7 @@ impl<'a> Run<'a> {
         each: &mut impl FnMut(Trace) -> Result<()>,
     ) -> Result<()> {
         let (store, need) = (self.store, self.need);
-        let all = infos.len();
-        infos.retain(|info| !(self.known)(&info.trace_id));
-        self.gathered.skipped += all - infos.len();
+        self.pass_over_known(&mut infos);
         let without_spans = |info| Trace {
             info,
             spans: Vec::new(),
@@ -261,7 +276,7 @@ impl<'a> Run<'a> {
                 Some(_) => store.trace(id),
                 None => store.info(id).map(without_spans),
             };
-            return parallel::for_each_in_order(&ids, ask, |id, trace| {
+            return parallel::for_each_in_order(store.at_once(), &ids, ask, |id, trace| {
                 self.hand_over(id, trace, each)
             });
         }
@@ -272,13 +287,39 @@ impl<'a> Run<'a> {
         };
         let batches: Vec<&[TraceInfo]> = infos.chunks(store.span_batch(detail).max(1)).collect();
         parallel::for_each_in_order(
+            store.at_once(),
             &batches,
-            |batch| store.complete_all(batch.to_vec(), detail),
+            |batch| store.complete_all(batch, detail),
             |batch, traces| {
                 let mut named = batch.iter().zip(traces);
                 named.try_for_each(|(info, trace)| self.hand_over(&info.trace_id, trace, each))
             },
         )
+    }
+
+    /// The same in whatever order comes quickest.
+    fn sweep(
+        &mut self,
+        mut infos: Vec<TraceInfo>,
+        detail: Detail,
+        each: &mut impl FnMut(Trace) -> Result<()>,
+    ) -> Result<()> {
+        self.pass_over_known(&mut infos);
+        let mut outcome = Ok(());
+        self.store.sweep(infos, detail, &mut |id, trace| {
+            outcome = self.hand_over(id, trace, each);
+            match outcome {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        });
+        outcome
+    }
+
+    fn pass_over_known(&mut self, infos: &mut Vec<TraceInfo>) {
+        let all = infos.len();
+        infos.retain(|info| !(self.known)(&info.trace_id));
+        self.gathered.skipped += all - infos.len();
     }
 
     fn hand_over(

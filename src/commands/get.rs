@@ -31,6 +31,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     {
         let mut printer = Printer::new(context, args, &mut out, form, single)?;
         parallel::for_each_in_order(
+            store.at_once(),
             &ids,
             |id| store.trace(id),
             |id, result| -> Result<()> {

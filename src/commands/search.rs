@@ -211,6 +211,7 @@ fn list(
             kept += page.len();
             if args.include_spans {
                 parallel::for_each_in_order(
+                    store.at_once(),
                     &page,
                     |info| store.complete(info.clone(), Detail::Whole),
                     |_, trace| -> Result<()> { printer.push_whole(&trace?) },

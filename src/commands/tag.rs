@@ -195,6 +195,7 @@ fn apply(
     let (mut done, mut failures) = (0_usize, Vec::new());
     let batches: Vec<&[String]> = ids.chunks(store.tag_batch()).collect();
     parallel::for_each_in_order(
+        store.at_once(),
         &batches,
         |batch| {
             if dry_run {

@@ -14,6 +14,10 @@ mod search;
 mod sqlite;
 mod wire;
 
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::thread;
+
 use crate::filter::{Filter, OrderBy};
 use crate::model::{Experiment, Trace, TraceInfo};
 use crate::settings::Location;
@@ -40,6 +44,8 @@ pub struct Query {
     pub limit: Option<usize>,
     /// Whether ids and states will do; the store may then leave out the rest.
     pub ids_only: bool,
+    /// Whether any order will do, where nothing is said of it and all are wanted.
+    pub any_order: bool,
 }
 
 impl Query {
@@ -149,6 +155,9 @@ pub struct Explanation {
     pub cost: String,
 }
 
+/// What is called with each trace by its id; it may break off.
+pub type Each<'e> = &'e mut dyn FnMut(&str, Result<Trace, StoreError>) -> ControlFlow<()>;
+
 /// A source of traces.
 pub trait Store: Send + Sync {
     /// What to call this store in a message, for example `the demo store`.
@@ -180,6 +189,11 @@ pub trait Store: Send + Sync {
     /// The spans of a trace whose info is known already.
     fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError>;
 
+    /// How many questions are best asked at a time.
+    fn at_once(&self) -> usize {
+        thread::available_parallelism().map_or(1, NonZero::get)
+    }
+
     /// Over how many traces [`Store::complete_all`] is best called.
     fn span_batch(&self, _detail: Detail) -> usize {
         1
@@ -187,13 +201,27 @@ pub trait Store: Send + Sync {
 
     /// The spans of traces of which at least the ids are known: a result for
     /// each, in their order.
-    fn complete_all(
-        &self,
-        infos: Vec<TraceInfo>,
-        detail: Detail,
-    ) -> Vec<Result<Trace, StoreError>> {
-        let complete = |info| self.complete(info, detail);
-        infos.into_iter().map(complete).collect()
+    fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
+        let complete = |info: &TraceInfo| self.complete(info.clone(), detail);
+        infos.iter().map(complete).collect()
+    }
+
+    /// From how many traces on [`Store::sweep`] is quicker than
+    /// [`Store::complete_all`]; `None` where it never is.
+    fn sweep_from(&self, _detail: Detail) -> Option<usize> {
+        None
+    }
+
+    /// The same for many traces at once, in whatever order comes quickest: `each`
+    /// gets the id and the trace, until it breaks it off. An error that is not
+    /// about one trace is the last thing it gets.
+    fn sweep(&self, infos: Vec<TraceInfo>, detail: Detail, each: Each<'_>) {
+        for info in infos {
+            let id = info.trace_id.clone();
+            if each(&id, self.complete(info, detail)).is_break() {
+                return;
+            }
+        }
     }
 
     /// Over how many traces [`Store::change_tags`] is best called: so many are

@@ -27,6 +27,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     let need = Need {
         spans: Some(detail(&question)),
         info: needs_info(&question),
+        any_order: true,
     };
     let gathered = gather(
         context,
@@ -253,22 +254,27 @@ fn write_text(
     Ok(())
 }
 
-/// What is odd about traces: how many there are, and the first of them.
+/// What is odd about traces: how many there are, and the one with the least id.
 #[derive(Default)]
 struct Oddities {
     count: usize,
-    first: Option<(String, String)>,
+    least: Option<(String, String)>,
 }
 
 impl Oddities {
     fn push(&mut self, trace_id: &str, warning: &str) {
         self.count += 1;
-        self.first
-            .get_or_insert_with(|| (trace_id.to_owned(), warning.to_owned()));
+        if self
+            .least
+            .as_ref()
+            .is_none_or(|(id, _)| trace_id < id.as_str())
+        {
+            self.least = Some((trace_id.to_owned(), warning.to_owned()));
+        }
     }
 
     fn warn(&self, context: &Context) {
-        let Some((trace_id, warning)) = &self.first else {
+        let Some((trace_id, warning)) = &self.least else {
             return;
         };
         let more = match self.count {

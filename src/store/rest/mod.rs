@@ -49,6 +49,9 @@ pub(super) struct RestStore {
 
 /// A filter becomes at most so many searches.
 const MAX_SEARCHES: usize = 8;
+/// Requests under way at a time: enough to hide the server's latency, few
+/// enough not to crowd out others.
+const REQUESTS: usize = 8;
 /// What servers without the V3 endpoints understand.
 const LAST_V2: (u32, u32) = (3, 1);
 /// The first release with the V3 endpoints.
@@ -509,26 +512,29 @@ impl Store for RestStore {
         }
     }
 
-    fn complete_all(
-        &self,
-        infos: Vec<TraceInfo>,
-        detail: Detail,
-    ) -> Vec<Result<Trace, StoreError>> {
+    fn at_once(&self) -> usize {
+        REQUESTS
+    }
+
+    fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
         let mut together = if self.batches.suit(detail) {
-            self.batches.fetch(&self.http, &infos)
+            self.batches.fetch(&self.http, infos)
         } else {
             HashMap::new()
         };
         // Traces that do not exist or are in progress are left out of the answer.
-        let complete = |info: TraceInfo| match together.remove(&info.trace_id) {
-            Some(spans) if !spans.is_empty() => Ok(Trace { info, spans }),
+        let complete = |info: &TraceInfo| match together.remove(&info.trace_id) {
+            Some(spans) if !spans.is_empty() => Ok(Trace {
+                info: info.clone(),
+                spans,
+            }),
             _ => {
-                let alone = self.complete(info, detail)?;
+                let alone = self.complete(info.clone(), detail)?;
                 self.batches.learn_from(&alone);
                 Ok(alone)
             }
         };
-        infos.into_iter().map(complete).collect()
+        infos.iter().map(complete).collect()
     }
 
     fn change_tags(

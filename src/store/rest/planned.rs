@@ -5,7 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::RestStore;
+use super::{REQUESTS, RestStore};
 use crate::filter::{Matcher, OrderBy, Plan};
 use crate::model::TraceInfo;
 use crate::parallel;
@@ -160,6 +160,7 @@ impl Residual {
         }
         let mut matching = Vec::new();
         parallel::for_each_in_order(
+            REQUESTS,
             &hopeful,
             |info| match store.complete(info.clone(), Detail::Whole) {
                 Err(StoreError::NoSpans { .. }) => Ok(Vec::new()),

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::store::StoreError;
@@ -94,6 +95,21 @@ impl Database {
                 Ok(connection)
             })
             .map_err(|e| self.error(&e))
+    }
+
+    /// Opens it for reading the spans of many traces.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub(super) fn span_reader(&self) -> Result<Connection, StoreError> {
+        let connection = self.reader()?;
+        // Or SQLite plans the statement anew for each id, in case an index suits it better.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            // Spans are read once, so a cache that holds their index is enough.
+            .and_then(|_| connection.execute_batch("PRAGMA cache_size = -12000"))
+            .map_err(|e| self.error(&e))?;
+        Ok(connection)
     }
 
     /// Opens it for changing tags.

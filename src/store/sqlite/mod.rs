@@ -11,6 +11,7 @@ mod schema;
 mod search;
 mod spans;
 mod statement;
+mod sweep;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use self::connection::Database;
@@ -28,7 +28,9 @@ use self::schema::Schema;
 use self::search::Cursor;
 use self::spans::Place;
 use super::local::lock;
-use super::{Attempt, Detail, Explanation, Page, Query, Store, StoreError, TagChanges, artifact};
+use super::{
+    Attempt, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges, artifact,
+};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
 
 /// The folder beside the database in which a server keeps artifacts by default.
@@ -49,6 +51,8 @@ struct Shared {
     database: Database,
     schema: Schema,
     idle: Mutex<Vec<Connection>>,
+    /// The same for connections that read spans.
+    idle_for_spans: Mutex<Vec<Connection>>,
 }
 
 impl Shared {
@@ -62,6 +66,18 @@ impl Shared {
 
     fn give_back(&self, connection: Connection) {
         lock(&self.idle).push(connection);
+    }
+
+    /// A connection for reading the spans of many traces.
+    fn span_reader(&self) -> Result<Connection, StoreError> {
+        match lock(&self.idle_for_spans).pop() {
+            Some(connection) => Ok(connection),
+            None => self.database.span_reader(),
+        }
+    }
+
+    fn give_back_span_reader(&self, connection: Connection) {
+        lock(&self.idle_for_spans).push(connection);
     }
 
     /// Asks something of the database, all within one transaction.
@@ -196,6 +212,7 @@ pub(super) fn open(path: &Path) -> Result<SqliteStore, StoreError> {
             database,
             schema,
             idle: Mutex::new(vec![connection]),
+            idle_for_spans: Mutex::default(),
         }),
         cursors: Mutex::default(),
         last_token: AtomicU64::new(0),
@@ -312,30 +329,37 @@ impl Store for SqliteStore {
         }
     }
 
-    fn complete_all(
-        &self,
-        infos: Vec<TraceInfo>,
-        detail: Detail,
-    ) -> Vec<Result<Trace, StoreError>> {
-        let mut traces = Vec::with_capacity(infos.len());
-        let mut rest = infos.into_iter();
-        let all = self.shared.read(|connection| {
-            // Or SQLite plans the statement anew for each id, in case an index suits it better.
-            let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
-            let _ = connection.set_db_config(stable, true);
-            // Spans are read once, so a cache that holds their index is enough.
-            let _ = connection.execute_batch("PRAGMA cache_size = -12000");
-            for info in rest.by_ref() {
-                traces.push(self.shared.complete(connection, info, detail));
-            }
-            let _ = connection.set_db_config(stable, false);
-            Ok(())
+    fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
+        let all = self.shared.span_reader().and_then(|connection| {
+            let transaction = connection
+                .unchecked_transaction()
+                .map_err(|e| self.shared.database.error(&e))?;
+            let complete =
+                |info: &TraceInfo| self.shared.complete(&transaction, info.clone(), detail);
+            let traces = infos.iter().map(complete).collect();
+            drop(transaction);
+            self.shared.give_back_span_reader(connection);
+            Ok(traces)
         });
         // Without a transaction for all, each says for itself what is wrong.
-        if all.is_err() {
-            traces.extend(rest.map(|info| self.complete(info, detail)));
+        all.unwrap_or_else(|_| {
+            let complete = |info: &TraceInfo| self.complete(info.clone(), detail);
+            infos.iter().map(complete).collect()
+        })
+    }
+
+    fn sweep_from(&self, detail: Detail) -> Option<usize> {
+        if detail != Detail::Times || !self.shared.schema.has_spans() {
+            return None;
         }
-        traces
+        let least = |connection: &Connection| {
+            sweep::least(connection).map_err(|e| self.shared.database.error(&e))
+        };
+        self.shared.read(least).ok()
+    }
+
+    fn sweep(&self, infos: Vec<TraceInfo>, _detail: Detail, each: Each<'_>) {
+        sweep::run(&self.shared, infos, each);
     }
 
     fn tag_batch(&self) -> usize {

@@ -131,15 +131,16 @@ impl Prepared {
             format!("+t.experiment_id IN {scope}")
         }];
         let by_time = query.order_by.items().is_empty() && !compiled.finds_few;
+        // Without conditions and order, the table is read from one end to the other.
+        let sequential =
+            query.any_order && by_time && query.limit.is_none() && compiled.conjuncts.is_empty();
         conditions.extend(compiled.conjuncts);
         let undecided = !schema.has_spans() && filter.needs_spans();
         let ids_only = query.ids_only && !undecided;
-        let index = match schema
-            .time_index(experiments.len() == 1)
-            .filter(|_| by_time)
-        {
-            Some(name) => format!(" INDEXED BY {name}"),
-            None => String::new(),
+        let index = match schema.time_index(experiments.len() == 1) {
+            _ if sequential => " NOT INDEXED".to_owned(),
+            Some(name) if by_time => format!(" INDEXED BY {name}"),
+            _ => String::new(),
         };
         // The limit is no parameter, so that SQLite can plan with it.
         let limit = match query.limit.filter(|_| !undecided) {
@@ -154,7 +155,11 @@ impl Prepared {
                 columns(schema)
             },
             conditions.join(" AND "),
-            order(schema, &query.order_by, &mut parameters),
+            if sequential {
+                "t.rowid".to_owned()
+            } else {
+                order(schema, &query.order_by, &mut parameters)
+            },
         );
         parameters
             .register(connection)

@@ -83,29 +83,34 @@ pub(super) fn in_table(
 }
 
 /// Sorted here, since SQLite would carry every span's text through its sorter.
-fn sort(spans: &mut [Span]) {
+pub(super) fn sort(spans: &mut [Span]) {
     spans.sort_by_key(|span| (span.parent_id.is_some(), span.start_ns));
 }
 
-/// What columns say of each span, by span id. Most spans' JSON is not even read
-/// from the file, where what is large lies on pages of its own.
+/// What [`span`] takes, for a `SELECT`. Most spans' JSON is not even read from
+/// the file, where what is large lies on pages of its own.
+pub(super) const COLUMNS: &str = "span_id, parent_span_id, name, type, status, \
+     start_time_unix_nano, end_time_unix_nano, CASE WHEN type IS NULL THEN content END";
+/// How many these are.
+pub(super) const COLUMN_COUNT: usize = 8;
+
+/// What columns say of each span, by span id.
 fn columns(connection: &Connection, trace_id: &str) -> rusqlite::Result<Vec<Span>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT span_id, parent_span_id, name, type, status, start_time_unix_nano, \
-         end_time_unix_nano, CASE WHEN type IS NULL THEN content END \
-         FROM spans WHERE trace_id = ?1 AND octet_length(content) > 0 \
-         ORDER BY span_id",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM spans WHERE trace_id = ?1 AND octet_length(content) > 0 \
+         ORDER BY span_id"
+    ))?;
     let otel_id = otel_trace_id(trace_id);
     statement
         .query_map([trace_id], |row| span(row, &otel_id))?
         .collect()
 }
 
-fn span(row: &Row<'_>, otel_id: &str) -> rusqlite::Result<Span> {
+/// The span of a row with [`COLUMNS`] in front, as far as they tell.
+pub(super) fn span(row: &Row<'_>, otel_id: &str) -> rusqlite::Result<Span> {
     let id = |at| Ok::<_, rusqlite::Error>(text(row, at)?.as_deref().and_then(span_id));
     let kind = match text(row, 3)? {
-        Some(kind) => Some(serde_json::Value::String(kind).to_string()),
+        Some(kind) => Some(quoted(&kind)),
         // MLflow infers the type of OpenTelemetry's spans too late for the column.
         None => row
             .get_ref(7)?
@@ -128,6 +133,14 @@ fn span(row: &Row<'_>, otel_id: &str) -> rusqlite::Result<Span> {
         events: Vec::new(),
         links: Vec::new(),
     })
+}
+
+/// A text as JSON; types hardly ever hold what has to be escaped.
+fn quoted(text: &str) -> String {
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return ["\"", text, "\""].concat();
+    }
+    serde_json::Value::from(text).to_string()
 }
 
 /// The JSON of each span, by span id.

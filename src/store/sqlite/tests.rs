@@ -1,4 +1,6 @@
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
@@ -320,7 +322,7 @@ fn many_traces_are_completed_wherever_their_spans_are() {
     for detail in [Detail::Times, Detail::Measures, Detail::Whole] {
         for infos in [&known, &bare] {
             let found: Vec<String> = store
-                .complete_all(infos.clone(), detail)
+                .complete_all(infos, detail)
                 .into_iter()
                 .map(|answer| match answer {
                     Ok(trace) => {
@@ -401,4 +403,133 @@ fn what_is_no_database_is_told_apart() {
     assert!(write("cut.db", b"SQLite format 3\0").contains("cut short"));
     let error = open(folder.path()).err().unwrap().to_string();
     assert!(error.contains("it is a folder"), "{error}");
+}
+
+/// Traces of three spans each: side by side, scattered over the table, and one
+/// with all kinds of rows.
+fn many_spans(fixture: &Fixture) {
+    fixture.traces(60).sql(
+        "INSERT INTO spans (trace_id, experiment_id, span_id, parent_span_id, name, type, status, \
+         start_time_unix_nano, end_time_unix_nano, content) \
+         SELECT t.request_id, 1, printf('%016x', n.value), iif(n.value = 1, NULL, printf('%016x', 1)), \
+         'step ' || n.value, iif(n.value = 2, NULL, 'TOOL'), 'OK', n.value, 100 + n.value, \
+         json_object('name', 'step', 'attributes', json_object('mlflow.spanType', '\"LLM\"')) \
+         FROM json_each('[1, 2, 3]') n, trace_info t \
+         WHERE t.request_id NOT IN ('tr-00000000000000000000000000000007') \
+         ORDER BY iif(t.timestamp_ms % 2, n.value, 0), t.request_id, n.value DESC; \
+         UPDATE spans SET content = '' WHERE trace_id LIKE '%5' AND name = 'step 3'; \
+         UPDATE spans SET content = '' WHERE trace_id LIKE '%9'; \
+         INSERT INTO trace_tags (request_id, key, value) \
+         SELECT request_id, 'mlflow.trace.spansLocation', 'TRACKING_STORE' FROM trace_info \
+         WHERE request_id NOT LIKE '%3'",
+    );
+}
+
+fn shown(traces: Vec<Result<Trace, StoreError>>) -> Vec<String> {
+    let mut shown: Vec<String> = traces
+        .into_iter()
+        .map(|trace| match trace {
+            Ok(trace) => format!("{} {:?}", trace.info.trace_id, trace.spans),
+            Err(error) => error.to_string(),
+        })
+        .collect();
+    shown.sort();
+    shown
+}
+
+fn swept(store: &SqliteStore, infos: Vec<TraceInfo>) -> Vec<String> {
+    let mut traces = Vec::new();
+    store.sweep(infos, Detail::Times, &mut |id, trace| {
+        assert!(trace.as_ref().is_ok_and(|trace| trace.info.trace_id == id) || trace.is_err());
+        traces.push(trace);
+        ControlFlow::Continue(())
+    });
+    shown(traces)
+}
+
+#[test]
+fn a_sweep_finds_what_looking_each_trace_up_finds() {
+    for wal in [false, true] {
+        let fixture = Fixture::new(NEWEST);
+        if wal {
+            fixture.sql("PRAGMA journal_mode = WAL");
+        }
+        many_spans(&fixture);
+        let store = fixture.store();
+        for ids_only in [true, false] {
+            let mut wanted = query("name IS NOT NULL OR timestamp_ms > 1795000000010", "");
+            wanted.ids_only = ids_only;
+            let mut search = Search::new(&store, wanted, None);
+            let mut infos = Vec::new();
+            while let Some(page) = search.next_page().unwrap() {
+                infos.extend(page);
+            }
+            assert_eq!(infos.len(), 49);
+            let one_by_one = shown(store.complete_all(&infos, Detail::Times));
+            assert_eq!(swept(&store, infos), one_by_one);
+        }
+    }
+}
+
+#[test]
+fn a_sweep_whose_reader_stalls_lets_writers_in() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(2).sql(
+        "INSERT INTO spans (trace_id, experiment_id, span_id, name, status, start_time_unix_nano, content) \
+         WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 30000) \
+         SELECT printf('tr-%032x', x > 1), 1, printf('%016x', x), 'n', 'OK', x, '{}' FROM n",
+    );
+    let infos = (0..2).map(|n| TraceInfo::new(format!("tr-{n:032x}")));
+    let mut counts = Vec::new();
+    fixture
+        .store()
+        .sweep(infos.collect(), Detail::Times, &mut |_, trace| {
+            let connection = Connection::open(&fixture.path).unwrap();
+            connection.busy_timeout(Duration::from_secs(2)).unwrap();
+            connection
+                .execute("UPDATE trace_info SET execution_time_ms = 5", [])
+                .unwrap();
+            counts.push(trace.unwrap().spans.len());
+            ControlFlow::Continue(())
+        });
+    assert_eq!(counts, [1, 29_999]);
+}
+
+#[test]
+fn a_sweep_ends_when_nobody_wants_more_or_nothing_can_be_read() {
+    let fixture = Fixture::new(NEWEST);
+    many_spans(&fixture);
+    let store = fixture.store();
+    let infos = || {
+        (0..60)
+            .map(|n| TraceInfo::new(format!("tr-{n:032x}")))
+            .collect()
+    };
+    let mut seen = 0;
+    store.sweep(infos(), Detail::Times, &mut |_, _| {
+        seen += 1;
+        ControlFlow::Break(())
+    });
+    assert_eq!(seen, 1);
+
+    fixture.sql("PRAGMA foreign_keys = OFF; DROP TABLE spans");
+    let answer = swept(&store, infos());
+    assert_eq!(answer.len(), 1);
+    assert!(answer[0].contains("no such table"), "{answer:?}");
+}
+
+#[test]
+fn all_traces_in_any_order_are_read_without_an_index() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(3);
+    let plan_of = |filter: &str, limit| {
+        let mut wanted = query(filter, "");
+        wanted.experiments = vec!["1".to_owned()];
+        (wanted.any_order, wanted.limit) = (true, limit);
+        fixture.store().explain(&wanted).unwrap().cost
+    };
+    assert_eq!(plan_of("", None), "SCAN t");
+    for (filter, limit) in [("status = 'OK'", None), ("", Some(2))] {
+        assert!(plan_of(filter, limit).contains("INDEX"), "{filter}");
+    }
 }

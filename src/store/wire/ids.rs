@@ -29,6 +29,10 @@ pub(in crate::store) fn otel_trace_id(text: &str) -> String {
 /// Hex of `bytes` bytes. Text that is no spelling of so many bytes stays as it
 /// is, so that ids from sources unknown to us still tell spans apart.
 fn to_hex(text: &str, bytes: usize) -> String {
+    let is_plain = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() == 2 * bytes && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
     let digits = text.strip_prefix("0x").unwrap_or(text);
     let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
     if is_hex && (digits.len() == 2 * bytes || digits.len() < text.len()) {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use self::filter::Bounds;
 use self::values::{Groups, Values};
 use super::http::Call;
-use super::{Generation, RestStore};
+use super::{Generation, REQUESTS, RestStore};
 use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Function, Measure};
 use crate::parallel;
@@ -222,6 +222,7 @@ impl RestStore {
         let mut relations = Vec::new();
         let mut refused = None;
         parallel::for_each_in_order(
+            REQUESTS,
             &asks,
             |ask| match ask {
                 Ask::Series(series) => self.points(*series, question, &bounds, &experiments),

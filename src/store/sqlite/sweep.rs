@@ -1,0 +1,242 @@
+//! The spans of a large part of all traces: the table is read once from one end
+//! to the other, which costs a fraction of looking each trace up, and a trace is
+//! handed over as soon as its last span has been seen.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use rusqlite::{Connection, Transaction};
+
+use super::Shared;
+use super::info::text;
+use super::spans::{self, Place};
+use crate::model::{Span, Trace, TraceInfo};
+use crate::store::wire::otel_trace_id;
+use crate::store::{Detail, Each, StoreError};
+
+/// Rows that are read before those who want to write are let in.
+const ROWS: u32 = 2048;
+/// Slices of the table that may wait for their reader.
+const AHEAD: usize = 4;
+/// A look-up takes about so many times as long as reading a trace on the way.
+const LOOK_UP: usize = 3;
+
+/// What became of the traces of a slice, by id.
+type Finished = Vec<(String, Result<Trace, StoreError>)>;
+
+/// From how many traces on it is quicker to read the whole table.
+///
+/// # Errors
+/// Those of SQLite.
+pub(super) fn least(connection: &Connection) -> rusqlite::Result<usize> {
+    let count: i64 =
+        connection.query_row("SELECT count(*) FROM trace_info", [], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX) / LOOK_UP)
+}
+
+/// Hands over each of the traces with the times of its spans, in no order, until
+/// `each` breaks it off. The table is read in a thread of its own.
+pub(super) fn run(shared: &Shared, infos: Vec<TraceInfo>, each: Each<'_>) {
+    thread::scope(|scope| {
+        let (sender, slices) = sync_channel(AHEAD);
+        scope.spawn(move || {
+            if let Err(error) = read(shared, infos, &sender) {
+                let _ = sender.send(vec![(String::new(), Err(error))]);
+            }
+        });
+        for (id, trace) in slices.into_iter().flatten() {
+            if each(&id, trace).is_break() {
+                return;
+            }
+        }
+    });
+}
+
+/// A trace whose spans have not all been seen.
+struct Waiting {
+    info: TraceInfo,
+    otel_id: String,
+    left: u32,
+    spans: Vec<Span>,
+}
+
+fn read(
+    shared: &Shared,
+    infos: Vec<TraceInfo>,
+    sender: &SyncSender<Finished>,
+) -> Result<(), StoreError> {
+    let connection = shared.span_reader()?;
+    let snapshot = Snapshot::new(shared, &connection)?;
+    // Nothing but the id may be known; then it is not known either where the spans are.
+    let (here, mut elsewhere): (Vec<_>, Vec<_>) = infos
+        .into_iter()
+        .partition(|info| info.experiment_id.is_none() || Place::of(info) == Place::Table);
+    let (mut snapshot, mut waiting) = expected(snapshot, here, &mut elsewhere)?;
+    let mut after = 0;
+    loop {
+        let mut done = Vec::new();
+        let rows = slice(&snapshot.transaction, &mut after, &mut waiting, &mut done)
+            .map_err(|e| shared.database.error(&e))?;
+        let finished = done
+            .into_iter()
+            .map(|trace| finish(shared, &connection, trace))
+            .collect();
+        // Before the reader, who may take all the time it wants.
+        snapshot = snapshot.let_writers_in()?;
+        if sender.send(finished).is_err() {
+            return Ok(());
+        }
+        if rows < ROWS || waiting.is_empty() {
+            break;
+        }
+    }
+    // Of a trace that was changed meanwhile, as many spans as there were.
+    let changed = waiting.into_values();
+    let mut rest: Finished = changed
+        .map(|trace| finish(shared, &connection, *trace))
+        .collect();
+    rest.extend(elsewhere.into_iter().map(|info| {
+        let id = info.trace_id.clone();
+        (id, shared.complete(&connection, info, Detail::Times))
+    }));
+    let _ = sender.send(rest);
+    drop(snapshot);
+    shared.give_back_span_reader(connection);
+    Ok(())
+}
+
+/// How many rows each of the traces has; those without any are moved `elsewhere`.
+fn expected<'c>(
+    mut snapshot: Snapshot<'c>,
+    infos: Vec<TraceInfo>,
+    elsewhere: &mut Vec<TraceInfo>,
+) -> Result<(Snapshot<'c>, HashMap<String, Box<Waiting>>), StoreError> {
+    let mut unseen: HashMap<String, TraceInfo> = infos
+        .into_iter()
+        .map(|info| (info.trace_id.clone(), info))
+        .collect();
+    let mut waiting = HashMap::with_capacity(unseen.len());
+    let mut after = String::new();
+    loop {
+        let mut groups = 0;
+        let mut count = || -> rusqlite::Result<()> {
+            let mut statement = snapshot.transaction.prepare_cached(
+                "SELECT trace_id, count(*) FROM spans WHERE trace_id > ?1 \
+                 GROUP BY trace_id ORDER BY trace_id LIMIT ?2",
+            )?;
+            let mut rows = statement.query((&after, ROWS))?;
+            let mut last = None;
+            while let Some(row) = rows.next()? {
+                groups += 1;
+                let id = text(row, 0)?.unwrap_or_default();
+                if let Some(info) = unseen.remove(&id) {
+                    let left: u32 = row.get(1)?;
+                    let trace = Box::new(Waiting {
+                        otel_id: otel_trace_id(&id),
+                        info,
+                        left,
+                        spans: Vec::new(),
+                    });
+                    waiting.insert(id.clone(), trace);
+                }
+                last = Some(id);
+            }
+            after = last.unwrap_or_default();
+            Ok(())
+        };
+        count().map_err(|e| snapshot.shared.database.error(&e))?;
+        if groups < ROWS {
+            break;
+        }
+        snapshot = snapshot.let_writers_in()?;
+    }
+    elsewhere.extend(unseen.into_values());
+    Ok((snapshot, waiting))
+}
+
+/// Reads the rows `after` one; gives how many there were.
+fn slice(
+    connection: &Connection,
+    after: &mut i64,
+    waiting: &mut HashMap<String, Box<Waiting>>,
+    done: &mut Vec<Waiting>,
+) -> rusqlite::Result<u32> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {}, trace_id, octet_length(content) > 0, rowid FROM spans NOT INDEXED \
+         WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+        spans::COLUMNS
+    ))?;
+    let at = spans::COLUMN_COUNT;
+    let mut rows = statement.query((*after, ROWS))?;
+    let mut count = 0;
+    // Spans of a trace mostly lie side by side.
+    let mut current: Option<(String, Box<Waiting>)> = None;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        *after = row.get(at + 2)?;
+        let id = row.get_ref(at)?.as_bytes_or_null()?.unwrap_or_default();
+        if current.as_ref().is_none_or(|(own, _)| own.as_bytes() != id) {
+            waiting.extend(current.take());
+            let next = std::str::from_utf8(id).ok();
+            current = next.and_then(|id| waiting.remove_entry(id));
+        }
+        let Some((_, trace)) = &mut current else {
+            continue;
+        };
+        if row.get(at + 1)? {
+            trace.spans.push(spans::span(row, &trace.otel_id)?);
+        }
+        trace.left -= 1;
+        if trace.left == 0 {
+            done.extend(current.take().map(|(_, trace)| *trace));
+        }
+    }
+    waiting.extend(current);
+    Ok(count)
+}
+
+fn finish(
+    shared: &Shared,
+    connection: &Connection,
+    trace: Waiting,
+) -> (String, Result<Trace, StoreError>) {
+    let Waiting {
+        info, mut spans, ..
+    } = trace;
+    let id = info.trace_id.clone();
+    if spans.is_empty() {
+        return (id, shared.complete(connection, info, Detail::Times));
+    }
+    spans::sort(&mut spans);
+    (id, Ok(Trace { info, spans }))
+}
+
+/// A transaction that makes way now and then, unless readers are in nobody's way:
+/// the next one locks nothing before it reads.
+struct Snapshot<'c> {
+    shared: &'c Shared,
+    connection: &'c Connection,
+    transaction: Transaction<'c>,
+}
+
+impl<'c> Snapshot<'c> {
+    fn new(shared: &'c Shared, connection: &'c Connection) -> Result<Self, StoreError> {
+        let transaction = connection
+            .unchecked_transaction()
+            .map_err(|e| shared.database.error(&e))?;
+        Ok(Self {
+            shared,
+            connection,
+            transaction,
+        })
+    }
+
+    fn let_writers_in(self) -> Result<Self, StoreError> {
+        if self.shared.database.wal {
+            return Ok(self);
+        }
+        drop(self.transaction);
+        Self::new(self.shared, self.connection)
+    }
+}
