@@ -15,6 +15,8 @@ pub mod filter;
 pub mod model;
 mod parallel;
 pub mod render;
+#[cfg(test)]
+mod round_trips;
 pub mod settings;
 pub mod store;
 mod terminal;

@@ -29,7 +29,7 @@ mod warning;
 mod welch;
 
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 #[cfg(test)]
 mod sample;
 

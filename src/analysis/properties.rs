@@ -74,7 +74,7 @@ fn damaged_span(i: usize, (parent, start, duration, name, backward): Parts, scal
 }
 
 /// The same, with some ids given twice.
-pub(super) fn any_spans() -> impl Strategy<Value = Vec<Span>> {
+pub(crate) fn any_spans() -> impl Strategy<Value = Vec<Span>> {
     let twice = prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..3);
     (distinct_spans(), twice).prop_map(|(mut spans, twice)| {
         for (from, to) in twice {
@@ -87,7 +87,7 @@ pub(super) fn any_spans() -> impl Strategy<Value = Vec<Span>> {
 }
 
 /// One root; children lie within their parents and siblings do not overlap.
-pub(super) fn sequential_spans() -> impl Strategy<Value = Vec<Span>> {
+pub(crate) fn sequential_spans() -> impl Strategy<Value = Vec<Span>> {
     let one = (any::<prop::sample::Index>(), 0..=100_i64, 0..=100_i64);
     prop::collection::vec(one, 0..40).prop_map(|parts| {
         let end = 1_000_000_000;

@@ -23,6 +23,11 @@ mod hash;
 mod latency;
 mod trace;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+pub(crate) mod sample;
+
 pub use delimited::Delimited;
 pub use document::{Document, Format, What};
 pub use file_name::file_name;

@@ -184,4 +184,6 @@ fn from_hex(text: &str, length: usize) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
