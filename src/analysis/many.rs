@@ -237,6 +237,9 @@ fn part(ns: i64, factor: f64) -> i64 {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::analysis::sample::{MS, span, trace};
