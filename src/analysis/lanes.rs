@@ -110,87 +110,60 @@ impl Placing<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
     use crate::analysis::sample::{span, trace};
-    use crate::model::Span;
 
-    /// Name, lane and depth, in order.
-    fn placed(spans: impl IntoIterator<Item = Span>) -> Vec<(String, usize, usize)> {
-        let trace = trace(spans);
+    /// A span by name, parent and milliseconds, with the lane and the depth where it belongs.
+    type Expected = (&'static str, &'static str, Range<i64>, (usize, usize));
+
+    /// Spans in the order in which they are to be placed.
+    fn expect(expected: &[Expected]) {
+        // The source has them in another one.
+        let spans = expected.iter().rev();
+        let trace = trace(spans.map(|(name, parent, ms, _)| span(name, parent, ms.start, ms.end)));
         let tree = SpanTree::build(&trace);
-        let name = |slot: &Slot| tree.span(slot.node, &trace).name.clone();
         let lanes = Lanes::of(&tree);
-        let slots = lanes.slots.iter();
-        slots.map(|s| (name(s), s.lane, s.depth)).collect()
-    }
-
-    fn expect(spans: impl IntoIterator<Item = Span>, expected: &[(&str, usize, usize)]) {
-        let found = placed(spans);
-        let found: Vec<_> = found.iter().map(|(n, l, d)| (n.as_str(), *l, *d)).collect();
-        assert_eq!(found, expected);
+        let placed = lanes.slots.iter().map(|slot| {
+            let name = tree.span(slot.node, &trace).name.as_str();
+            (name, (slot.lane, slot.depth))
+        });
+        let expected = expected.iter().map(|(name, .., place)| (*name, *place));
+        assert_eq!(placed.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 
     #[test]
     fn concurrent_siblings_have_lanes_of_their_own_and_take_their_children_along() {
-        let spans = [
-            span("root", "", 0, 100),
-            span("a", "root", 0, 50),
-            span("b", "root", 10, 60),
-            span("b1", "b", 20, 30),
-            span("a1", "a", 20, 30),
-            span("c", "root", 50, 90),
-            span("d", "root", 70, 95),
-        ];
-        expect(
-            spans,
-            &[
-                ("root", 0, 0),
-                ("a", 0, 1),
-                ("b", 1, 0),
-                ("a1", 0, 2),
-                ("b1", 1, 1),
-                ("c", 0, 1),
-                ("d", 1, 0),
-            ],
-        );
+        expect(&[
+            ("root", "", 0..100, (0, 0)),
+            ("a", "root", 0..50, (0, 1)),
+            ("b", "root", 10..60, (1, 0)),
+            ("a1", "a", 20..30, (0, 2)),
+            ("b1", "b", 20..30, (1, 1)),
+            ("c", "root", 50..90, (0, 1)),
+            ("d", "root", 70..95, (1, 0)),
+        ]);
     }
 
     #[test]
     fn what_outlives_or_precedes_its_parent_leaves_its_lane() {
-        let spans = [
-            span("root", "", 10, 100),
-            span("early", "root", 5, 20),
-            span("late", "root", 90, 120),
-            span("detached", "late", 130, 140),
-        ];
-        expect(
-            spans,
-            &[
-                ("early", 0, 0),
-                ("root", 1, 0),
-                ("late", 0, 0),
-                ("detached", 0, 0),
-            ],
-        );
+        expect(&[
+            ("early", "root", 5..20, (0, 0)),
+            ("root", "", 10..100, (1, 0)),
+            ("late", "root", 90..120, (0, 0)),
+            ("detached", "late", 130..140, (0, 0)),
+        ]);
     }
 
     #[test]
     fn moments_at_the_edge_of_a_parent_stay_with_it() {
-        let spans = [
-            span("root", "", 0, 10),
-            span("first", "root", 0, 0),
-            span("last", "root", 10, 10),
-            span("in last", "last", 10, 10),
-        ];
-        expect(
-            spans,
-            &[
-                ("root", 0, 0),
-                ("first", 0, 1),
-                ("last", 0, 1),
-                ("in last", 0, 2),
-            ],
-        );
+        expect(&[
+            ("root", "", 0..10, (0, 0)),
+            ("first", "root", 0..0, (0, 1)),
+            ("last", "root", 10..10, (0, 1)),
+            ("in last", "last", 10..10, (0, 2)),
+        ]);
     }
 
     #[test]
