@@ -228,6 +228,7 @@ fn speedscope_files_are_as_its_schema_wants_them() {
     assert!(profiles.as_u64() > Some(1200), "{profiles}");
 }
 
+#[cfg(feature = "parquet")]
 #[test]
 fn duckdb_and_pandas_read_parquet() {
     let (_dir, spans) = exported(fetched(), "--all -o parquet", "spans.parquet");
@@ -468,6 +469,18 @@ fn what_cannot_be_done_is_refused() {
         "nothing is left behind"
     );
     assert_eq!(run("export latest -o chrome --to x --force").code, Some(0));
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn a_build_without_parquet_says_so() {
+    let outcome = mlt().on("demo:").run("export latest -o parquet");
+    let said = outcome.fails(2);
+    assert!(
+        said.contains("this mlt was built without Parquet"),
+        "{said}"
+    );
+    assert!(said.contains("hint: "), "{said}");
 }
 
 #[cfg(unix)]
