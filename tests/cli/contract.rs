@@ -50,10 +50,9 @@ impl Places {
         if !artifacts.exists() {
             std::os::unix::fs::symlink(seeded.dir.join("artifacts"), artifacts).unwrap();
         }
-        let database = format!("sqlite:///{}", seeded.database().display());
         Self {
             server: seeded.uri().to_owned(),
-            others: vec![database, path.display().to_string()],
+            others: vec![seeded.database_uri(), path.display().to_string()],
             scope: scope
                 .into_iter()
                 .flat_map(|id| ["-x".to_owned(), id])

@@ -6,12 +6,8 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::support::mlflow::{Seeded, current};
-use crate::support::{Mlt, mlt, venv};
-
-fn on_server() -> Mlt {
-    mlt().on(current().uri())
-}
+use crate::support::mlflow::{Seeded, current, on_server};
+use crate::support::venv;
 
 fn case(name: &str) -> &'static str {
     current().case(name)

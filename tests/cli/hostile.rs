@@ -3,12 +3,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::support::mlflow::current;
-use crate::support::{Mlt, mlt};
-
-fn on_server() -> Mlt {
-    mlt().on(current().uri())
-}
+use crate::support::mlflow::{current, on_cases, on_server};
 
 /// Characters that move a cursor, hide, or turn text around.
 fn is_dangerous(c: char) -> bool {
@@ -39,8 +34,8 @@ fn nothing_dangerous_reaches_a_terminal_or_a_pipe() {
             format!("get {id} -o csv"),
             format!("get {id} -o tsv"),
         ] {
-            let piped = on_server().run(&words);
-            let drawn = on_server().terminal(80).run(&words);
+            let piped = on_cases().run(&words);
+            let drawn = on_cases().terminal(80).run(&words);
             for outcome in [&piped, &drawn] {
                 let text = format!("{}{}", outcome.stdout, outcome.stderr);
                 // Cells of delimited text keep what belongs to the data; tabs part them.
@@ -64,7 +59,7 @@ fn lines_fit_at_every_width() {
                 format!("latency {id}"),
                 format!("search {id}"),
             ] {
-                let outcome = on_server()
+                let outcome = on_cases()
                     .terminal(width)
                     .run(&format!("{words} --color never"));
                 for line in outcome.lines() {

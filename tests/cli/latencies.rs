@@ -4,18 +4,10 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::support::mlflow::current;
+use crate::support::mlflow::{on_database, on_server};
 use crate::support::{Mlt, mlt, venv};
 
 const EXPERIMENT: &str = "-x shop-assistant";
-
-fn on_server() -> Mlt {
-    mlt().on(current().uri())
-}
-
-fn on_database() -> Mlt {
-    mlt().on(&format!("sqlite:///{}", current().database().display()))
-}
 
 fn demo() -> Mlt {
     mlt().on("demo:")

@@ -3,12 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::mlflow::current;
-use crate::support::{Mlt, mlt};
-
-fn on_server() -> Mlt {
-    mlt().on(current().uri())
-}
+use crate::support::mlflow::{current, on_server};
 
 fn case(name: &str) -> &'static str {
     current().case(name)

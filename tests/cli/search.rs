@@ -5,12 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::mlflow::current;
-use crate::support::{Mlt, mlt};
-
-fn on_server() -> Mlt {
-    mlt().on(current().uri())
-}
+use crate::support::Mlt;
+use crate::support::mlflow::{current, on_server};
 
 fn many() -> Mlt {
     on_server().args(["-x", "many"])

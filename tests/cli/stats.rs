@@ -7,18 +7,10 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::support::fake::{Fake, Reply};
-use crate::support::mlflow::{current, early_v3, old};
+use crate::support::mlflow::{early_v3, old, on_database, on_server};
 use crate::support::{Mlt, mlt, venv};
 
 const METRICS: &str = "/api/3.0/mlflow/traces/metrics";
-
-fn on_server() -> Mlt {
-    mlt().on(current().uri())
-}
-
-fn on_database() -> Mlt {
-    mlt().on(&format!("sqlite:///{}", current().database().display()))
-}
 
 fn demo() -> Mlt {
     mlt().on("demo:")
@@ -354,7 +346,7 @@ fn old_servers_leave_the_work_to_mlt() {
             .on(server.uri())
             .run("stats count(),max(duration),error_rate() --by trace -o json");
         assert_eq!(outcome.stderr, "", "{outcome}");
-        let database = format!("sqlite:///{}", server.database().display());
+        let database = server.database_uri();
         let local = mlt()
             .on(&database)
             .run("stats count(),max(duration),error_rate() --by trace -o json");

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use mlt::settings::{Connection, Location, RetryPolicy, Tls};
 use mlt::store::{self, Store};
 
-use super::venv;
+use super::{Mlt, mlt, venv};
 
 /// Waits for its standard input to end, then ends the server and all its
 /// workers, and removes the folder if it is a temporary one.
@@ -51,6 +51,11 @@ impl Seeded {
     /// The server's database.
     pub(crate) fn database(&self) -> PathBuf {
         self.dir.join("mlflow.db")
+    }
+
+    /// The server's database, as mlt is told of it.
+    pub(crate) fn database_uri(&self) -> String {
+        format!("sqlite:///{}", self.database().display())
     }
 
     /// The id of a case.
@@ -109,6 +114,30 @@ static EARLY_V3: Seed = Seed {
 pub(crate) fn current() -> &'static Seeded {
     static SERVER: OnceLock<Seeded> = OnceLock::new();
     SERVER.get_or_init(|| seeded(&CURRENT))
+}
+
+/// mlt, asking [`current`].
+pub(crate) fn on_server() -> Mlt {
+    mlt().on(current().uri())
+}
+
+/// mlt, reading the database of [`current`].
+pub(crate) fn on_database() -> Mlt {
+    mlt().on(&current().database_uri())
+}
+
+/// mlt, reading the traces that are cases of [`current`] from a file.
+pub(crate) fn on_cases() -> Mlt {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let ids: Vec<&str> = current().cases.values().map(String::as_str).collect();
+        let export = on_server().stdin(ids.join("\n")).run("export - -o jsonl");
+        assert_eq!(export.lines().len(), ids.len(), "{}", export.stderr);
+        let file = current().dir.join("cases.jsonl");
+        fs::write(&file, export.stdout).expect("the folder can be written to");
+        file
+    });
+    mlt().on(&file.display().to_string())
 }
 
 /// MLflow 3.17 with all of [`current`] and what filters can disagree about. No test changes it.
@@ -200,11 +229,16 @@ pub(crate) fn file_store(version: &str) -> FileStore {
 }
 
 fn make_files(name: &str, python: &Path) -> PathBuf {
-    let dir = venv::cache().join(name);
+    // Its traces name the folder that they were made in: one that it is found in
+    // wherever the target folder is a link to it from.
+    let cache = venv::cache().canonicalize();
+    let dir = cache.expect("the cache is there").join(name);
     let script = venv::scripts().join("make_mlruns.py");
     let source = fs::read_to_string(&script).expect("the script is there");
-    let marker = dir.join("complete");
-    if fs::read_to_string(&marker).is_ok_and(|made| made == source) {
+    let (marker, home) = (dir.join("complete"), dir.join("home"));
+    let place = dir.display().to_string();
+    let holds = |file: &Path, text: &str| fs::read_to_string(file).is_ok_and(|it| it == text);
+    if holds(&marker, &source) && holds(&home, &place) {
         return dir;
     }
     let _ = fs::remove_dir_all(&dir);
@@ -226,6 +260,7 @@ fn make_files(name: &str, python: &Path) -> PathBuf {
         )
     });
     fs::write(dir.join("cases.json"), cases).expect("the store can be written to");
+    fs::write(home, place).expect("the store can be written to");
     fs::write(marker, source).expect("the store can be written to");
     dir
 }
