@@ -3,4 +3,4 @@
 mod accepted;
 mod drawn;
 mod random;
-mod refused;
+pub(super) mod refused;

@@ -1,15 +1,13 @@
 //! What is accepted, what is refused and where, what is drawn for it, and that
 //! what is printed reads the same.
 
-use std::ops::Range;
-
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::super::Moment;
 use super::super::diagnostics::render;
-use super::super::error::ParseErrorKind as Kind;
 use super::super::terms::{Comparator, Number};
+use super::super::tests::refused::mistakes;
 use super::*;
 
 fn rule(text: &str) -> Rule {
@@ -21,26 +19,7 @@ fn drawn(text: &str) -> String {
     render(text, &error, false)
 }
 
-#[track_caller]
-fn refused(text: &str, span: Range<usize>, kind: Kind) {
-    let error = parse_rule(text, &Moment::utc()).expect_err(text);
-    assert_eq!(
-        (error.span.clone(), error.kind),
-        (span, kind),
-        "{text}: {error}"
-    );
-}
-
-macro_rules! mistakes {
-    ($($name:ident: $text:expr, $span:expr, $kind:ident;)*) => {$(
-        #[test]
-        fn $name() {
-            refused($text, $span, Kind::$kind);
-        }
-    )*};
-}
-
-mistakes! {
+mistakes! { |text| parse_rule(text, &Moment::utc());
     nothing_is_no_rule: "", 0..0, ExpectedAggregate;
     a_number_is_no_aggregate: "2s >= max(duration)", 0..2, ExpectedAggregate;
     functions_are_known: "p95x(duration) <= 2s", 0..4, UnknownAggregate;

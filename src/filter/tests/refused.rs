@@ -1,13 +1,19 @@
 //! What is refused, and which part of it is pointed at.
 
+use std::fmt::Debug;
 use std::ops::Range;
 
-use crate::filter::error::ParseErrorKind as Kind;
-use crate::filter::parse;
+use crate::filter::{ParseError, ParseErrorKind, parse};
 
+/// Checks what was wrong with a text, and which part of it.
 #[track_caller]
-fn refused(text: &str, span: Range<usize>, kind: Kind) {
-    let error = parse(text).expect_err(text);
+pub(in crate::filter) fn refused<T: Debug>(
+    result: Result<T, ParseError>,
+    text: &str,
+    span: Range<usize>,
+    kind: ParseErrorKind,
+) {
+    let error = result.expect_err(text);
     assert_eq!(
         (error.span.clone(), error.kind),
         (span, kind),
@@ -15,16 +21,24 @@ fn refused(text: &str, span: Range<usize>, kind: Kind) {
     );
 }
 
+/// A test for each text that a parser refuses.
 macro_rules! mistakes {
-    ($($name:ident: $text:expr, $span:expr, $kind:ident;)*) => {$(
+    ($parse:expr; $($name:ident: $text:expr, $span:expr, $kind:ident;)*) => {$(
         #[test]
         fn $name() {
-            refused($text, $span, Kind::$kind);
+            $crate::filter::tests::refused::refused(
+                $parse($text),
+                $text,
+                $span,
+                $crate::filter::ParseErrorKind::$kind,
+            );
         }
     )*};
 }
 
-mistakes! {
+pub(in crate::filter) use mistakes;
+
+mistakes! { parse;
     a_misspelt_key_is_unknown: "statsu = 'OK'", 0..6, UnknownKey;
     keys_keep_their_case: "name = 'a' AND STATUS = 'OK'", 15..21, UnknownKey;
     foreign_keys_are_unknown: "trace.elapsed > 5", 6..13, UnknownKey;
