@@ -72,7 +72,7 @@ pub struct CheckArgs {
     #[arg(long, help_heading = "Rules")]
     pub ignore_in_progress: bool,
 
-    /// Pass when no trace matches, and rules that have nothing to measure
+    /// Pass when no traces match, and rules that have nothing to measure
     #[arg(long, help_heading = "Rules")]
     pub allow_empty: bool,
 

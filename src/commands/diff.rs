@@ -12,7 +12,7 @@ use crate::analysis::{Comparison, Diff, Side, Sides, analyse};
 use crate::cli::{DiffArgs, FilterArgs, GlobalArgs, SelectionArgs};
 use crate::error::{CommandError, Exit};
 use crate::export;
-use crate::render::{self, number, sanitize};
+use crate::render::{self, NO_MATCH, number, sanitize};
 use crate::settings::Env;
 use crate::store::Detail;
 use crate::terminal::Terminal;
@@ -259,7 +259,7 @@ fn require_traces(comparison: &Comparison, side: Side, gathered: &mut Gathered) 
         )
     } else {
         (
-            format!("no trace matches for {side}"),
+            format!("{NO_MATCH} for {side}"),
             "`mlt search` with the same filter shows what there is",
         )
     };

@@ -11,8 +11,8 @@ use super::target::Target;
 use crate::analysis::analyse;
 use crate::cli::{OutputFormat, ReportArgs};
 use crate::error::{CommandError, Exit};
-use crate::render::number;
 use crate::render::report::Page;
+use crate::render::{NO_MATCH, number};
 use crate::store::Detail;
 
 pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
@@ -51,7 +51,7 @@ fn write(context: &Context, args: &ReportArgs, out: &mut dyn Write) -> Result<(P
     if page.traces() == 0 {
         return Err(match gathered.failures.pop() {
             Some((_, error)) => error,
-            None => CommandError::new(Exit::NotFound, "no trace matches")
+            None => CommandError::new(Exit::NotFound, NO_MATCH)
                 .hint("`mlt search` with the same filter shows what does")
                 .into(),
         });

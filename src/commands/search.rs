@@ -19,7 +19,7 @@ use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo};
 use crate::parallel;
 use crate::render::search::SearchTable;
-use crate::render::{Column, number, sanitize};
+use crate::render::{Column, NO_MATCH, number, sanitize};
 use crate::store::{Detail, Query, Search, SearchEnd, Store};
 use crate::terminal::Output;
 
@@ -62,7 +62,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
     };
     if found == 0 {
         if !args.count {
-            context.note("no trace matches");
+            context.note(NO_MATCH);
         }
         if args.fail_empty {
             return Ok(Exit::Condition);

@@ -58,9 +58,9 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     }
     out.finish()?;
     if report.traces == Some(0) {
-        context.note("no trace matches");
+        context.note(render::NO_MATCH);
     } else if report.rows.is_empty() {
-        context.note("no span matches");
+        context.note("no spans match");
     }
     if parts.whole_milliseconds {
         context.note("durations of spans are whole milliseconds, as the server computes them");

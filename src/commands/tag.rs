@@ -2,24 +2,23 @@
 //! finds. Each trace stands for itself: a failure is reported and the rest goes
 //! on, and repeating the command finishes what is left.
 
-use std::borrow::Cow;
+mod printer;
+
 use std::io::{BufRead, Write};
 
 use anyhow::Result;
-use serde_json::{Value, json};
 
+use self::printer::{Printer, changes_of};
 use super::form::Form;
-use super::selection::{check_experiments, explain, filter_of, key_value, name_experiments};
+use super::gather::{Need, gather, gather_found};
+use super::selection::{filter_of, key_value, name_experiments};
 use super::{Context, resolve};
-use crate::cli::{FilterArgs, TagArgs};
+use crate::cli::{FilterArgs, SelectionArgs, TagArgs};
 use crate::error::{CommandError, Exit};
-use crate::export::delimited::RowWriter;
-use crate::export::{self, JsonForm};
 use crate::model::tag as reserved;
 use crate::parallel;
-use crate::render::{number, sanitize};
-use crate::store::{FilterSource, Query, Search, Store, StoreError, TagChanges};
-use crate::terminal::Output;
+use crate::render::{NO_MATCH, number};
+use crate::store::{FilterSource, Query, Store, StoreError, TagChanges};
 
 /// Servers store at most so many characters of a value …
 const MAX_VALUE: usize = 8000;
@@ -40,21 +39,22 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
             .into());
     }
     let store = context.store()?;
-    if !args.dry_run {
-        store.check_writable()?;
+    if args.dry_run {
+        return dry_run(context, args, form, words, &changes);
     }
+    store.check_writable()?;
     let ids = if by_filter {
         matching(context, &args.filter)?
     } else {
         resolve::trace_ids(context, &words)?
     };
     if ids.is_empty() {
-        context.note("no trace matches, so there is nothing to tag");
+        context.note(NO_MATCH);
     }
-    if by_filter && ids.len() > 1 && !args.dry_run && !args.yes && context.terminal.interactive {
+    if by_filter && ids.len() > 1 && !args.yes && context.terminal.interactive {
         confirm(ids.len())?;
     }
-    apply(context, store, form, &ids, &changes, args.dry_run)
+    apply(context, store, form, &ids, &changes)
 }
 
 /// Splits the words into traces and tags, and checks the tags.
@@ -141,31 +141,81 @@ fn has_filter(args: &FilterArgs) -> bool {
     *args != FilterArgs::default()
 }
 
-fn matching(context: &Context, args: &FilterArgs) -> Result<Vec<String>> {
+/// What the filter asks for.
+fn query(context: &Context, args: &FilterArgs) -> Result<Query> {
     let filter = filter_of(args, context)?;
     if let FilterSource::Parsed(filter) = &filter
         && filter.is_empty()
     {
         return Err(CommandError::usage("the filter is empty and would match every trace").into());
     }
-    let store = context.store()?;
     let mut query = Query {
         filter,
-        ids_only: true,
         ..Query::default()
     };
-    name_experiments(context, store, &mut query)?;
-    let mut progress = context.terminal.progress("finding traces");
+    name_experiments(context, context.store()?, &mut query)?;
+    Ok(query)
+}
+
+fn matching(context: &Context, args: &FilterArgs) -> Result<Vec<String>> {
+    const IDS: Need = Need {
+        spans: None,
+        info: false,
+        any_order: false,
+    };
     let mut ids = Vec::new();
-    let mut search = Search::new(store, query.clone(), None);
-    while let Some(page) = search.next_page().map_err(|e| explain(e, &query))? {
-        ids.extend(page.into_iter().map(|info| info.trace_id));
-        progress.found(search.scanned(), ids.len());
-    }
-    if ids.is_empty() {
-        check_experiments(store, &context.settings.experiments)?;
-    }
+    let query = query(context, args)?;
+    gather_found(context, query, None, IDS, "finding traces", |trace| {
+        ids.push(trace.info.trace_id);
+        Ok(())
+    })?;
     Ok(ids)
+}
+
+/// Looks the traces up and says what would become of their tags.
+fn dry_run(
+    context: &Context,
+    args: &TagArgs,
+    form: Form,
+    words: Vec<String>,
+    changes: &TagChanges,
+) -> Result<Exit> {
+    const MESSAGE: &str = "looking traces up";
+    if let Err(refusal) = context.store()?.check_writable() {
+        context.note(&format!("without --dry-run this fails: {refusal}"));
+    }
+    let mut out = context.terminal.output();
+    let mut printer = Printer::new(context, form, changes, true, &mut out)?;
+    let mut found = 0_usize;
+    let plan = |trace: crate::model::Trace| {
+        found += 1;
+        let planned = changes_of(changes, &trace.info.tags);
+        printer.planned(&trace.info.trace_id, &planned)
+    };
+    let gathered = if words.is_empty() {
+        let query = query(context, &args.filter)?;
+        gather_found(context, query, None, Need::INFO, MESSAGE, plan)?
+    } else {
+        let named = SelectionArgs {
+            traces: words,
+            ..SelectionArgs::default()
+        };
+        gather(context, &named, Need::INFO, MESSAGE, plan)?
+    };
+    let mut failures = gathered.failures;
+    for (id, error) in &failures {
+        printer.failed(id, &error.to_string())?;
+    }
+    printer.finish(found, failures.len())?;
+    out.finish()?;
+    if found == 0 && failures.is_empty() {
+        context.note(NO_MATCH);
+    }
+    // The others are in the output.
+    match failures.pop() {
+        None => Ok(Exit::Success),
+        Some((_, last)) => Err(last),
+    }
 }
 
 fn confirm(count: usize) -> Result<()> {
@@ -187,35 +237,33 @@ fn apply(
     form: Form,
     ids: &[String],
     changes: &TagChanges,
-    dry_run: bool,
 ) -> Result<Exit> {
     let mut out = context.terminal.output();
-    let mut printer = Printer::new(context, form, changes, dry_run, &mut out)?;
+    let mut printer = Printer::new(context, form, changes, false, &mut out)?;
     let mut progress = context.terminal.progress("tagging").of(ids.len());
     let (mut done, mut failures) = (0_usize, Vec::new());
     let batches: Vec<&[String]> = ids.chunks(store.tag_batch()).collect();
     parallel::for_each_in_order(
         store.at_once(),
         &batches,
-        |batch| {
-            if dry_run {
-                Ok(batch.iter().map(|_| Ok(())).collect())
-            } else {
-                store.change_tags(batch, changes)
-            }
-        },
+        |batch| store.change_tags(batch, changes),
         |batch, results| -> Result<()> {
             for (id, result) in batch.iter().zip(results?) {
-                printer.result(id, &result)?;
                 match result {
-                    Ok(()) => done += 1,
+                    Ok(()) => {
+                        printer.changed(id)?;
+                        done += 1;
+                    }
                     // Nobody is let in by asking again.
                     Err(
                         error @ (StoreError::Unauthorized { .. } | StoreError::Forbidden { .. }),
                     ) => {
                         return Err(error.into());
                     }
-                    Err(error) => failures.push(error),
+                    Err(error) => {
+                        printer.failed(id, &error.to_string())?;
+                        failures.push(error);
+                    }
                 }
             }
             progress.at(done + failures.len());
@@ -235,115 +283,6 @@ fn apply(
         )
         .hint("the same command again finishes the rest")
         .into()),
-    }
-}
-
-/// One result for each trace, in the format that was asked for.
-struct Printer<'a> {
-    context: &'a Context<'a>,
-    dry_run: bool,
-    changes: &'a TagChanges,
-    kind: Kind<'a>,
-}
-
-enum Kind<'a> {
-    Text(&'a mut Output),
-    Lines(&'a mut Output),
-    Document(&'a mut Output, Vec<Value>),
-    Delimited(Box<RowWriter<'a>>),
-}
-
-impl<'a> Printer<'a> {
-    fn new(
-        context: &'a Context<'a>,
-        form: Form,
-        changes: &'a TagChanges,
-        dry_run: bool,
-        out: &'a mut Output,
-    ) -> Result<Self> {
-        let kind = match form {
-            Form::Text => Kind::Text(out),
-            Form::Json(JsonForm::Lines) => Kind::Lines(out),
-            Form::Json(JsonForm::Pretty) => Kind::Document(out, Vec::new()),
-            Form::Delimited(format) => {
-                let mut rows = RowWriter::new(out, format);
-                rows.row(["trace_id", "status", "error"].map(Cow::Borrowed))?;
-                Kind::Delimited(Box::new(rows))
-            }
-        };
-        Ok(Self {
-            context,
-            dry_run,
-            changes,
-            kind,
-        })
-    }
-
-    fn result(&mut self, id: &str, result: &Result<(), StoreError>) -> Result<()> {
-        let status = match result {
-            Ok(()) if self.dry_run => "would_change",
-            Ok(()) => "changed",
-            Err(_) => "failed",
-        };
-        let error = result.as_ref().err().map(ToString::to_string);
-        let changes = self.changes;
-        let json = || {
-            let set: serde_json::Map<String, Value> = changes
-                .set
-                .iter()
-                .map(|(k, v)| (k.clone(), v.clone().into()))
-                .collect();
-            let mut line =
-                json!({"trace_id": id, "status": status, "set": set, "deleted": changes.delete});
-            if let Some(error) = &error {
-                line["error"] = json!(error);
-            }
-            line
-        };
-        let described = match &error {
-            Some(error) => format!("failed: {}", sanitize::line(error)),
-            None => self.describe(),
-        };
-        match &mut self.kind {
-            Kind::Text(out) => writeln!(out, "{}  {described}", sanitize::line(id))?,
-            Kind::Lines(out) => export::json::write(out, &json(), JsonForm::Lines)?,
-            Kind::Document(_, lines) => lines.push(json()),
-            Kind::Delimited(rows) => {
-                let error = error.as_deref().unwrap_or_default();
-                rows.row([id, status, error].map(Cow::Borrowed))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// `env=prod, -old`, with `would set` before it in a dry run.
-    fn describe(&self) -> String {
-        let set = self.changes.set.iter().map(|(k, v)| format!("{k}={v}"));
-        let deleted = self.changes.delete.iter().map(|k| format!("-{k}"));
-        let all: Vec<String> = set.chain(deleted).collect();
-        let all = sanitize::line(&all.join(", ")).into_owned();
-        if self.dry_run {
-            format!("would change: {all}")
-        } else {
-            all
-        }
-    }
-
-    fn finish(self, done: usize, failed: usize) -> Result<()> {
-        match self.kind {
-            Kind::Document(out, results) => {
-                let changed = if self.dry_run { 0 } else { done };
-                let document = json!({"results": results, "changed": changed, "failed": failed});
-                export::json::write(out, &document, JsonForm::Pretty)?;
-            }
-            Kind::Delimited(rows) => rows.finish()?,
-            Kind::Text(_) | Kind::Lines(_) => {}
-        }
-        if done > 1 && !self.dry_run {
-            self.context
-                .note(&format!("changed {}", number::counted(done, "trace")));
-        }
-        Ok(())
     }
 }
 

@@ -37,6 +37,9 @@ pub use column::Column;
 pub use number::Zone;
 pub use style::{Painted, Style};
 
+/// Said wherever a filter finds nothing.
+pub const NO_MATCH: &str = "no traces match";
+
 /// Everything about the output that a renderer needs to know.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {

@@ -8,7 +8,7 @@ use super::cell::Cell;
 use super::quantity::{change, quantity};
 use super::style::Painted;
 use super::table::{Align, Table, TableColumn, natural_widths};
-use super::{Layout, number, sanitize};
+use super::{Layout, NO_MATCH, number, sanitize};
 use crate::analysis::{Failure, Judgement, Problem, Ruling, Sample};
 use crate::filter::Number;
 use crate::filter::aggregate::exact;
@@ -204,7 +204,7 @@ pub fn summary(verdict: &Judgement) -> String {
 /// Why a check fails whatever its rules say, safe to show.
 pub fn problem(verdict: &Judgement) -> Option<String> {
     Some(match verdict.problem? {
-        Problem::NoTraces => "no trace matches".to_owned(),
+        Problem::NoTraces => NO_MATCH.to_owned(),
         Problem::InProgress => {
             let ids = &verdict.in_progress;
             let are = if ids.len() == 1 { "is" } else { "are" };

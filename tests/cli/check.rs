@@ -156,7 +156,7 @@ fn nothing_to_look_at_fails_unless_it_may() {
 
     1 of 2 rules failed on 0 traces
     --- stderr
-    error: no trace matches
+    error: no traces match
     hint: wait for the first with --wait 60s, or pass all the same with --allow-empty
     --- exit 1
     ");

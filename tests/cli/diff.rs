@@ -318,7 +318,7 @@ fn what_cannot_be_compared_is_said() {
     }
     let nothing = demo().run("diff --base-filter name='nobody' -f status='OK'");
     assert!(
-        nothing.fails(3).contains("no trace matches for the base"),
+        nothing.fails(3).contains("no traces match for the base"),
         "{nothing}"
     );
     let missing = demo().run("diff latest /nonexistent/after.json");

@@ -108,7 +108,7 @@ fn traces_are_named_read_from_standard_input_or_found() {
 
     let nothing = demo().run("latency --name nobody");
     assert_eq!(
-        (nothing.code, nothing.stderr.contains("no trace matches")),
+        (nothing.code, nothing.stderr.contains("no traces match")),
         (Some(0), true)
     );
     let missing = demo().run(&format!("latency tr-{:032x} {words} -o json", 1));

@@ -307,7 +307,7 @@ fn samples_are_repeatable_and_said() {
 fn an_empty_answer_is_said_and_can_fail() {
     let empty = many().run("search --name nobody");
     assert_eq!((empty.code, empty.stdout.as_str()), (Some(0), ""));
-    assert_eq!(empty.stderr, "note: no trace matches\n");
+    assert_eq!(empty.stderr, "note: no traces match\n");
     assert_eq!(
         many().run("search --name nobody --fail-empty").code,
         Some(1)

@@ -67,10 +67,66 @@ fn tags_are_set_replaced_and_deleted() {
 #[test]
 fn a_dry_run_changes_nothing() {
     let id = &some_ids(1, 1)[0];
+    let env = tags(id)["env"].as_str().unwrap().to_owned();
     let outcome = on_server().run(&format!("tag {id} t2=x --delete env --dry-run"));
-    assert_eq!(outcome.ok(), format!("{id}  would change: t2=x, -env\n"));
+    assert_eq!(
+        outcome.ok(),
+        format!("{id}  would change: t2=x (new), -env (was {env})\n")
+    );
     assert_eq!(tags(id)["t2"], Value::Null);
     assert_ne!(tags(id)["env"], Value::Null);
+}
+
+#[test]
+fn a_dry_run_looks_the_traces_up() {
+    let run = |words: &str| mlt().on("demo:").run(&format!("tag {words} --dry-run"));
+    let read_only = "note: without --dry-run this fails: the demo store has no tags to change: it is read-only\n";
+    let latest = run("latest env=dev team=support new=1 --delete release --delete gone");
+    assert_eq!((latest.code, latest.stderr.as_str()), (Some(0), read_only));
+    assert_eq!(
+        latest.stdout,
+        "tr-3934c478c5bc2986bd6071d4c2c32e3e  would change: env=dev (was prod), \
+         team=support (as it is), new=1 (new), -release (was 2026.11.2), -gone (not there)\n"
+    );
+    let same = run("latest env=prod");
+    assert!(
+        same.stdout
+            .ends_with("  nothing to change: env=prod (as it is)\n"),
+        "{same}"
+    );
+
+    let unknown = "tr-00000000000000000000000000000000";
+    for (words, lines) in [
+        (format!("{unknown} a=b"), 1),
+        (format!("nosuch latest {unknown} a=b"), 3),
+    ] {
+        let outcome = run(&words);
+        assert_eq!(outcome.code, Some(3), "{outcome}");
+        assert_eq!(outcome.lines().len(), lines, "{outcome}");
+        assert!(
+            outcome.stderr.contains(&format!(
+                "error: no trace `{unknown}` in the demo store\nhint: `mlt search` lists traces"
+            )),
+            "{outcome}"
+        );
+    }
+
+    let found = run("--name checkout env=dev -o jsonl").json_lines();
+    assert_eq!(found.len(), 6);
+    for line in found {
+        assert_eq!(line["status"], "would_change");
+        let env = line["before"]["env"].as_str().unwrap();
+        assert!(["prod", "staging"].contains(&env), "{line}");
+    }
+    let csv = run("--name checkout env=dev -o csv");
+    assert_eq!(csv.lines()[0], "trace_id,status,error,changes");
+    assert!(
+        csv.stdout.contains(",would_change,,env=dev (was prod)\n"),
+        "{csv}"
+    );
+    let none = run("--name nobody env=dev");
+    assert_eq!(none.code, Some(0), "{none}");
+    assert!(none.stderr.ends_with("note: no traces match\n"), "{none}");
 }
 
 #[test]
@@ -119,10 +175,7 @@ fn a_filter_chooses_the_traces() {
     let nothing = on_server().run("tag -x many --name nobody t4=x");
     assert_eq!(
         (nothing.code, nothing.stderr.as_str()),
-        (
-            Some(0),
-            "note: no trace matches, so there is nothing to tag\n"
-        )
+        (Some(0), "note: no traces match\n")
     );
 }
 

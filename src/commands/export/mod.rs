@@ -19,7 +19,7 @@ use crate::export::document::Losses;
 use crate::export::folded::MAX_DEPTH;
 use crate::export::{Delimited, Document, Format, JsonForm, What, file_name};
 use crate::model::Trace;
-use crate::render::number;
+use crate::render::{NO_MATCH, number};
 use crate::store::Detail;
 use crate::terminal::Output;
 
@@ -112,7 +112,7 @@ impl<'a> Export<'a> {
         out.finish()?;
         self.note_losses(losses);
         if gathered.traces == 0 && gathered.failures.is_empty() {
-            self.context.note("no trace matches");
+            self.context.note(NO_MATCH);
         }
         gathered.finish(self.context)
     }

@@ -15,7 +15,7 @@ use crate::error::{CommandError, Exit};
 use crate::export::Delimited;
 use crate::export::many::{self as export, ManyParts};
 use crate::model::Trace;
-use crate::render::{many as render, number, plot, sanitize};
+use crate::render::{NO_MATCH, many as render, number, plot, sanitize};
 use crate::store::Detail;
 use crate::terminal::Output;
 
@@ -68,7 +68,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     write(context, args, &mut out, &report, &question, parts)?;
     out.finish()?;
     if report.traces == 0 {
-        context.note("no trace matches");
+        context.note(NO_MATCH);
     }
     oddities.warn(context);
     if report.rows.len() < all {
