@@ -32,7 +32,7 @@ pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, Supposition};
 pub use output::OutputFormat;
 pub use report::ReportArgs;
 pub use search::SearchArgs;
-pub use selection::SelectionArgs;
+pub use selection::{LimitArgs, SelectionArgs};
 pub use stats::{StatsArgs, StatsBy, Via};
 pub use tag::TagArgs;
 pub use values::{Fraction, Percent, Period, TimePoint};
@@ -48,11 +48,13 @@ Exit codes:
   0    done
   1    a condition that you asked for failed (mlt check, --fail-empty, a tag that could not be set)
   2    usage or filter syntax
-  3    not found
+  3    not found: what you named, or any trace at all (mlt report, mlt diff)
   4    server or network
   5    not authorised
   6    unreadable local data
-  130  interrupted";
+  130  interrupted
+A filter that matches no traces is no failure of mlt search, stats, latency, export and tag: they
+say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
 
 /// Inspect MLflow traces: find them, look into them, see where the time went.
 ///

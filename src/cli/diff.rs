@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
-use super::FilterArgs;
+use super::{FilterArgs, LimitArgs};
 use crate::analysis;
 use crate::complete;
 
@@ -13,7 +13,8 @@ Sides:
   mlt diff before.json after.jsonl                   two files of traces
   mlt diff --base-filter FILTER -f FILTER            two sets of traces
   Of sets and files, --base-filter chooses the base and -f the new side; all other flags hold for
-  both: mlt diff --name checkout --base-filter \"tags.release = '1'\" -f \"tags.release = '2'\"
+  both, and -n for each:
+  mlt diff --name checkout --base-filter \"tags.release = '1'\" -f \"tags.release = '2'\"
 What is told:
   Spans belong together when all names from the root down are the same: the first to the first,
   the second to the second. Changes of the time on the critical path add up to the change of the
@@ -48,10 +49,9 @@ pub struct DiffArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
 
-    /// At most so many traces on each side, the newest first [default: all]
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Which traces")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: Option<u64>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub limit: LimitArgs,
 
     /// What a row stands for
     #[arg(

@@ -41,14 +41,14 @@ pub struct SearchArgs {
 
     /// At most so many traces
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "all")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["all", "count"])]
     pub limit: u64,
 
     /// Every trace that matches
     #[arg(long)]
     pub all: bool,
 
-    /// Print only how many traces match
+    /// Print only how many traces match, of all there are
     #[arg(long, conflicts_with_all = ["include_spans", "columns", "sample"])]
     pub count: bool,
 

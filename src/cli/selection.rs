@@ -18,19 +18,27 @@ pub struct SelectionArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
 
-    /// At most so many of the traces that match, the newest first [default: all]
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Which traces")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: Option<u64>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub limit: LimitArgs,
 
     /// Every trace, where there is no filter
     #[arg(long, help_heading = "Which traces", conflicts_with_all = ["traces", "limit"])]
     pub all: bool,
 }
 
+/// How many of the traces that match.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Args)]
+pub struct LimitArgs {
+    /// At most so many of the traces that match, the newest first [default: all]
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Which traces")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+}
+
 impl SelectionArgs {
     /// Whether traces are chosen by a filter, a limit or as all there are.
     pub fn is_search(&self) -> bool {
-        self.all || self.limit.is_some() || self.filter != FilterArgs::default()
+        self.all || self.limit.limit.is_some() || self.filter != FilterArgs::default()
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
-use super::{FilterArgs, Period};
+use super::{FilterArgs, LimitArgs, Period};
 use crate::analysis::{By, GroupKey, TraceKey};
 use crate::complete;
 
@@ -44,10 +44,13 @@ pub struct StatsArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
 
-    /// At most so many of the traces that match, the newest first [default: all]
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Which traces")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: Option<u64>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub limit: LimitArgs,
+
+    /// Every trace that matches, as without -n
+    #[arg(long, help_heading = "Which traces", conflicts_with = "limit")]
+    pub all: bool,
 
     /// What a row stands for: trace (its name), status, model, session, user, experiment, tag:KEY or
     /// metadata:KEY; of spans name, type, status, model or path; two, separated by a comma

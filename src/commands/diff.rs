@@ -87,7 +87,7 @@ fn sources(args: &DiffArgs) -> Result<Sides<Source>> {
                 .into_iter()
                 .find(|source| !source.is_file());
             match unfiltered {
-                Some(Source::Trace(word)) if filtered || args.limit.is_some() => {
+                Some(Source::Trace(word)) if filtered || args.limit.limit.is_some() => {
                     Err(CommandError::usage(format!(
                         "expected traces or filters, found both: `{word}` names a trace already"
                     ))

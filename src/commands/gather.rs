@@ -145,7 +145,15 @@ pub(super) fn gather_unknown(
             ..Query::default()
         };
         name_experiments(context, context.store()?, &mut query)?;
-        return find(context, query, args.limit, need, progress, known, &mut each);
+        return find(
+            context,
+            query,
+            args.limit.limit,
+            need,
+            progress,
+            known,
+            &mut each,
+        );
     }
     let ids = resolve::trace_ids(context, &args.traces)?;
     let store = context.store()?;

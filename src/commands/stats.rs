@@ -15,6 +15,7 @@ use crate::error::{CommandError, Exit, FilterError};
 use crate::export::stats::{self as export, StatsParts};
 use crate::filter::aggregate::{self, Aggregate, Function, Measure, parse_aggregates};
 use crate::filter::{Moment, Zone, diagnostics};
+use crate::model::looks_like_trace_id;
 use crate::render::{self, number};
 use crate::store::{Detail, MetricAnswer, MetricKey, MetricQuestion, MetricRow, Query};
 
@@ -95,6 +96,12 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     }
 }
 
+/// Whether what stands in the place of aggregates is how other commands name traces.
+fn names_a_trace(text: &str) -> bool {
+    let is_link = text.starts_with("http://") || text.starts_with("https://");
+    matches!(text, "latest" | "-") || is_link || looks_like_trace_id(text)
+}
+
 fn parse(context: &Context, text: &str) -> Result<Vec<Aggregate>> {
     let moment = Moment {
         now: context.now,
@@ -110,6 +117,15 @@ fn parse(context: &Context, text: &str) -> Result<Vec<Aggregate>> {
 fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
     let mut aggregates = Vec::new();
     if let Some(text) = &args.aggregates {
+        if names_a_trace(text) {
+            return Err(CommandError::usage(format!(
+                "`mlt stats` takes aggregates and a filter, and `{text}` names a trace"
+            ))
+            .hint(format!(
+                "`mlt latency {text}` tells where its time went, `mlt get {text}` shows it"
+            ))
+            .into());
+        }
         for aggregate in parse(context, text)? {
             for warning in aggregate.filter.warnings() {
                 let color = context.terminal.error_color;
@@ -268,7 +284,7 @@ fn answer(
     let gathered = gather_found(
         context,
         query,
-        args.limit,
+        args.limit.limit,
         need,
         "fetching traces",
         |trace| {
@@ -289,7 +305,7 @@ fn by_server(
     question: &StatsQuestion,
     query: &Query,
 ) -> Result<Result<StatsReport, String>> {
-    if args.limit.is_some() {
+    if args.limit.limit.is_some() {
         return Ok(Err(
             "the server does not stop at a number of traces".to_owned()
         ));

@@ -111,10 +111,14 @@ impl<'a> Export<'a> {
         let (gathered, losses) = self.write_into(&mut out)?;
         out.finish()?;
         self.note_losses(losses);
-        if gathered.traces == 0 && gathered.failures.is_empty() {
+        self.note_no_match(&gathered);
+        gathered.finish(self.context)
+    }
+
+    fn note_no_match(&self, gathered: &Gathered) {
+        if gathered.traces + gathered.skipped == 0 && gathered.failures.is_empty() {
             self.context.note(NO_MATCH);
         }
-        gathered.finish(self.context)
     }
 
     fn write_into(&self, out: &mut Output) -> Result<(Gathered, Losses)> {
@@ -278,6 +282,7 @@ impl<'a> Export<'a> {
     }
 
     fn note_written(&self, gathered: &Gathered, target: &Path) {
+        self.note_no_match(gathered);
         let there = match gathered.skipped {
             0 => String::new(),
             n => format!("; {} were there already", number::counted(n, "trace")),
