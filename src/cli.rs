@@ -29,7 +29,7 @@ pub use export::{ExportArgs, ExportWhat};
 pub use filter::FilterArgs;
 pub use get::GetArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, Supposition};
-pub use output::OutputFormat;
+pub use output::{OF_CHECKS, OF_EXPORTS, OutputFormat, TABULAR, WITH_IDS};
 pub use report::ReportArgs;
 pub use search::SearchArgs;
 pub use selection::{LimitArgs, SelectionArgs};
@@ -116,7 +116,7 @@ pub struct GlobalArgs {
         short,
         long,
         global = true,
-        value_parser = output::FormatParser,
+        value_parser = output::FormatParser::all(),
         default_value = "table",
         value_name = "FORMAT"
     )]
@@ -153,38 +153,42 @@ pub enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find traces
-    #[command(visible_alias = "ls", after_long_help = search::HELP)]
+    #[command(visible_alias = "ls", after_long_help = search::HELP, arg(output::arg(WITH_IDS)))]
     Search(SearchArgs),
     /// Show traces with their spans
-    #[command(visible_alias = "show")]
+    #[command(visible_alias = "show", arg(output::arg(TABULAR)))]
     Get(GetArgs),
     /// Set and delete tags of traces
+    #[command(arg(output::arg(TABULAR)))]
     Tag(TagArgs),
     /// Show where the time of a trace, or of many, went
-    #[command(after_long_help = latency::HELP)]
+    #[command(after_long_help = latency::HELP, arg(output::arg(WITH_IDS)))]
     Latency(LatencyArgs),
     /// Show what differs between two traces, or two sets of traces
-    #[command(after_long_help = diff::HELP)]
+    #[command(after_long_help = diff::HELP, arg(output::arg(TABULAR)))]
     Diff(Box<DiffArgs>),
     /// Judge traces by rules
-    #[command(after_long_help = check::HELP)]
+    #[command(after_long_help = check::HELP, arg(output::arg_of_checks()))]
     Check(Box<CheckArgs>),
     /// Write traces as one page for a browser
-    #[command(after_long_help = report::HELP)]
+    #[command(after_long_help = report::HELP, arg(output::arg_of_reports()))]
     Report(ReportArgs),
     /// Write traces to files, for other tools and their viewers
-    #[command(after_long_help = export::HELP)]
+    #[command(after_long_help = export::HELP, arg(output::arg_of_exports()))]
     Export(Box<ExportArgs>),
     /// Sum traces up: counts, errors, durations, tokens, cost
-    #[command(after_long_help = stats::HELP)]
+    #[command(after_long_help = stats::HELP, arg(output::arg(TABULAR)))]
     Stats(Box<StatsArgs>),
     /// Print a shell's completion script
     ///
     /// For bash, for example: source <(mlt completions bash)
+    #[command(arg(output::no_arg()))]
     Completions(CompletionsArgs),
     /// Write man pages
+    #[command(arg(output::no_arg()))]
     Man(ManArgs),
     /// Explain a command, the filter language (mlt help filter) or rules (mlt help rules)
+    #[command(arg(output::no_arg()))]
     Help(HelpArgs),
 }
 

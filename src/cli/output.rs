@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
-use clap::{Arg, Command, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Command, ValueEnum, ValueHint};
 
 /// How to print.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ValueEnum)]
@@ -57,9 +57,99 @@ impl fmt::Display for OutputFormat {
     }
 }
 
+/// The formats of tables.
+pub const TABULAR: &[OutputFormat] = &[
+    OutputFormat::Table,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Csv,
+    OutputFormat::Tsv,
+];
+/// Those of tables of traces, and their ids.
+pub const WITH_IDS: &[OutputFormat] = &[
+    OutputFormat::Table,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Csv,
+    OutputFormat::Tsv,
+    OutputFormat::Ids,
+];
+/// Those of checks.
+pub const OF_CHECKS: &[OutputFormat] = &[
+    OutputFormat::Table,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Junit,
+    OutputFormat::Github,
+];
+/// Those of exports.
+pub const OF_EXPORTS: &[OutputFormat] = &[
+    OutputFormat::Otlp,
+    OutputFormat::OtlpProto,
+    OutputFormat::Chrome,
+    OutputFormat::Speedscope,
+    OutputFormat::Folded,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Csv,
+    OutputFormat::Tsv,
+    OutputFormat::Parquet,
+];
+
+/// `-o` of a command that prints in these formats, in the place of the one that
+/// all commands share.
+pub(super) fn arg(known: &'static [OutputFormat]) -> Arg {
+    Arg::new("output")
+        .short('o')
+        .long("output")
+        .value_parser(FormatParser(known))
+        .default_value("table")
+        .value_name("FORMAT")
+        .help("How to print")
+        .display_order(0)
+        .help_heading("Output")
+}
+
+/// `-o` of checks, which write a file, too.
+pub(super) fn arg_of_checks() -> Arg {
+    arg(OF_CHECKS).value_name("FORMAT|FILE").long_help(
+        "How to print; or a file to write beside the table: .xml for JUnit, .json for JSON",
+    )
+}
+
+/// `-o` of exports, which have to name a format.
+pub(super) fn arg_of_exports() -> Arg {
+    arg(OF_EXPORTS)
+        .hide_default_value(true)
+        .help("In which format, explained below")
+}
+
+/// `-o` of reports, which are pages.
+pub(super) fn arg_of_reports() -> Arg {
+    arg(&[])
+        .hide_default_value(true)
+        .value_name("FILE")
+        .value_hint(ValueHint::FilePath)
+        .help("Into this file, such as report.html; without it the page goes to a pipe")
+}
+
+/// `-o` of commands that print nothing of traces.
+pub(super) fn no_arg() -> Arg {
+    arg(&[]).hide(true)
+}
+
 /// Takes the names of formats, and for a file whatever has a dot or a slash in it.
+/// What is told to be possible are those of one command; the names of others are
+/// left for it to refuse.
 #[derive(Debug, Clone)]
-pub(super) struct FormatParser;
+pub(super) struct FormatParser(&'static [OutputFormat]);
+
+impl FormatParser {
+    /// Of all commands.
+    pub(super) fn all() -> Self {
+        Self(OutputFormat::value_variants())
+    }
+}
 
 impl TypedValueParser for FormatParser {
     type Value = OutputFormat;
@@ -74,11 +164,26 @@ impl TypedValueParser for FormatParser {
         if value.as_encoded_bytes().iter().any(is_path) {
             return Ok(OutputFormat::File(PathBuf::from(value)));
         }
-        EnumValueParser::<OutputFormat>::new().parse_ref(command, arg, value)
+        let named = |text: &str| OutputFormat::from_str(text, false).ok();
+        if let Some(format) = value.to_str().and_then(named) {
+            return Ok(format);
+        }
+        let possible = self.possible_values().into_iter().flatten();
+        let refusal = PossibleValuesParser::new(possible).parse_ref(command, arg, value);
+        refusal.map(|_| OutputFormat::default())
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let values = OutputFormat::value_variants().iter();
-        Some(Box::new(values.filter_map(ValueEnum::to_possible_value)))
+        let of_all = self.0.len() == OutputFormat::value_variants().len();
+        let values = self.0.iter().filter_map(ValueEnum::to_possible_value);
+        let one = move |value: PossibleValue| match value.get_help().map(ToString::to_string) {
+            // Which commands have a format is told where all are listed.
+            Some(help) if !of_all => {
+                let help = help.split(" (").next().unwrap_or(&help).to_owned();
+                value.help(help)
+            }
+            _ => value,
+        };
+        (!self.0.is_empty()).then(|| Box::new(values.map(one)) as Box<_>)
     }
 }

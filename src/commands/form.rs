@@ -3,18 +3,9 @@
 use anyhow::Result;
 
 use super::Context;
-use crate::cli::OutputFormat;
+use crate::cli::{OutputFormat, TABULAR};
 use crate::error::CommandError;
 use crate::export::{Delimited, JsonForm};
-
-/// The formats of tables.
-pub(super) const TABULAR: [OutputFormat; 5] = [
-    OutputFormat::Table,
-    OutputFormat::Json,
-    OutputFormat::Jsonl,
-    OutputFormat::Csv,
-    OutputFormat::Tsv,
-];
 
 /// What a table is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +38,7 @@ impl Context<'_> {
     /// # Errors
     /// A format that is not for tables.
     pub(super) fn form(&self, command: &str) -> Result<Form> {
-        Form::of(&self.flags.output).ok_or_else(|| self.no_such_format(command, &TABULAR))
+        Form::of(&self.flags.output).ok_or_else(|| self.no_such_format(command, TABULAR))
     }
 
     /// Refuses formats in which a command does not print.

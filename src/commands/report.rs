@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, Write};
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -17,6 +18,10 @@ use crate::store::Detail;
 
 pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
     match &context.flags.output {
+        OutputFormat::File(path) if !is_page(path) => Err(refusal(&format!(
+            "`mlt report` writes pages of HTML, and {} has another ending",
+            path.display()
+        ))),
         OutputFormat::File(path) => {
             let mut target = Target::create(path)?;
             let (page, gathered) = write(context, args, &mut target)?;
@@ -32,6 +37,15 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
         OutputFormat::Table => Err(refusal("a page of HTML is not for a terminal")),
         other => Err(refusal(&format!("`mlt report` has no `-o {other}`"))),
     }
+}
+
+/// Whether a page is what people expect in a file of that name.
+fn is_page(path: &Path) -> bool {
+    path.extension().is_none_or(|extension| {
+        ["html", "htm", "xhtml"]
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    })
 }
 
 fn refusal(message: &str) -> anyhow::Error {

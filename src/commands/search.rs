@@ -6,11 +6,11 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::Context;
-use super::form::{Form, TABULAR};
+use super::form::Form;
 use super::selection::{
     check_experiments, explain, filter_of, looks_like_filter, name_experiments,
 };
-use crate::cli::{OutputFormat, SearchArgs};
+use crate::cli::{OutputFormat, SearchArgs, WITH_IDS};
 use crate::error::{CommandError, Exit, FilterError};
 use crate::export::JsonForm;
 use crate::export::delimited::TraceRows;
@@ -74,9 +74,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
 /// Options that do not go together.
 fn check(context: &Context, args: &SearchArgs) -> Result<()> {
     let output = &context.flags.output;
-    let mut known = TABULAR.to_vec();
-    known.push(OutputFormat::Ids);
-    context.formats("search", &known)?;
+    context.formats("search", WITH_IDS)?;
     let is_json = matches!(output, OutputFormat::Json | OutputFormat::Jsonl);
     if args.include_spans && !is_json {
         return Err(CommandError::usage("--include-spans needs `-o json` or `-o jsonl`").into());

@@ -87,3 +87,72 @@ fn options_that_say_what_happens_anyway_are_taken_and_those_that_cannot_are_not(
     }
     assert_eq!(demo("search --count --all").ok(), "38\n");
 }
+
+#[test]
+fn help_lists_the_formats_that_a_command_takes() {
+    let listed = |command: &str| -> Vec<String> {
+        let help = mlt().run(&format!("{command} --help"));
+        let text = help.ok();
+        let from = text.find("-o, --output").unwrap_or(text.len());
+        let to = text[from..].find("--color").unwrap_or(0);
+        let lines = text[from..from + to].lines().map(str::trim);
+        lines
+            .filter_map(|line| Some(line.strip_prefix("- ")?.split(':').next()?.to_owned()))
+            .collect()
+    };
+    let tabular = ["table", "json", "jsonl", "csv", "tsv"];
+    let with_ids: Vec<&str> = tabular.into_iter().chain(["ids"]).collect();
+    for command in ["get", "tag", "diff", "stats"] {
+        assert_eq!(listed(command), tabular, "{command}");
+    }
+    for command in ["search", "latency"] {
+        assert_eq!(listed(command), with_ids, "{command}");
+    }
+    assert_eq!(
+        listed("check"),
+        ["table", "json", "jsonl", "junit", "github"]
+    );
+    assert_eq!(listed("export").len(), 10);
+    for command in ["report", "man", "completions"] {
+        assert!(listed(command).is_empty(), "{command}");
+    }
+    // A format is taken before the command, too, and one that it lacks is refused.
+    assert_eq!(
+        demo("-o json search -n 1").json(),
+        demo("search -n 1 -o json").json()
+    );
+    let refused = demo("get latest -o junit");
+    insta::assert_snapshot!(refused.fails(2), @"
+    error: `mlt get` has no `-o junit`
+    hint: it has `table`, `json`, `jsonl`, `csv`, `tsv`
+    ");
+    let mistyped = demo("check --all -o jnit");
+    insta::assert_snapshot!(mistyped.fails(2), @"
+    error: invalid value 'jnit' for '--output <FORMAT|FILE>'
+      [possible values: table, json, jsonl, junit, github]
+
+      tip: a similar value exists: 'junit'
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn a_report_is_not_written_into_a_file_that_promises_something_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = |name: &str| {
+        mlt()
+            .on("demo:")
+            .within(folder.path())
+            .run(&format!("report latest -o {name}"))
+    };
+    insta::assert_snapshot!(report("report.json").fails(2), @"
+    error: `mlt report` writes pages of HTML, and report.json has another ending
+    hint: name a file, as in `-o report.html`
+    ");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    for name in ["./page", "page.HTML", "page.htm"] {
+        report(name).ok();
+        assert!(folder.path().join(name).exists(), "{name}");
+    }
+}

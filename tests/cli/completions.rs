@@ -214,22 +214,11 @@ fn zsh_may_take_the_script_from_mlt_when_it_starts() {
 fn fixed_values_are_offered() {
     all_find(
         "mlt search -o ",
-        &[
-            "chrome",
-            "csv",
-            "folded",
-            "github",
-            "ids",
-            "json",
-            "jsonl",
-            "junit",
-            "otlp",
-            "otlp-proto",
-            "parquet",
-            "speedscope",
-            "table",
-            "tsv",
-        ],
+        &["csv", "ids", "json", "jsonl", "table", "tsv"],
+    );
+    all_find(
+        "mlt check -o ",
+        &["github", "json", "jsonl", "junit", "table"],
     );
     all_find("mlt search -o js", &["json", "jsonl"]);
     all_find("mlt search --status ", &["OK", "ERROR", "IN_PROGRESS"]);

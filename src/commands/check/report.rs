@@ -9,18 +9,10 @@ use anyhow::Result;
 
 use super::super::Context;
 use crate::analysis::Judgement;
-use crate::cli::{CheckArgs, OutputFormat};
+use crate::cli::{CheckArgs, OF_CHECKS, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::export::check;
 use crate::render;
-
-const KNOWN: [OutputFormat; 5] = [
-    OutputFormat::Table,
-    OutputFormat::Json,
-    OutputFormat::Jsonl,
-    OutputFormat::Junit,
-    OutputFormat::Github,
-];
 
 /// Where the report goes.
 pub(super) enum Report {
@@ -43,7 +35,7 @@ impl Report {
                 _ => {}
             }
         }
-        context.formats("check", &KNOWN)?;
+        context.formats("check", OF_CHECKS)?;
         Ok(Self::Output)
     }
 

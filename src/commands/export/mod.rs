@@ -13,7 +13,7 @@ use anyhow::Result;
 use self::part::{Interrupts, PartFile, cannot, part_of};
 use super::Context;
 use super::gather::{Gathered, Need, gather, gather_unknown};
-use crate::cli::{ExportArgs, ExportWhat, OutputFormat};
+use crate::cli::{ExportArgs, ExportWhat, OF_EXPORTS, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::export::document::Losses;
 use crate::export::folded::MAX_DEPTH;
@@ -22,19 +22,6 @@ use crate::model::Trace;
 use crate::render::{NO_MATCH, number};
 use crate::store::Detail;
 use crate::terminal::Output;
-
-const FORMATS: [OutputFormat; 10] = [
-    OutputFormat::Otlp,
-    OutputFormat::OtlpProto,
-    OutputFormat::Chrome,
-    OutputFormat::Speedscope,
-    OutputFormat::Folded,
-    OutputFormat::Json,
-    OutputFormat::Jsonl,
-    OutputFormat::Csv,
-    OutputFormat::Tsv,
-    OutputFormat::Parquet,
-];
 
 const MESSAGE: &str = "exporting";
 
@@ -325,12 +312,12 @@ fn write_one(file: &mut PartFile, trace: &Trace, format: Format, what: What) -> 
 /// The format that `-o` names.
 fn format(context: &Context) -> Result<Format> {
     if context.flags.output == OutputFormat::Table {
-        let names: Vec<String> = FORMATS.iter().map(|f| format!("`{f}`")).collect();
+        let names: Vec<String> = OF_EXPORTS.iter().map(|f| format!("`{f}`")).collect();
         return Err(CommandError::usage("expected a format with -o, found none")
             .hint(format!("there are {}", names.join(", ")))
             .into());
     }
-    context.formats("export", &FORMATS)?;
+    context.formats("export", OF_EXPORTS)?;
     Ok(match context.flags.output {
         OutputFormat::Otlp => Format::Otlp,
         OutputFormat::OtlpProto => Format::OtlpProto,

@@ -4,13 +4,13 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::super::form::{Form, TABULAR};
+use super::super::form::Form;
 use super::super::gather::{Need, gather};
 use super::super::{Context, too_many_intervals};
 use crate::analysis::{
     By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, Unit, analyse, over_time,
 };
-use crate::cli::{LatencyArgs, OutputFormat};
+use crate::cli::{LatencyArgs, TABULAR, WITH_IDS};
 use crate::error::{CommandError, Exit};
 use crate::export::Delimited;
 use crate::export::many::{self as export, ManyParts};
@@ -79,11 +79,11 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
 
 /// Options that do not go together.
 fn check(context: &Context, args: &LatencyArgs) -> Result<()> {
-    let mut known = TABULAR.to_vec();
-    if args.slowest.is_some() {
-        known.push(OutputFormat::Ids);
-    }
-    context.formats("latency", &known)?;
+    let known = match args.slowest {
+        Some(_) => WITH_IDS,
+        None => TABULAR,
+    };
+    context.formats("latency", known)?;
     for (given, flag) in [
         (args.critical_path, "--critical-path"),
         (args.gaps, "--gaps"),
