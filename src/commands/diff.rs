@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::form::Form;
 use super::gather::{Gathered, Need, gather};
-use super::{Context, with_context};
+use super::{Context, IN_TABLES, with_context};
 use crate::analysis::{Comparison, Diff, Side, Sides, analyse};
 use crate::cli::{DiffArgs, FilterArgs, GlobalArgs, SelectionArgs};
 use crate::error::{CommandError, Exit};
@@ -201,9 +201,10 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
         rows.len() < diff.rows.len() || gathered.before.truncated() || gathered.after.truncated();
     let described = Sides::of(|side| described(sources.get(side), selections.get(side)));
     let mut out = context.terminal.output();
+    let mut left_out = render::LeftOut::new();
     match form {
         Form::Text => {
-            render::diff::write(&mut out, &diff, rows, &described, &context.layout())?;
+            left_out = render::diff::write(&mut out, &diff, rows, &described, &context.layout())?;
         }
         Form::Json(form) => {
             export::diff::write_json(&mut out, &diff, rows, &described, truncated, form)?;
@@ -217,7 +218,7 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
             number::counted(on_both, "trace")
         ));
     }
-    note_left_out(context, &diff);
+    note_unmeasured(context, &diff);
     if rows.len() < diff.rows.len() {
         context.note(&format!(
             "showing {} of {} rows",
@@ -225,6 +226,7 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
             diff.rows.len()
         ));
     }
+    context.note_left_out(left_out, IN_TABLES);
     let before = gathered.before.finish(contexts.before);
     gathered.after.finish(contexts.after).and(before)
 }
@@ -266,7 +268,7 @@ fn require_traces(comparison: &Comparison, side: Side, gathered: &mut Gathered) 
     Err(CommandError::new(Exit::NotFound, message).hint(hint).into())
 }
 
-fn note_left_out(context: &Context, diff: &Diff) {
+fn note_unmeasured(context: &Context, diff: &Diff) {
     for side in [Side::Before, Side::After] {
         let (intake, only) = (diff.intake.get(side), diff.only.get(side));
         match only {

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::form::Form;
 use super::gather::fail_with;
-use super::{Context, resolve};
+use super::{Context, IN_TABLES, resolve};
 use crate::analysis::{LatencyReport, NodeId, analyse};
 use crate::cli::GetArgs;
 use crate::error::{CommandError, Exit};
@@ -15,7 +15,7 @@ use crate::export::delimited::SpanRows;
 use crate::export::json::{self, TraceList};
 use crate::model::{Span, StatusCode, Trace};
 use crate::parallel;
-use crate::render::{self, sanitize};
+use crate::render::{self, LeftOut, sanitize};
 use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let mut progress = context.terminal.progress("fetching traces").of(ids.len());
     let mut failures = Vec::new();
     let mut done = 0;
-    {
+    let left_out = {
         let mut printer = Printer::new(context, args, &mut out, form, single)?;
         parallel::for_each_in_order(
             store.at_once(),
@@ -51,10 +51,11 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
                 Ok(())
             },
         )?;
-        printer.finish(!failures.is_empty())?;
-    }
+        printer.finish(!failures.is_empty())?
+    };
     progress.clear();
     out.finish()?;
+    context.note_left_out(left_out, IN_TABLES);
     fail_with(context, failures)
 }
 
@@ -118,6 +119,7 @@ struct Printer<'a> {
     args: &'a GetArgs,
     kind: Kind<'a>,
     printed: usize,
+    left_out: LeftOut,
 }
 
 enum Kind<'a> {
@@ -146,6 +148,7 @@ impl<'a> Printer<'a> {
             args,
             kind,
             printed: 0,
+            left_out: LeftOut::new(),
         })
     }
 
@@ -161,24 +164,32 @@ impl<'a> Printer<'a> {
                 if self.printed > 0 {
                     writeln!(out)?;
                 }
-                print_text(self.context, self.args, out, trace)?;
+                let left_out = print_text(self.context, self.args, out, trace)?;
+                self.left_out.extend(left_out);
             }
         }
         self.printed += 1;
         Ok(())
     }
 
-    fn finish(self, truncated: bool) -> Result<()> {
+    /// Gives the columns left out.
+    fn finish(self, truncated: bool) -> Result<LeftOut> {
         match self.kind {
             Kind::List(out, list) => list.finish(out, None, truncated)?,
             Kind::Delimited(rows) => rows.finish()?,
             Kind::Text(_) | Kind::Single(..) => {}
         }
-        Ok(())
+        Ok(self.left_out)
     }
 }
 
-fn print_text(context: &Context, args: &GetArgs, out: &mut Output, trace: &Trace) -> Result<()> {
+fn print_text(
+    context: &Context,
+    args: &GetArgs,
+    out: &mut Output,
+    trace: &Trace,
+) -> Result<LeftOut> {
+    let mut left_out = LeftOut::new();
     let report = analyse(trace);
     let layout = context.layout();
     if let Some(wanted) = &args.span {
@@ -196,12 +207,12 @@ fn print_text(context: &Context, args: &GetArgs, out: &mut Output, trace: &Trace
             types: args.span_type.clone().into_iter().collect(),
             max_depth: args.depth.map(|d| usize::try_from(d).unwrap_or(usize::MAX)),
         };
-        render::trace::write(out, &report, &options, &layout)?;
+        left_out = render::trace::write(out, &report, &options, &layout)?;
     }
     for warning in report.warnings() {
         context.warn(&sanitize::line(&warning.to_string()));
     }
-    Ok(())
+    Ok(left_out)
 }
 
 fn spans_named(report: &LatencyReport<'_>, wanted: &str) -> Vec<NodeId> {

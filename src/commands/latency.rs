@@ -7,7 +7,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::form::Form;
-use super::{Context, resolve};
+use super::{Context, IN_TABLES, resolve};
 use crate::analysis::{By, GroupKey, Sort, analyse};
 use crate::cli::LatencyArgs;
 use crate::error::{CommandError, Exit};
@@ -63,6 +63,7 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
         truncated: rows.len() < all,
     };
     let mut out = context.terminal.output();
+    let mut left_out = render::LeftOut::new();
     match form {
         Form::Json(form) => json::write_latency(&mut out, &report, &rows, parts, form)?,
         Form::Delimited(format) => {
@@ -82,10 +83,11 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
         }
         Form::Text => {
             let layout = context.layout();
-            render::latency::write(&mut out, &report, &rows, by, &layout)?;
+            left_out = render::latency::write(&mut out, &report, &rows, by, &layout)?;
             if args.critical_path {
                 writeln!(out)?;
-                render::timeline::write_critical_path(&mut out, &report, &layout)?;
+                let more = render::timeline::write_critical_path(&mut out, &report, &layout)?;
+                left_out.extend(more);
             }
             if args.gaps {
                 writeln!(out)?;
@@ -100,5 +102,6 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
     if rows.len() < all {
         context.note(&format!("showing {} of {all} rows", rows.len()));
     }
+    context.note_left_out(left_out, IN_TABLES);
     Ok(Exit::Success)
 }

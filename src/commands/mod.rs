@@ -20,6 +20,7 @@ mod tag;
 mod target;
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use crate::analysis::MOST_INTERVALS;
 use crate::cli::{Cli, Command, GlobalArgs};
 use crate::error::{CommandError, Exit, hint_line};
 use crate::model::Timestamp;
-use crate::render::{Layout, Style, Zone, number, sanitize};
+use crate::render::{Layout, LeftOut, Style, Zone, number, sanitize};
 use crate::settings::{Env, RealDisk, Settings};
 use crate::store::{self, RequestLog, RequestRecord, Store};
 use crate::terminal::Terminal;
@@ -156,6 +157,23 @@ impl<'a> Context<'a> {
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
+
+impl Context<'_> {
+    /// Says for which columns the terminal was too narrow, and what has them all.
+    fn note_left_out(&self, mut left_out: LeftOut, all: &str) {
+        let mut seen = HashSet::new();
+        left_out.retain(|title| seen.insert(title.clone()));
+        if !left_out.is_empty() {
+            self.note(&format!(
+                "there is no room for {}; {all}",
+                left_out.join(", ")
+            ));
+        }
+    }
+}
+
+/// What has every column, whatever the terminal.
+const IN_TABLES: &str = "`-o csv` and `-o json` have all";
 
 fn log_request(record: &RequestRecord) {
     let retry = match record.retry {

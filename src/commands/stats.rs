@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::form::Form;
 use super::gather::{Gathered, Need, gather_found};
 use super::selection::{check_experiments, filter_of, name_experiments};
-use super::{Context, too_many_intervals};
+use super::{Context, IN_TABLES, too_many_intervals};
 use crate::analysis::{
     By, GroupKey, RowKey, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsSort,
     TraceKey,
@@ -49,7 +49,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
             || report.rows.len() < all,
     };
     let mut out = context.terminal.output();
-    let mut left_out = Vec::new();
+    let mut left_out = render::LeftOut::new();
     match form {
         Form::Json(form) => export::write_json(&mut out, &report, &question, parts, form)?,
         Form::Delimited(format) => export::write_rows(&mut out, &report, &question, format)?,
@@ -84,12 +84,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     if report.rows.len() < all {
         context.note(&format!("showing {} of {all} rows", report.rows.len()));
     }
-    if !left_out.is_empty() {
-        context.note(&format!(
-            "there is no room for {}; `-o csv` and `-o json` have all",
-            left_out.join(", ")
-        ));
-    }
+    context.note_left_out(left_out, IN_TABLES);
     match answer.gathered {
         Some(gathered) => gathered.finish(context),
         None => Ok(Exit::Success),

@@ -6,29 +6,29 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::figures::{Figure, Figures};
+use super::figures::{Figure, Figures, Shown};
 use super::latency::{names, write_note};
 use super::style::Painted;
 use super::table::GAP;
-use super::{Layout, number};
+use super::{Layout, LeftOut, number};
 use crate::analysis::{
     Diff, DiffRow, Measure, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
 };
 
 /// Writes what is compared (the file or filter of each side, where there is one), the figures of the whole, and `rows`, which are all
-/// or the first of the comparison's.
+/// or the first of the comparison's. Gives the columns left out.
 pub fn write(
     out: &mut dyn Write,
     diff: &Diff,
     rows: &[DiffRow],
     sources: &Sides<Option<String>>,
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     for (label, side) in [("before", Side::Before), ("after", Side::After)] {
         write_subject(out, label, diff, side, sources.get(side).as_deref(), layout)?;
     }
     writeln!(out)?;
-    write_totals(out, diff, layout)?;
+    let mut left_out = write_totals(out, diff, layout)?;
     writeln!(out)?;
     if diff.rows.is_empty() {
         let nothing = if diff.is_empty() {
@@ -37,9 +37,11 @@ pub fn write(
             "No row differs."
         };
         writeln!(out, "{}", Painted(layout.style.ok(), nothing))?;
-        return write_note(out, &unchanged(diff), layout);
+        write_note(out, &unchanged(diff), layout)?;
+        return Ok(left_out);
     }
-    write_rows(out, diff, rows, layout)
+    left_out.extend(write_rows(out, diff, rows, layout)?);
+    Ok(left_out)
 }
 
 fn write_subject(
@@ -85,7 +87,7 @@ fn write_subject(
     writeln!(out, "{line}")
 }
 
-fn write_totals(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Result<()> {
+fn write_totals(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Result<LeftOut> {
     let style = layout.style;
     let totals = &diff.totals;
     let column = |of: &dyn Fn(&Total) -> Cell| totals.iter().map(of).collect::<Vec<Cell>>();
@@ -123,7 +125,7 @@ fn write_totals(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Result
         numbers: figures,
         bars: None,
     };
-    table.write(out, layout).map(drop)
+    Ok(table.write(out, layout)?.left_out)
 }
 
 fn label(measure: Measure, pair: bool) -> &'static str {
@@ -260,7 +262,7 @@ fn write_rows(
     diff: &Diff,
     rows: &[DiffRow],
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     let style = layout.style;
     let column = |of: &dyn Fn(&DiffRow) -> Cell| rows.iter().map(of).collect::<Vec<Cell>>();
     let time = |ns: i64| Cell::new(style.text(), number::duration(ns));
@@ -311,7 +313,8 @@ fn write_rows(
         bars: None,
     }
     .write(out, layout)?;
-    write_footer(out, diff, &shown, layout)
+    write_footer(out, diff, &shown, layout)?;
+    Ok(shown.left_out)
 }
 
 /// Calls of a single trace, or per trace of a set.
@@ -408,7 +411,7 @@ fn unchanged(diff: &Diff) -> String {
 fn write_footer(
     out: &mut dyn Write,
     diff: &Diff,
-    shown: &[String],
+    shown: &Shown,
     layout: &Layout,
 ) -> io::Result<()> {
     writeln!(out)?;
@@ -418,7 +421,7 @@ fn write_footer(
     } else {
         "BEFORE, AFTER: time on the critical path, the mean per trace. The changes add up to that of the mean duration.".to_owned()
     });
-    if shown.iter().any(|title| title == "NOISE") {
+    if shown.has("NOISE") {
         notes.push(
             "NOISE: half of the 95 % interval of the change; a smaller change may be chance."
                 .to_owned(),
@@ -470,7 +473,7 @@ mod tests {
     }
 
     fn page(diff: &Diff, layout: &Layout) -> String {
-        printed(|out| write(out, diff, &diff.rows, &Sides::default(), layout))
+        printed(|out| write(out, diff, &diff.rows, &Sides::default(), layout).map(drop))
     }
 
     #[test]

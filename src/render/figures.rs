@@ -4,10 +4,10 @@
 
 use std::io::{self, Write};
 
-use super::Layout;
 use super::cell::Cell;
 use super::table::{Align, GAP, Table, TableColumn};
 use super::text;
+use super::{Layout, LeftOut};
 
 /// Width of the bars in text to a pipe.
 pub(super) const PIPED_BAR: usize = 24;
@@ -51,7 +51,7 @@ impl Figure {
         }
     }
 
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         let cells = self.cells.iter().map(Cell::width);
         cells.chain([self.title.len()]).max().unwrap_or(0)
     }
@@ -72,11 +72,25 @@ pub(super) struct Figures<'b> {
     pub(super) bars: Option<Bars<'b>>,
 }
 
+/// What became of the columns of figures.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub(super) titles: Vec<String>,
+    pub(super) left_out: LeftOut,
+}
+
+impl Shown {
+    pub(super) fn has(&self, title: &str) -> bool {
+        self.titles.iter().any(|shown| shown == title)
+    }
+}
+
 impl Figures<'_> {
-    /// Writes heads and rows; gives the titles of the columns that were shown.
-    pub(super) fn write(mut self, out: &mut dyn Write, layout: &Layout) -> io::Result<Vec<String>> {
+    /// Writes heads and rows.
+    pub(super) fn write(mut self, out: &mut dyn Write, layout: &Layout) -> io::Result<Shown> {
         let rows = self.names.first().map_or(0, |names| names.cells.len());
         let mut bar = self.bars.as_ref().map(|_| PIPED_BAR);
+        let wanted: Vec<String> = self.numbers.iter().map(|f| f.title.clone()).collect();
         if let Some(width) = layout.width {
             bar = self.share_line(width);
         }
@@ -121,11 +135,29 @@ impl Figures<'_> {
         for line in table.lines_of(&cells) {
             writeln!(out, "{line}")?;
         }
-        Ok(self
+        let mut shown = Shown::default();
+        let mut numbers = self
             .numbers
             .into_iter()
             .map(|figure| figure.title)
-            .collect())
+            .peekable();
+        for title in wanted {
+            // What is left is in the same order.
+            match numbers.next_if_eq(&title) {
+                Some(title) => shown.titles.push(title),
+                None => shown.left_out.push(title),
+            }
+        }
+        Ok(shown)
+    }
+
+    /// What it takes in full, without bars.
+    pub(super) fn width(&self) -> usize {
+        let figures = self.names.iter().chain(&self.numbers);
+        figures
+            .map(|f| f.width() + GAP)
+            .sum::<usize>()
+            .saturating_sub(GAP)
     }
 
     /// Drops columns until the names have room, and cuts these. The result is the

@@ -4,29 +4,27 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::figures::{Bars, Figure, Figures};
+use super::figures::{Bars, Figure, Figures, Shown};
 use super::style::Painted;
 use super::summary::{at_least, total_text};
 use super::table::GAP;
 use super::waterfall::share_bar;
-use super::{Layout, number};
+use super::{Layout, LeftOut, number};
 use crate::analysis::{By, LatencyReport, Row, RowKey, TotalBasis};
 
-/// Writes the head and the table of groups.
+/// Writes the head and the table of groups; gives the columns left out.
 pub fn write(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     rows: &[Row],
     by: By,
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     write_head(out, report, layout)?;
     if report.tree.is_empty() {
-        return writeln!(
-            out,
-            "\n{}",
-            Painted(layout.style.muted(), "This trace has no spans.")
-        );
+        let nothing = Painted(layout.style.muted(), "This trace has no spans.");
+        writeln!(out, "\n{nothing}")?;
+        return Ok(LeftOut::new());
     }
     writeln!(out)?;
     write_rows(out, report, rows, by, layout)
@@ -200,7 +198,7 @@ fn write_rows(
     rows: &[Row],
     by: By,
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     let style = layout.style;
     let total = report.total_ns();
     // Spans that ran at the same time may come to more than the whole.
@@ -228,7 +226,8 @@ fn write_rows(
         }),
     }
     .write(out, layout)?;
-    write_footer(out, report, &shown, layout)
+    write_footer(out, report, &shown, layout)?;
+    Ok(shown.left_out)
 }
 
 /// What rows are called, with those in which something failed standing out.
@@ -284,7 +283,7 @@ fn fit_path(full: Cell, width: usize) -> Cell {
 fn write_footer(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
-    shown: &[String],
+    shown: &Shown,
     layout: &Layout,
 ) -> io::Result<()> {
     let self_note = match report.concurrency {
@@ -307,7 +306,7 @@ fn write_footer(
     writeln!(out)?;
     let notes = notes
         .iter()
-        .filter(|(measure, _)| shown.iter().any(|title| title == measure.title()));
+        .filter(|(measure, _)| shown.has(measure.title()));
     notes
         .map(|(_, text)| text)
         .try_for_each(|text| write_note(out, text, layout))
@@ -334,7 +333,7 @@ mod tests {
 
     fn page(trace: &Trace, by: By, layout: &Layout) -> String {
         let report = analyse(trace);
-        printed(|out| write(out, &report, &report.rows(by, Sort::SelfTime), by, layout))
+        printed(|out| write(out, &report, &report.rows(by, Sort::SelfTime), by, layout).map(drop))
     }
 
     #[test]

@@ -4,11 +4,11 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::figures::{Bars, Figure, Figures};
+use super::figures::{Bars, Figure, Figures, Shown};
 use super::latency::{Measure, names, write_flowing, write_note};
 use super::style::Painted;
 use super::waterfall::share_bar;
-use super::{Layout, number};
+use super::{Layout, LeftOut, number};
 use crate::analysis::{
     GroupKey, ManyReport, Question, Row, RowKey, SlowTrace, Summary, Unit, WhatIf,
 };
@@ -16,17 +16,19 @@ use crate::model::Timestamp;
 
 /// Put before percentiles of too few samples.
 const ROUGH: &str = "~";
+pub(super) const ROUGH_NOTE: &str =
+    "~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.";
 
-/// Writes the head and the table of groups.
+/// Writes the head and the table of groups; gives the columns left out.
 pub fn write(
     out: &mut dyn Write,
     report: &ManyReport,
     question: &Question,
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     write_head(out, report, layout)?;
     if report.rows.is_empty() {
-        return Ok(());
+        return Ok(LeftOut::new());
     }
     writeln!(out)?;
     write_rows(out, report, question, layout)
@@ -65,7 +67,7 @@ fn write_rows(
     report: &ManyReport,
     question: &Question,
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     let style = layout.style;
     let (rows, total) = (&report.rows, report.total_ns);
     let errors = |row: &Row| row.errors;
@@ -112,7 +114,7 @@ fn write_rows(
         let bar = share_bar(row.critical_ns, total, width, layout.glyphs);
         Cell::new(style.span_type(kind), bar)
     };
-    Figures {
+    let shown = Figures {
         names: std::iter::once(first).chain(second).collect(),
         numbers: figures.into_iter().flatten().collect(),
         bars: Some(Bars {
@@ -123,19 +125,25 @@ fn write_rows(
     .write(out, layout)?;
     writeln!(out)?;
     write_note(out, sample_note(question), layout)?;
-    let rough = |s: &Summary| s.p99_is_rough();
-    if rows.iter().filter_map(|row| row.stats.as_ref()).any(rough) {
-        write_note(
-            out,
-            "~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.",
-            layout,
-        )?;
+    let in_head = report.stats.as_ref().is_some_and(Summary::p99_is_rough);
+    let stats = rows.iter().filter_map(|row| row.stats.as_ref());
+    if in_head || is_marked(stats, &shown) {
+        write_note(out, ROUGH_NOTE, layout)?;
     }
     write_note(
         out,
         "CRIT %: time on the critical paths of all traces; adds up to 100.",
         layout,
-    )
+    )?;
+    Ok(shown.left_out)
+}
+
+/// Whether a percentile that is shown is marked.
+pub(super) fn is_marked<'s>(stats: impl IntoIterator<Item = &'s Summary>, shown: &Shown) -> bool {
+    let p99 = shown.has("P99");
+    stats
+        .into_iter()
+        .any(|stats| stats.p95_is_rough() || (p99 && stats.p99_is_rough()))
 }
 
 const fn sample_note(question: &Question) -> &'static str {
@@ -150,12 +158,12 @@ const fn sample_note(question: &Question) -> &'static str {
     }
 }
 
-/// Writes the slowest traces.
+/// Writes the slowest traces; gives the columns left out.
 pub fn write_slowest(
     out: &mut dyn Write,
     slowest: &[SlowTrace],
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     let style = layout.style;
     writeln!(out, "{}", Painted(style.title(), "Slowest traces"))?;
     let column = |cell: &dyn Fn(&SlowTrace) -> Cell| slowest.iter().map(cell).collect();
@@ -202,13 +210,12 @@ pub fn write_slowest(
             column(&|slow| Cell::new(style.id(), &slow.trace_id)),
         )
     };
-    Figures {
+    let shown = Figures {
         names: vec![ids],
         numbers: figures,
         bars: None,
-    }
-    .write(out, layout)?;
-    Ok(())
+    };
+    Ok(shown.write(out, layout)?.left_out)
 }
 
 /// Writes what would be left if some spans took less time.

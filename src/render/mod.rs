@@ -37,6 +37,10 @@ pub use column::Column;
 pub use number::Zone;
 pub use style::{Painted, Style};
 
+/// Titles of columns for which a terminal was too narrow. Bars are not among
+/// them: they draw what a column says.
+pub type LeftOut = Vec<String>;
+
 /// Said wherever a filter finds nothing.
 pub const NO_MATCH: &str = "no traces match";
 

@@ -6,20 +6,20 @@ use std::io::{self, Write};
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures};
 use super::latency::write_note;
-use super::many::{count, percentile};
+use super::many::{ROUGH_NOTE, count, is_marked, percentile};
 use super::style::Painted;
 use super::waterfall::share_bar;
-use super::{Glyphs, Layout, number};
+use super::{Glyphs, Layout, LeftOut, number};
 use crate::analysis::{Histogram, Interval, Summary};
 use crate::model::Timestamp;
 
-/// Writes a histogram; `what` says of which durations.
+/// Writes a histogram; `what` says of which durations. Gives the columns left out.
 pub fn write_histogram(
     out: &mut dyn Write,
     what: &str,
     histogram: &Histogram,
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     let style = layout.style;
     let scale = if histogram.log {
         "ranges grow 1-2-5"
@@ -43,7 +43,7 @@ pub fn write_histogram(
     let from = bins.iter().map(|bin| cell(number::duration(bin.from_ns)));
     let below = bins.iter().map(|bin| cell(number::duration(bin.to_ns)));
     let counts = bins.iter().map(|bin| cell(count(bin.count)));
-    Figures {
+    let shown = Figures {
         names: vec![numbers("FROM", 0, from.collect())],
         numbers: vec![
             numbers("BELOW", 0, below.collect()),
@@ -56,7 +56,7 @@ pub fn write_histogram(
         }),
     }
     .write(out, layout)?;
-    Ok(())
+    Ok(shown.left_out)
 }
 
 /// Writes statistics for each interval; the bar's full part is the median, its
@@ -66,7 +66,7 @@ pub fn write_over_time(
     what: &str,
     intervals: &[Interval],
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     let style = layout.style;
     writeln!(out, "{}", Painted(style.title(), what))?;
     let p95 = |interval: &Interval| interval.stats.map_or(0, |s| s.p95_ns);
@@ -95,7 +95,7 @@ pub fn write_over_time(
     let n = intervals
         .iter()
         .map(|interval| Cell::new(style.text(), count(interval.stats.map_or(0, |s| s.n))));
-    Figures {
+    let shown = Figures {
         names: vec![Figure {
             least: usize::MAX,
             ..Figure::words("FROM", 0, starts.collect())
@@ -122,11 +122,14 @@ pub fn write_over_time(
     }
     .write(out, layout)?;
     writeln!(out)?;
-    write_note(
-        out,
-        "Bars: up to the median, and on to the p95. ~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.",
-        layout,
-    )
+    write_note(out, "Bars: up to the median, and on to the p95.", layout)?;
+    let samples = intervals
+        .iter()
+        .filter_map(|interval| interval.stats.as_ref());
+    if is_marked(samples, &shown) {
+        write_note(out, ROUGH_NOTE, layout)?;
+    }
+    Ok(shown.left_out)
 }
 
 /// A mark for each value, as high as it is next to the largest; values that do

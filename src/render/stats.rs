@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::figures::{Bars, Figure, Figures};
+use super::figures::{Bars, Figure, Figures, Shown};
 use super::latency::{names, write_note};
 use super::many::count;
 use super::plot::sparkline;
 use super::waterfall::share_bar;
-use super::{Layout, number};
+use super::{Layout, LeftOut, number};
 use crate::analysis::{AssessmentRow, RowKey, Statistic, StatsQuestion, StatsReport, StatsRow};
 use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Function, Measure, Unit};
@@ -18,6 +18,8 @@ use crate::model::Timestamp;
 
 /// Put before percentiles of too few samples.
 const ROUGH: &str = "~";
+const ROUGH_NOTE: &str =
+    "~: a p95 from fewer than 20 samples, a p99 from fewer than 100 and the like.";
 /// Marks of a sparkline, on a terminal and in text to a pipe.
 const MARKS: usize = 24;
 const PIPED_MARKS: usize = 60;
@@ -54,15 +56,15 @@ fn short_title(aggregate: &Aggregate) -> Option<String> {
     })
 }
 
-/// Writes what was found; gives the titles of columns for which there was no room.
+/// Writes what was found; gives the columns left out.
 pub fn write(
     out: &mut dyn Write,
     report: &StatsReport,
     question: &StatsQuestion,
     layout: &Layout,
-) -> io::Result<Vec<String>> {
+) -> io::Result<LeftOut> {
     let over_time = question.every_ns.is_some();
-    let mut left_out = Vec::new();
+    let mut left_out = LeftOut::new();
     match report.rows.as_slice() {
         [all] if question.keys.is_empty() && over_time => {
             left_out = write_intervals(out, report, all, question, layout)?;
@@ -99,10 +101,11 @@ fn write_list(
         bars: None,
     }
     .write(out, layout)?;
-    if row.values.iter().any(|value| value.rough) {
+    if row.values.iter().any(is_marked) {
         writeln!(out)?;
+        write_note(out, ROUGH_NOTE, layout)?;
     }
-    write_rough_note(out, [row.values.as_slice()], layout)
+    Ok(())
 }
 
 fn write_intervals(
@@ -111,11 +114,11 @@ fn write_intervals(
     all: &StatsRow,
     question: &StatsQuestion,
     layout: &Layout,
-) -> io::Result<Vec<String>> {
+) -> io::Result<LeftOut> {
     let style = layout.style;
     let rows: Vec<&[Statistic]> = all.intervals.iter().map(Vec::as_slice).collect();
     if rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok(LeftOut::new());
     }
     let starts = report.starts_ns.iter();
     let starts = starts.map(|start| plain(time(*start, layout), layout));
@@ -131,7 +134,7 @@ fn write_intervals(
         Cell::new(style.text(), share_bar(part, whole, width, layout.glyphs))
     };
     let first = question.aggregates.first().map(ToString::to_string);
-    let (numbers, titles) = columns(&rows, question, layout);
+    let numbers = columns(&rows, question, layout);
     let shown = Figures {
         names: vec![Figure {
             least: usize::MAX,
@@ -145,12 +148,12 @@ fn write_intervals(
     }
     .write(out, layout)?;
     writeln!(out)?;
-    write_sample_note(out, &titles, layout)?;
+    write_sample_note(out, &shown, layout)?;
     if let Some(first) = first.filter(|_| drawn.get()) {
         write_note(out, &format!("Bars: {first}."), layout)?;
     }
-    write_rough_note(out, rows, layout)?;
-    Ok(missing(titles, &shown))
+    write_rough_note(out, &rows, question, &shown, layout)?;
+    Ok(left_out(shown))
 }
 
 fn write_groups(
@@ -159,7 +162,7 @@ fn write_groups(
     rows: &[StatsRow],
     question: &StatsQuestion,
     layout: &Layout,
-) -> io::Result<Vec<String>> {
+) -> io::Result<LeftOut> {
     let keys = question.keys.iter().enumerate().map(|(at, key)| {
         let nothing = &RowKey::Missing(number::NONE);
         let cells = rows
@@ -168,7 +171,7 @@ fn write_groups(
         names(&key.to_string(), cells, layout)
     });
     let values: Vec<&[Statistic]> = rows.iter().map(|row| row.values.as_slice()).collect();
-    let (mut numbers, mut titles) = columns(&values, question, layout);
+    let mut numbers = columns(&values, question, layout);
     let over_time = !report.starts_ns.is_empty();
     if over_time {
         let marks = layout.width.map_or(PIPED_MARKS, |_| MARKS);
@@ -176,9 +179,7 @@ fn write_groups(
             let heights: Vec<Option<f64>> = row.intervals.iter().map(|v| height(v)).collect();
             plain(sparkline(&heights, marks, layout.glyphs), layout)
         });
-        let title = "OVER TIME".to_owned();
-        numbers.push(Figure::words(&title, 0, lines.collect()));
-        titles.push(title);
+        numbers.push(Figure::words("OVER TIME", 0, lines.collect()));
     }
     let shown = Figures {
         names: keys.collect(),
@@ -187,7 +188,7 @@ fn write_groups(
     }
     .write(out, layout)?;
     writeln!(out)?;
-    write_sample_note(out, &titles, layout)?;
+    write_sample_note(out, &shown, layout)?;
     if let (true, [first, .., last] | [first @ last], Some(aggregate)) = (
         over_time,
         report.starts_ns.as_slice(),
@@ -199,19 +200,14 @@ fn write_groups(
         );
         write_note(out, &note, layout)?;
     }
-    write_rough_note(out, values, layout)?;
-    Ok(missing(titles, &shown))
+    write_rough_note(out, &values, question, &shown, layout)?;
+    Ok(left_out(shown))
 }
 
 /// A column for each aggregate, and one with the number of samples before those
 /// of which it is not said yet.
-fn columns(
-    rows: &[&[Statistic]],
-    question: &StatsQuestion,
-    layout: &Layout,
-) -> (Vec<Figure>, Vec<String>) {
+fn columns(rows: &[&[Statistic]], question: &StatsQuestion, layout: &Layout) -> Vec<Figure> {
     let mut figures = Vec::new();
-    let mut all_titles = Vec::new();
     let mut said: Option<Vec<usize>> = None;
     let named = question.aggregates.iter().zip(titles(&question.aggregates));
     for (at, (aggregate, title)) in named.enumerate() {
@@ -225,22 +221,20 @@ fn columns(
         if !says_itself && said.as_ref() != Some(&ns) {
             let cells = ns.iter().map(|n| plain(count(*n), layout)).collect();
             figures.push(Figure::numbers("N", gives_way, cells));
-            all_titles.push("N".to_owned());
         }
         said = Some(ns);
         let cells = rows.iter().filter_map(|row| row.get(at));
         let cells = cells.map(|value| cell(aggregate, value, layout)).collect();
         figures.push(Figure::numbers(&title, gives_way, cells));
-        all_titles.push(title);
     }
-    (figures, all_titles)
+    figures
 }
 
-fn missing(titles: Vec<String>, shown: &[String]) -> Vec<String> {
-    let left_out = titles
-        .into_iter()
-        .filter(|title| title != "N" && !shown.contains(title));
-    left_out.collect()
+/// The aggregates for which there was no room; an N goes with its aggregate.
+fn left_out(shown: Shown) -> LeftOut {
+    let mut left_out = shown.left_out;
+    left_out.retain(|title| title != "N");
+    left_out
 }
 
 fn cell(aggregate: &Aggregate, statistic: &Statistic, layout: &Layout) -> Cell {
@@ -301,26 +295,34 @@ fn time(start_ns: i64, layout: &Layout) -> String {
     number::time(Timestamp::from_nanos(start_ns), layout.zone)
 }
 
-fn write_sample_note(out: &mut dyn Write, titles: &[String], layout: &Layout) -> io::Result<()> {
-    if !titles.iter().any(|title| title == "N") {
+fn write_sample_note(out: &mut dyn Write, shown: &Shown, layout: &Layout) -> io::Result<()> {
+    if !shown.has("N") {
         return Ok(());
     }
     write_note(out, "N: samples of the columns to its right.", layout)
 }
 
-fn write_rough_note<'r>(
+/// Whether there is a mark before the value.
+fn is_marked(statistic: &Statistic) -> bool {
+    statistic.rough && statistic.value.is_some()
+}
+
+fn write_rough_note(
     out: &mut dyn Write,
-    rows: impl IntoIterator<Item = &'r [Statistic]>,
+    rows: &[&[Statistic]],
+    question: &StatsQuestion,
+    shown: &Shown,
     layout: &Layout,
 ) -> io::Result<()> {
-    if !rows.into_iter().flatten().any(|value| value.rough) {
+    let titles = titles(&question.aggregates);
+    let in_sight = |row: &&[Statistic]| {
+        let mut both = titles.iter().zip(*row);
+        both.any(|(title, statistic)| shown.has(title) && is_marked(statistic))
+    };
+    if !rows.iter().any(in_sight) {
         return Ok(());
     }
-    write_note(
-        out,
-        "~: a p95 from fewer than 20 samples, a p99 from fewer than 100 and the like.",
-        layout,
-    )
+    write_note(out, ROUGH_NOTE, layout)
 }
 
 fn write_assessments(

@@ -10,22 +10,24 @@ use super::latency::write_note;
 use super::style::Painted;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
 use super::waterfall::{BarKind, Scale};
-use super::{Layout, number};
+use super::{Layout, LeftOut, number};
 use crate::analysis::{Gap, LatencyReport, NodeId};
 
 const SPAN_ID: &str = "SPAN ID";
 const LEAST_TEXT: usize = 6;
 
-/// Writes the stretches of the critical path in order of time.
+/// Writes the stretches of the critical path in order of time; gives the columns
+/// left out.
 pub fn write_critical_path(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     let style = layout.style;
     writeln!(out, "{}", Painted(style.title(), "Critical path"))?;
     if report.sections.is_empty() {
-        return writeln!(out, "{}", Painted(style.muted(), "The trace took no time."));
+        writeln!(out, "{}", Painted(style.muted(), "The trace took no time."))?;
+        return Ok(LeftOut::new());
     }
     let total = report.total_ns();
     let rows: Vec<Vec<Cell>> = report
@@ -46,12 +48,13 @@ pub fn write_critical_path(
         .iter()
         .map(|s| (s.start_offset_ns, s.duration_ns));
     let heads = ["START", "DURATION", "%", "SPAN", SPAN_ID];
-    write_list(out, report, &heads, rows, &bars.collect::<Vec<_>>(), layout)?;
+    let left_out = write_list(out, report, &heads, rows, &bars.collect::<Vec<_>>(), layout)?;
     note(
         out,
         "It is inferred from the times alone: at each moment, the span that ended last is the one waited for.",
         layout,
-    )
+    )?;
+    Ok(left_out)
 }
 
 /// Writes the gaps, largest first.
@@ -162,7 +165,7 @@ fn write_list(
     mut rows: Vec<Vec<Cell>>,
     bars: &[(i64, i64)],
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     let style = layout.style;
     let mut widths = natural_widths(heads, &rows);
     let bar = match layout.width {
@@ -203,10 +206,13 @@ fn write_list(
     }
     let table = Table::new(columns);
     table.write_head(out)?;
-    table
-        .lines(&rows)
+    for line in table.lines(&rows) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(heads[shown..]
         .iter()
-        .try_for_each(|line| writeln!(out, "{line}"))
+        .map(|head| (*head).to_owned())
+        .collect())
 }
 
 /// Fits three figures, which keep their widths, and two texts into a line. A last

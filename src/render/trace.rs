@@ -9,7 +9,7 @@ use super::style::Painted;
 use super::table::{Align, MOST_ARRANGED, Table, TableColumn};
 use super::tree::{GuideLines, Selection};
 use super::waterfall::{BarKind, Scale};
-use super::{Layout, number, payload, summary, text};
+use super::{Layout, LeftOut, number, payload, summary, text};
 use crate::analysis::{LatencyReport, Node, NodeId, Place};
 use crate::model::{Span, StatusCode, TraceInfo};
 
@@ -42,22 +42,23 @@ pub fn write_info(out: &mut dyn Write, info: &TraceInfo, layout: &Layout) -> io:
     summary::write(out, info, None, layout)
 }
 
-/// Writes the summary and the spans of a trace.
+/// Writes the summary and the spans of a trace; gives the columns left out.
 pub fn write(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     options: &TraceOptions,
     layout: &Layout,
-) -> io::Result<()> {
+) -> io::Result<LeftOut> {
     summary::write(out, &report.trace.info, Some(report), layout)?;
     writeln!(out)?;
     let style = layout.style;
     if report.tree.is_empty() {
-        return writeln!(
+        writeln!(
             out,
             "{}",
             Painted(style.muted(), "This trace has no spans.")
-        );
+        )?;
+        return Ok(LeftOut::new());
     }
     let selection = Selection::new(&report.tree, options.max_depth, |id, _| {
         options.wants(report.span(id))
@@ -69,11 +70,12 @@ pub fn write(
             "No span matches"
         };
         let all = number::counted(report.tree.len(), "span");
-        return writeln!(
+        writeln!(
             out,
             "{}",
             Painted(style.muted(), format!("{none} ({all} in the trace)."))
-        );
+        )?;
+        return Ok(LeftOut::new());
     }
     let page = Page {
         report,
@@ -115,7 +117,7 @@ struct Line {
 }
 
 impl Page<'_> {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<LeftOut> {
         let ids = self.report.nodes().map(|(id, _)| id);
         let shown: Vec<NodeId> = ids.filter(|id| self.selection.shows(*id)).collect();
         let mut columns = Columns::new(self.report, &shown, self.layout);
@@ -130,7 +132,8 @@ impl Page<'_> {
         let names = names.max().unwrap_or(0).max("SPAN".len());
         let names = columns.share(names, self.layout);
         self.write_table(out, &lines, &columns, names)?;
-        self.write_footer(out)
+        self.write_footer(out)?;
+        Ok(columns.left_out)
     }
 
     fn lines(&self, shown: Vec<NodeId>, guide_columns: usize) -> Vec<Line> {
@@ -184,7 +187,7 @@ impl Page<'_> {
             align: Align::Left,
             width: name_width,
         }];
-        heads.extend(columns.0.iter().map(|column| column.head(self.layout)));
+        heads.extend(columns.shown.iter().map(|column| column.head(self.layout)));
         let table = Table::new(heads);
         table.write_head(out)?;
         let (start, end) = self.report.tree.extent_ns;
@@ -197,7 +200,7 @@ impl Page<'_> {
         if lines.len() > MOST_ARRANGED {
             for (at, line) in lines.iter().enumerate() {
                 let (name, bar) = (name_of(line), self.bar(line.id, scale));
-                let cells = columns.0.iter().map(|column| match column.figure {
+                let cells = columns.shown.iter().map(|column| match column.figure {
                     Figure::Bar => &bar,
                     _ => &column.cells[at],
                 });
@@ -208,7 +211,7 @@ impl Page<'_> {
             return Ok(());
         }
         let rows = lines.iter().enumerate().map(|(at, line)| {
-            let cells = columns.0.iter().map(|column| match column.figure {
+            let cells = columns.shown.iter().map(|column| match column.figure {
                 Figure::Bar => self.bar(line.id, scale),
                 _ => column.cells[at].clone(),
             });

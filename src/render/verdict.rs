@@ -5,50 +5,31 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
+use super::figures::{Figure, Figures};
 use super::quantity::{change, quantity};
 use super::style::Painted;
-use super::table::{Align, Table, TableColumn, natural_widths};
-use super::{Layout, NO_MATCH, number, sanitize};
+use super::{Layout, LeftOut, NO_MATCH, number, sanitize, text};
 use crate::analysis::{Failure, Judgement, Problem, Ruling, Sample};
 use crate::filter::Number;
 use crate::filter::aggregate::exact;
+use crate::model::looks_like_trace_id;
 
+/// Said of an aggregate that was not computed when the baseline was saved.
+const NO_BASELINE: &str = "not in the baseline";
+const TO_BLAME: &str = "TO BLAME";
 /// Ids of traces in progress that are named in a sentence.
 const NAMED: usize = 5;
 
-/// Writes the table and the summary below it.
-pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::Result<()> {
+/// Writes the table and the summary below it; gives the columns left out.
+pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::Result<LeftOut> {
     let style = layout.style;
-    let rows: Vec<Vec<Cell>> = verdict
-        .rulings
-        .iter()
-        .map(|ruling| row(ruling, layout))
-        .collect();
-    let all_heads = ["", "AGGREGATE", "VALUE", "LIMIT", "N", "BEFORE", "TO BLAME"];
-    // A column in which nothing stands is left out.
-    let shown: Vec<usize> = (0..all_heads.len())
-        .filter(|&at| rows.iter().any(|row| !row[at].is_empty()))
-        .collect();
-    let heads: Vec<&str> = shown.iter().map(|&at| all_heads[at]).collect();
-    let rows: Vec<Vec<Cell>> = rows
-        .iter()
-        .map(|row| shown.iter().map(|&at| row[at].clone()).collect())
-        .collect();
-    let widths = natural_widths(&heads, &rows);
-    let columns = heads.iter().zip(widths).map(|(head, width)| TableColumn {
-        head: Cell::new(style.heading(), head),
-        align: if matches!(*head, "VALUE" | "N") {
-            Align::Right
-        } else {
-            Align::Left
-        },
-        width,
+    let room = layout.width.map(|width| {
+        let shortest = rows(verdict, Some(0), layout);
+        let blamed = shortest.numbers.iter().find(|f| f.title == TO_BLAME);
+        let others = shortest.width() - blamed.map_or(0, Figure::width);
+        width.saturating_sub(others)
     });
-    let table = Table::new(columns.collect());
-    table.write_head(out)?;
-    for row in &rows {
-        writeln!(out, "{}", table.line(row))?;
-    }
+    let shown = rows(verdict, room, layout).write(out, layout)?;
     writeln!(out)?;
     let summary = summary(verdict);
     let meaning = if verdict.passed() {
@@ -57,37 +38,104 @@ pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::R
         style.error()
     };
     writeln!(out, "{}", Painted(meaning, summary))?;
-    if verdict.rulings.iter().any(|ruling| ruling.measured.rough) {
+    if verdict.rulings.iter().any(is_rough) {
         let note = "~ a percentile of few samples: it stands for little more than the largest";
         writeln!(out, "{}", Painted(style.muted(), note))?;
     }
-    Ok(())
+    Ok(shown.left_out)
 }
 
-fn row(ruling: &Ruling, layout: &Layout) -> Vec<Cell> {
+/// A column for each thing to tell; one in which nothing stands is left out. The
+/// samples to blame get so much room.
+fn rows(verdict: &Judgement, room: Option<usize>, layout: &Layout) -> Figures<'static> {
     let style = layout.style;
-    let outcome = if ruling.skipped() {
+    let column = |cell: &dyn Fn(&Ruling) -> Cell| verdict.rulings.iter().map(cell).collect();
+    let plain = |text: String| Cell::new(style.text(), text);
+    let limit = |ruling: &Ruling| ruling.bound.map(|bound| bound.text(ruling.unit));
+    let names = vec![
+        Figure {
+            least: usize::MAX,
+            ..Figure::words("", 0, column(&|ruling| outcome(ruling, layout)))
+        },
+        Figure::words(
+            "AGGREGATE",
+            0,
+            column(&|ruling| Cell::new(style.name(), &ruling.aggregate)),
+        ),
+    ];
+    let mut numbers = vec![
+        Figure::numbers("VALUE", 0, column(&|ruling| plain(value(ruling)))),
+        Figure::words("LIMIT", 0, column(&|r| plain(limit(r).unwrap_or_default()))),
+        Figure::numbers(
+            "N",
+            3,
+            column(&|r| Cell::new(style.muted(), count(r.measured.n))),
+        ),
+        Figure::words(
+            "BEFORE",
+            1,
+            column(&|r| plain(before(r).unwrap_or_default())),
+        ),
+        Figure::words(
+            TO_BLAME,
+            2,
+            column(&|r| Cell::new(style.id(), blame_within(r, room))),
+        ),
+    ];
+    numbers.retain(|figure| figure.cells.iter().any(|cell| !cell.is_empty()));
+    Figures {
+        names,
+        numbers,
+        bars: None,
+    }
+}
+
+fn outcome(ruling: &Ruling, layout: &Layout) -> Cell {
+    let style = layout.style;
+    if ruling.skipped() {
         Cell::new(style.muted(), "skipped")
     } else if ruling.passed() {
         Cell::new(style.ok(), "passed")
     } else {
         Cell::new(style.error(), "FAILED")
+    }
+}
+
+/// As much of what says who is to blame as there is room for: in full, with the
+/// beginnings of ids, or at least the first and how many more there are.
+fn blame_within(ruling: &Ruling, room: Option<usize>) -> String {
+    let (false, Some((first, others))) = (ruling.passed(), ruling.blamed.split_first()) else {
+        return String::new();
     };
-    let limit = ruling.bound.map(|bound| bound.text(ruling.unit));
-    let blamed = if ruling.passed() {
-        String::new()
+    let whole = blame(ruling);
+    let Some(room) = room else {
+        return whole;
+    };
+    let short = |s: &Sample, with_path| blamed(s, &beginning(&s.trace_id), with_path, ruling);
+    let named: Vec<String> = ruling.blamed.iter().map(|s| short(s, true)).collect();
+    let count = match others.len() {
+        0 => String::new(),
+        more => format!(" +{more}"),
+    };
+    let ways = [whole, named.join(", "), short(first, true) + &count];
+    let fitting = ways.into_iter().find(|way| text::width(way) <= room);
+    fitting.unwrap_or_else(|| short(first, false) + &count)
+}
+
+/// So much of an id as tells it from millions of others.
+fn beginning(trace_id: &str) -> String {
+    const DIGITS: usize = 8;
+    let is_long = looks_like_trace_id(trace_id) && trace_id.starts_with("tr-");
+    let kept = if is_long {
+        "tr-".len() + DIGITS
     } else {
-        blame(ruling)
+        usize::MAX
     };
-    vec![
-        outcome,
-        Cell::new(style.name(), &ruling.aggregate),
-        Cell::new(style.text(), value(ruling)),
-        Cell::new(style.text(), limit.unwrap_or_default()),
-        Cell::new(style.muted(), count(ruling.measured.n)),
-        Cell::new(style.text(), before(ruling).unwrap_or_default()),
-        Cell::new(style.id(), blamed),
-    ]
+    trace_id.chars().take(kept).collect()
+}
+
+fn is_rough(ruling: &Ruling) -> bool {
+    ruling.measured.rough && ruling.measured.value.is_some()
 }
 
 fn count(n: usize) -> String {
@@ -112,7 +160,7 @@ pub fn value(ruling: &Ruling) -> String {
     } else {
         shown
     };
-    let mark = if ruling.measured.rough { "~" } else { "" };
+    let mark = if is_rough(ruling) { "~" } else { "" };
     format!("{mark}{shown}")
 }
 
@@ -120,7 +168,7 @@ pub fn value(ruling: &Ruling) -> String {
 pub fn before(ruling: &Ruling) -> Option<String> {
     let comparison = ruling.change?;
     let Some(before) = comparison.before else {
-        return Some(number::NONE.to_owned());
+        return Some(NO_BASELINE.to_owned());
     };
     let before = quantity(before, ruling.unit);
     Some(match comparison.ratio {
@@ -131,7 +179,8 @@ pub fn before(ruling: &Ruling) -> Option<String> {
 
 /// The samples to blame, safe to show: trace ids, paths of spans and values.
 pub fn blame(ruling: &Ruling) -> String {
-    let named = ruling.blamed.iter().map(|sample| blamed(sample, ruling));
+    let named = ruling.blamed.iter();
+    let named = named.map(|sample| blamed(sample, &sample.trace_id, true, ruling));
     named.collect::<Vec<_>>().join(", ")
 }
 
@@ -141,9 +190,9 @@ fn safe(text: &str) -> String {
     sanitize::line(text).replace("##[", "# #[")
 }
 
-fn blamed(sample: &Sample, ruling: &Ruling) -> String {
-    let mut text = safe(&sample.trace_id);
-    if let Some(span) = &sample.span {
+fn blamed(sample: &Sample, id: &str, with_path: bool, ruling: &Ruling) -> String {
+    let mut text = safe(id);
+    if let Some(span) = sample.span.as_ref().filter(|_| with_path) {
         text.push(' ');
         text.push_str(&safe(&span.path));
     }
@@ -158,29 +207,11 @@ fn blamed(sample: &Sample, ruling: &Ruling) -> String {
 /// What was found, what was expected, and who is to blame, as one sentence that
 /// is safe to show.
 pub fn sentence(ruling: &Ruling) -> String {
-    let mut parts: Vec<String> = ruling
-        .measured
-        .value
-        .iter()
-        .map(|_| value(ruling))
-        .collect();
-    for failure in &ruling.failures {
-        parts.push(match failure {
-            Failure::NoSamples => "there is nothing to measure".to_owned(),
-            Failure::Bound => {
-                let bound = ruling.bound.map(|bound| bound.text(ruling.unit));
-                format!("expected {}", bound.unwrap_or_default())
-            }
-            Failure::Regression => {
-                let allowed = ruling.change.map_or(0.0, |change| change.allowed);
-                format!(
-                    "the baseline had {}, at most {} allowed",
-                    before(ruling).unwrap_or_default(),
-                    change(allowed).trim_start_matches('+')
-                )
-            }
-            Failure::NoBaseline => "the baseline has no value of it".to_owned(),
-        });
+    let value = ruling.measured.value.map(|_| value(ruling));
+    let mut parts: Vec<String> = value.into_iter().chain(reasons(ruling)).collect();
+    let lacks_baseline = ruling.change.is_some_and(|change| change.before.is_none());
+    if lacks_baseline && !ruling.failures.contains(&Failure::NoBaseline) {
+        parts.push(NO_BASELINE.to_owned());
     }
     parts.push(format!("n = {}", count(ruling.measured.n)));
     let sentence = parts.join(", ");
@@ -188,6 +219,27 @@ pub fn sentence(ruling: &Ruling) -> String {
         return sentence;
     }
     format!("{sentence}: {}", blame(ruling))
+}
+
+/// Why a rule fails, one after the other.
+pub fn reasons(ruling: &Ruling) -> Vec<String> {
+    let reason = |failure: &Failure| match failure {
+        Failure::NoSamples => "there is nothing to measure".to_owned(),
+        Failure::Bound => {
+            let bound = ruling.bound.map(|bound| bound.text(ruling.unit));
+            format!("expected {}", bound.unwrap_or_default())
+        }
+        Failure::Regression => {
+            let allowed = ruling.change.map_or(0.0, |change| change.allowed);
+            format!(
+                "the baseline had {}, at most {} allowed",
+                before(ruling).unwrap_or_default(),
+                change(allowed).trim_start_matches('+')
+            )
+        }
+        Failure::NoBaseline => NO_BASELINE.to_owned(),
+    };
+    ruling.failures.iter().map(reason).collect()
 }
 
 /// `2 of 5 rules failed on 34 traces`.

@@ -54,6 +54,84 @@ fn each_rule_has_a_line() {
 }
 
 #[test]
+fn each_rule_has_one_line_on_a_terminal() {
+    let rules = [
+        "p95(duration) <= 2s",
+        "error_rate(where name = 'checkout') <= 1%",
+        "max(self where span.type = 'TOOL') <= 300ms",
+    ];
+    let at = |width| demo(&rules).terminal(width).env("NO_COLOR", "1").run("");
+    assert_snapshot!(at(80), @"
+            AGGREGATE                   VALUE  LIMIT      N  TO BLAME
+    FAILED  p95(duration)              3.15 s  <= 2s     38  tr-70dde14f (6.94 s) +2
+    FAILED  error_rate(where name =…   33.3 %  <= 1%      6  tr-e116e0e3 +1
+    FAILED  max(self where span.type…  1.90 s  <= 300ms  27  tr-5bf19981 (1.90 s) +2
+
+    3 of 3 rules failed on 38 traces
+    --- exit 1
+    ");
+    assert_snapshot!(at(160), @"
+            AGGREGATE                             VALUE  LIMIT      N  TO BLAME
+    FAILED  p95(duration)                        3.15 s  <= 2s     38  tr-70dde14f (6.94 s), tr-ef6704a9 (4.51 s), tr-1094d893 (2.91 s)
+    FAILED  error_rate(where name = 'checkout')  33.3 %  <= 1%      6  tr-e116e0e30cbf156c02097b4ee771a2ea, tr-b5c74d8dcbaf7cdc8fe284b1ba598083
+    FAILED  max(self where span.type = 'TOOL')   1.90 s  <= 300ms  27  tr-5bf19981 checkout > payment > charge-card (1.90 s) +2
+
+    3 of 3 rules failed on 38 traces
+    --- exit 1
+    ");
+    for width in (60..260).step_by(7) {
+        let outcome = at(width);
+        let widest = outcome.lines().into_iter().map(|line| line.chars().count());
+        assert!(widest.max() <= Some(width), "{width}: {outcome}");
+        assert_eq!(outcome.lines().len(), 6, "{outcome}");
+        let head = outcome.lines()[0];
+        let has_all = head.contains("  N  ") && head.contains("TO BLAME");
+        assert_ne!(has_all, outcome.stderr.contains("no room for"), "{outcome}");
+    }
+    // What is shown of an id is enough to look the trace up.
+    let short = mlt().on("demo:").run("get tr-70dde14f -o json").json();
+    assert_eq!(
+        short["info"]["trace_id"],
+        "tr-70dde14f0ca5e5a4e4a3dd94cfa2b841"
+    );
+}
+
+#[test]
+fn what_the_baseline_does_not_have_is_said() {
+    let dir = folder();
+    let file = path(&dir, "values.json");
+    demo(&["p95(duration)"])
+        .args(["--save", &file])
+        .run("")
+        .ok();
+    let check = |format: &str| {
+        demo(&["max(cost)", "count() >= 1"])
+            .args(["--baseline", &file, "--max-regression", "5%"])
+            .args(["-o", format])
+            .run("")
+    };
+    assert_snapshot!(check("table"), @"
+            AGGREGATE    VALUE  LIMIT   N  BEFORE               TO BLAME
+    FAILED  max(cost)  $0.0024         24  not in the baseline  tr-1094d893a682a30c228d5e85252db12e ($0.0024), tr-841e90c13557b064b065370372d7f218 ($0.0014), tr-d1b491b4e0b9f8d311c94f38ccd03be0 ($0.0010)
+    passed  count()         38  >= 1   38  not in the baseline
+
+    1 of 2 rules failed on 38 traces
+    --- exit 1
+    ");
+    let json: Value = serde_json::from_str(&check("json").stdout).unwrap();
+    assert_eq!(json["rules"][0]["reason"], "not in the baseline");
+    assert_eq!(json["rules"][1]["reason"], Value::Null);
+    for format in ["junit", "github"] {
+        let text = check(format).stdout;
+        assert!(
+            text.contains("$0.0024, not in the baseline, n = 24"),
+            "{text}"
+        );
+        assert!(text.contains("38, not in the baseline, n = 38"), "{text}");
+    }
+}
+
+#[test]
 fn a_check_that_passes_is_quiet_and_done() {
     let outcome = demo(&["count() >= 20", "max(duration) <= 1m"]).run("");
     assert_snapshot!(outcome.ok(), @"

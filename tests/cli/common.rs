@@ -156,3 +156,81 @@ fn a_report_is_not_written_into_a_file_that_promises_something_else() {
         assert!(folder.path().join(name).exists(), "{name}");
     }
 }
+
+fn narrow(words: &[&str]) -> Outcome {
+    mlt()
+        .on("demo:")
+        .terminal(80)
+        .env("NO_COLOR", "1")
+        .args(words)
+        .run("")
+}
+
+#[test]
+fn columns_without_room_are_named() {
+    for (words, note) in [
+        (
+            vec!["latency", "--all", "--slowest", "2"],
+            "note: there is no room for MAX, TOTAL, SELF, SPANS, STARTED; `-o csv` and `-o json` have all\n",
+        ),
+        (
+            vec!["latency", "latest", "--critical-path"],
+            "note: there is no room for TYPE; `-o csv` and `-o json` have all\n",
+        ),
+        (
+            vec!["get", "latest", "tr-5bf"],
+            "note: there is no room for SPAN ID, STATUS; `-o csv` and `-o json` have all\n",
+        ),
+        (
+            vec!["diff", "tr-5bf", "tr-b5c7"],
+            "note: there is no room for SELF BEFORE, SELF AFTER; `-o csv` and `-o json` have all\n",
+        ),
+        (
+            vec!["stats", "--by", "trace,tag:release"],
+            "note: there is no room for TOKENS, COST; `-o csv` and `-o json` have all\n",
+        ),
+    ] {
+        let outcome = narrow(&words);
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        assert!(outcome.stderr.contains(note), "{words:?}: {outcome}");
+        let piped = mlt().on("demo:").args(&words).run("");
+        assert!(!piped.stderr.contains("no room"), "{words:?}: {piped}");
+    }
+}
+
+#[test]
+fn a_mark_is_explained_where_it_stands_and_nowhere_else() {
+    for words in [
+        "stats p95(duration) --name nobody",
+        "stats p95(duration),p95(cost) --by trace --name nightly-summary",
+        "stats count(),p95(duration) --every 1s --name checkout",
+        "latency --name checkout --every 1s",
+        "latency --all",
+        "latency --name checkout",
+        "latency --name checkout --every 1s --plot",
+        "check --name nobody --require p95(duration)<=1s",
+        "check --name checkout --require p95(duration)<=1s",
+    ] {
+        for width in [40, 60, 80, 300] {
+            let outcome = mlt().on("demo:").terminal(width).run(words);
+            let is_note = |line: &&str| line.starts_with('~');
+            let plain = anstream::adapter::strip_str(&outcome.stdout).to_string();
+            let (notes, others): (Vec<&str>, Vec<&str>) = plain.lines().partition(is_note);
+            let marked = others.iter().any(|line| line.contains('~'));
+            assert_eq!(marked, !notes.is_empty(), "{words} at {width}: {plain}");
+        }
+    }
+}
+
+#[test]
+fn one_trace_is_not_called_several() {
+    let outcome = demo("latency latest --by span --what-if agent=0");
+    assert!(
+        outcome.fails(2).starts_with(
+            "error: `--by span` is for one trace, and --what-if looks at traces as a set\n"
+        ),
+        "{outcome}"
+    );
+    let outcome = demo("latency --all --gaps");
+    assert!(outcome.fails(2).contains("here are several"), "{outcome}");
+}

@@ -48,6 +48,7 @@ impl Report {
         verdict: &Judgement,
     ) -> Result<()> {
         let mut out = context.terminal.output();
+        let mut left_out = render::LeftOut::new();
         let format = match self {
             Self::Output => &context.flags.output,
             Self::Junit(_) | Self::Json(_) => &OutputFormat::Table,
@@ -57,7 +58,7 @@ impl Report {
             OutputFormat::Jsonl => check::write_lines(&mut out, verdict)?,
             OutputFormat::Junit => check::write_junit(&mut out, verdict)?,
             OutputFormat::Github => check::write_github(&mut out, verdict)?,
-            _ => render::verdict::write(&mut out, verdict, &context.layout())?,
+            _ => left_out = render::verdict::write(&mut out, verdict, &context.layout())?,
         }
         out.finish()?;
         match self {
@@ -68,6 +69,7 @@ impl Report {
         if let Some(path) = &args.summary {
             append(path, verdict)?;
         }
+        context.note_left_out(left_out, "`-o json` has all");
         explain(context, format, verdict);
         Ok(())
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::super::form::Form;
 use super::super::gather::{Need, gather};
-use super::super::{Context, too_many_intervals};
+use super::super::{Context, IN_TABLES, too_many_intervals};
 use crate::analysis::{
     By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, Unit, analyse, over_time,
 };
@@ -15,7 +15,7 @@ use crate::error::{CommandError, Exit};
 use crate::export::Delimited;
 use crate::export::many::{self as export, ManyParts};
 use crate::model::Trace;
-use crate::render::{NO_MATCH, many as render, number, plot, sanitize};
+use crate::render::{LeftOut, NO_MATCH, many as render, number, plot, sanitize};
 use crate::store::Detail;
 use crate::terminal::Output;
 
@@ -65,7 +65,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
         truncated: gathered.truncated() || report.rows.len() < all,
     };
     let mut out = context.terminal.output();
-    write(context, args, &mut out, &report, &question, parts)?;
+    let left_out = write(context, args, &mut out, &report, &question, parts)?;
     out.finish()?;
     if report.traces == 0 {
         context.note(NO_MATCH);
@@ -74,6 +74,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     if report.rows.len() < all {
         context.note(&format!("showing {} of {all} rows", report.rows.len()));
     }
+    context.note_left_out(left_out, IN_TABLES);
     gathered.finish(context)
 }
 
@@ -89,11 +90,9 @@ fn check(context: &Context, args: &LatencyArgs) -> Result<()> {
         (args.gaps, "--gaps"),
     ] {
         if given {
-            return Err(CommandError::usage(format!(
-                "{flag} is for one trace, and here are several"
-            ))
-            .hint("`--slowest 5` names traces to look into")
-            .into());
+            return Err(for_one_trace(args, flag)
+                .hint("`--slowest 5` names traces to look into")
+                .into());
         }
     }
     let tables = [
@@ -111,6 +110,26 @@ fn check(context: &Context, args: &LatencyArgs) -> Result<()> {
     Ok(())
 }
 
+/// Why what is for one trace cannot be had: there are several, or what else is
+/// asked is about many, even where they are one.
+fn for_one_trace(args: &LatencyArgs, what: &str) -> CommandError {
+    let of_many = [
+        (args.per.is_some(), "--per"),
+        (args.plot.is_some(), "--plot"),
+        (args.every.is_some(), "--every"),
+        (args.slowest.is_some(), "--slowest"),
+        (args.what_if.is_some(), "--what-if"),
+    ];
+    let named = args.selection.traces.as_slice();
+    let is_one = matches!(named, [only] if only != "-") && !args.selection.is_search();
+    match of_many.iter().find(|(given, _)| *given && is_one) {
+        Some((_, other)) => CommandError::usage(format!(
+            "{what} is for one trace, and {other} looks at traces as a set"
+        )),
+        None => CommandError::usage(format!("{what} is for one trace, and here are several")),
+    }
+}
+
 fn question(args: &LatencyArgs) -> Result<Question> {
     let mut keys = args.by.iter().map(|by| by.0.clone());
     let key = keys.next().unwrap_or(GroupKey::Span(By::Name));
@@ -120,11 +139,9 @@ fn question(args: &LatencyArgs) -> Result<Question> {
         return Err(CommandError::usage("--by takes one key or two different ones").into());
     }
     if all().any(|key| *key == GroupKey::Span(By::Span)) {
-        return Err(
-            CommandError::usage("`--by span` is for one trace, and here are several")
-                .hint("`--by path` tells spans apart by their names from the root down")
-                .into(),
-        );
+        return Err(for_one_trace(args, "`--by span`")
+            .hint("`--by path` tells spans apart by their names from the root down")
+            .into());
     }
     let only_traces = all().all(|key| matches!(key, GroupKey::Trace(_)));
     let unit = match args.per {
@@ -178,7 +195,7 @@ fn write(
     report: &ManyReport,
     question: &Question,
     parts: ManyParts<'_>,
-) -> Result<()> {
+) -> Result<LeftOut> {
     match Form::of(&context.flags.output) {
         None => {
             for slow in &report.slowest {
@@ -187,9 +204,9 @@ fn write(
         }
         Some(Form::Json(form)) => export::write_json(out, report, question, parts, form)?,
         Some(Form::Delimited(format)) => write_table(args, out, report, question, parts, format)?,
-        Some(Form::Text) => write_text(context, args, out, report, question, parts)?,
+        Some(Form::Text) => return write_text(context, args, out, report, question, parts),
     }
-    Ok(())
+    Ok(LeftOut::new())
 }
 
 fn write_table(
@@ -220,13 +237,13 @@ fn write_text(
     report: &ManyReport,
     question: &Question,
     parts: ManyParts<'_>,
-) -> Result<()> {
+) -> Result<LeftOut> {
     let layout = context.layout();
     let what = match &question.plotted {
         None => "Durations of traces".to_owned(),
         Some(name) => format!("Durations of {name}"),
     };
-    render::write(out, report, question, &layout)?;
+    let mut left_out = render::write(out, report, question, &layout)?;
     if let Some(what_if) = &report.what_if {
         writeln!(out)?;
         render::write_what_if(out, what_if, report, &layout)?;
@@ -235,7 +252,7 @@ fn write_text(
         match parts.histogram {
             Some(histogram) => {
                 writeln!(out)?;
-                plot::write_histogram(out, &what, histogram, &layout)?;
+                left_out.extend(plot::write_histogram(out, &what, histogram, &layout)?);
             }
             None if report.traces > 0 => {
                 context.note(&format!("{what}: there is none to draw"));
@@ -245,13 +262,14 @@ fn write_text(
     }
     if let Some(intervals) = parts.intervals.filter(|intervals| !intervals.is_empty()) {
         writeln!(out)?;
-        plot::write_over_time(out, &format!("{what} over time"), intervals, &layout)?;
+        let title = format!("{what} over time");
+        left_out.extend(plot::write_over_time(out, &title, intervals, &layout)?);
     }
     if !report.slowest.is_empty() {
         writeln!(out)?;
-        render::write_slowest(out, &report.slowest, &layout)?;
+        left_out.extend(render::write_slowest(out, &report.slowest, &layout)?);
     }
-    Ok(())
+    Ok(left_out)
 }
 
 /// What is odd about traces: how many there are, and the one with the least id.

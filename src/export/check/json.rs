@@ -8,7 +8,7 @@ use crate::analysis::{Failure, Judgement, Ruling, Sample};
 use crate::export::JsonForm;
 use crate::export::json::write;
 use crate::filter::Number;
-use crate::render::verdict::problem;
+use crate::render::verdict::{problem, reasons};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -31,6 +31,8 @@ struct RuleJson<'a> {
     rule: &'a str,
     passed: bool,
     failures: Vec<&'static str>,
+    /// The failures in words.
+    reason: Option<String>,
     aggregate: &'a str,
     unit: &'static str,
     value: Option<Json>,
@@ -110,6 +112,7 @@ fn rule(ruling: &Ruling) -> RuleJson<'_> {
         rule: &ruling.rule,
         passed: ruling.passed(),
         failures: ruling.failures.iter().map(|f| failure(*f)).collect(),
+        reason: Some(reasons(ruling).join(", ")).filter(|reason| !reason.is_empty()),
         aggregate: &ruling.aggregate,
         unit: ruling.unit.as_str(),
         value: ruling.measured.value.map(Json::from),

@@ -111,9 +111,9 @@ fn a_summary_is_a_table() {
 #[test]
 fn lines_of_json_are_rules_and_what_is_wrong_besides() {
     assert_snapshot!(written(write_lines, "root > a"), @r#"
-    {"rule":"max(self where span.name = 'a') <= 2s","passed":false,"failures":["limit","regression"],"aggregate":"max(self where span.name = 'a')","unit":"ns","value":2410000000,"comparator":"<=","limit":2000000000,"n":34,"rough":false,"baseline":{"value":2000000000,"change_ratio":0.205,"max_regression_ratio":0.1},"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":2410000000}]}
-    {"rule":"error_rate() <= 1%","passed":true,"failures":[],"aggregate":"error_rate()","unit":"ratio","value":0.005,"comparator":"<=","limit":0.01,"n":34,"rough":false,"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":0.005}]}
-    {"rule":"sum(cost) <= 1","passed":true,"failures":[],"aggregate":"sum(cost)","unit":"usd","value":null,"comparator":"<=","limit":1,"n":0,"rough":false,"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":null}]}
+    {"rule":"max(self where span.name = 'a') <= 2s","passed":false,"failures":["limit","regression"],"reason":"expected <= 2s, the baseline had 2.00 s, +20.5 %, at most 10.0 % allowed","aggregate":"max(self where span.name = 'a')","unit":"ns","value":2410000000,"comparator":"<=","limit":2000000000,"n":34,"rough":false,"baseline":{"value":2000000000,"change_ratio":0.205,"max_regression_ratio":0.1},"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":2410000000}]}
+    {"rule":"error_rate() <= 1%","passed":true,"failures":[],"reason":null,"aggregate":"error_rate()","unit":"ratio","value":0.005,"comparator":"<=","limit":0.01,"n":34,"rough":false,"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":0.005}]}
+    {"rule":"sum(cost) <= 1","passed":true,"failures":[],"reason":null,"aggregate":"sum(cost)","unit":"usd","value":null,"comparator":"<=","limit":1,"n":0,"rough":false,"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":null}]}
     {"passed":false,"problem":"1 trace is still in progress: tr-root > a"}
     "#);
 }

@@ -5,7 +5,7 @@ use crate::analysis::{LatencyReport, NodeId};
 use crate::render::cell::Cell;
 use crate::render::summary::at_least;
 use crate::render::table::{Align, GAP, TableColumn};
-use crate::render::{Layout, number, text};
+use crate::render::{Layout, LeftOut, number, text};
 
 /// Width of the bars in text to a pipe.
 const PIPED_BAR: usize = 24;
@@ -137,20 +137,30 @@ impl Column {
 
 /// The columns that there is room for.
 #[derive(Debug)]
-pub(super) struct Columns(pub(super) Vec<Column>);
+pub(super) struct Columns {
+    pub(super) shown: Vec<Column>,
+    /// The titles of the others.
+    pub(super) left_out: LeftOut,
+}
 
 impl Columns {
     pub(super) fn new(report: &LatencyReport<'_>, shown: &[NodeId], layout: &Layout) -> Self {
         let all = Figure::ALL.into_iter();
         let mut columns: Vec<Column> = all.map(|f| Column::new(f, report, shown, layout)).collect();
         let Some(width) = layout.width else {
-            return Self(columns);
+            return Self {
+                shown: columns,
+                left_out: LeftOut::new(),
+            };
         };
         columns.retain(|column| {
             let says_something = || column.cells.iter().any(|cell| cell.plain() != number::NONE);
             column.figure != Figure::Tokens || says_something()
         });
-        let mut columns = Self(columns);
+        let mut columns = Self {
+            shown: columns,
+            left_out: LeftOut::new(),
+        };
         for giving in Figure::GIVING_WAY {
             // A span id is worth its place only where the rest has plenty.
             let names = match giving {
@@ -160,19 +170,26 @@ impl Columns {
             if columns.taken() + names <= width {
                 break;
             }
-            columns.0.retain(|column| column.figure != giving);
+            let before = columns.shown.len();
+            columns.shown.retain(|column| column.figure != giving);
+            if columns.shown.len() < before && giving != Figure::Bar {
+                columns.left_out.push(giving.title().to_owned());
+            }
         }
         columns
     }
 
     /// What they take from the line, gaps included.
     pub(super) fn taken(&self) -> usize {
-        self.0.iter().map(|column| column.width + GAP).sum()
+        self.shown.iter().map(|column| column.width + GAP).sum()
     }
 
     /// The width of the bars, where there are any.
     pub(super) fn bar(&self) -> Option<usize> {
-        let bar = self.0.last().filter(|column| column.figure == Figure::Bar);
+        let bar = self
+            .shown
+            .last()
+            .filter(|column| column.figure == Figure::Bar);
         bar.map(|column| column.width)
     }
 
@@ -181,7 +198,7 @@ impl Columns {
     pub(super) fn share(&mut self, names: usize, layout: &Layout) -> usize {
         let taken = self.taken();
         let bar = self
-            .0
+            .shown
             .last_mut()
             .filter(|column| column.figure == Figure::Bar);
         let Some(width) = layout.width else {

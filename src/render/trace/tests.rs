@@ -12,7 +12,7 @@ use crate::render::sample::{
 
 fn page(trace: &Trace, options: &TraceOptions, layout: &Layout) -> String {
     let report = analyse(trace);
-    printed(|out| write(out, &report, options, layout))
+    printed(|out| write(out, &report, options, layout).map(drop))
 }
 
 /// The page without the summary.
