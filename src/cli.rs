@@ -18,7 +18,9 @@ mod values;
 use std::ffi::OsString;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::complete;
@@ -43,6 +45,9 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
+/// Help is not wider than this, whatever the terminal.
+pub const HELP_WIDTH: usize = 100;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -63,7 +68,7 @@ say so on standard error and exit with 0. mlt check fails by it, unless there is
 #[derive(Debug, Parser)]
 #[command(name = "mlt", version, styles = STYLES, after_long_help = EXIT_CODES)]
 #[command(
-    max_term_width = 100,
+    max_term_width = HELP_WIDTH,
     arg_required_else_help = true,
     disable_help_subcommand = true
 )]
@@ -109,6 +114,7 @@ pub struct GlobalArgs {
     /// Requests are repeated after connection faults and the statuses 408, 429, 502, 503 and 504.
     /// The default is $MLFLOW_HTTP_REQUEST_MAX_RETRIES, else 3.
     #[arg(long, global = true, value_name = "N", help_heading = "Connection")]
+    #[arg(value_parser = values::whole_number::<u32>)]
     pub retries: Option<u32>,
 
     /// How to print
@@ -217,12 +223,21 @@ pub struct HelpArgs {
 }
 
 impl Cli {
-    /// Parses words of a command line, the program's name first.
+    /// Parses words of a command line, the program's name first. Help is laid out
+    /// for a terminal of that many columns, where it is not to be found out.
     ///
     /// # Errors
     /// clap's own, help and version included.
-    pub fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(words)
+    pub fn parse_words(
+        words: impl IntoIterator<Item = OsString>,
+        width: Option<usize>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        if let Some(width) = width {
+            command = command.term_width(width.min(HELP_WIDTH));
+        }
+        let mut matches = command.clone().try_get_matches_from(words)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
 }
 

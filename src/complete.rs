@@ -81,15 +81,17 @@ pub(crate) fn filter(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Keys to sort by.
 pub(crate) fn order_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
-    const KEYS: [&str; 9] = [
-        "timestamp_ms",
-        "execution_time_ms",
+    const KEYS: [&str; 11] = [
+        "time",
+        "duration",
         "status",
         "name",
-        "request_id",
+        "trace_id",
         "run_id",
-        "experiment_id",
-        "tag.",
+        "experiment",
+        "session",
+        "user",
+        "tags.",
         "metadata.",
     ];
     starting_with(typed, KEYS.map(|key| (key.to_owned(), None)))

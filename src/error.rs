@@ -308,7 +308,30 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
             Exit::Data,
         ),
         StoreError::TagKey { .. } | StoreError::Setting { .. } => (Vec::new(), Exit::Usage),
+        StoreError::File { path, reason } | StoreError::Data { path, reason } => {
+            (reading_hint(path, reason), Exit::Data)
+        }
         _ => (Vec::new(), Exit::Data),
+    }
+}
+
+/// What to do about a file or folder that holds no traces.
+fn reading_hint(path: &str, reason: &str) -> Vec<String> {
+    if reason.starts_with("it is a directory without experiments") {
+        let folder = path.trim_end_matches('/');
+        vec![format!(
+            "files of traces are read one after the other as in `cat {folder}/*.json | mlt -u - search`"
+        )]
+    } else if path.contains('*') {
+        vec![format!(
+            "files of traces are read one after the other as in `cat {path} | mlt -u - search`"
+        )]
+    } else if reason.starts_with("expected ") && reason.ends_with(char::is_numeric) {
+        vec![
+            "a file of traces is JSON or JSON lines, as `mlt export -o jsonl` writes it".to_owned(),
+        ]
+    } else {
+        Vec::new()
     }
 }
 

@@ -40,7 +40,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         let _ = std::io::stdout().write_all(version.as_bytes());
         return Exit::Success.code();
     }
-    let cli = match cli::Cli::parse_words(words) {
+    let env = Env::from_process();
+    let width = terminal::forced_width(&env);
+    let cli = match cli::Cli::parse_words(words, width) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output and are no failure.
@@ -53,7 +55,6 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             return exit.code();
         }
     };
-    let env = Env::from_process();
     let terminal = Terminal::detect(&cli.global, &env);
     match commands::run(&cli, &env, &terminal) {
         Ok(exit) => exit.code(),

@@ -11,6 +11,12 @@ use crate::cli::{ColorChoice, GlobalArgs, OutputFormat};
 use crate::render::{number, sanitize};
 use crate::settings::Env;
 
+/// The width of a terminal that standard output is to be taken for.
+pub(crate) fn forced_width(env: &Env) -> Option<usize> {
+    let columns = env.get("MLT_FORCE_TTY")?.parse().ok()?;
+    (columns > 0).then_some(columns)
+}
+
 /// What is known of the three standard streams.
 #[derive(Debug, Clone)]
 #[allow(
@@ -38,8 +44,7 @@ impl Terminal {
         let forced = env.get("MLT_FORCE_TTY");
         let is_terminal = io::stdout().is_terminal();
         let width = (is_terminal || forced.is_some()).then(|| {
-            forced
-                .and_then(|columns| columns.parse().ok())
+            forced_width(env)
                 .or(env.get("COLUMNS").and_then(|columns| columns.parse().ok()))
                 .or(terminal_size::terminal_size().map(|(w, _)| usize::from(w.0)))
                 .filter(|columns| *columns > 0)

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
+use super::values::at_least_one;
 use super::{FilterArgs, LimitArgs};
 use crate::analysis;
 use crate::complete;
@@ -74,7 +75,7 @@ pub struct DiffArgs {
     pub sort: DiffSort,
 
     /// Only the first so many rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Rows")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Rows")]
     pub top: Option<u64>,
 
     /// Which random numbers the intervals are drawn with: the same seed gives the same intervals

@@ -3,6 +3,7 @@
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
+use super::values::{at_least_one, whole_number};
 use crate::complete;
 
 /// Show traces with their spans.
@@ -29,10 +30,10 @@ pub struct GetArgs {
     pub span_type: Option<String>,
 
     /// Only so many levels of the tree
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub depth: Option<u64>,
 
     /// Cut inputs, outputs and attributes to so many characters
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<usize>)]
     pub max_chars: Option<usize>,
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
+use super::values::at_least_one;
 use super::{Period, SelectionArgs};
 use crate::analysis::{By, GroupKey, Sort, TraceKey, Unit};
 use crate::complete;
@@ -49,7 +50,7 @@ pub struct LatencyArgs {
     pub sort: Option<LatencySort>,
 
     /// Only the first so many rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub top: Option<u64>,
 
     /// List the sections of the critical path in time order (of one trace)
@@ -75,7 +76,7 @@ pub struct LatencyArgs {
     pub every: Option<Period>,
 
     /// List the slowest traces; with -o ids nothing but their ids, for mlt get -
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub slowest: Option<u64>,
 
     /// How much sooner traces would end at best if spans of a name took less: retrieve=0, retrieve=50%

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::SelectionArgs;
+use super::values::whole_number;
 
 pub(super) const HELP: &str = "\
 Examples:
@@ -20,6 +21,6 @@ pub struct ReportArgs {
     pub selection: SelectionArgs,
 
     /// Cut inputs, outputs, attributes and other texts to so many characters
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<usize>)]
     pub max_chars: Option<usize>,
 }

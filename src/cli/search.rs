@@ -3,6 +3,7 @@
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
+use super::values::at_least_one;
 use super::{FilterArgs, Fraction};
 use crate::complete;
 use crate::render::Column;
@@ -35,13 +36,15 @@ pub struct SearchArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
 
-    /// Sort by a key, with ASC or DESC behind it (repeatable) [default: newest first]
+    /// Sort by a key, with ASC or DESC behind it or - before it (repeatable) [default: newest first]
+    ///
+    /// Keys are time, duration, status, name, trace_id, run_id, experiment, session, user, tags.KEY and metadata.KEY.
     #[arg(long, value_name = "KEY", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::order_keys))]
     pub order_by: Vec<String>,
 
     /// At most so many traces
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["all", "count"])]
+    #[arg(value_parser = at_least_one, conflicts_with_all = ["all", "count"])]
     pub limit: u64,
 
     /// Every trace that matches
@@ -73,7 +76,7 @@ pub struct SearchArgs {
     pub fail_empty: bool,
 
     /// Look at so many traces at most, where the server cannot evaluate the whole filter
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub scan_limit: Option<u64>,
 
     /// Show what the server or database is asked, what is evaluated here, and what it takes

@@ -4,6 +4,7 @@ use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
 use super::FilterArgs;
+use super::values::at_least_one;
 use crate::complete;
 
 /// Traces by name, or by what a filter finds.
@@ -32,7 +33,7 @@ pub struct SelectionArgs {
 pub struct LimitArgs {
     /// At most so many of the traces that match, the newest first [default: all]
     #[arg(short = 'n', long, value_name = "N", help_heading = "Which traces")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(value_parser = at_least_one)]
     pub limit: Option<u64>,
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
+use super::values::at_least_one;
 use super::{FilterArgs, LimitArgs, Period};
 use crate::analysis::{By, GroupKey, TraceKey};
 use crate::complete;
@@ -71,7 +72,7 @@ pub struct StatsArgs {
     pub sort: Option<String>,
 
     /// Only the first so many rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub top: Option<u64>,
 
     /// Who computes the numbers

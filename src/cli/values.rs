@@ -7,6 +7,18 @@ use chrono::{Days, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
 
 use crate::model::Timestamp;
 
+/// How many of something, where none would make no sense.
+pub(super) fn at_least_one(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number from 1 on".to_owned())
+}
+
+/// How many of something.
+pub(super) fn whole_number<T: FromStr>(text: &str) -> Result<T, String> {
+    let number = text.parse();
+    number.map_err(|_| "expected a whole number such as 3, or 0".to_owned())
+}
+
 /// A length of time with a unit: `500ms`, `1.5s`, `2m`, `1h`, `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period(Duration);

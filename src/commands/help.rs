@@ -5,13 +5,13 @@ use std::io::Write as _;
 use anyhow::Result;
 use clap::CommandFactory as _;
 
-use crate::cli::{Cli, HelpArgs};
+use crate::cli::{Cli, HELP_WIDTH, HelpArgs};
 use crate::error::{CommandError, Exit};
 use crate::filter::{REFERENCE, aggregate};
 use crate::terminal::Terminal;
 
 pub(super) fn run(args: &HelpArgs, terminal: &Terminal) -> Result<Exit> {
-    let mut root = Cli::command().term_width(terminal.width.unwrap_or(100).min(100));
+    let mut root = Cli::command().term_width(terminal.width.unwrap_or(HELP_WIDTH).min(HELP_WIDTH));
     root.build();
     let topic = args.topic.as_deref();
     let command = match topic {

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::Result;
 use clap::CommandFactory;
 use clap_mangen::Man;
 
+use super::target::cannot;
 use crate::cli::{Cli, ManArgs};
-use crate::error::{CommandError, Exit};
+use crate::error::Exit;
 
 pub(super) fn run(args: &ManArgs) -> Result<Exit> {
     let mut command = Cli::command();
@@ -20,13 +20,7 @@ pub(super) fn run(args: &ManArgs) -> Result<Exit> {
         out.flush()?;
         return Ok(Exit::Success);
     };
-    let cannot = |path: &Path, error: &std::io::Error| {
-        CommandError::new(
-            Exit::Data,
-            format!("cannot write {}: {error}", path.display()),
-        )
-    };
-    fs::create_dir_all(dir).map_err(|e| cannot(dir, &e))?;
+    fs::create_dir_all(dir).map_err(|e| cannot("write", dir, &e))?;
     let subcommands: Vec<clap::Command> = command
         .get_subcommands()
         .filter(|c| !c.is_hide_set() && c.get_name() != "help")
@@ -36,7 +30,7 @@ pub(super) fn run(args: &ManArgs) -> Result<Exit> {
         let path = dir.join(format!("{}.1", page.get_name()));
         let mut text = Vec::new();
         Man::new(page).render(&mut text)?;
-        fs::write(&path, text).map_err(|e| cannot(&path, &e))?;
+        fs::write(&path, text).map_err(|e| cannot("write", &path, &e))?;
     }
     Ok(Exit::Success)
 }

@@ -117,17 +117,28 @@ fn permissions(_replaced: Option<&Metadata>) -> Option<fs::Permissions> {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> anyhow::Error {
-    let reason = match error.kind() {
-        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        io::ErrorKind::NotFound => "there is no such folder".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+    cannot("write", path, error).into()
+}
+
+/// What cannot be done with a file, and why in plain words.
+pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> CommandError {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let reason = match (error.kind(), folder) {
+        (io::ErrorKind::IsADirectory, _) => "it is a folder".to_owned(),
+        (io::ErrorKind::NotFound, Some(folder)) => {
+            format!("there is no folder {}", folder.display())
+        }
+        (io::ErrorKind::NotFound, None) => "there is no such file or folder".to_owned(),
+        (io::ErrorKind::PermissionDenied, _) => "permission denied".to_owned(),
+        (io::ErrorKind::StorageFull, _) => "the disk is full".to_owned(),
         _ => error.to_string(),
     };
     CommandError::new(
         Exit::Data,
-        format!("cannot write {}: {reason}", path.display()),
+        format!("cannot {what} {}: {reason}", path.display()),
     )
-    .into()
 }
 
 #[cfg(test)]
@@ -187,6 +198,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let fails = |path: &Path| Target::create(path).err().unwrap().to_string();
         assert!(fails(folder.path()).ends_with(": it is a folder"));
-        assert!(fails(&folder.path().join("no/page.html")).ends_with(": there is no such folder"));
+        let missing = folder.path().join("no");
+        assert!(
+            fails(&missing.join("page.html"))
+                .ends_with(&format!(": there is no folder {}", missing.display()))
+        );
     }
 }

@@ -238,7 +238,7 @@ impl Filter {
         &self.warnings
     }
 
-    /// How times without a zone were read, one sentence each.
+    /// How times without a zone and durations without a unit were read, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

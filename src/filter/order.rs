@@ -416,7 +416,7 @@ fn attribute(name: &str, span: &std::ops::Range<usize>) -> Result<OrderKey, Pars
         span.clone(),
         format!("unknown key {}", quote(name)),
     )
-    .expected("`timestamp_ms`, `execution_time_ms`, `status`, `name`, `request_id`, `run_id`, `experiment_id`, `tag.<key>` or `metadata.<key>`")
+    .expected(SORTABLE)
     .found(quote(name));
     Err(match suggest::attribute(name) {
         Some(meant) if known(meant).is_some() => error.hint(format!("did you mean `{meant}`?")),
@@ -424,12 +424,15 @@ fn attribute(name: &str, span: &std::ops::Range<usize>) -> Result<OrderKey, Pars
     })
 }
 
+const SORTABLE: &str = "`time`, `duration`, `status`, `name`, `trace_id`, `run_id`, `experiment`, `session`, `user`, `tags.<key>` or `metadata.<key>`";
+
 fn unsortable(span: &std::ops::Range<usize>, name: &str) -> ParseError {
     ParseError::new(
         Kind::UnsortableKey,
         span.clone(),
         format!("traces cannot be sorted by {}", quote(name)),
     )
+    .expected(SORTABLE)
 }
 
 #[cfg(test)]

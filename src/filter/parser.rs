@@ -358,12 +358,33 @@ impl<'a, 't> Parser<'a, 't> {
             value_span,
         };
         warn::about(&clause, &resolved, &mut self.warnings);
+        self.note_milliseconds(&clause);
         self.last = Some(clause.clone());
         let condition = clause.condition.clone();
         if condition.field == Field::RunId && comparator == Comparator::Equal {
             self.run_ids.push(clause);
         }
         Ok(condition)
+    }
+
+    /// Says how durations without a unit are read; a key of MLflow's own names its unit.
+    fn note_milliseconds(&mut self, clause: &Clause<'_>) {
+        let is_duration = matches!(
+            clause.condition.field,
+            Field::ExecutionTime | Field::SpanDuration
+        );
+        if !is_duration || self.text[clause.key.clone()].contains("execution_time") {
+            return;
+        }
+        for token in self.tokens {
+            let is_value = clause.value_span.contains(&token.start);
+            if is_value && parse_number(token.text).is_some_and(|number| number.as_f64() != 0.0) {
+                let note = format!("`{0}` is read as {0} ms", token.text);
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
+                }
+            }
+        }
     }
 
     pub(super) fn previous_end(&self) -> usize {

@@ -8,18 +8,20 @@ use super::cell::Cell;
 use super::column::{assessment_value, state_word};
 use super::fields::Fields;
 use super::style::Painted;
-use super::{Layout, number, sanitize, text};
+use super::{Layout, number, payload, sanitize, text};
 use crate::analysis::{Figure, LatencyReport, TotalBasis};
 use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
 
 /// A time with all its parts does not fit beside the labels in fewer columns.
 const NARROW: usize = 50;
 
-/// Writes title, id, fields, tags and assessments.
+/// Writes title, id, fields, tags and assessments; request and response cut to
+/// `max_chars` characters.
 pub(crate) fn write(
     out: &mut dyn Write,
     info: &TraceInfo,
     report: Option<&LatencyReport<'_>>,
+    max_chars: Option<usize>,
     layout: &Layout,
 ) -> io::Result<()> {
     let report = report.filter(|r| !r.tree.is_empty());
@@ -71,8 +73,11 @@ pub(crate) fn write(
         }
     }
     let (request, response) = info.previews();
-    fields.add_text("request", request);
-    fields.add_text("response", response);
+    for (label, preview) in [("request", request), ("response", response)] {
+        if let Some(preview) = preview.filter(|preview| !preview.is_empty()) {
+            fields.add(label, limited_preview(preview, max_chars, layout));
+        }
+    }
     let own_tags = info
         .tags
         .iter()
@@ -83,6 +88,17 @@ pub(crate) fn write(
     }
     fields.write(out)?;
     write_assessments(out, &info.assessments, layout)
+}
+
+/// A request or response of so many characters, and how many more there are.
+fn limited_preview(preview: &str, max_chars: Option<usize>, layout: &Layout) -> Cell {
+    let style = layout.style;
+    let (shown, note) = payload::limited(vec![preview.to_owned()], max_chars);
+    let cell = Cell::new(style.text(), shown.concat());
+    match note {
+        Some(note) => cell.and(style.muted(), format!(" {note}")),
+        None => cell,
+    }
 }
 
 fn write_title(

@@ -39,7 +39,7 @@ const PIPED_GUIDES: usize = 90;
 
 /// Writes everything that is known about a trace without its spans.
 pub fn write_info(out: &mut dyn Write, info: &TraceInfo, layout: &Layout) -> io::Result<()> {
-    summary::write(out, info, None, layout)
+    summary::write(out, info, None, None, layout)
 }
 
 /// Writes the summary and the spans of a trace; gives the columns left out.
@@ -49,7 +49,8 @@ pub fn write(
     options: &TraceOptions,
     layout: &Layout,
 ) -> io::Result<LeftOut> {
-    summary::write(out, &report.trace.info, Some(report), layout)?;
+    let info = &report.trace.info;
+    summary::write(out, info, Some(report), options.max_chars, layout)?;
     writeln!(out)?;
     let style = layout.style;
     if report.tree.is_empty() {

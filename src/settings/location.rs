@@ -53,6 +53,14 @@ pub(super) fn of_uri(uri: &str, disk: &dyn Disk) -> Result<Location, SettingsErr
         return Err(unusable());
     }
     let path = Path::new(uri);
+    if let Some(ending) = other_ending(path)
+        && disk.look(path) != Found::Folder
+    {
+        return Err(SettingsError::Uri {
+            uri: uri.to_owned(),
+            reason: format!("traces are read from .json and .jsonl files, and not from .{ending}"),
+        });
+    }
     if let Some(location) = of_path(path, disk) {
         return Ok(location);
     }
@@ -60,6 +68,16 @@ pub(super) fn of_uri(uri: &str, disk: &dyn Disk) -> Result<Location, SettingsErr
         return Ok(Location::Mlruns(path.to_owned()));
     }
     Err(unusable())
+}
+
+/// The ending of files that hold something else, such as what exports write for
+/// other programs.
+fn other_ending(path: &Path) -> Option<String> {
+    const OTHERS: [&str; 8] = [
+        "csv", "tsv", "parquet", "pb", "folded", "html", "xml", "zip",
+    ];
+    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+    OTHERS.contains(&ending.as_str()).then_some(ending)
 }
 
 /// By what stands at the path, else by its extension.

@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::super::Context;
+use super::super::target::cannot;
 use crate::analysis::Judgement;
 use crate::cli::CheckArgs;
 use crate::error::{CommandError, Exit};
@@ -115,11 +116,5 @@ pub(super) fn save(
     };
     let mut text = Vec::new();
     write(&mut text, &document, JsonForm::Pretty)?;
-    fs::write(path, text).map_err(|error| {
-        CommandError::new(
-            Exit::Data,
-            format!("cannot write {}: {error}", path.display()),
-        )
-        .into()
-    })
+    fs::write(path, text).map_err(|error| cannot("write", path, &error).into())
 }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::super::Context;
+use super::super::target::cannot;
 use crate::analysis::Judgement;
 use crate::cli::{CheckArgs, OF_CHECKS, OutputFormat};
-use crate::error::{CommandError, Exit};
 use crate::export::check;
 use crate::render;
 
@@ -102,7 +102,7 @@ fn explain(context: &Context, format: &OutputFormat, verdict: &Judgement) {
 fn write_file(path: &Path, write: impl Fn(&mut Vec<u8>) -> std::io::Result<()>) -> Result<()> {
     let mut text = Vec::new();
     write(&mut text)?;
-    fs::write(path, text).map_err(|error| cannot_write(path, &error))
+    fs::write(path, text).map_err(|error| cannot("write", path, &error).into())
 }
 
 /// Adds the summary to the end of a file, which may have those of other steps.
@@ -114,13 +114,5 @@ fn append(path: &Path, verdict: &Judgement) -> Result<()> {
         .create(true)
         .open(path)
         .and_then(|mut file| file.write_all(&text))
-        .map_err(|error| cannot_write(path, &error))
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> anyhow::Error {
-    CommandError::new(
-        Exit::Data,
-        format!("cannot write {}: {error}", path.display()),
-    )
-    .into()
+        .map_err(|error| cannot("write", path, &error).into())
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::super::Context;
 use crate::cli::CheckArgs;
 use crate::error::{CommandError, Exit, RuleError};
-use crate::filter::aggregate::{Rule, parse_rule, without_comment};
+use crate::filter::aggregate::{Rule, Unit, parse_rule, without_comment};
 use crate::filter::{Moment, Zone, diagnostics};
 
 /// Rules in their order: those of the command line first.
@@ -61,6 +61,9 @@ impl Rules {
             for note in rule.aggregate.filter.notes() {
                 context.note(note);
             }
+            if let Some(note) = read_as(&rule, &text) {
+                context.note(&note);
+            }
             if rule.bound.is_none() && !may_be_bare {
                 return Err(bare(&rule, place.as_deref()));
             }
@@ -93,6 +96,19 @@ impl Rules {
         }
         Ok(())
     }
+}
+
+/// How a time without a unit is read.
+fn read_as(rule: &Rule, text: &str) -> Option<String> {
+    let limit = rule.bound?.limit.as_f64();
+    if rule.aggregate.unit() != Unit::Time || limit == 0.0 {
+        return None;
+    }
+    let ends = |c: char| c.is_whitespace() || matches!(c, '=' | '<' | '>');
+    let number = text.trim_end().rsplit(ends).next()?;
+    number
+        .ends_with(|c: char| c.is_ascii_digit() || c == '.')
+        .then(|| format!("`{number}` is read as {number} ms"))
 }
 
 /// An aggregate that is compared with nothing.

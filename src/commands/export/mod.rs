@@ -10,9 +10,10 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use self::part::{Interrupts, PartFile, cannot, part_of};
+use self::part::{Interrupts, PartFile, part_of};
 use super::Context;
 use super::gather::{Gathered, Need, gather, gather_unknown};
+use super::target::cannot;
 use crate::cli::{ExportArgs, ExportWhat, OF_EXPORTS, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::export::document::Losses;

@@ -7,7 +7,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{CommandError, Exit};
+use super::super::target::cannot;
+use crate::error::CommandError;
 
 /// The file that is being written, for when the program is interrupted.
 #[derive(Clone, Default)]
@@ -84,7 +85,7 @@ impl PartFile {
             // Never through a link that somebody else has laid there.
             OpenOptions::new().write(true).create_new(true).open(&part)
         };
-        let file = create().map_err(|error| cannot("write", &part, &error))?;
+        let file = create().map_err(|error| cannot("write", target, &error))?;
         Ok(Self::of(file, part, target, is_kept, interrupts))
     }
 
@@ -116,7 +117,7 @@ impl PartFile {
     /// Gives the file its name.
     pub(super) fn finish(mut self) -> Result<(), CommandError> {
         let flushed = self.out.flush();
-        flushed.map_err(|error| cannot("write", &self.part, &error))?;
+        flushed.map_err(|error| cannot("write", &self.target, &error))?;
         let renamed = fs::rename(&self.part, &self.target);
         renamed.map_err(|error| cannot("write", &self.target, &error))?;
         self.finished = true;
@@ -144,12 +145,4 @@ impl Write for PartFile {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// What cannot be done with a file, and why.
-pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> CommandError {
-    CommandError::new(
-        Exit::Data,
-        format!("cannot {what} {}: {error}", path.display()),
-    )
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::part::{cannot, part_of};
+use super::super::target::cannot;
+use super::part::part_of;
 use crate::error::{CommandError, Exit};
 
 /// A file to go on with, and the ids of the traces that are in it.
