@@ -13,6 +13,8 @@ Rules:
     max(self where span.name = 'retrieve') <= 300ms
     count(span where span.type = 'TOOL') <= 5
     avg(feedback.correctness) >= 0.9     sum(tokens) <= 10k
+  The duration of a trace is the one that was recorded with it, in whole milliseconds, as in mlt
+  search and stats; mlt latency and diff take that of the root span, in nanoseconds.
   The language is explained by `mlt help rules`.
 
 In CI:

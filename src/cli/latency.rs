@@ -15,7 +15,9 @@ Columns:
   TOTAL  durations as recorded, nested spans counted again; a name nested in itself counts once
   SELF   time in a span that none of its children covers
   CRIT   time on the critical path: what has to shrink for the trace to end sooner; adds up to 100 %
-  The critical path is inferred from times alone and claims no causality.
+  ERRORS spans that failed, whatever a row stands for; --by status tells spans apart, too
+  The critical path is inferred from times alone and claims no causality. Durations are those of
+  root spans, in nanoseconds, while mlt search, stats and check have MLflow's, in whole milliseconds.
 Over many traces:
   N      samples of the percentiles: spans or traces that have ended; failed ones are included
   P50 …  percentiles by linear interpolation (type 7), as MLflow and numpy compute them;

@@ -21,7 +21,10 @@ Filters:
   issue.id, span.name, span.type, span.status, span.duration, span.model, span.error,
   span.attributes.K, text.
   Comparators: = != < <= > >= BETWEEN IN LIKE ILIKE RLIKE, NOT before those, IS NULL, IS NOT NULL.
-  Text is quoted; keys with spaces or dashes go in back quotes. All of it: mlt help filter";
+  Text is quoted; keys with spaces or dashes go in back quotes. All of it: mlt help filter
+Durations:
+  Those that were recorded with traces, in whole milliseconds, as in mlt stats and check; mlt latency
+  and diff take those of root spans, in nanoseconds.";
 
 /// Find traces.
 #[derive(Debug, Args)]

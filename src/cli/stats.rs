@@ -21,8 +21,10 @@ Numbers:
   N   samples of the columns to its right: traces or spans that have the value; those in progress
       have no duration yet
   ~   a percentile of so few samples that it is little more than their maximum
+  ERRORS  the share of traces in the state ERROR, or of spans with the status ERROR where spans
+      alone are asked about; --by status likewise (mlt latency counts spans in both)
   The duration of a trace is the one that was recorded with it, in whole milliseconds, however the
-  numbers are computed; durations of spans are nanoseconds.
+  numbers are computed; durations of spans are nanoseconds, and so are those of mlt latency and diff.
   Intervals are multiples of --every in UTC; a trace and its spans are in the one in which it began.
 --via:
   auto    by the server's metrics API (MLflow 3.10) where it gives the very same numbers, else here

@@ -304,12 +304,25 @@ fn write_footer(
         ),
     ];
     writeln!(out)?;
+    write_errors_note(out, shown, layout)?;
     let notes = notes
         .iter()
         .filter(|(measure, _)| shown.has(measure.title()));
     notes
         .map(|(_, text)| text)
         .try_for_each(|text| write_note(out, text, layout))
+}
+
+/// Whose errors are counted, which a pipe's reader finds in the help.
+pub(super) fn write_errors_note(
+    out: &mut dyn Write,
+    shown: &Shown,
+    layout: &Layout,
+) -> io::Result<()> {
+    if layout.width.is_none() || !shown.has(Measure::Errors.title()) {
+        return Ok(());
+    }
+    write_note(out, "ERRORS: spans that failed.", layout)
 }
 
 pub(super) fn write_note(out: &mut dyn Write, text: &str, layout: &Layout) -> io::Result<()> {
@@ -380,7 +393,7 @@ mod tests {
         SELF %: time in the span but not in its
         children.
         "#);
-        assert_snapshot!(page(&trace(), By::Name, &terminal(80)), @r#"
+        assert_snapshot!(page(&trace(), By::Name, &terminal(80)), @"
         agent  tr-b6df45fdeeac3d7f64f3de29e167bcbd
         total 1.64 s (root span)   7 spans   unaccounted 42.0 ms (2.6 %)
 
@@ -393,10 +406,11 @@ mod tests {
         retrieve          1       -   298 ms     18.2  2.00 ms     0.1   2.00 ms     0.1
         stream            1       -  1.00 ms     <0.1  1.00 ms    <0.1   1.00 ms    <0.1
 
+        ERRORS: spans that failed.
         TOTAL %: recorded durations; nested spans repeat, so they do not add up to 100.
         SELF %: time in the span but not in its children.
         CRIT %: time on the critical path; adds up to 100.
-        "#);
+        ");
     }
 
     #[test]

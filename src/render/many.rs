@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures, Shown};
-use super::latency::{Measure, names, write_flowing, write_note};
+use super::latency::{Measure, names, write_errors_note, write_flowing, write_note};
 use super::style::Painted;
 use super::waterfall::share_bar;
 use super::{Layout, LeftOut, number};
@@ -125,6 +125,7 @@ fn write_rows(
     .write(out, layout)?;
     writeln!(out)?;
     write_note(out, sample_note(question), layout)?;
+    write_errors_note(out, &shown, layout)?;
     let in_head = report.stats.as_ref().is_some_and(Summary::p99_is_rough);
     let stats = rows.iter().filter_map(|row| row.stats.as_ref());
     if in_head || is_marked(stats, &shown) {

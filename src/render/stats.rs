@@ -149,6 +149,7 @@ fn write_intervals(
     .write(out, layout)?;
     writeln!(out)?;
     write_sample_note(out, &shown, layout)?;
+    write_errors_note(out, question, &shown, layout)?;
     if let Some(first) = first.filter(|_| drawn.get()) {
         write_note(out, &format!("Bars: {first}."), layout)?;
     }
@@ -189,6 +190,7 @@ fn write_groups(
     .write(out, layout)?;
     writeln!(out)?;
     write_sample_note(out, &shown, layout)?;
+    write_errors_note(out, question, &shown, layout)?;
     if let (true, [first, .., last] | [first @ last], Some(aggregate)) = (
         over_time,
         report.starts_ns.as_slice(),
@@ -300,6 +302,28 @@ fn write_sample_note(out: &mut dyn Write, shown: &Shown, layout: &Layout) -> io:
         return Ok(());
     }
     write_note(out, "N: samples of the columns to its right.", layout)
+}
+
+/// Whose errors are counted, which a pipe's reader finds in the help.
+fn write_errors_note(
+    out: &mut dyn Write,
+    question: &StatsQuestion,
+    shown: &Shown,
+    layout: &Layout,
+) -> io::Result<()> {
+    let rate = |aggregate: &&Aggregate| aggregate.function == Function::ErrorRate;
+    let Some(rate) = question.aggregates.iter().find(rate) else {
+        return Ok(());
+    };
+    if layout.width.is_none() || !shown.has("ERRORS") {
+        return Ok(());
+    }
+    let note = if rate.measure.is_of_spans() {
+        "ERRORS: the share of spans with the status ERROR."
+    } else {
+        "ERRORS: the share of traces in the state ERROR."
+    };
+    write_note(out, note, layout)
 }
 
 /// Whether there is a mark before the value.

@@ -234,3 +234,186 @@ fn one_trace_is_not_called_several() {
     let outcome = demo("latency --all --gaps");
     assert!(outcome.fails(2).contains("here are several"), "{outcome}");
 }
+
+#[test]
+fn columns_of_errors_say_whose_they_are() {
+    for (words, note) in [
+        (vec!["latency", "--all"], "ERRORS: spans that failed.\n"),
+        (
+            vec!["latency", "--all", "--by", "trace"],
+            "ERRORS: spans that failed.\n",
+        ),
+        (
+            vec!["stats", "--by", "trace"],
+            "ERRORS: the share of traces in the state ERROR.\n",
+        ),
+        (
+            vec!["stats", "--by", "name"],
+            "ERRORS: the share of spans with the status ERROR.\n",
+        ),
+        (
+            vec!["diff", "tr-5bf", "tr-b5c7"],
+            "SHARE %: the part of the change of the duration.\nERRORS: calls that failed.\n",
+        ),
+    ] {
+        let outcome = narrow(&words);
+        assert!(outcome.stdout.contains(note), "{words:?}: {outcome}");
+    }
+}
+
+#[test]
+fn requests_and_responses_are_cut_like_inputs_and_outputs() {
+    let outcome = demo("get latest --io --max-chars 20");
+    for line in [
+        "request         {\"question\": \"I want … 42 more characters\n",
+        "response        \"I've opened return  … 100 more characters\n",
+    ] {
+        assert!(outcome.ok().contains(line), "{outcome}");
+    }
+    let long = demo("get latest --max-chars 1000");
+    assert!(!long.ok().contains("more character"), "{long}");
+}
+
+#[test]
+fn durations_without_a_unit_are_milliseconds_and_that_is_said() {
+    let note = "note: `2` is read as 2 ms\n";
+    for words in [
+        vec!["search", "--count", "-f", "duration > 2"],
+        vec!["search", "--count", "-f", "any(span.duration > 2)"],
+        vec!["check", "--all", "--require", "p95(duration)>=2"],
+        vec!["check", "--all", "--require", "max(self) >= 2"],
+    ] {
+        let outcome = mlt().on("demo:").args(&words).run("");
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        assert_eq!(outcome.stderr, note, "{words:?}: {outcome}");
+    }
+    for words in [
+        vec!["search", "--count", "-f", "execution_time_ms > 2"],
+        vec!["search", "--count", "-f", "duration > 2ms AND spans > 2"],
+        vec!["check", "--all", "--require", "p95(duration) >= 0"],
+        vec!["check", "--all", "--require", "p95(duration) >= 2ms"],
+        vec!["check", "--all", "--require", "count() >= 2"],
+    ] {
+        mlt().on("demo:").args(&words).run("").ok();
+    }
+}
+
+#[test]
+fn what_cannot_be_is_said_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |uri: &str, words: &str| mlt().on(uri).within(folder.path()).run(words);
+    run("demo:", "export --all -o json --to traces/");
+    std::fs::write(folder.path().join("out.csv"), "a,b\n").unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "a,b\n").unwrap();
+    let cat = "hint: files of traces are read one after the other as in `cat traces/*.json | mlt -u - search`\n";
+    for (uri, words, code, said) in [
+        (
+            "demo:",
+            "search --retries x",
+            2,
+            "'--retries <N>': expected a whole number such as 3, or 0\n",
+        ),
+        (
+            "demo:",
+            "search -n 0",
+            2,
+            "'--limit <N>': expected a whole number from 1 on\n",
+        ),
+        (
+            "demo:",
+            "stats --top x",
+            2,
+            "'--top <N>': expected a whole number from 1 on\n",
+        ),
+        (
+            "demo:",
+            "get latest --max-chars -1",
+            2,
+            "unexpected argument '-1'",
+        ),
+        (
+            "demo:",
+            "export latest -o json --to no/x",
+            6,
+            "error: cannot write no/x: there is no folder no\n",
+        ),
+        (
+            "demo:",
+            "report latest -o no/x.html",
+            6,
+            "error: cannot write no/x.html: there is no folder no\n",
+        ),
+        (
+            "out.csv",
+            "search",
+            2,
+            "error: cannot use the tracking URI `out.csv`: traces are read from .json and .jsonl files, and not from .csv\n",
+        ),
+        (
+            "notes.txt",
+            "search",
+            6,
+            "hint: a file of traces is JSON or JSON lines, as `mlt export -o jsonl` writes it\n",
+        ),
+        ("traces/", "search", 6, cat),
+        ("./traces/*.json", "search", 6, "error: cannot read"),
+        (
+            "demo:",
+            "search --order-by durtion",
+            2,
+            "expected `time`, `duration`, `status`,",
+        ),
+        (
+            "demo:",
+            "search --order-by tokens",
+            2,
+            "expected `time`, `duration`, `status`,",
+        ),
+    ] {
+        let outcome = run(uri, words);
+        assert!(outcome.fails(code).contains(said), "{words}: {outcome}");
+    }
+    // The way that the hint names.
+    let mut all = Vec::new();
+    for file in std::fs::read_dir(folder.path().join("traces")).unwrap() {
+        all.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+    assert_eq!(mlt().on("-").stdin(all).run("search --count").ok(), "38\n");
+    let binary = mlt()
+        .on("demo:")
+        .terminal(80)
+        .run("export --all -o parquet");
+    insta::assert_snapshot!(binary.fails(2), @"
+    error: `-o parquet` is binary and not for a terminal
+    hint: write it into a file with --to FILE
+    ");
+}
+
+#[test]
+fn help_is_as_wide_as_the_terminal_up_to_a_hundred_columns() {
+    let widest = |words: &str, width: usize| {
+        let outcome = mlt().terminal(width).env("NO_COLOR", "1").run(words);
+        let widths = outcome.ok().lines().map(|line| line.chars().count());
+        widths.max().unwrap_or(0)
+    };
+    for words in ["search -h", "latency --help", "help stats"] {
+        assert!(widest(words, 70) <= 70, "{words}");
+        let wide = widest(words, 150);
+        assert!((71..=100).contains(&wide), "{words}: {wide}");
+    }
+}
+
+#[test]
+fn the_reference_says_which_keys_always_have_a_value() {
+    let reference = demo("help filter").ok().replace('\n', " ");
+    let (_, said) = reference
+        .split_once("span.content LIKE and ILIKE. ")
+        .unwrap();
+    let (keys, _) = said.split_once(" know no IS NULL").unwrap();
+    let keys = keys.replace(" and ", ", ");
+    for key in keys.split(", ") {
+        let filter = format!("{key} IS NULL");
+        let outcome = mlt().on("demo:").args(["search", "-f", &filter]).run("");
+        assert!(outcome.fails(2).contains("does not work with"), "{outcome}");
+    }
+}

@@ -261,7 +261,7 @@ fn columns_are_offered() {
 #[test]
 fn filter_keys_are_offered() {
     all_find("mlt search -f stat", &["status"]);
-    all_find("mlt search --order-by execution", &["execution_time_ms"]);
+    all_find("mlt search --order-by dur", &["duration"]);
 }
 
 #[test]

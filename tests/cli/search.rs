@@ -90,10 +90,10 @@ fn the_newest_come_first_and_other_orders_are_the_servers() {
         .collect();
     assert!(durations.is_sorted_by_key(|d| std::cmp::Reverse(d.unwrap_or(-1))));
     let wrong = many().run("search --order-by durtion");
-    insta::assert_snapshot!(wrong.fails(2), @r"
+    insta::assert_snapshot!(wrong.fails(2), @"
     error: unknown key `durtion`
       durtion
-      ^^^^^^^ expected `timestamp_ms`, `execution_time_ms`, `status`, `name`, `request_id`, `run_id`, `experiment_id`, `tag.<key>` or `metadata.<key>`, found `durtion`
+      ^^^^^^^ expected `time`, `duration`, `status`, `name`, `trace_id`, `run_id`, `experiment`, `session`, `user`, `tags.<key>` or `metadata.<key>`, found `durtion`
     hint: did you mean `duration`?
     ");
 }
