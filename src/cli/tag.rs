@@ -22,7 +22,7 @@ pub struct TagArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
 
-    /// Show what would be done and change nothing
+    /// Look the traces up, show which tags would change and from what, and change nothing
     #[arg(long)]
     pub dry_run: bool,
 

@@ -101,6 +101,7 @@ fn a_narrow_terminal_keeps_the_change_and_the_rest_is_said() {
 
     BEFORE, AFTER: time on the critical path. The changes add up
     to that of the duration.
+    SHARE %: the part of the change of the duration.
     7 spans in both traces, 1 only before, 1 only after.
     --- stderr
     note: showing 3 of 8 rows

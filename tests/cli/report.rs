@@ -135,7 +135,9 @@ fn what_cannot_be_written_leaves_everything_as_it_was() {
     fs::write(folder.path().join("old.html"), "old").unwrap();
     let run = |words: &str| mlt().on("demo:").within(folder.path()).run(words);
     insta::assert_snapshot!(run("report latest -o ./").fails(6), @"error: cannot write ./: it is a folder");
-    insta::assert_snapshot!(run("report latest -o no/page.html").fails(6), @"error: cannot write no/page.html: there is no such folder");
+    insta::assert_snapshot!(run("report latest -o no/page.html").fails(6), @"
+    error: cannot write no/page.html: there is no folder no
+    ");
     run("report tr-ffffffffffffffffffffffffffffffff -o old.html").fails(3);
     run("report --name nothing-like-it -o old.html").fails(3);
     assert_eq!(

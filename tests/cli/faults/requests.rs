@@ -123,7 +123,7 @@ fn an_unknown_experiment_id_is_noticed_when_nothing_is_found() {
 }
 
 #[test]
-fn a_dry_run_sends_nothing() {
+fn a_dry_run_of_a_search_sends_nothing_and_that_of_tags_only_looks() {
     let fake = Fake::with_traces();
     let outcome = on(&fake).run("search -x shop --status ERROR -n 5 --dry-run");
     assert_snapshot!(without_port(&outcome, &fake), @r#"
@@ -143,9 +143,10 @@ fn a_dry_run_sends_nothing() {
     }
     --- exit 0
     "#);
+    assert_eq!(fake.paths(), Vec::<String>::new());
     let outcome = on(&fake).run(&format!("tag {} a=b --dry-run", trace_id(1)));
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert_eq!(fake.paths(), Vec::<String>::new());
+    assert_eq!(fake.only_request().method, "GET");
 }
 
 #[test]
