@@ -7,7 +7,7 @@ use crate::export::sample::any_trace;
 use crate::export::{Document, Format, JsonForm, What};
 use crate::model::{Span, Trace};
 use crate::settings::Location;
-use crate::store;
+use crate::store::{self, Detail};
 
 fn exported(trace: &Trace, format: Format) -> Vec<u8> {
     let mut out = Vec::new();
@@ -23,7 +23,7 @@ fn read(text: &[u8], trace_id: &str) -> Trace {
     let file = dir.path().join("trace.json");
     std::fs::write(&file, text).unwrap();
     let store = store::open(&Location::File(file), None).unwrap();
-    store.trace(trace_id).unwrap()
+    store.trace(trace_id, Detail::Whole).unwrap()
 }
 
 /// An end of 0 or before the epoch is none, in every source.

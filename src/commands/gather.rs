@@ -281,7 +281,7 @@ impl<'a> Run<'a> {
         if known == Known::Ids {
             let ids: Vec<String> = infos.into_iter().map(|info| info.trace_id).collect();
             let ask = |id: &String| match need.spans {
-                Some(_) => store.trace(id),
+                Some(detail) => store.trace(id, detail),
                 None => store.info(id).map(without_spans),
             };
             return parallel::for_each_in_order(store.at_once(), &ids, ask, |id, trace| {

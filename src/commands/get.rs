@@ -16,6 +16,7 @@ use crate::export::json::{self, TraceList};
 use crate::model::{Span, StatusCode, Trace};
 use crate::parallel;
 use crate::render::{self, LeftOut, sanitize};
+use crate::store::Detail;
 use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
@@ -24,6 +25,11 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     // The shape of the output follows from what was typed, not from how much was found.
     let single = args.traces.len() == 1 && args.traces[0] != "-";
     let store = context.store()?;
+    // The table of spans shows of payloads nothing but what went wrong.
+    let detail = match form {
+        Form::Text if !args.io && args.span.is_none() => Detail::Events,
+        _ => Detail::Whole,
+    };
     let mut out = context.terminal.output();
     let mut progress = context.terminal.progress("fetching traces").of(ids.len());
     let mut failures = Vec::new();
@@ -33,7 +39,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
         parallel::for_each_in_order(
             store.at_once(),
             &ids,
-            |id| store.trace(id),
+            |id| store.trace(id, detail),
             |id, result| -> Result<()> {
                 let outcome = result
                     .map_err(anyhow::Error::from)

@@ -14,6 +14,7 @@ use crate::error::{CommandError, Exit};
 use crate::export::delimited;
 use crate::export::json::{self, LatencyParts};
 use crate::render::{self, sanitize};
+use crate::store::Detail;
 
 pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     match (single(args), args.by.as_slice()) {
@@ -41,7 +42,7 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
     let id = resolve::trace_id(context, word)?;
     let mut progress = context.terminal.progress("fetching the trace");
     progress.at(0);
-    let trace = context.store()?.trace(&id)?;
+    let trace = context.store()?.trace(&id, Detail::Measures)?;
     progress.clear();
     if trace.spans.is_empty() {
         return Err(

@@ -24,8 +24,13 @@ impl Cell {
     pub(crate) fn and(mut self, style: anstyle::Style, content: impl AsRef<str>) -> Self {
         let content = sanitize::line(content.as_ref());
         if !content.is_empty() {
+            let width = content.is_ascii().then_some(content.len());
             self.pieces.push((style, content.into_owned()));
-            self.measure();
+            // Nothing before ASCII can join with it.
+            match width {
+                Some(width) => self.width += width,
+                None => self.measure(),
+            }
         }
         self
     }
@@ -116,8 +121,10 @@ impl Cell {
 
     /// The other cell's pieces and then its own.
     pub(crate) fn after(mut self, mut other: Self) -> Self {
-        other.pieces.append(&mut self.pieces);
-        other.measure();
+        if !self.is_empty() {
+            other.pieces.append(&mut self.pieces);
+            other.measure();
+        }
         other
     }
 }

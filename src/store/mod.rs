@@ -66,6 +66,8 @@ pub enum Detail {
     Times,
     /// Those, and the attributes that say model, token usage and cost.
     Measures,
+    /// Those, and the events, which tell what went wrong.
+    Events,
     /// Everything.
     Whole,
 }
@@ -184,7 +186,7 @@ pub trait Store: Send + Sync {
     fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError>;
 
     /// A trace with its spans.
-    fn trace(&self, trace_id: &str) -> Result<Trace, StoreError>;
+    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError>;
 
     /// The spans of a trace whose info is known already.
     fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError>;

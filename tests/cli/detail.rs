@@ -9,7 +9,12 @@ use mlt::store::{self, Detail, Query, Search, Store};
 use crate::support::mlflow::{Seeded, connect, old, rich};
 use crate::support::mlt;
 
-const DETAILS: [Detail; 3] = [Detail::Times, Detail::Measures, Detail::Whole];
+const DETAILS: [Detail; 4] = [
+    Detail::Times,
+    Detail::Measures,
+    Detail::Events,
+    Detail::Whole,
+];
 
 /// The newest traces of each experiment.
 fn infos(store: &dyn Store) -> Vec<TraceInfo> {
@@ -43,6 +48,10 @@ fn same_span(detail: Detail, brief: &Span, whole: &Span) {
             (model, span.usage(), span.cost())
         };
         assert_eq!(measures(brief), measures(whole), "{}", whole.name);
+    }
+    if detail >= Detail::Events {
+        assert_eq!(brief.events, whole.events, "{}", whole.name);
+        assert_eq!(brief.error_text(), whole.error_text(), "{}", whole.name);
     }
     if detail == Detail::Whole {
         assert_eq!(brief, whole);
@@ -88,6 +97,7 @@ fn check(store: &dyn Store) -> usize {
     for (detail, known) in [
         (Detail::Times, vec![&infos, &bare]),
         (Detail::Measures, vec![&infos, &bare]),
+        (Detail::Events, vec![&infos]),
         (Detail::Whole, vec![&bare]),
     ] {
         for known in known {

@@ -410,8 +410,8 @@ impl Store for FileStore {
         Ok(self.look_up(trace_id, Detail::Times)?.info)
     }
 
-    fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
-        self.complete(TraceInfo::new(trace_id), Detail::Whole)
+    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
+        self.complete(TraceInfo::new(trace_id), detail)
     }
 
     fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {

@@ -57,7 +57,7 @@ fn many_ask_for_single_traces_at_once() {
                 let store = &store;
                 scope.spawn(move || {
                     for number in (worker..200).step_by(8) {
-                        let found = store.trace(&format!("tr-{number}")).unwrap();
+                        let found = store.trace(&format!("tr-{number}"), Detail::Whole).unwrap();
                         assert_eq!(found.spans[0].name, format!("span {number}"));
                     }
                     let unknown = store.info("tr-200").unwrap_err();

@@ -269,9 +269,9 @@ impl Store for Mlruns {
         Ok(folder::cut(self.read(trace_id)?.0))
     }
 
-    fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
+    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
         let (info, folder) = self.read(trace_id)?;
-        let spans = self.spans(&info, &folder, Detail::Whole)?;
+        let spans = self.spans(&info, &folder, detail)?;
         Ok(Trace {
             info: folder::cut(info),
             spans,

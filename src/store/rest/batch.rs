@@ -31,7 +31,7 @@ impl Batches {
     /// Whether spans in this detail are asked for together. The typed form lacks
     /// links, and does not keep the text of attributes.
     pub(super) fn suit(&self, detail: Detail) -> bool {
-        detail < Detail::Whole && !self.missing.load(Relaxed)
+        detail <= Detail::Measures && !self.missing.load(Relaxed)
     }
 
     /// The spans of those traces that are best asked for together, by trace id.

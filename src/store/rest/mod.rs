@@ -482,10 +482,10 @@ impl Store for RestStore {
         }
     }
 
-    fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
+    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
         let (info, spans) = thread::scope(|scope| {
             let info = scope.spawn(|| self.info(trace_id));
-            let spans = spans::fetch(&self.http, trace_id, Detail::Whole);
+            let spans = spans::fetch(&self.http, trace_id, detail);
             (info.join(), spans)
         });
         let info = info.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::http::{Call, Http};
 use crate::model::{Span, Trace, TraceInfo};
-use crate::store::wire::{Brief, Depth, Whole, WireSpans, null_as_default, spans_from_slice};
+use crate::store::wire::{
+    Brief, Depth, Eventful, Whole, WireSpans, null_as_default, spans_from_slice,
+};
 use crate::store::{Attempt, Detail, StoreError};
 
 /// What asking for spans came to.
@@ -30,6 +32,7 @@ pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetch
             "traces/get",
             match detail {
                 Detail::Whole => get_trace::<Whole>,
+                Detail::Events => get_trace::<Eventful>,
                 Detail::Times | Detail::Measures => get_trace::<Brief>,
             },
         ),
@@ -37,6 +40,7 @@ pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetch
             "traces/batchGet",
             match detail {
                 Detail::Whole => batch_get::<Whole>,
+                Detail::Events => batch_get::<Eventful>,
                 Detail::Times | Detail::Measures => batch_get::<Brief>,
             },
         ),

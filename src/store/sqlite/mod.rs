@@ -309,10 +309,10 @@ impl Store for SqliteStore {
             .read(|connection| self.shared.info(connection, trace_id))
     }
 
-    fn trace(&self, trace_id: &str) -> Result<Trace, StoreError> {
+    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
         self.shared.read(|connection| {
             let info = self.shared.info(connection, trace_id)?;
-            self.shared.complete(connection, info, Detail::Whole)
+            self.shared.complete(connection, info, detail)
         })
     }
 
@@ -325,7 +325,7 @@ impl Store for SqliteStore {
         match detail {
             Detail::Times | Detail::Measures => 256,
             // Payloads are of any size, and all of a batch are in memory at once.
-            Detail::Whole => 1,
+            Detail::Events | Detail::Whole => 1,
         }
     }
 

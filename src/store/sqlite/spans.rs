@@ -2,6 +2,8 @@
 //! it keeps them.
 
 use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -10,6 +12,7 @@ use super::connection::Database;
 use super::info::text;
 use super::schema::Schema;
 use crate::model::{Span, SpanId, StatusCode, TraceInfo, attribute, tag};
+use crate::store::local::lock;
 use crate::store::wire::{otel_trace_id, span_from_slice, span_id};
 use crate::store::{Detail, StoreError};
 
@@ -50,8 +53,10 @@ impl Place {
     }
 }
 
-/// So much text is worth a thread of its own.
-const BYTES_FOR_A_THREAD: usize = 500_000;
+/// So much text is worth being read by another thread.
+const CHUNK: usize = 400_000;
+/// Chunks that may wait for a thread.
+const AHEAD: usize = 4;
 const MAX_THREADS: usize = 4;
 
 /// The spans in the table, as the server orders them: roots first, then by start.
@@ -73,11 +78,13 @@ pub(super) fn in_table(
         sort(&mut spans);
         return Ok(spans);
     }
-    let texts = texts(connection, trace_id).map_err(|e| database.error(&e))?;
-    let mut spans = parse(texts, detail).map_err(|error| StoreError::Data {
+    let broken = |error: serde_json::Error| StoreError::Data {
         path: database.path().display().to_string(),
         reason: format!("a span of trace {trace_id} is not what it should be: {error}"),
-    })?;
+    };
+    let mut spans = contents(connection, trace_id, detail)
+        .map_err(|e| database.error(&e))?
+        .map_err(broken)?;
     sort(&mut spans);
     Ok(spans)
 }
@@ -143,49 +150,82 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The JSON of each span, by span id.
-fn texts(connection: &Connection, trace_id: &str) -> rusqlite::Result<Vec<Vec<u8>>> {
+/// The JSON of some spans.
+#[derive(Default)]
+struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn read(&self, detail: Detail) -> serde_json::Result<Vec<Span>> {
+        let mut start = 0;
+        let one = |end: &usize| {
+            let text = &self.bytes[std::mem::replace(&mut start, *end)..*end];
+            span_from_slice(text, detail)
+        };
+        self.ends.iter().map(one).collect()
+    }
+}
+
+/// What the JSON of each span says, by span id. Of a large trace it is read by
+/// other threads, while this one fetches the next.
+fn contents(
+    connection: &Connection,
+    trace_id: &str,
+    detail: Detail,
+) -> rusqlite::Result<serde_json::Result<Vec<Span>>> {
     let mut statement = connection.prepare_cached(
         "SELECT content FROM spans WHERE trace_id = ?1 AND content <> '' ORDER BY span_id",
     )?;
     let mut rows = statement.query([trace_id])?;
-    let mut texts = Vec::new();
-    while let Some(row) = rows.next()? {
-        texts.push(row.get_ref(0)?.as_bytes()?.to_vec());
-    }
-    Ok(texts)
-}
-
-/// Reads the spans, large traces in several threads.
-fn parse(texts: Vec<Vec<u8>>, detail: Detail) -> serde_json::Result<Vec<Span>> {
-    let bytes: usize = texts.iter().map(Vec::len).sum();
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = (bytes / BYTES_FOR_A_THREAD).clamp(1, cores.min(MAX_THREADS));
-    let size = texts.len().div_ceil(threads).max(1);
-    let mut parts: Vec<Vec<Vec<u8>>> = Vec::new();
-    let mut rest = texts;
-    while rest.len() > size {
-        let tail = rest.split_off(size);
-        parts.push(std::mem::replace(&mut rest, tail));
-    }
-    // Each text is let go as soon as it is read.
-    let read = |part: Vec<Vec<u8>>| -> serde_json::Result<Vec<Span>> {
-        part.into_iter()
-            .map(|text| span_from_slice(&text, detail))
-            .collect()
+    let (sender, receiver) = sync_channel::<(usize, Texts)>(AHEAD);
+    let receiver = Mutex::new(receiver);
+    let work = || {
+        let mut parts = Ok(Vec::new());
+        loop {
+            let next = lock(&receiver).recv();
+            let Ok((at, texts)) = next else { break parts };
+            // After an error the rest is still taken, or nobody would empty the channel.
+            if let Ok(list) = &mut parts {
+                match texts.read(detail) {
+                    Ok(spans) => list.push((at, spans)),
+                    Err(error) => parts = Err(error),
+                }
+            }
+        }
     };
     thread::scope(|scope| {
-        let others: Vec<_> = parts
-            .into_iter()
-            .map(|part| scope.spawn(move || read(part)))
-            .collect();
-        let last = read(rest)?;
-        let mut spans = Vec::new();
-        for other in others {
-            let part = other.join();
-            spans.extend(part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        let mut crew = Vec::new();
+        let (mut at, mut texts) = (0, Texts::default());
+        while let Some(row) = rows.next()? {
+            texts.push(row.get_ref(0)?.as_bytes()?);
+            if texts.bytes.len() >= CHUNK {
+                if crew.is_empty() {
+                    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+                    crew.extend((0..cores.min(MAX_THREADS)).map(|_| scope.spawn(work)));
+                }
+                let _ = sender.send((at, std::mem::take(&mut texts)));
+                at += 1;
+            }
         }
-        spans.extend(last);
-        Ok(spans)
+        drop(sender);
+        let mut parts = vec![(at, texts.read(detail))];
+        for worker in crew {
+            let done = worker.join();
+            match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+                Ok(list) => parts.extend(list.into_iter().map(|(at, spans)| (at, Ok(spans)))),
+                Err(error) => parts.push((at, Err(error))),
+            }
+        }
+        parts.sort_by_key(|(at, _)| *at);
+        let spans: serde_json::Result<Vec<Vec<Span>>> =
+            parts.into_iter().map(|(_, spans)| spans).collect();
+        Ok(spans.map(|spans| spans.into_iter().flatten().collect()))
     })
 }

@@ -1,8 +1,6 @@
 //! How much of a span is read from JSON. What is left out is skipped by the
 //! parser and never built, so that large payloads cost no more than their bytes.
 
-use std::marker::PhantomData;
-
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
@@ -20,8 +18,10 @@ const MEASURES: [&str; 6] = [
 
 /// How much of a span is read.
 pub(in crate::store) trait Depth {
-    /// Whether events and links are read.
-    const BODIES: bool;
+    /// Whether events are read.
+    const EVENTS: bool;
+    /// Whether links are read.
+    const LINKS: bool;
 
     /// Whether an attribute is read.
     fn keeps(key: &str) -> bool;
@@ -31,7 +31,8 @@ pub(in crate::store) trait Depth {
 pub(in crate::store) enum Whole {}
 
 impl Depth for Whole {
-    const BODIES: bool = true;
+    const EVENTS: bool = true;
+    const LINKS: bool = true;
 
     fn keeps(_key: &str) -> bool {
         true
@@ -42,37 +43,33 @@ impl Depth for Whole {
 pub(in crate::store) enum Brief {}
 
 impl Depth for Brief {
-    const BODIES: bool = false;
+    const EVENTS: bool = false;
+    const LINKS: bool = false;
 
     fn keeps(key: &str) -> bool {
         MEASURES.contains(&key)
     }
 }
 
-/// A list that a depth may leave out.
-pub(super) struct Bodies<D, T>(Vec<T>, PhantomData<D>);
+/// What is measured, and the events.
+pub(in crate::store) enum Eventful {}
 
-impl<D, T> Default for Bodies<D, T> {
-    fn default() -> Self {
-        Self(Vec::new(), PhantomData)
+impl Depth for Eventful {
+    const EVENTS: bool = true;
+    const LINKS: bool = false;
+
+    fn keeps(key: &str) -> bool {
+        Brief::keeps(key)
     }
 }
 
-impl<D, T> IntoIterator for Bodies<D, T> {
-    type Item = T;
-    type IntoIter = std::vec::IntoIter<T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+/// A list, where it is read at all.
+pub(super) fn list_if<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    read: bool,
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    if read {
+        return Option::<Vec<T>>::deserialize(deserializer).map(Option::unwrap_or_default);
     }
-}
-
-impl<'de, P: Depth, T: Deserialize<'de>> Deserialize<'de> for Bodies<P, T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if P::BODIES {
-            let list = Option::<Vec<T>>::deserialize(deserializer)?;
-            return Ok(Self(list.unwrap_or_default(), PhantomData));
-        }
-        IgnoredAny::deserialize(deserializer).map(|_| Self::default())
-    }
+    IgnoredAny::deserialize(deserializer).map(|_| Vec::new())
 }

@@ -126,7 +126,7 @@ impl Members {
                 }
                 "data" => {
                     let spans = match members.detail(found.want) {
-                        Detail::Whole => map
+                        Detail::Events | Detail::Whole => map
                             .next_value::<Option<WireSpans<Whole>>>()?
                             .map(|wire| wire.spans.into_vec()),
                         Detail::Times | Detail::Measures => map
@@ -137,7 +137,7 @@ impl Members {
                 }
                 "spans" => {
                     let spans = match members.detail(found.want) {
-                        Detail::Whole => map
+                        Detail::Events | Detail::Whole => map
                             .next_value::<Option<SpanList<Whole>>>()?
                             .map(SpanList::into_vec),
                         Detail::Times | Detail::Measures => map

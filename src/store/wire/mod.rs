@@ -11,7 +11,7 @@ mod info;
 mod span;
 
 pub(super) use assessment::{WireAssessment, as_protobuf_value, assessment_error, texts};
-pub(super) use depth::{Brief, Depth, Whole};
+pub(super) use depth::{Brief, Depth, Eventful, Whole};
 pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
 pub(super) use ids::{otel_trace_id, span_id};
 pub(super) use info::WireInfo;

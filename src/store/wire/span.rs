@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::attributes::{Attributes, PlainAttributes};
-use super::depth::{Bodies, Brief, Depth, Whole};
+use super::depth::{Brief, Depth, Eventful, Whole, list_if};
 use super::{ids, null_as_default};
 use crate::model::{Event, Link, Span, SpanId, StatusCode};
 use crate::store::Detail;
@@ -20,23 +20,25 @@ pub(in crate::store) fn spans_from_slice(
     json: &[u8],
     detail: Detail,
 ) -> serde_json::Result<Vec<Span>> {
+    fn read<D: Depth>(json: &[u8]) -> serde_json::Result<Vec<Span>> {
+        serde_json::from_slice::<WireSpans<D>>(json).map(|wire| wire.spans.into_vec())
+    }
     match detail {
-        Detail::Times | Detail::Measures => {
-            serde_json::from_slice::<WireSpans<Brief>>(json).map(|wire| wire.spans.into_vec())
-        }
-        Detail::Whole => {
-            serde_json::from_slice::<WireSpans<Whole>>(json).map(|wire| wire.spans.into_vec())
-        }
+        Detail::Times | Detail::Measures => read::<Brief>(json),
+        Detail::Events => read::<Eventful>(json),
+        Detail::Whole => read::<Whole>(json),
     }
 }
 
 /// Reads one span.
 pub(in crate::store) fn span_from_slice(json: &[u8], detail: Detail) -> serde_json::Result<Span> {
+    fn read<D: Depth>(json: &[u8]) -> serde_json::Result<Span> {
+        serde_json::from_slice::<WireSpan<D>>(json).map(WireSpan::into_span)
+    }
     match detail {
-        Detail::Times | Detail::Measures => {
-            serde_json::from_slice::<WireSpan<Brief>>(json).map(WireSpan::into_span)
-        }
-        Detail::Whole => serde_json::from_slice::<WireSpan<Whole>>(json).map(WireSpan::into_span),
+        Detail::Times | Detail::Measures => read::<Brief>(json),
+        Detail::Events => read::<Eventful>(json),
+        Detail::Whole => read::<Whole>(json),
     }
 }
 
@@ -109,10 +111,18 @@ struct WireSpan<D> {
     status_message: Option<String>,
     #[serde(default)]
     attributes: Attributes<D>,
-    #[serde(default)]
-    events: Bodies<D, WireEvent>,
-    #[serde(default)]
-    links: Bodies<D, WireLink>,
+    #[serde(default, deserialize_with = "events::<D, _>")]
+    events: Vec<WireEvent>,
+    #[serde(default, deserialize_with = "links::<D, _>")]
+    links: Vec<WireLink>,
+}
+
+fn events<'de, P: Depth, D: Deserializer<'de>>(from: D) -> Result<Vec<WireEvent>, D::Error> {
+    list_if(P::EVENTS, from)
+}
+
+fn links<'de, P: Depth, D: Deserializer<'de>>(from: D) -> Result<Vec<WireLink>, D::Error> {
+    list_if(P::LINKS, from)
 }
 
 #[derive(Deserialize)]
@@ -323,6 +333,15 @@ mod tests {
             assert_eq!((span.end_ns, span.status), (Some(9), StatusCode::Ok));
             assert!(span.events.is_empty() && span.links.is_empty());
         }
+    }
+
+    #[test]
+    fn events_come_with_what_is_measured() {
+        let json = r#"{"name":"a","attributes":{"mlflow.spanInputs":"1","mlflow.spanType":"\"LLM\""},"links":{"not":"read"},
+            "events":[{"name":"exception","attributes":{"exception.message":"boom"}}]}"#;
+        let span = span_from_slice(json.as_bytes(), Detail::Events).unwrap();
+        assert_eq!((&*span.span_type(), span.inputs()), ("LLM", None));
+        assert_eq!(span.error_text().as_deref(), Some("boom"));
     }
 
     #[test]
