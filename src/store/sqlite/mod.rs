@@ -311,6 +311,8 @@ impl Store for SqliteStore {
 
     fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
         self.shared.read(|connection| {
+            // No page is read twice, so there is no use in keeping many.
+            let _ = connection.execute_batch("PRAGMA cache_size = -2000");
             let info = self.shared.info(connection, trace_id)?;
             self.shared.complete(connection, info, detail)
         })
