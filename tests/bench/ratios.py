@@ -2,8 +2,9 @@
 
 Builds mlt in release mode, makes a store of 20,000 traces and one trace of
 20,000 spans (once, under target/bench), serves it with a real MLflow and runs
-every command several times, alternating; then reads its database directly, and
-two gigabytes of JSON lines from a pipe. Only ratios of one run mean anything;
+every command several times, alternating; then reads its database directly, one
+of a million spans (2 GB, made once as well), and two gigabytes of JSON lines from
+a pipe. Only ratios of one run mean anything;
 they are printed as a Markdown table with the limit that each has to keep. Ends
 with exit code 1 when one does not. Needs curl, jq, sqlite3 and the environment
 that the tests make (`cargo test` once).
@@ -122,11 +123,12 @@ def server(database: Path):
         child.wait()
 
 
-def store() -> dict:
-    ids = BENCH / "ids.json"
+def store(name: str = "store", *options: str) -> dict:
+    """A store under target/bench, made once."""
+    ids = BENCH / f"{name}.json"
     if not ids.exists():
         BENCH.mkdir(parents=True, exist_ok=True)
-        maker = [PYTHON, ROOT / "tests/bench/make_store.py", "--dir", BENCH / "store"]
+        maker = [PYTHON, ROOT / "tests/bench/make_store.py", "--dir", BENCH / name, *options]
         made = subprocess.run(maker, check=True, capture_output=True, text=True).stdout
         ids.write_text(made.splitlines()[-1])
     return json.loads(ids.read_text())
@@ -258,6 +260,20 @@ def measure_many(uri: str, ids: dict) -> list[Row]:
     return found
 
 
+def measure_growth() -> list[Row]:
+    """What a span costs in a hundred times as many."""
+    costs = []
+    for name, traces in (("store-10k", 2_500), ("store-1m", 250_000)):
+        ids = store(name, "--traces", str(traces), "--spans", "10")
+        env = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{ids['database']}"}
+        command = [str(MLT), "latency", "-x", ids["bench"]["experiment_id"], "--all"]
+        run(command, env)
+        costs.append(statistics.median(run(command, env) for _ in range(5)) / (4 * traces))
+    few, many = costs
+    return [Row("database: `mlt latency`, a span of 1,000,000 beside one of 10,000", f"{many * 1e6:.2f} µs",
+                f"{few * 1e6:.2f} µs", many / few, 1.25)]
+
+
 # The trace on standard input, again and again under new ids, until there are so many bytes.
 REPEAT = """
 import sys
@@ -296,7 +312,7 @@ def main():
     ids = store()
     with server(Path(ids["database"])) as uri:
         rows = measure(uri, ids) + measure_many(uri, ids)
-    rows += measure_database(ids) + measure_pipe(ids)
+    rows += measure_database(ids) + measure_growth() + measure_pipe(ids)
     print("| what | mlt | beside | ratio | limit |\n| --- | --- | --- | --- | --- |")
     for row in rows:
         print(row.line())

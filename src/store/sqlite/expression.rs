@@ -10,8 +10,9 @@ use crate::filter::{Comparator, Expr, Field, Filter, Quantifier, SpanTest};
 use crate::model::metadata;
 
 /// Of fewer spans than this, their traces are looked up; of more, the traces are
-/// gone through and their spans looked up.
-const FEW_SPANS: i64 = 2_000;
+/// gone through and their spans looked up. Where all traces would be gone
+/// through, their number counts if it is larger.
+pub(super) const FEW_SPANS: i64 = 2_000;
 
 /// Indexes of the table of spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub(super) struct Compiler<'a> {
     pub(super) parameters: &'a mut Parameters,
     /// SQL for the experiments that are searched, as a list in parentheses.
     pub(super) scope: &'a str,
+    few: i64,
     /// Spans that start before are not looked at.
     floor: Option<String>,
     aliases: usize,
@@ -47,12 +49,14 @@ impl<'a> Compiler<'a> {
         connection: &'a Connection,
         parameters: &'a mut Parameters,
         scope: &'a str,
+        few: i64,
     ) -> Self {
         Self {
             schema,
             connection,
             parameters,
             scope,
+            few,
             floor: None,
             aliases: 0,
         }
@@ -130,7 +134,7 @@ impl<'a> Compiler<'a> {
             .map(|expr| (self.index_for(expr), self.of_span(expr, &alias)))
             .collect();
         let mut driving = None;
-        let mut fewest = FEW_SPANS;
+        let mut fewest = self.few;
         for index in [SpanIndex::Kind, SpanIndex::Duration] {
             let found: Vec<&str> = sql
                 .iter()
@@ -142,8 +146,9 @@ impl<'a> Compiler<'a> {
             }
             let probe = format!(
                 "SELECT count(*) FROM (SELECT 1 FROM spans {alias} \
-                 WHERE {scope} AND {} LIMIT {FEW_SPANS})",
-                found.join(" AND ")
+                 WHERE {scope} AND {} LIMIT {})",
+                found.join(" AND "),
+                self.few
             );
             let spans = self.parameters.query_number(self.connection, &probe)?;
             if spans < fewest {

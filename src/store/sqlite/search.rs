@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::Shared;
-use super::expression::Compiler;
+use super::expression::{Compiler, FEW_SPANS};
 use super::fields::{metadata_value, tag_value};
 use super::info::{BARE, Reader, bare, columns};
 use super::schema::Schema;
@@ -121,7 +121,13 @@ impl Prepared {
         let experiments = scope(shared, connection, &query.experiments)?;
         let scope = format!("({})", experiments.join(", "));
         let mut parameters = Parameters::default();
-        let compiled = Compiler::new(schema, connection, &mut parameters, &scope)
+        let few = match query.limit {
+            None if filter.needs_spans() => count(connection)
+                .map_err(|e| shared.database.error(&e))?
+                .max(FEW_SPANS),
+            _ => FEW_SPANS,
+        };
+        let compiled = Compiler::new(schema, connection, &mut parameters, &scope, few)
             .filter(filter)
             .map_err(|e| shared.database.error(&e))?;
         let mut conditions = vec![if experiments.len() == 1 {
@@ -295,6 +301,11 @@ fn send(
         }
         thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// How many traces there are.
+pub(super) fn count(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT count(*) FROM trace_info", [], |row| row.get(0))
 }
 
 /// The ids of the experiments to search, as SQL takes them.

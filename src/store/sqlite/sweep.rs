@@ -10,6 +10,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::Shared;
 use super::info::text;
+use super::search;
 use super::spans::{self, Place};
 use crate::model::{Span, Trace, TraceInfo};
 use crate::store::wire::otel_trace_id;
@@ -30,8 +31,7 @@ type Finished = Vec<(String, Result<Trace, StoreError>)>;
 /// # Errors
 /// Those of SQLite.
 pub(super) fn least(connection: &Connection) -> rusqlite::Result<usize> {
-    let count: i64 =
-        connection.query_row("SELECT count(*) FROM trace_info", [], |row| row.get(0))?;
+    let count = search::count(connection)?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX) / LOOK_UP)
 }
 

@@ -170,6 +170,28 @@ fn few_spans_lead_to_their_traces() {
 }
 
 #[test]
+fn spans_lead_to_their_traces_where_all_of_these_would_be_gone_through() {
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(4_000).sql(
+        "INSERT INTO spans (trace_id, experiment_id, span_id, type, status, start_time_unix_nano, content) \
+         SELECT request_id, 1, '1', iif(timestamp_ms % 4, 'LLM', 'TOOL'), 'OK', 1, '{}' FROM trace_info",
+    );
+    let leads = |filter: &str, limit| {
+        let mut wanted = query(filter, "");
+        wanted.limit = limit;
+        let plan = fixture.store().explain(&wanted).unwrap().cost;
+        plan.contains("index_spans_experiment_id_type_status")
+    };
+    assert!(leads("span.type = 'LLM'", None));
+    assert!(!leads("span.type = 'LLM'", Some(10)));
+    assert!(leads("span.type = 'TOOL'", Some(10)));
+    assert_eq!(
+        ids(&fixture.store(), "span.type = 'LLM'", None).len(),
+        3_000
+    );
+}
+
+#[test]
 fn long_searches_come_in_pages_from_one_snapshot() {
     let fixture = Fixture::new(NEWEST);
     fixture.traces(2_300);
