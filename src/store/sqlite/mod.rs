@@ -50,48 +50,58 @@ struct Shared {
     name: String,
     database: Database,
     schema: Schema,
-    idle: Mutex<Vec<Connection>>,
-    /// The same for connections that read spans.
-    idle_for_spans: Mutex<Vec<Connection>>,
+    /// For searches and single traces.
+    readers: Pool,
+    /// For the spans of many traces.
+    span_readers: Pool,
 }
 
-impl Shared {
-    /// A connection for reading: one that is idle, or a new one.
-    fn reader(&self) -> Result<Connection, StoreError> {
-        match lock(&self.idle).pop() {
-            Some(connection) => Ok(connection),
-            None => self.database.reader(),
+/// Connections of one kind that nobody uses.
+struct Pool {
+    idle: Mutex<Vec<Connection>>,
+    open: fn(&Database) -> Result<Connection, StoreError>,
+}
+
+impl Pool {
+    fn new(open: fn(&Database) -> Result<Connection, StoreError>) -> Self {
+        Self {
+            idle: Mutex::default(),
+            open,
         }
+    }
+
+    /// One that is idle, or a new one.
+    fn take(&self, database: &Database) -> Result<Connection, StoreError> {
+        let idle = lock(&self.idle).pop();
+        idle.map_or_else(|| (self.open)(database), Ok)
     }
 
     fn give_back(&self, connection: Connection) {
         lock(&self.idle).push(connection);
     }
+}
 
-    /// A connection for reading the spans of many traces.
-    fn span_reader(&self) -> Result<Connection, StoreError> {
-        match lock(&self.idle_for_spans).pop() {
-            Some(connection) => Ok(connection),
-            None => self.database.span_reader(),
-        }
-    }
-
-    fn give_back_span_reader(&self, connection: Connection) {
-        lock(&self.idle_for_spans).push(connection);
-    }
-
+impl Shared {
     /// Asks something of the database, all within one transaction.
     fn read<T>(
         &self,
         ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let connection = self.reader()?;
+        self.read_by(&self.readers, ask)
+    }
+
+    fn read_by<T>(
+        &self,
+        pool: &Pool,
+        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = pool.take(&self.database)?;
         let transaction = connection
             .unchecked_transaction()
             .map_err(|e| self.database.error(&e))?;
         let answer = ask(&transaction);
         drop(transaction);
-        self.give_back(connection);
+        pool.give_back(connection);
         answer
     }
 
@@ -206,13 +216,15 @@ pub(super) fn open(path: &Path) -> Result<SqliteStore, StoreError> {
     let database = Database::new(path)?;
     let connection = database.reader()?;
     let schema = Schema::read(&database, &connection)?;
+    let readers = Pool::new(Database::reader);
+    readers.give_back(connection);
     Ok(SqliteStore {
         shared: Arc::new(Shared {
             name: path.display().to_string(),
             database,
             schema,
-            idle: Mutex::new(vec![connection]),
-            idle_for_spans: Mutex::default(),
+            readers,
+            span_readers: Pool::new(Database::span_reader),
         }),
         cursors: Mutex::default(),
         last_token: AtomicU64::new(0),
@@ -332,17 +344,12 @@ impl Store for SqliteStore {
     }
 
     fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
-        let all = self.shared.span_reader().and_then(|connection| {
-            let transaction = connection
-                .unchecked_transaction()
-                .map_err(|e| self.shared.database.error(&e))?;
+        let together = |connection: &Connection| {
             let complete =
-                |info: &TraceInfo| self.shared.complete(&transaction, info.clone(), detail);
-            let traces = infos.iter().map(complete).collect();
-            drop(transaction);
-            self.shared.give_back_span_reader(connection);
-            Ok(traces)
-        });
+                |info: &TraceInfo| self.shared.complete(connection, info.clone(), detail);
+            Ok(infos.iter().map(complete).collect())
+        };
+        let all = self.shared.read_by(&self.shared.span_readers, together);
         // Without a transaction for all, each says for itself what is wrong.
         all.unwrap_or_else(|_| {
             let complete = |info: &TraceInfo| self.complete(info.clone(), detail);

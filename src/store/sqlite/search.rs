@@ -57,7 +57,7 @@ pub(super) fn start(
     query: &Query,
     size: usize,
 ) -> Result<(Vec<TraceInfo>, Option<Cursor>), StoreError> {
-    let connection = shared.reader()?;
+    let connection = shared.readers.take(&shared.database)?;
     let search = Prepared::new(shared, &connection, query)?;
     if query.limit.is_some_and(|limit| limit < size) {
         let mut page = Vec::new();
@@ -66,7 +66,7 @@ pub(super) fn start(
             Ok(Flow::Stop)
         });
         done?;
-        shared.give_back(connection);
+        shared.readers.give_back(connection);
         return Ok((page, None));
     }
     let (sender, pages) = sync_channel(AHEAD);
@@ -77,7 +77,7 @@ pub(super) fn start(
 
 /// The SQL of a search, and how SQLite goes about it.
 pub(super) fn explain(shared: &Shared, query: &Query) -> Result<Explanation, StoreError> {
-    let connection = shared.reader()?;
+    let connection = shared.readers.take(&shared.database)?;
     let search = Prepared::new(shared, &connection, query)?;
     let steps = || -> rusqlite::Result<Vec<String>> {
         connection
@@ -94,7 +94,7 @@ pub(super) fn explain(shared: &Shared, query: &Query) -> Result<Explanation, Sto
         here: search.residual.as_ref().map(ToString::to_string),
         cost: steps.join("; "),
     };
-    shared.give_back(connection);
+    shared.readers.give_back(connection);
     Ok(explanation)
 }
 
@@ -213,7 +213,7 @@ impl Prepared {
                 break;
             }
         }
-        shared.give_back(connection);
+        shared.readers.give_back(connection);
     }
 
     /// Reads from the `skip`th trace on, in one transaction, page by page.

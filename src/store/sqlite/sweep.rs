@@ -66,7 +66,7 @@ fn read(
     infos: Vec<TraceInfo>,
     sender: &SyncSender<Finished>,
 ) -> Result<(), StoreError> {
-    let connection = shared.span_reader()?;
+    let connection = shared.span_readers.take(&shared.database)?;
     let snapshot = Snapshot::new(shared, &connection)?;
     // Nothing but the id may be known; then it is not known either where the spans are.
     let (here, mut elsewhere): (Vec<_>, Vec<_>) = infos
@@ -102,7 +102,7 @@ fn read(
     }));
     let _ = sender.send(rest);
     drop(snapshot);
-    shared.give_back_span_reader(connection);
+    shared.span_readers.give_back(connection);
     Ok(())
 }
 
