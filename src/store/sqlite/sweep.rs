@@ -66,7 +66,9 @@ fn read(
     infos: Vec<TraceInfo>,
     sender: &SyncSender<Finished>,
 ) -> Result<(), StoreError> {
-    let connection = shared.span_readers.take(&shared.database)?;
+    let connection = shared.database.span_reader()?;
+    // No page is read twice, so there is no use in keeping many.
+    let _ = connection.execute_batch("PRAGMA cache_size = -2000");
     let snapshot = Snapshot::new(shared, &connection)?;
     // Nothing but the id may be known; then it is not known either where the spans are.
     let (here, mut elsewhere): (Vec<_>, Vec<_>) = infos
@@ -101,8 +103,6 @@ fn read(
         (id, shared.complete(&connection, info, Detail::Times))
     }));
     let _ = sender.send(rest);
-    drop(snapshot);
-    shared.span_readers.give_back(connection);
     Ok(())
 }
 
