@@ -116,6 +116,12 @@ impl<'a> LatencyReport<'a> {
         super::trace_usage(self.trace, &self.tree)
     }
 
+    /// The longest span of one of its rows: the only one, of rows by span; `None`
+    /// for time without a span.
+    pub fn longest(&self, row: &Row) -> Option<&'a Span> {
+        row.slowest.map(|occurrence| self.span(occurrence.node))
+    }
+
     /// The spans summed up, one sample per span.
     pub fn rows(&self, by: By, sort: Sort) -> Vec<Row> {
         let mut aggregation = Aggregation::new(by, Unit::Call);

@@ -59,6 +59,7 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
         rows.truncate(usize::try_from(top).unwrap_or(usize::MAX));
     }
     let parts = LatencyParts {
+        by,
         critical_path: args.critical_path,
         gaps: args.gaps,
         truncated: rows.len() < all,
@@ -79,7 +80,7 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
             } else if args.gaps {
                 delimited::write_gaps(&mut out, &report, format)?;
             } else {
-                delimited::write_latency(&mut out, &rows, format)?;
+                delimited::write_latency(&mut out, &report, &rows, by, format)?;
             }
         }
         Form::Text => {

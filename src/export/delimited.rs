@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 
-use crate::analysis::{LatencyReport, NodeId, Row};
+use crate::analysis::{By, LatencyReport, NodeId, Row};
 use crate::model::{SpanId, Timestamp, TraceInfo};
 use crate::render::{Column, sanitize};
 
@@ -168,8 +168,14 @@ impl<'a> SpanRows<'a> {
     }
 }
 
-/// Writes the groups of a latency report.
-pub fn write_latency(out: &mut dyn Write, rows: &[Row], format: Delimited) -> io::Result<()> {
+/// Writes the groups of a latency report; where each is a span, with its id.
+pub fn write_latency(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    rows: &[Row],
+    by: By,
+    format: Delimited,
+) -> io::Result<()> {
     const HEADS: [&str; 10] = [
         "name",
         "type",
@@ -183,9 +189,13 @@ pub fn write_latency(out: &mut dyn Write, rows: &[Row], format: Delimited) -> io
         "critical_ratio",
     ];
     let mut writer = RowWriter::new(out, format);
-    writer.row(HEADS.map(Cow::Borrowed))?;
+    let of_span = |text| (by == By::Span).then_some(Cow::Borrowed(text));
+    let heads = HEADS.map(Cow::Borrowed);
+    writer.row(of_span("span_id").into_iter().chain(heads))?;
     for row in rows {
-        writer.row([
+        let span = report.longest(row);
+        let id = of_span(span.map_or("", |span| span.span_id.as_str()));
+        writer.row(id.into_iter().chain([
             Cow::Borrowed(row.key.as_str()),
             Cow::Borrowed(row.span_type.as_deref().unwrap_or_default()),
             number(row.count),
@@ -196,7 +206,7 @@ pub fn write_latency(out: &mut dyn Write, rows: &[Row], format: Delimited) -> io
             maybe(row.self_ratio),
             number(row.critical_ns),
             maybe(row.critical_ratio),
-        ])?;
+        ]))?;
     }
     writer.finish()
 }
@@ -298,7 +308,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::analysis::{By, Sort, analyse};
+    use crate::analysis::{Sort, analyse};
     use crate::render::sample::{hostile, info, printed, trace};
 
     #[test]
@@ -408,7 +418,7 @@ mod tests {
         let trace = trace();
         let report = analyse(&trace);
         let rows = report.rows(By::Type, Sort::SelfTime);
-        assert_snapshot!(printed(|out| write_latency(out, &rows, Delimited::Csv)), @r#"
+        assert_snapshot!(printed(|out| write_latency(out, &report, &rows, By::Type, Delimited::Csv)), @r#"
         name,type,count,errors,total_ns,total_ratio,self_ns,self_ratio,critical_ns,critical_ratio
         CHAT_MODEL,CHAT_MODEL,1,0,930000000,0.5670731707317073,929000000,0.5664634146341463,929000000,0.5664634146341463
         TOOL,TOOL,1,1,370000000,0.22560975609756098,370000000,0.22560975609756098,370000000,0.22560975609756098
@@ -417,6 +427,12 @@ mod tests {
         AGENT,AGENT,1,0,1640000000,1,42000000,0.025609756097560974,42000000,0.025609756097560974
         RETRIEVER,RETRIEVER,1,0,298000000,0.18170731707317073,2000000,0.0012195121951219512,2000000,0.0012195121951219512
         TASK,TASK,1,0,1000000,0.0006097560975609756,1000000,0.0006097560975609756,1000000,0.0006097560975609756
+        "#);
+        let rows = &report.rows(By::Span, Sort::SelfTime)[..2];
+        assert_snapshot!(printed(|out| write_latency(out, &report, rows, By::Span, Delimited::Csv)), @r#"
+        span_id,name,type,count,errors,total_ns,total_ratio,self_ns,self_ratio,critical_ns,critical_ratio
+        00000000000000a4,chat,CHAT_MODEL,1,0,930000000,0.5670731707317073,929000000,0.5664634146341463,929000000,0.5664634146341463
+        00000000000000a3,lookup_order,TOOL,1,1,370000000,0.22560975609756098,370000000,0.22560975609756098,370000000,0.22560975609756098
         "#);
         assert_snapshot!(printed(|out| write_critical_path(out, &report, Delimited::Csv)), @r#"
         span_id,name,start_offset_ns,duration_ns

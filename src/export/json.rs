@@ -10,7 +10,7 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use super::latency::LatencyJson;
 use super::trace::TraceJson;
 pub use super::trace::TraceParts;
-use crate::analysis::{LatencyReport, Row};
+use crate::analysis::{By, LatencyReport, Row};
 use crate::render::sanitize;
 
 /// How JSON is laid out.
@@ -30,6 +30,8 @@ pub fn write_trace(out: &mut dyn Write, trace: &TraceParts<'_>, form: JsonForm) 
 /// Which parts a latency report has besides its rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LatencyParts {
+    /// What a row stands for: where it is a span, the row has its id.
+    pub by: By,
     /// The sections of the critical path.
     pub critical_path: bool,
     /// Time in which only the root was running.
@@ -230,7 +232,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::analysis::{By, Sort, analyse};
+    use crate::analysis::{Sort, analyse};
     use crate::model::{Assessment, AssessmentError, AssessmentKind, Source, SpanId};
     use crate::render::sample::{hostile, info, printed, trace, with};
 
@@ -504,14 +506,18 @@ mod tests {
 
     fn latency(trace: &crate::model::Trace, parts: LatencyParts) -> String {
         let report = analyse(trace);
-        let rows = report.rows(By::Type, Sort::SelfTime);
+        let rows = report.rows(parts.by, Sort::SelfTime);
         let rows = &rows[..rows.len().min(1)];
         printed(|out| write_latency(out, &report, rows, parts, JsonForm::Pretty))
     }
 
     #[test]
     fn a_latency_report_has_ratios_or_null() {
-        assert_snapshot!(latency(&trace(), LatencyParts::default()), @r#"
+        let by_type = LatencyParts {
+            by: By::Type,
+            ..LatencyParts::default()
+        };
+        assert_snapshot!(latency(&trace(), by_type), @r#"
         {
           "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
           "total_ns": 1640000000,
@@ -545,8 +551,31 @@ mod tests {
     }
 
     #[test]
+    fn rows_by_span_name_their_spans() {
+        let by_span = LatencyParts {
+            by: By::Span,
+            ..LatencyParts::default()
+        };
+        let row = |trace, parts| parse(&latency(trace, parts))["rows"][0].clone();
+        let (all, mut twins) = (trace(), trace());
+        assert_eq!(row(&all, by_span)["span_id"], "00000000000000a4");
+        assert!(row(&all, LatencyParts::default()).get("span_id").is_none());
+        // Without a root, there may be time without a span.
+        twins.spans.retain(|span| span.name == "embed");
+        let mut later = twins.spans[0].clone();
+        later.start_ns += 10_000_000_000;
+        later.end_ns = later.end_ns.map(|end| end + 10_000_000_000);
+        later.span_id = SpanId::new("00000000000000b5");
+        twins.spans.push(later);
+        let no_span = row(&twins, by_span);
+        assert_eq!(no_span["name"], "(no span)");
+        assert_eq!(no_span.get("span_id"), Some(&Value::Null));
+    }
+
+    #[test]
     fn sections_and_gaps_name_their_spans() {
         let parts = LatencyParts {
+            by: By::Type,
             critical_path: true,
             gaps: true,
             truncated: true,

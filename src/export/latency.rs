@@ -4,7 +4,7 @@
 use serde::{Serialize, Serializer};
 
 use super::json::LatencyParts;
-use crate::analysis::{Gap, LatencyReport, NodeId, Row, Section};
+use crate::analysis::{By, Gap, LatencyReport, NodeId, Row, Section};
 
 pub(super) struct LatencyJson<'a> {
     pub(super) report: &'a LatencyReport<'a>,
@@ -31,6 +31,8 @@ struct Report<'a> {
 
 #[derive(Serialize)]
 struct RowJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<SpanIdJson<'a>>,
     name: &'a str,
     #[serde(rename = "type")]
     kind: Option<&'a str>,
@@ -43,6 +45,10 @@ struct RowJson<'a> {
     critical_ns: i64,
     critical_ratio: Option<f64>,
 }
+
+/// Null for time without a span.
+#[derive(Serialize)]
+struct SpanIdJson<'a>(Option<&'a str>);
 
 #[derive(Serialize)]
 struct SectionJson<'a> {
@@ -69,6 +75,7 @@ struct SpanRef<'a> {
 impl Serialize for LatencyJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let report = self.report;
+        let row = |row| row_json(report, row, self.parts.by);
         let sections = || report.sections.iter().map(|s| section(report, s)).collect();
         let gaps = || report.gaps.iter().map(|g| gap(report, g)).collect();
         Report {
@@ -79,7 +86,7 @@ impl Serialize for LatencyJson<'_> {
             concurrency: report.concurrency,
             unaccounted_ns: report.unaccounted_ns,
             warnings: report.warnings().iter().map(ToString::to_string).collect(),
-            rows: self.rows.iter().map(RowJson::from).collect(),
+            rows: self.rows.iter().map(row).collect(),
             critical_path: self.parts.critical_path.then(sections),
             gaps: self.parts.gaps.then(gaps),
             truncated: self.parts.truncated,
@@ -88,20 +95,20 @@ impl Serialize for LatencyJson<'_> {
     }
 }
 
-impl<'a> From<&'a Row> for RowJson<'a> {
-    fn from(row: &'a Row) -> Self {
-        Self {
-            name: row.key.as_str(),
-            kind: row.span_type.as_deref(),
-            count: row.count,
-            errors: row.errors,
-            total_ns: row.total_ns,
-            total_ratio: row.total_ratio,
-            self_ns: row.self_ns,
-            self_ratio: row.self_ratio,
-            critical_ns: row.critical_ns,
-            critical_ratio: row.critical_ratio,
-        }
+fn row_json<'a>(report: &LatencyReport<'a>, row: &'a Row, by: By) -> RowJson<'a> {
+    let span_id = || SpanIdJson(report.longest(row).map(|span| span.span_id.as_str()));
+    RowJson {
+        span_id: (by == By::Span).then(span_id),
+        name: row.key.as_str(),
+        kind: row.span_type.as_deref(),
+        count: row.count,
+        errors: row.errors,
+        total_ns: row.total_ns,
+        total_ratio: row.total_ratio,
+        self_ns: row.self_ns,
+        self_ratio: row.self_ratio,
+        critical_ns: row.critical_ns,
+        critical_ratio: row.critical_ratio,
     }
 }
 

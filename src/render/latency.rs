@@ -209,6 +209,11 @@ fn write_rows(
         let bar = share_bar(row.self_ns, whole, width, layout.glyphs);
         Cell::new(style.span_type(kind), bar)
     };
+    // Names may be alike, so the ids give way last.
+    let ids = (by == By::Span).then(|| {
+        let cells = rows.iter().map(|row| span_id(report, row, layout));
+        Figure::words("SPAN ID", 1, cells.collect())
+    });
     let figures = Measure::OF_ONE_TRACE
         .into_iter()
         .filter(|(measure, _)| *measure != Measure::Type || !matches!(by, By::Type | By::Status))
@@ -219,7 +224,7 @@ fn write_rows(
             rows.iter().map(|row| (&row.key, row.errors)),
             layout,
         )],
-        numbers: figures.collect(),
+        numbers: ids.into_iter().chain(figures).collect(),
         bars: Some(Bars {
             title: "SELF SHARE",
             draw: &bar,
@@ -228,6 +233,11 @@ fn write_rows(
     .write(out, layout)?;
     write_footer(out, report, &shown, layout)?;
     Ok(shown.left_out)
+}
+
+fn span_id(report: &LatencyReport<'_>, row: &Row, layout: &Layout) -> Cell {
+    let id = report.longest(row).map(|span| span.span_id.as_str());
+    Cell::new(layout.style.muted(), id.unwrap_or(number::NONE))
 }
 
 /// What rows are called, with those in which something failed standing out.
@@ -418,6 +428,46 @@ mod tests {
         let text = page(&trace(), By::Type, &coloured(terminal(120)));
         let failed: Vec<&str> = text.lines().filter(|line| line.contains('✗')).collect();
         assert_snapshot!(failed.join("\n"), @r#"␛[31mTOOL␛[0m            1     ␛[31m✗ 1␛[0m   370 ms     ␛[2m22.6␛[0m   370 ms    ␛[2m22.6␛[0m    370 ms    ␛[2m22.6␛[0m  ␛[36m█████████␛[0m"#);
+    }
+
+    #[test]
+    fn spans_of_one_name_differ_by_their_ids() {
+        let mut twins = trace();
+        for span in &mut twins.spans {
+            span.name = "a".to_owned();
+        }
+        let drawn = |width| {
+            let report = analyse(&twins);
+            let rows = report.rows(By::Span, Sort::SelfTime);
+            printed(|out| write(out, &report, &rows[..3], By::Span, &terminal(width)).map(drop))
+        };
+        assert_snapshot!(drawn(110), @"
+        agent  tr-b6df45fdeeac3d7f64f3de29e167bcbd
+        total 1.64 s (root span)   7 spans   unaccounted 42.0 ms (2.6 %)
+
+        SPAN  SPAN ID           TYPE        COUNT  ERRORS   TOTAL  TOTAL %    SELF  SELF %  CRITICAL  CRIT %
+        a     00000000000000a4  CHAT_MODEL      1       -  930 ms     56.7  929 ms    56.6    929 ms    56.6
+        a     00000000000000a3  TOOL            1     ✗ 1  370 ms     22.6  370 ms    22.6    370 ms    22.6
+        a     00000000000000a6  UNKNOWN         1       -  243 ms     14.8  243 ms    14.8    243 ms    14.8
+
+        ERRORS: spans that failed.
+        TOTAL %: recorded durations; nested spans repeat, so they do not add up to 100.
+        SELF %: time in the span but not in its children.
+        CRIT %: time on the critical path; adds up to 100.
+        ");
+        assert_snapshot!(drawn(60), @"
+        agent  tr-b6df45fdeeac3d7f64f3de29e167bcbd
+        total 1.64 s (root span)   7 spans
+        unaccounted 42.0 ms (2.6 %)
+
+        SPAN  SPAN ID           ERRORS   TOTAL    SELF  SELF %
+        a     00000000000000a4       -  930 ms  929 ms    56.6
+        a     00000000000000a3     ✗ 1  370 ms  370 ms    22.6
+        a     00000000000000a6       -  243 ms  243 ms    14.8
+
+        ERRORS: spans that failed.
+        SELF %: time in the span but not in its children.
+        ");
     }
 
     #[test]

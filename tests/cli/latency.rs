@@ -103,6 +103,52 @@ fn critical_time_adds_up_to_the_total_however_it_is_grouped() {
 }
 
 #[test]
+fn rows_that_are_spans_can_be_told_apart_in_every_format() {
+    let id = case("recursion");
+    let whole = on_server().run(&format!("get {id} -o json")).json();
+    let mut spans: Vec<&str> = whole["data"]["spans"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|span| span["span_id"].as_str().unwrap())
+        .collect();
+    spans.sort_unstable();
+    assert!(spans.len() > 2);
+
+    let document = on_server()
+        .run(&format!("latency {id} --by span -o json"))
+        .json();
+    let mut found: Vec<&str> = rows(&document)
+        .iter()
+        .map(|row| row["span_id"].as_str().unwrap())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, spans);
+
+    let csv = on_server().run(&format!("latency {id} --by span -o csv"));
+    let tsv = on_server().run(&format!("latency {id} --by span -o tsv"));
+    for (text, separator) in [(csv.ok(), ','), (tsv.ok(), '\t')] {
+        let mut ids: Vec<&str> = text
+            .lines()
+            .map(|line| line.split(separator).next().unwrap())
+            .collect();
+        assert_eq!(ids.remove(0), "span_id");
+        ids.sort_unstable();
+        assert_eq!(ids, spans);
+    }
+    let table = on_server().run(&format!("latency {id} --by span")).stdout;
+    assert!(spans.iter().all(|id| table.contains(id)), "{table}");
+
+    for words in ["", "--by path", "-o csv", "-o json", "-o json --by path"] {
+        let other = on_server().run(&format!("latency {id} {words}")).stdout;
+        assert!(
+            !other.to_lowercase().replace('_', " ").contains("span id"),
+            "{other}"
+        );
+    }
+}
+
+#[test]
 fn rows_are_sorted_and_the_rest_is_said() {
     let id = on_server()
         .run("search -x shop-assistant --name support-agent -n 1 -o ids")
