@@ -50,6 +50,11 @@ pub(super) fn percentile_by(
     ))
 }
 
+/// Whether so many values are too few for a p95 that means much.
+pub(super) const fn p95_is_rough(n: usize) -> bool {
+    n < 20
+}
+
 /// Statistics of a sample of durations in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
@@ -85,7 +90,7 @@ impl Summary {
 
     /// Too few values for a p95 that means much: fewer than 20.
     pub const fn p95_is_rough(&self) -> bool {
-        self.n < 20
+        p95_is_rough(self.n)
     }
 
     /// Too few values for a p99 that means much: fewer than 100.

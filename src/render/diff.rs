@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use super::cell::Cell;
 use super::figures::{Figure, Figures, Shown};
 use super::latency::{names, write_note};
+use super::many::{ROUGH_NOTE, percentile};
 use super::style::Painted;
 use super::table::GAP;
 use super::{Layout, LeftOut, number};
@@ -38,6 +39,9 @@ pub fn write(
         };
         writeln!(out, "{}", Painted(layout.style.ok(), nothing))?;
         write_note(out, &unchanged(diff), layout)?;
+        if is_marked(diff) {
+            write_note(out, ROUGH_NOTE, layout)?;
+        }
         return Ok(left_out);
     }
     left_out.extend(write_rows(out, diff, rows, layout)?);
@@ -93,15 +97,16 @@ fn write_totals(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Result
     let column = |of: &dyn Fn(&Total) -> Cell| totals.iter().map(of).collect::<Vec<Cell>>();
     let plain = |text: String| Cell::new(style.text(), text);
     let muted = |text: String| Cell::new(style.muted(), text);
-    let value = |value: Option<i64>, measure| match value {
-        Some(value) => plain(amount(measure, value)),
+    let value = |total: &Total, side| match *total.value.get(side) {
+        Some(ns) if total.is_rough(side) => plain(percentile(ns, true)),
+        Some(value) => plain(amount(total.measure, value)),
         None => muted(number::NONE.to_owned()),
     };
     let title = if diff.pair { "TRACE" } else { "PER TRACE" };
     let labels = column(&|total| plain(label(total.measure, diff.pair).to_owned()));
     let mut figures = vec![
-        Figure::numbers("BEFORE", 0, column(&|t| value(t.value.before, t.measure))),
-        Figure::numbers("AFTER", 0, column(&|t| value(t.value.after, t.measure))),
+        Figure::numbers("BEFORE", 0, column(&|t| value(t, Side::Before))),
+        Figure::numbers("AFTER", 0, column(&|t| value(t, Side::After))),
         Figure::numbers("CHANGE", 0, column(&|t| total_change(t, layout))),
         Figure::numbers("CHANGE %", 2, column(&|t| muted(relative(t)))),
     ];
@@ -407,6 +412,12 @@ fn unchanged(diff: &Diff) -> String {
     }
 }
 
+/// Whether a percentile is marked.
+fn is_marked(diff: &Diff) -> bool {
+    let rough = |total: &Total| total.is_rough(Side::Before) || total.is_rough(Side::After);
+    diff.totals.iter().any(rough)
+}
+
 /// Says what the figures mean.
 fn write_footer(
     out: &mut dyn Write,
@@ -450,6 +461,9 @@ fn write_footer(
             Measure::Duration.least_values(),
             Measure::P95.least_values()
         ));
+    }
+    if is_marked(diff) {
+        notes.push(ROUGH_NOTE.to_owned());
     }
     if let Some(m) = diff.matching.filter(|m| m.new + m.gone > 0) {
         let count = |n: usize| number::count(i64::try_from(n).unwrap_or(i64::MAX));

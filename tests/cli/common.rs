@@ -207,6 +207,10 @@ fn a_mark_is_explained_where_it_stands_and_nowhere_else() {
         "latency --all",
         "latency --name checkout",
         "latency --name checkout --every 1s --plot",
+        "latency --name checkout --what-if payment=0",
+        "diff --base-filter tags.release='2026.11.2' -f tags.release='2026.12.0-rc1'",
+        "diff --base-filter status='OK' -f status='OK'",
+        "diff tr-5bf tr-b5c7",
         "check --name nobody --require p95(duration)<=1s",
         "check --name checkout --require p95(duration)<=1s",
     ] {

@@ -119,7 +119,7 @@ fn two_releases_are_compared_by_their_means() {
     PER TRACE          BEFORE       AFTER       CHANGE  CHANGE %  TRACES  95 % INTERVAL  VERDICT
     mean duration      2.03 s      952 ms      -1.08 s     -53.2   5 → 1              -  too few traces
     p50 duration       1.55 s      952 ms      -603 ms     -38.8   5 → 1              -  too few traces
-    p95 duration       3.99 s      952 ms      -3.04 s     -76.2   5 → 1              -  too few traces
+    p95 duration      ~3.99 s     ~952 ms      -3.04 s     -76.2   5 → 1              -  too few traces
     failed             20.0 %       0.0 %     -20.0 pp         -   5 → 1              -  too few traces
     tokens                 96          76          -20     -20.8   4 → 1              -  too few traces
     input tokens           62          63           +1      +1.6   4 → 1              -  too few traces
@@ -135,6 +135,7 @@ fn two_releases_are_compared_by_their_means() {
 
     BEFORE, AFTER: time on the critical path, the mean per trace. The changes add up to that of the mean duration.
     Too few traces: to tell a change from chance takes 20 on each side, for p95 72.
+    ~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.
     --- exit 0
     "#);
 }
@@ -257,6 +258,7 @@ fn files_of_many_traces_say_whether_it_is_more_than_noise() {
     let other = compared(&usual, &slow).run("-o json --seed 7").json();
     assert_ne!(other["totals"]["duration_ns"]["interval"], interval);
     let table = compared(&usual, &slow).run("");
+    assert!(!table.stdout.contains('~'), "{table}");
     let path = usual.path().display().to_string();
     assert!(
         table

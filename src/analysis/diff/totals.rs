@@ -6,9 +6,10 @@
 
 use std::cell::OnceCell;
 
-use super::Sides;
+use super::{Side, Sides};
 use crate::analysis::bootstrap::{ConfidenceInterval, intervals};
 use crate::analysis::number::{rounded_mean, scaled};
+use crate::analysis::percentile::p95_is_rough;
 use crate::analysis::{LatencyReport, Quantile, percentile, welch};
 use crate::model::{Cost, StatusCode, TokenUsage, TraceState};
 
@@ -136,6 +137,13 @@ impl Total {
     pub fn change(&self) -> Option<i64> {
         let (before, after) = (self.value.before?, self.value.after?);
         Some(Sides { before, after }.change())
+    }
+
+    /// Whether a side's figure is a percentile of too few traces to mean much.
+    pub fn is_rough(&self, side: Side) -> bool {
+        self.measure == Measure::P95
+            && self.value.get(side).is_some()
+            && p95_is_rough(*self.n.get(side))
     }
 
     /// Whether neither side has the figure.
