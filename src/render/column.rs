@@ -8,8 +8,9 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use super::cell::Cell;
+use super::summary::lower_bound;
 use super::{Layout, number, text};
-use crate::model::{Assessment, AssessmentKind, TraceInfo};
+use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
 
 /// One column of a list of traces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -280,6 +281,7 @@ impl Column {
     pub(crate) fn cell(&self, info: &TraceInfo, layout: &Layout) -> Cell {
         let style = layout.style;
         let number = |n: Option<i64>| n.map(number::count);
+        let in_progress = info.state == TraceState::InProgress;
         let (look, value) = match self {
             Self::Time => (
                 style.muted(),
@@ -289,7 +291,8 @@ impl Column {
             Self::State => (style.state(&info.state), Some(state_word(info).to_owned())),
             Self::Duration => (
                 style.text(),
-                info.execution_duration_ns.map(number::server_duration),
+                info.execution_duration_ns
+                    .map(|ns| lower_bound(number::server_duration(ns), in_progress)),
             ),
             Self::Tokens => (style.text(), number(info.usage().and_then(|u| u.total()))),
             Self::InputTokens => (

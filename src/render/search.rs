@@ -479,6 +479,24 @@ mod tests {
     }
 
     #[test]
+    fn the_duration_of_a_trace_in_progress_is_a_lower_bound() {
+        let mut running = info();
+        running.state = TraceState::InProgress;
+        running.execution_duration_ns = Some(1_000_000);
+        let columns = [Column::TraceId, Column::State, Column::Duration];
+        let listed = |layout| list(&columns, std::slice::from_ref(&running), layout);
+        assert_snapshot!(listed(Layout::piped()), @"
+        TRACE ID                             STATE        DURATION
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd  IN_PROGRESS   >= 1 ms
+        ");
+        assert_snapshot!(listed(terminal(40)), @"
+        tr-b6df45fdeeac3d7f64f3de29e167bcbd
+          IN_PROGRESS  >= 1 ms
+        ");
+        assert_eq!(Column::Duration.raw(&running), "1000000");
+    }
+
+    #[test]
     fn any_column_can_be_shown() {
         let columns: Vec<Column> = [
             "name",

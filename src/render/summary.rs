@@ -146,8 +146,16 @@ pub(crate) fn total_text(report: &LatencyReport<'_>) -> String {
 
 /// A duration that may be a lower bound.
 pub(crate) fn at_least(ns: i64, in_progress: bool) -> String {
-    let prefix = if in_progress { ">= " } else { "" };
-    format!("{prefix}{}", number::duration(ns))
+    lower_bound(number::duration(ns), in_progress)
+}
+
+/// What is shown of a duration, marked where it can still grow.
+pub(crate) fn lower_bound(shown: String, in_progress: bool) -> String {
+    if in_progress {
+        format!(">= {shown}")
+    } else {
+        shown
+    }
 }
 
 /// What there is to say about the duration in the title.

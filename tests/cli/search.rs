@@ -98,6 +98,21 @@ fn the_newest_come_first_and_other_orders_are_the_servers() {
     ");
 }
 
+#[test]
+fn a_trace_in_progress_took_at_least_what_is_recorded() {
+    let filter = format!("trace_id='{}'", current().case("in-progress"));
+    let search = || on_server().args(["search", "-x", "edges", "-f", &filter]);
+    let recorded = search().run("-o json").json()["traces"][0]["info"]["duration_ns"].clone();
+    assert!(recorded.is_i64(), "{recorded}");
+    for width in [40, 80, 200] {
+        let drawn = search().terminal(width).run("--color never");
+        assert!(drawn.ok().contains(" >= "), "{drawn}");
+    }
+    let csv = search().run("-o csv --columns state,duration");
+    let expected = format!("state,duration_ns\nIN_PROGRESS,{recorded}\n");
+    assert_eq!(csv.ok(), expected);
+}
+
 type Test<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
 
 #[test]
