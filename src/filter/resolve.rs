@@ -138,8 +138,8 @@ fn attribute(key: &KeyText<'_>, name: &str) -> Result<Field, ParseError> {
 
 fn unknown_attribute(key: &KeyText<'_>, name: &str) -> ParseError {
     let error = unknown_key(key, "a trace attribute");
-    if let Some(meant) = suggest::attribute(name) {
-        return error.hint(format!("did you mean {}?", quote(meant)));
+    if let Some(hint) = suggest::attribute_hint(name) {
+        return error.hint(hint);
     }
     let lower = name.to_ascii_lowercase();
     if let Some(entity) = suggest::entity(&lower).filter(|entity| *entity == lower) {

@@ -1,5 +1,7 @@
 //! Finds the key that somebody may have meant.
 
+use super::error::quote;
+
 /// Keys that need nothing before a dot, in the order in which they are listed to the user.
 pub(super) const ATTRIBUTES: [&str; 28] = [
     "status",
@@ -136,6 +138,20 @@ pub(super) fn attribute(key: &str) -> Option<&'static str> {
                 .and_then(|foreign| translate(FOREIGN_KEYS, foreign))
         })
         .map(|key| if key == "text" { "trace.text" } else { key })
+}
+
+/// A hint at what `key` may be meant for, with the way to write it.
+pub(super) fn attribute_hint(key: &str) -> Option<String> {
+    let meant = attribute(key)?;
+    let foreign = translate(FOREIGN_KEYS, &key.to_ascii_lowercase());
+    Some(match foreign {
+        // These are keys of no trace, but what they are about can be searched.
+        Some("trace.text") => {
+            "requests, responses and all other texts of the spans are searched with `trace.text`"
+                .to_owned()
+        }
+        _ => format!("did you mean {}?", quote(meant)),
+    })
 }
 
 /// What `entity` may be meant for.

@@ -159,8 +159,8 @@ fn needs_quotes(text: &str, span: Range<usize>) -> ParseError {
         }
         _ => {
             let meant = bare.replace('-', "_").to_ascii_lowercase();
-            if let Some(meant) = suggest::attribute(&meant) {
-                return error.hint(format!("did you mean `{meant}`?"));
+            if let Some(hint) = suggest::attribute_hint(&meant) {
+                return error.hint(hint);
             }
             let name = quoted_key(&bare).unwrap_or(bare);
             error.hint(format!("a tag is written tags.{}", shorten(&name)))

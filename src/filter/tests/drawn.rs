@@ -20,6 +20,18 @@ fn a_mistake_is_drawn_under_the_filter() {
       ^^^^^^ expected a trace attribute, found `statsu`
     hint: did you mean `status`?
     ");
+    assert_snapshot!(drawn("request LIKE '%x%'"), @r"
+    unknown key `request`
+      request LIKE '%x%'
+      ^^^^^^^ expected a trace attribute, found `request`
+    hint: requests, responses and all other texts of the spans are searched with `trace.text`
+    ");
+    assert_snapshot!(drawn("txet LIKE '%x%'"), @r"
+    unknown key `txet`
+      txet LIKE '%x%'
+      ^^^^ expected a trace attribute, found `txet`
+    hint: did you mean `trace.text`?
+    ");
     assert_snapshot!(drawn("any(status = 'OK')"), @r"
     `status` is about the trace and not about a span
       any(status = 'OK')
