@@ -20,8 +20,10 @@ What is told:
   Spans belong together when all names from the root down are the same: the first to the first,
   the second to the second. Changes of the time on the critical path add up to the change of the
   duration; SHARE % is a row's part of it, and ERRORS are calls that failed, of sets as a share of
-  all calls. Of sets, every other figure is the mean per trace. Durations are those of root spans, in
-  nanoseconds, while mlt search, stats and check have MLflow's, in whole milliseconds.
+  all calls. SHARE % is negative for what changed the other way: for what got slower while the
+  duration fell, and the reverse. Of sets, every other figure is the mean per trace. Durations are
+  those of root spans, in nanoseconds, while mlt search, stats and check have MLflow's, in whole
+  milliseconds.
   A change is more than noise when its 95 % interval leaves out 0: of durations by bootstrap, of
   the rest by Welch's approximation, from 20 traces on each side (p95: 72). Of many rows that did
   not change at all, one in 20 exceeds its noise by chance.

@@ -16,13 +16,17 @@ Columns:
   SELF   time in a span that none of its children covers
   CRIT   time on the critical path: what has to shrink for the trace to end sooner; adds up to 100 %
   ERRORS spans that failed, whatever a row stands for; --by status tells spans apart, too
+  The concurrency in the head is the self time of all spans divided by the total: 1.6× stands for
+  1.6 spans at work at a time, on average.
   The critical path is inferred from times alone and claims no causality. Durations are those of
   root spans, in nanoseconds, while mlt search, stats and check have MLflow's, in whole milliseconds.
 Over many traces:
   N      samples of the percentiles: spans or traces that have ended; failed ones are included
   P50 …  percentiles by linear interpolation (type 7), as MLflow and numpy compute them;
          ~ marks a p95 from fewer than 20 samples, and a p99 from fewer than 100
-  CRIT   critical-path time of all traces; its share of the sum of their totals adds up to 100 %";
+  CRIT   critical-path time of all traces; its share of the sum of their totals adds up to 100 %
+  Of the slowest traces, MOSTLY WAITED FOR names the one span with most time on the critical path,
+  with its own time: not that of all spans of its name.";
 
 /// Show where the time of a trace, or of many, went.
 #[derive(Debug, Args)]
