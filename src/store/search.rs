@@ -13,7 +13,7 @@ pub struct Search<'a> {
     query: Query,
     token: Option<String>,
     used_tokens: HashSet<String>,
-    seen: HashSet<String>,
+    recent: Recent,
     delivered: usize,
     scanned: usize,
     scan_limit: Option<usize>,
@@ -40,7 +40,7 @@ impl<'a> Search<'a> {
             query,
             token: None,
             used_tokens: HashSet::new(),
-            seen: HashSet::new(),
+            recent: Recent::default(),
             delivered: 0,
             scanned: 0,
             scan_limit: None,
@@ -90,7 +90,7 @@ impl<'a> Search<'a> {
         if first_page && page.next.is_some() {
             self.query.pin(&traces);
         }
-        traces.retain(|info| self.seen.insert(info.trace_id.clone()));
+        traces.retain(|info| self.recent.insert(&info.trace_id));
 
         if let Some(wanted) = wanted
             && traces.len() > wanted
@@ -117,6 +117,30 @@ impl<'a> Search<'a> {
     }
 }
 
+/// The ids of the traces before: what arrives between two pages pushes traces
+/// over the border between them, and never farther than as many have arrived.
+#[derive(Default)]
+struct Recent {
+    young: HashSet<String>,
+    old: HashSet<String>,
+}
+
+impl Recent {
+    /// How many at least are remembered.
+    const LEAST: usize = 20_000;
+
+    /// Whether the trace is new.
+    fn insert(&mut self, trace_id: &str) -> bool {
+        if self.old.contains(trace_id) || !self.young.insert(trace_id.to_owned()) {
+            return false;
+        }
+        if self.young.len() == Self::LEAST {
+            self.old = std::mem::take(&mut self.young);
+        }
+        true
+    }
+}
+
 impl Query {
     /// Pages are offsets into an answer that is computed anew each time. Newest
     /// first, traces that arrive meanwhile would push others across the border
@@ -131,6 +155,22 @@ impl Query {
             if let Ok(bound) = bound {
                 *filter = std::mem::take(filter).and(bound.into());
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recent_traces_are_known_and_memory_is_bounded() {
+        let mut recent = Recent::default();
+        let id = |n: usize| format!("tr-{n:032x}");
+        for n in 0..100_000 {
+            assert!(recent.insert(&id(n)));
+            assert!(!recent.insert(&id(n.saturating_sub(Recent::LEAST - 1))));
+            assert!(recent.young.len() + recent.old.len() <= 2 * Recent::LEAST);
         }
     }
 }

@@ -90,7 +90,7 @@ impl Database {
                 // The cache, in KiB, holds the indexes of a large store.
                 connection.execute_batch(
                     "PRAGMA case_sensitive_like = ON; PRAGMA query_only = ON; \
-                     PRAGMA cache_size = -32768",
+                     PRAGMA cache_size = -16000",
                 )?;
                 Ok(connection)
             })
