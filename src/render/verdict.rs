@@ -74,7 +74,7 @@ fn rows(verdict: &Judgement, room: Option<usize>, layout: &Layout) -> Figures<'s
         Figure::words(
             "BEFORE",
             1,
-            column(&|r| plain(before(r).unwrap_or_default())),
+            column(&|r| plain(comparison(r).unwrap_or_default())),
         ),
         Figure::words(
             TO_BLAME,
@@ -177,6 +177,34 @@ pub fn before(ruling: &Ruling) -> Option<String> {
     })
 }
 
+/// The same, and what was allowed where that is why the rule fails:
+/// `111 ms, +350.9 % (max 20.0 %)`.
+pub fn comparison(ruling: &Ruling) -> Option<String> {
+    let before = before(ruling)?;
+    if !ruling.failures.contains(&Failure::Regression) {
+        return Some(before);
+    }
+    Some(match from_nothing(ruling) {
+        Some(direction) => format!("{before} (allows no {direction})"),
+        None => format!("{before} (max {})", allowed(ruling)),
+    })
+}
+
+fn allowed(ruling: &Ruling) -> String {
+    let allowed = ruling.change.map_or(0.0, |change| change.allowed);
+    change(allowed).trim_start_matches('+').to_owned()
+}
+
+/// Which way a value went from 0, of which every share is 0.
+fn from_nothing(ruling: &Ruling) -> Option<&'static str> {
+    let before = ruling.change?.before?;
+    if before.as_f64() != 0.0 {
+        return None;
+    }
+    let rises = ruling.measured.value?.compare(before).is_gt();
+    Some(if rises { "rise" } else { "fall" })
+}
+
 /// The samples to blame, safe to show: trace ids, paths of spans and values.
 pub fn blame(ruling: &Ruling) -> String {
     let named = ruling.blamed.iter();
@@ -230,12 +258,12 @@ pub fn reasons(ruling: &Ruling) -> Vec<String> {
             format!("expected {}", bound.unwrap_or_default())
         }
         Failure::Regression => {
-            let allowed = ruling.change.map_or(0.0, |change| change.allowed);
-            format!(
-                "the baseline had {}, at most {} allowed",
-                before(ruling).unwrap_or_default(),
-                change(allowed).trim_start_matches('+')
-            )
+            let before = before(ruling).unwrap_or_default();
+            let allowed = match from_nothing(ruling) {
+                Some(direction) => format!("a percentage of 0 allows no {direction}"),
+                None => format!("at most {} allowed", allowed(ruling)),
+            };
+            format!("the baseline had {before}, {allowed}")
         }
         Failure::NoBaseline => NO_BASELINE.to_owned(),
     };

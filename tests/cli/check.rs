@@ -266,8 +266,8 @@ fn a_later_check_compares_with_an_earlier_one() {
     let slower = compare(&["--min-duration", "1s"], "10%").run("");
     assert_eq!(slower.code, Some(1), "{slower}");
     assert_snapshot!(slower, @"
-            AGGREGATE        VALUE  LIMIT    N  BEFORE           TO BLAME
-    FAILED  p95(duration)  ~4.87 s          18  3.15 s, +54.9 %  tr-70dde14f0ca5e5a4e4a3dd94cfa2b841 (6.94 s), tr-ef6704a938c2cc9fb15e84357695f479 (4.51 s), tr-1094d893a682a30c228d5e85252db12e (2.91 s)
+            AGGREGATE        VALUE  LIMIT    N  BEFORE                        TO BLAME
+    FAILED  p95(duration)  ~4.87 s          18  3.15 s, +54.9 % (max 10.0 %)  tr-70dde14f0ca5e5a4e4a3dd94cfa2b841 (6.94 s), tr-ef6704a938c2cc9fb15e84357695f479 (4.51 s), tr-1094d893a682a30c228d5e85252db12e (2.91 s)
     passed  error_rate()    11.1 %  <= 50%  18  21.1 %, -47.2 %
 
     1 of 2 rules failed on 18 traces
@@ -298,6 +298,33 @@ fn a_later_check_compares_with_an_earlier_one() {
         broken.fails(6).contains("cannot read the baseline"),
         "{broken}"
     );
+}
+
+#[test]
+fn a_rule_that_fails_beside_a_limit_that_holds_says_why() {
+    let dir = folder();
+    let file = path(&dir, "values.json");
+    let rules = ["max(duration) <= 10s", "error_rate()"];
+    let earlier = on("demo:", &rules)
+        .args(["--status", "OK", "--max-duration", "1s", "--save", &file])
+        .run("");
+    assert_eq!(earlier.code, Some(0), "{earlier}");
+    let later = |format: &str| {
+        demo(&rules)
+            .args(["--baseline", &file, "--max-regression", "50%"])
+            .args(["-o", format])
+            .run("")
+    };
+    let table = later("table");
+    assert_eq!(table.code, Some(1), "{table}");
+    let lines = table.lines();
+    let (slower, worse) = (lines[1], lines[2]);
+    assert!(slower.contains("<= 10s") && slower.contains(" % (max 50.0 %)  tr-"), "{table}");
+    assert!(worse.contains("  0.0 % (allows no rise)  tr-"), "{table}");
+    let json: Value = serde_json::from_str(&later("json").stdout).unwrap();
+    let reason = |at: usize| json["rules"][at]["reason"].as_str().unwrap();
+    assert!(reason(0).ends_with(" %, at most 50.0 % allowed"), "{json}");
+    assert_eq!(reason(1), "the baseline had 0.0 %, a percentage of 0 allows no rise");
 }
 
 #[test]

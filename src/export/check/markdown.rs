@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use crate::analysis::{Judgement, Ruling};
 use crate::render::sanitize;
-use crate::render::verdict::{before, blame, problem, summary, value};
+use crate::render::verdict::{blame, comparison, problem, summary, value};
 
 /// Writes a heading and a table of the rules.
 pub fn write_markdown(out: &mut dyn Write, verdict: &Judgement) -> io::Result<()> {
@@ -55,7 +55,7 @@ fn write_row(out: &mut dyn Write, ruling: &Ruling, compares: bool) -> io::Result
         ruling.measured.n.to_string(),
     ];
     if compares {
-        cells.push(escape(&before(ruling).unwrap_or_default()));
+        cells.push(escape(&comparison(ruling).unwrap_or_default()));
     }
     cells.push(escape(&blamed));
     writeln!(out, "| {} |", cells.join(" | "))

@@ -102,7 +102,7 @@ fn a_summary_is_a_table() {
 
     | | Aggregate | Value | Limit | n | Before | To blame |
     | --- | --- | ---: | --- | ---: | --- | --- |
-    | ❌ **failed** | <code>max(self where span.name = 'a')</code> | 2.41 s | &#60;= 2s | 34 | 2.00 s, +20.5 % | tr-1 root &#62; a (2.41 s) |
+    | ❌ **failed** | <code>max(self where span.name = 'a')</code> | 2.41 s | &#60;= 2s | 34 | 2.00 s, +20.5 % (max 10.0 %) | tr-1 root &#62; a (2.41 s) |
     | ✅ passed | <code>error&#95;rate()</code> | 0.5 % | &#60;= 1% | 34 |  |  |
     | ⚪ skipped | <code>sum(cost)</code> | - | &#60;= 1 | 0 |  |  |
     ");
