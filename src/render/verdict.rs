@@ -17,10 +17,14 @@ use crate::model::looks_like_trace_id;
 /// Said of an aggregate that was not computed when the baseline was saved.
 const NO_BASELINE: &str = "not in the baseline";
 const TO_BLAME: &str = "TO BLAME";
+const BEFORE: &str = "BEFORE";
+/// Before the lines below a rule: as wide as what became of it.
+const INDENT: &str = "        ";
 /// Ids of traces in progress that are named in a sentence.
 const NAMED: usize = 5;
 
-/// Writes the table and the summary below it; gives the columns left out.
+/// Writes the table and the summary below it; gives the columns left out. What
+/// says why a rule failed is not left out: without a column it stands below the rule.
 pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::Result<LeftOut> {
     let style = layout.style;
     let room = layout.width.map(|width| {
@@ -29,7 +33,24 @@ pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::R
         let others = shortest.width() - blamed.map_or(0, Figure::width);
         width.saturating_sub(others)
     });
-    let shown = rows(verdict, room, layout).write(out, layout)?;
+    let mut table = Vec::new();
+    let mut left_out = rows(verdict, room, layout)
+        .write(&mut table, layout)?
+        .left_out;
+    let below = below(verdict, &left_out, layout);
+    let mut lines = table.split_inclusive(|byte| *byte == b'\n');
+    out.write_all(lines.next().unwrap_or_default())?;
+    for (line, below) in lines.zip(below) {
+        out.write_all(line)?;
+        out.write_all(below.as_bytes())?;
+    }
+    let all_failed = verdict.failed() == verdict.rulings.len();
+    left_out.retain(|title| match title.as_str() {
+        // Only failed rules have somebody to blame.
+        TO_BLAME => false,
+        BEFORE => !all_failed,
+        _ => true,
+    });
     writeln!(out)?;
     let summary = summary(verdict);
     let meaning = if verdict.passed() {
@@ -42,7 +63,42 @@ pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::R
         let note = "~ a percentile of few samples: it stands for little more than the largest";
         writeln!(out, "{}", Painted(style.muted(), note))?;
     }
-    Ok(shown.left_out)
+    Ok(left_out)
+}
+
+/// For each rule the lines below it: why it failed, as far as the columns for that
+/// had no room.
+fn below(verdict: &Judgement, left_out: &LeftOut, layout: &Layout) -> Vec<String> {
+    let (muted, id) = (layout.style.muted(), layout.style.id());
+    let lacks = |title: &str| left_out.iter().any(|left_out| left_out == title);
+    let line = |label: &str, style: anstyle::Style, text: String| match text.as_str() {
+        "" => String::new(),
+        text => {
+            let label = format!("{label}:").to_lowercase();
+            format!(
+                "{INDENT}{} {}\n",
+                Painted(muted, label),
+                Painted(style, text)
+            )
+        }
+    };
+    let lines = |ruling: &Ruling| {
+        let mut lines = String::new();
+        if ruling.passed() {
+            return lines;
+        }
+        if lacks(BEFORE) {
+            let text = comparison(ruling).unwrap_or_default();
+            lines.push_str(&line(BEFORE, layout.style.text(), text));
+        }
+        if lacks(TO_BLAME) {
+            let taken = INDENT.len() + TO_BLAME.len() + ": ".len();
+            let room = layout.width.map(|width| width.saturating_sub(taken));
+            lines.push_str(&line(TO_BLAME, id, blame_within(ruling, room)));
+        }
+        lines
+    };
+    verdict.rulings.iter().map(lines).collect()
 }
 
 /// A column for each thing to tell; one in which nothing stands is left out. The
@@ -72,7 +128,7 @@ fn rows(verdict: &Judgement, room: Option<usize>, layout: &Layout) -> Figures<'s
             column(&|r| Cell::new(style.muted(), count(r.measured.n))),
         ),
         Figure::words(
-            "BEFORE",
+            BEFORE,
             1,
             column(&|r| plain(comparison(r).unwrap_or_default())),
         ),

@@ -54,7 +54,7 @@ fn each_rule_has_a_line() {
 }
 
 #[test]
-fn each_rule_has_one_line_on_a_terminal() {
+fn what_failed_says_why_however_narrow_the_terminal_is() {
     let rules = [
         "p95(duration) <= 2s",
         "error_rate(where name = 'checkout') <= 1%",
@@ -79,14 +79,31 @@ fn each_rule_has_one_line_on_a_terminal() {
     3 of 3 rules failed on 38 traces
     --- exit 1
     ");
+    assert_snapshot!(at(60), @"
+            AGGREGATE                            VALUE  LIMIT
+    FAILED  p95(duration)                       3.15 s  <= 2s
+            to blame: tr-70dde14f (6.94 s) +2
+    FAILED  error_rate(where name = 'checkout…  33.3 %  <= 1%
+            to blame: tr-e116e0e3, tr-b5c74d8d
+    FAILED  max(self where span.type = 'TOOL')  1.90 s  <= 300ms
+            to blame: tr-5bf19981 (1.90 s) +2
+
+    3 of 3 rules failed on 38 traces
+    --- stderr
+    note: there is no room for N; `-o json` has all
+    --- exit 1
+    ");
     for width in (60..260).step_by(7) {
         let outcome = at(width);
         let widest = outcome.lines().into_iter().map(|line| line.chars().count());
         assert!(widest.max() <= Some(width), "{width}: {outcome}");
-        assert_eq!(outcome.lines().len(), 6, "{outcome}");
         let head = outcome.lines()[0];
-        let has_all = head.contains("  N  ") && head.contains("TO BLAME");
-        assert_ne!(has_all, outcome.stderr.contains("no room for"), "{outcome}");
+        let in_lines = outcome.stdout.matches("        to blame: tr-").count();
+        let expected = if head.contains("TO BLAME") { 0 } else { 3 };
+        assert_eq!(in_lines, expected, "{outcome}");
+        assert_eq!(outcome.lines().len(), 6 + in_lines, "{outcome}");
+        let notes_n = outcome.stderr.contains("no room for N;");
+        assert_ne!(head.contains("  N"), notes_n, "{outcome}");
     }
     // What is shown of an id is enough to look the trace up.
     let short = mlt().on("demo:").run("get tr-70dde14f -o json").json();
@@ -309,22 +326,43 @@ fn a_rule_that_fails_beside_a_limit_that_holds_says_why() {
         .args(["--status", "OK", "--max-duration", "1s", "--save", &file])
         .run("");
     assert_eq!(earlier.code, Some(0), "{earlier}");
-    let later = |format: &str| {
-        demo(&rules)
-            .args(["--baseline", &file, "--max-regression", "50%"])
-            .args(["-o", format])
-            .run("")
-    };
-    let table = later("table");
+    let later = || demo(&rules).args(["--baseline", &file, "--max-regression", "50%"]);
+    let table = later().run("");
     assert_eq!(table.code, Some(1), "{table}");
     let lines = table.lines();
     let (slower, worse) = (lines[1], lines[2]);
-    assert!(slower.contains("<= 10s") && slower.contains(" % (max 50.0 %)  tr-"), "{table}");
-    assert!(worse.contains("  0.0 % (allows no rise)  tr-"), "{table}");
-    let json: Value = serde_json::from_str(&later("json").stdout).unwrap();
+    assert!(
+        slower.contains("<= 10s") && slower.contains(" % (max 50.0 %)  tr-"),
+        "{table}"
+    );
+    assert!(worse.contains("  0.0 % (allows no rise)  "), "{table}");
+    let json: Value = serde_json::from_str(&later().run("-o json").stdout).unwrap();
     let reason = |at: usize| json["rules"][at]["reason"].as_str().unwrap();
     assert!(reason(0).ends_with(" %, at most 50.0 % allowed"), "{json}");
-    assert_eq!(reason(1), "the baseline had 0.0 %, a percentage of 0 allows no rise");
+    assert_eq!(
+        reason(1),
+        "the baseline had 0.0 %, a percentage of 0 allows no rise"
+    );
+    let reference = mlt().run("help rules");
+    assert!(
+        reference.ok().contains("from a baseline of 0"),
+        "{reference}"
+    );
+    let narrow = later().terminal(50).env("NO_COLOR", "1").run("");
+    assert_snapshot!(narrow, @"
+            AGGREGATE       VALUE  LIMIT
+    FAILED  max(duration)  6.94 s  <= 10s
+            before: 951 ms, +629.4 % (max 50.0 %)
+            to blame: tr-70dde14f (6.94 s) +2
+    FAILED  error_rate()   21.1 %
+            before: 0.0 % (allows no rise)
+            to blame: tr-6495b93d +2
+
+    2 of 2 rules failed on 38 traces
+    --- stderr
+    note: there is no room for N; `-o json` has all
+    --- exit 1
+    ");
 }
 
 #[test]
