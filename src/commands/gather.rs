@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use anyhow::Result;
 
+use super::resolve::Failures;
 use super::selection::{check_experiments, explain, filter_of, name_experiments};
 use super::{Context, resolve};
 use crate::cli::SelectionArgs;
@@ -58,7 +59,7 @@ pub(super) struct Gathered {
     /// Whether more match than were handed over, because of a limit.
     pub(super) limited: bool,
     /// Traces that could not be had.
-    pub(super) failures: Vec<(String, anyhow::Error)>,
+    pub(super) failures: Failures,
 }
 
 impl Gathered {
@@ -86,10 +87,7 @@ impl Gathered {
 ///
 /// # Errors
 /// That of the last trace.
-pub(super) fn fail_with(
-    context: &Context,
-    mut failures: Vec<(String, anyhow::Error)>,
-) -> Result<Exit> {
+pub(super) fn fail_with(context: &Context, mut failures: Failures) -> Result<Exit> {
     let Some((_, last)) = failures.pop() else {
         return Ok(Exit::Success);
     };

@@ -13,6 +13,9 @@ use crate::model::{looks_like_trace_id, normalize_trace_id};
 use crate::settings::Location;
 use crate::store::{FilterSource, Query, StoreError};
 
+/// Traces, or what was typed for them, each with what went wrong.
+pub(super) type Failures = Vec<(String, anyhow::Error)>;
+
 /// The ids that `words` name, in their order, without repetitions.
 ///
 /// # Errors
@@ -22,9 +25,42 @@ pub(super) fn trace_ids(context: &Context, words: &[String]) -> Result<Vec<Strin
     for word in self::words(context, words)? {
         ids.push(trace_id(context, &word)?);
     }
+    Ok(without_repetitions(ids))
+}
+
+/// The same where words that name no trace are no reason to stop: they come
+/// apart from the ids, each with its error.
+///
+/// # Errors
+/// A word that names more than one trace, or cannot name any; those of the store.
+pub(super) fn known_and_missing(
+    context: &Context,
+    words: &[String],
+) -> Result<(Vec<String>, Failures)> {
+    let (mut ids, mut missing) = (Vec::new(), Vec::new());
+    for word in without_repetitions(self::words(context, words)?) {
+        match trace_id(context, &word) {
+            Ok(id) => ids.push(id),
+            Err(error) if is_missing(&error) => missing.push((word, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((without_repetitions(ids), missing))
+}
+
+/// Whether something that was named is not there, or not yet.
+pub(super) fn is_missing(error: &anyhow::Error) -> bool {
+    let unknown = |error: &StoreError| matches!(error, StoreError::UnknownTrace { .. });
+    error.downcast_ref::<StoreError>().is_some_and(unknown)
+        || error
+            .downcast_ref::<CommandError>()
+            .is_some_and(|error| error.exit == Exit::NotFound)
+}
+
+fn without_repetitions(mut words: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
-    ids.retain(|id| seen.insert(id.clone()));
-    Ok(ids)
+    words.retain(|word| seen.insert(word.clone()));
+    words
 }
 
 /// The words, with those on standard input in the place of `-`.

@@ -10,14 +10,15 @@ use anyhow::Result;
 
 use self::printer::{Printer, changes_of};
 use super::form::Form;
-use super::gather::{Need, gather, gather_found};
+use super::gather::{Gathered, Need, gather, gather_found};
+use super::resolve::Failures;
 use super::selection::{filter_of, key_value, name_experiments};
 use super::{Context, resolve};
 use crate::cli::{FilterArgs, SelectionArgs, TagArgs};
 use crate::error::{CommandError, Exit};
 use crate::model::tag as reserved;
 use crate::parallel;
-use crate::render::{NO_MATCH, number};
+use crate::render::{NO_MATCH, number, sanitize};
 use crate::store::{FilterSource, Query, Store, StoreError, TagChanges};
 
 /// Servers store at most so many characters of a value …
@@ -39,22 +40,27 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
             .into());
     }
     let store = context.store()?;
-    if args.dry_run {
-        return dry_run(context, args, form, words, &changes);
+    if !args.dry_run {
+        store.check_writable()?;
+    } else if let Err(refusal) = store.check_writable() {
+        context.note(&format!("without --dry-run this fails: {refusal}"));
     }
-    store.check_writable()?;
+    let (ids, missing) = resolve::known_and_missing(context, &words)?;
+    if args.dry_run {
+        return dry_run(context, args, form, ids, missing, &changes);
+    }
     let ids = if by_filter {
         matching(context, &args.filter)?
     } else {
-        resolve::trace_ids(context, &words)?
+        ids
     };
-    if ids.is_empty() {
+    if ids.is_empty() && missing.is_empty() {
         context.note(NO_MATCH);
     }
     if by_filter && ids.len() > 1 && !args.yes && context.terminal.interactive {
         confirm(ids.len())?;
     }
-    apply(context, store, form, &ids, &changes)
+    apply(context, store, form, &ids, missing, &changes)
 }
 
 /// Splits the words into traces and tags, and checks the tags.
@@ -177,13 +183,11 @@ fn dry_run(
     context: &Context,
     args: &TagArgs,
     form: Form,
-    words: Vec<String>,
+    ids: Vec<String>,
+    mut failures: Failures,
     changes: &TagChanges,
 ) -> Result<Exit> {
     const MESSAGE: &str = "looking traces up";
-    if let Err(refusal) = context.store()?.check_writable() {
-        context.note(&format!("without --dry-run this fails: {refusal}"));
-    }
     let mut out = context.terminal.output();
     let mut printer = Printer::new(context, form, changes, true, &mut out)?;
     let mut found = 0_usize;
@@ -192,17 +196,19 @@ fn dry_run(
         let planned = changes_of(changes, &trace.info.tags);
         printer.planned(&trace.info.trace_id, &planned)
     };
-    let gathered = if words.is_empty() {
+    let gathered = if has_filter(&args.filter) {
         let query = query(context, &args.filter)?;
         gather_found(context, query, None, Need::INFO, MESSAGE, plan)?
+    } else if ids.is_empty() {
+        Gathered::default()
     } else {
         let named = SelectionArgs {
-            traces: words,
+            traces: ids,
             ..SelectionArgs::default()
         };
         gather(context, &named, Need::INFO, MESSAGE, plan)?
     };
-    let mut failures = gathered.failures;
+    failures.extend(gathered.failures);
     for (id, error) in &failures {
         printer.failed(id, &error.to_string())?;
     }
@@ -211,11 +217,36 @@ fn dry_run(
     if found == 0 && failures.is_empty() {
         context.note(NO_MATCH);
     }
-    // The others are in the output.
-    match failures.pop() {
-        None => Ok(Exit::Success),
-        Some((_, last)) => Err(last),
+    end(context, form, found, failures)
+}
+
+/// Says once of each failure what it is, and how to exit.
+fn end(context: &Context, form: Form, done: usize, mut failures: Failures) -> Result<Exit> {
+    let failed = failures.len();
+    if done == 0 && failed <= 1 {
+        return match failures.pop() {
+            None => Ok(Exit::Success),
+            Some((_, only)) => Err(only),
+        };
     }
+    if failed == 0 {
+        return Ok(Exit::Success);
+    }
+    if form == Form::Text {
+        // The other formats have them among the results.
+        for (id, error) in &failures {
+            context.warn(&sanitize::line(&format!("{id}: {error}")));
+        }
+    }
+    let (exit, hint) = if failures.iter().all(|(_, error)| resolve::is_missing(error)) {
+        (Exit::NotFound, "`mlt search` lists traces")
+    } else {
+        let hint = "the same command again finishes the rest";
+        (Exit::Condition, hint)
+    };
+    let traces = number::counted(done + failed, "trace");
+    let error = CommandError::new(exit, format!("{failed} of {traces} cannot be tagged"));
+    Err(error.hint(hint).into())
 }
 
 fn confirm(count: usize) -> Result<()> {
@@ -236,12 +267,17 @@ fn apply(
     store: &dyn Store,
     form: Form,
     ids: &[String],
+    mut failures: Failures,
     changes: &TagChanges,
 ) -> Result<Exit> {
     let mut out = context.terminal.output();
     let mut printer = Printer::new(context, form, changes, false, &mut out)?;
-    let mut progress = context.terminal.progress("tagging").of(ids.len());
-    let (mut done, mut failures) = (0_usize, Vec::new());
+    for (id, error) in &failures {
+        printer.failed(id, &error.to_string())?;
+    }
+    let all = ids.len() + failures.len();
+    let mut progress = context.terminal.progress("tagging").of(all);
+    let mut done = 0_usize;
     let batches: Vec<&[String]> = ids.chunks(store.tag_batch()).collect();
     parallel::for_each_in_order(
         store.at_once(),
@@ -262,7 +298,7 @@ fn apply(
                     }
                     Err(error) => {
                         printer.failed(id, &error.to_string())?;
-                        failures.push(error);
+                        failures.push((id.clone(), error.into()));
                     }
                 }
             }
@@ -273,17 +309,7 @@ fn apply(
     progress.clear();
     printer.finish(done, failures.len())?;
     out.finish()?;
-    let failed = failures.len();
-    match failures.pop() {
-        None => Ok(Exit::Success),
-        Some(only) if ids.len() == 1 => Err(only.into()),
-        Some(_) => Err(CommandError::new(
-            Exit::Condition,
-            format!("{} could not be tagged", number::counted(failed, "trace")),
-        )
-        .hint("the same command again finishes the rest")
-        .into()),
-    }
+    end(context, form, done, failures)
 }
 
 #[cfg(test)]

@@ -96,20 +96,24 @@ fn a_dry_run_looks_the_traces_up() {
     );
 
     let unknown = "tr-00000000000000000000000000000000";
-    for (words, lines) in [
-        (format!("{unknown} a=b"), 1),
-        (format!("nosuch latest {unknown} a=b"), 3),
-    ] {
-        let outcome = run(&words);
-        assert_eq!(outcome.code, Some(3), "{outcome}");
-        assert_eq!(outcome.lines().len(), lines, "{outcome}");
-        assert!(
-            outcome.stderr.contains(&format!(
-                "error: no trace `{unknown}` in the demo store\nhint: `mlt search` lists traces"
-            )),
-            "{outcome}"
-        );
-    }
+    let alone = run(&format!("{unknown} a=b"));
+    insta::assert_snapshot!(alone.fails(3), @"
+    note: without --dry-run this fails: the demo store has no tags to change: it is read-only
+    error: no trace `tr-00000000000000000000000000000000` in the demo store
+    hint: `mlt search` lists traces
+    ");
+    let among_others = run(&format!("nosuch latest tr-00000 {unknown} a=b"));
+    insta::assert_snapshot!(among_others, @"
+    tr-3934c478c5bc2986bd6071d4c2c32e3e  would change: a=b (new)
+    --- stderr
+    note: without --dry-run this fails: the demo store has no tags to change: it is read-only
+    warning: tr-00000: no trace `tr-00000` in the demo store
+    warning: nosuch: no trace `nosuch` in the demo store
+    warning: tr-00000000000000000000000000000000: no trace `tr-00000000000000000000000000000000` in the demo store
+    error: 3 of 4 traces cannot be tagged
+    hint: `mlt search` lists traces
+    --- exit 3
+    ");
 
     let found = run("--name checkout env=dev -o jsonl").json_lines();
     assert_eq!(found.len(), 6);
@@ -186,7 +190,7 @@ fn a_failure_does_not_stop_the_rest_and_a_repetition_finishes_it() {
     let words = format!("tag {} {unknown} {} t5=x -o jsonl", ids[0], ids[1]);
     for _ in 0..2 {
         let outcome = on_server().run(&words);
-        assert_eq!(outcome.code, Some(1), "{outcome}");
+        assert_eq!(outcome.code, Some(3), "{outcome}");
         let states: Vec<Value> = outcome
             .lines()
             .iter()
@@ -196,7 +200,7 @@ fn a_failure_does_not_stop_the_rest_and_a_repetition_finishes_it() {
         assert!(
             outcome
                 .stderr
-                .starts_with("note: changed 2 traces\nerror: 1 trace could not be tagged\n"),
+                .starts_with("note: changed 2 traces\nerror: 1 of 3 traces cannot be tagged\n"),
             "{outcome}"
         );
     }
@@ -205,6 +209,36 @@ fn a_failure_does_not_stop_the_rest_and_a_repetition_finishes_it() {
     assert_eq!(alone.code, Some(3), "{alone}");
     let delete = on_server().run(&format!("tag {unknown} --delete t5"));
     assert_eq!(delete.code, Some(3), "{delete}");
+}
+
+#[test]
+fn however_an_unknown_id_looks_the_others_are_tagged() {
+    let good = &some_ids(1, 55)[0];
+    let whole = "tr-00000000000000000000000000000000";
+    let unknown = ["nope", "tr-00000", "0000000", whole];
+    for (at, word) in unknown.iter().enumerate() {
+        let tag = format!("t7.{at}=x");
+        let outcome = on_server().args(["tag", word, &tag, good]).run("");
+        assert_eq!(outcome.code, Some(3), "{outcome}");
+        assert_eq!(outcome.stdout, format!("{good}  {tag}\n"));
+        assert_eq!(outcome.stderr.matches("no trace `").count(), 1, "{outcome}");
+        assert!(
+            outcome.stderr.ends_with(
+                "error: 1 of 2 traces cannot be tagged\nhint: `mlt search` lists traces\n"
+            ),
+            "{outcome}"
+        );
+        assert_eq!(tags(good)[format!("t7.{at}")], "x", "{word}");
+        let alone = on_server().args(["tag", word, &tag]).run("");
+        assert_eq!(alone.code, Some(3), "{alone}");
+        let said = format!("{}{}", alone.stdout, alone.stderr);
+        assert_eq!(said.matches("no trace `").count(), 1, "{alone}");
+    }
+    let lines = on_server()
+        .args(["tag", unknown[0], unknown[1], good, "t7=x", "-o", "jsonl"])
+        .run("");
+    assert_eq!((lines.code, lines.lines().len()), (Some(3), 3), "{lines}");
+    assert!(!lines.stderr.contains("no trace"), "{lines}");
 }
 
 #[test]

@@ -10,8 +10,6 @@ use anyhow::Result;
 use super::super::{Context, resolve};
 use super::{Judge, Looked};
 use crate::cli::{CheckArgs, SelectionArgs};
-use crate::error::CommandError;
-use crate::store::StoreError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -36,7 +34,8 @@ pub(super) fn until_settled(
             resolved(context, &mut selection).and_then(|()| judge.look(context, &selection));
         let settled = match &looked {
             Ok(looked) => !judge.may_change(looked),
-            Err(error) => !may_arrive(error),
+            // What is missing may be there at the next look.
+            Err(error) => !resolve::is_missing(error),
         };
         if settled || left.is_zero() {
             return looked;
@@ -56,14 +55,4 @@ fn resolved(context: &Context, selection: &mut SelectionArgs) -> Result<()> {
         selection.traces = resolve::trace_ids(context, &selection.traces)?;
     }
     Ok(())
-}
-
-/// Whether what is missing may be there at the next look.
-fn may_arrive(error: &anyhow::Error) -> bool {
-    use crate::error::Exit;
-    let unknown = |error: &StoreError| matches!(error, StoreError::UnknownTrace { .. });
-    error.downcast_ref::<StoreError>().is_some_and(unknown)
-        || error
-            .downcast_ref::<CommandError>()
-            .is_some_and(|error| error.exit == Exit::NotFound)
 }

@@ -150,17 +150,15 @@ impl<'a> Printer<'a> {
         self.write(id, &told)
     }
 
-    /// It failed, or would.
+    /// It failed, or would. People read of that on standard error.
     pub(super) fn failed(&mut self, id: &str, error: &str) -> Result<()> {
-        let described = match self.kind {
-            Kind::Text(_) => format!("failed: {error}"),
-            _ => String::new(),
-        };
+        if matches!(self.kind, Kind::Text(_)) {
+            return Ok(());
+        }
         let told = Told {
             status: "failed",
-            described,
             error,
-            before: None,
+            ..Told::default()
         };
         self.write(id, &told)
     }
