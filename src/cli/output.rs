@@ -130,7 +130,7 @@ pub(super) fn arg_of_reports() -> Arg {
         .hide_default_value(true)
         .value_name("FILE")
         .value_hint(ValueHint::FilePath)
-        .help("Into this file, such as report.html; without it the page goes to a pipe")
+        .help("Into this file, such as report.html, in the place of what is there; without -o, into a pipe")
 }
 
 /// `-o` of commands that print nothing of traces.

@@ -26,6 +26,8 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
             let mut target = Target::create(path)?;
             let (page, gathered) = write(context, args, &mut target)?;
             target.finish()?;
+            let traces = number::counted(page.traces(), "trace");
+            context.note(&format!("wrote {traces} to {}", path.display()));
             finish(context, args, &page, gathered)
         }
         OutputFormat::Table if context.terminal.width.is_none() => {

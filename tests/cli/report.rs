@@ -40,7 +40,10 @@ fn make(uri: &str, words: &str) -> Made {
 
 fn demo(words: &str) -> Made {
     let made = make("demo:", words);
-    made.outcome.ok();
+    assert_eq!(made.outcome.code, Some(0), "{}", made.outcome);
+    let notes = &made.outcome.stderr;
+    let only_note = notes.starts_with("note: wrote ") && notes.lines().count() == 1;
+    assert!(only_note, "{}", made.outcome);
     made
 }
 
@@ -145,7 +148,13 @@ fn what_cannot_be_written_leaves_everything_as_it_was() {
         "old"
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    run("report latest -o old.html").ok();
+    let replaced = run("report latest -o old.html");
+    assert_eq!(replaced.code, Some(0), "{replaced}");
+    assert_eq!(replaced.stderr, "note: wrote 1 trace to old.html\n");
+    let several = run("report --name checkout -o new.html");
+    assert_eq!(several.stderr, "note: wrote 6 traces to new.html\n");
+    let piped = run("report latest");
+    assert_eq!(piped.stderr, "");
     assert!(
         fs::read_to_string(folder.path().join("old.html"))
             .unwrap()
@@ -157,7 +166,9 @@ fn what_cannot_be_written_leaves_everything_as_it_was() {
 fn what_is_cut_is_said_on_standard_error_and_in_the_page() {
     let made = make("demo:", &format!("{FAILED} --max-chars 20"));
     assert_eq!(made.outcome.code, Some(0));
-    let note = made.outcome.stderr.trim().strip_prefix("note: ").unwrap();
+    let (written, cut) = made.outcome.stderr.trim().split_once('\n').unwrap();
+    assert!(written.starts_with("note: wrote "), "{written}");
+    let note = cut.strip_prefix("note: ").unwrap();
     assert!(note.ends_with(" texts cut to 20 characters each"), "{note}");
     assert!(fs::read_to_string(made.path()).unwrap().contains(note));
 }
