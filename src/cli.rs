@@ -7,6 +7,7 @@ mod export;
 mod filter;
 mod get;
 mod latency;
+mod mistakes;
 mod output;
 mod report;
 mod search;
@@ -31,7 +32,7 @@ pub use export::{ExportArgs, ExportWhat};
 pub use filter::FilterArgs;
 pub use get::GetArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, Supposition};
-pub use output::{OF_CHECKS, OF_EXPORTS, OutputFormat, TABULAR, WITH_IDS};
+pub use output::{FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OutputFormat, TABULAR, WITH_IDS};
 pub use report::ReportArgs;
 pub use search::SearchArgs;
 pub use selection::{LimitArgs, SelectionArgs};
@@ -63,8 +64,8 @@ say so on standard error and exit with 0. mlt check fails by it, unless there is
 
 /// Inspect MLflow traces: find them, look into them, see where the time went.
 ///
-/// Traces come from a tracking server, a JSON file, standard input or the
-/// built-in demo store; try `mlt -u demo: latency latest`.
+/// Traces come from a tracking server, a SQLite database or mlruns folder of MLflow, a JSON file,
+/// standard input or the built-in demo store; try `mlt -u demo: latency latest`.
 #[derive(Debug, Parser)]
 #[command(name = "mlt", version, styles = STYLES, after_long_help = EXIT_CODES)]
 #[command(
@@ -84,7 +85,7 @@ pub struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct GlobalArgs {
-    /// Where the traces are: http(s)://…, sqlite:///…, databricks, an mlruns folder, a .json or .jsonl file, - for standard input, or demo:
+    /// Where the traces are: demo:, http(s)://…, sqlite:///…, databricks, an mlruns folder, a .json or .jsonl file, or - for standard input
     ///
     /// The default is $MLFLOW_TRACKING_URI, else ./mlruns or ./mlflow.db, whichever MLflow would use here.
     #[arg(short = 'u', long, global = true, value_name = "URI", value_hint = clap::ValueHint::AnyPath)]
@@ -236,7 +237,8 @@ impl Cli {
         if let Some(width) = width {
             command = command.term_width(width.min(HELP_WIDTH));
         }
-        let mut matches = command.clone().try_get_matches_from(words)?;
+        let matches = command.clone().try_get_matches_from(words);
+        let mut matches = matches.map_err(|error| mistakes::explain(&command, error))?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
 }

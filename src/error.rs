@@ -319,6 +319,12 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
 fn reading_hint(path: &str, reason: &str) -> Vec<String> {
     if reason.starts_with("it is a directory without experiments") {
         let folder = path.trim_end_matches('/');
+        let within = reason
+            .strip_suffix(" in it")
+            .and_then(|reason| reason.rsplit(' ').next());
+        if let Some(store) = within {
+            return vec![format!("name that: `-u {folder}/{store}`")];
+        }
         vec![format!(
             "files of traces are read one after the other as in `cat {folder}/*.json | mlt -u - search`"
         )]

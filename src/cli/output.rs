@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, ValueEnum, ValueHint};
 
 /// How to print.
@@ -96,6 +97,12 @@ pub const OF_EXPORTS: &[OutputFormat] = &[
     OutputFormat::Parquet,
 ];
 
+/// What checks write into files, beside the table.
+pub const FILES_OF_CHECKS: &str =
+    "a name with an ending is a file: report.xml for JUnit, report.json for JSON";
+const NO_FILE: &str =
+    "expected a file, the name of which has a dot or a slash in it, such as report.html";
+
 /// `-o` of a command that prints in these formats, in the place of the one that
 /// all commands share.
 pub(super) fn arg(known: &'static [OutputFormat]) -> Arg {
@@ -130,7 +137,7 @@ pub(super) fn arg_of_reports() -> Arg {
         .hide_default_value(true)
         .value_name("FILE")
         .value_hint(ValueHint::FilePath)
-        .help("Into this file, such as report.html, in the place of what is there; without -o, into a pipe")
+        .help("Into this file, such as report.html, overwriting what is there; without -o, into a pipe")
 }
 
 /// `-o` of commands that print nothing of traces.
@@ -168,9 +175,21 @@ impl TypedValueParser for FormatParser {
         if let Some(format) = value.to_str().and_then(named) {
             return Ok(format);
         }
+        if arg.is_some_and(|arg| arg.get_value_hint() == ValueHint::FilePath) {
+            let refusal = |_: &str| -> Result<OutputFormat, String> { Err(NO_FILE.to_owned()) };
+            return refusal.parse_ref(command, arg, value);
+        }
         let possible = self.possible_values().into_iter().flatten();
         let refusal = PossibleValuesParser::new(possible).parse_ref(command, arg, value);
-        refusal.map(|_| OutputFormat::default())
+        refusal
+            .map(|_| OutputFormat::default())
+            .map_err(|mut error| {
+                if self.0 == OF_CHECKS {
+                    let tips = ContextValue::StyledStrs(vec![FILES_OF_CHECKS.into()]);
+                    error.insert(ContextKind::Suggested, tips);
+                }
+                error
+            })
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {

@@ -132,6 +132,18 @@ fn help_lists_the_formats_that_a_command_takes() {
       [possible values: table, json, jsonl, junit, github]
 
       tip: a similar value exists: 'junit'
+      tip: a name with an ending is a file: report.xml for JUnit, report.json for JSON
+
+    For more information, try '--help'.
+    ");
+    let other_file = demo("check --all -o report.yml");
+    insta::assert_snapshot!(other_file.fails(2), @"
+    error: `mlt check` has no `-o report.yml`
+    hint: a name with an ending is a file: report.xml for JUnit, report.json for JSON
+    ");
+    let no_file = demo("report latest -o html");
+    insta::assert_snapshot!(no_file.fails(2), @"
+    error: invalid value 'html' for '--output <FILE>': expected a file, the name of which has a dot or a slash in it, such as report.html
 
     For more information, try '--help'.
     ");
@@ -152,7 +164,8 @@ fn a_report_is_not_written_into_a_file_that_promises_something_else() {
     ");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     for name in ["./page", "page.HTML", "page.htm"] {
-        report(name).ok();
+        let written = format!("note: wrote 1 trace to {name}\n");
+        assert_eq!(report(name).stderr, written);
         assert!(folder.path().join(name).exists(), "{name}");
     }
 }

@@ -154,6 +154,62 @@ fn an_unknown_value_is_a_usage_error_with_a_suggestion() {
 }
 
 #[test]
+fn an_option_that_another_command_has_is_answered_by_what_this_one_takes() {
+    let tips = |words: &str| {
+        let stderr = mlt().run(words).fails(2).to_owned();
+        let tips = stderr.lines().filter(|line| line.starts_with("  tip: "));
+        tips.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_snapshot!(mlt().run("get --since 1h").fails(2), @"
+    error: unexpected argument '--since' found
+
+      tip: mlt get takes trace ids: mlt search --since … -o ids | mlt get -
+
+    Usage: mlt get [OPTIONS] <TRACE>...
+
+    For more information, try '--help'.
+    ");
+    assert_eq!(
+        tips("get latest -n 5"),
+        ["  tip: mlt get takes trace ids: mlt search -n … -o ids | mlt get -"]
+    );
+    assert_eq!(
+        tips("tag --all a=b"),
+        ["  tip: ids may be piped in: mlt search --all -o ids | mlt tag - KEY=VALUE"]
+    );
+    assert_eq!(
+        tips("diff --all --name x"),
+        [
+            "  tip: two sets are chosen by --base-filter FILTER and -f FILTER: all that match, or the newest -n N"
+        ]
+    );
+    assert!(tips("get latest --frobnicate").is_empty());
+    assert_eq!(
+        tips("search --frobnicate"),
+        ["  tip: to pass '--frobnicate' as a value, use '-- --frobnicate'"]
+    );
+}
+
+#[test]
+fn the_place_of_traces_is_told_in_whole_sentences() {
+    let short = mlt().run("search -h");
+    let lines: Vec<&str> = short.ok().lines().collect();
+    let at = lines
+        .iter()
+        .position(|line| line.contains("--tracking-uri"))
+        .unwrap();
+    let told = lines[at..at + 3].join(" ");
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("or - for standard input -x, --experiment"),
+        "{told}"
+    );
+    let long = mlt().run("--help");
+    let head = long.ok().lines().take(6).collect::<Vec<_>>().join(" ");
+    assert!(head.contains("SQLite") && head.contains("mlruns"), "{head}");
+}
+
+#[test]
 fn options_that_exclude_each_other_are_a_usage_error() {
     assert_snapshot!(mlt().run("search --all -n 5"), @"
     --- stderr

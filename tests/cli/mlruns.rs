@@ -264,6 +264,19 @@ fn the_store_of_the_current_folder_is_the_default() {
             .contains("it is a directory without experiments of MLflow"),
         "{other}"
     );
+    let hint = format!(
+        "hint: name that: `-u {}/mlruns`\n",
+        store.folder().display()
+    );
+    assert!(other.stderr.ends_with(&hint), "{other}");
+    let project = tempfile::tempdir().unwrap();
+    std::fs::create_dir(project.path().join("proj")).unwrap();
+    std::fs::write(project.path().join("proj/mlflow.db"), "").unwrap();
+    let within = mlt().within(project.path()).on("proj").run("search");
+    insta::assert_snapshot!(within.fails(6), @"
+    error: cannot read proj: it is a directory without experiments of MLflow (folders with a meta.yaml), but with mlflow.db in it
+    hint: name that: `-u proj/mlflow.db`
+    ");
     let gone = here().on("./gone").run("search");
     assert!(
         gone.fails(6).contains("no such file or directory"),

@@ -10,7 +10,8 @@ use anyhow::Result;
 use super::super::Context;
 use super::super::target::cannot;
 use crate::analysis::Judgement;
-use crate::cli::{CheckArgs, OF_CHECKS, OutputFormat};
+use crate::cli::{CheckArgs, FILES_OF_CHECKS, OF_CHECKS, OutputFormat};
+use crate::error::CommandError;
 use crate::export::check;
 use crate::render;
 
@@ -32,7 +33,10 @@ impl Report {
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("xml") => return Ok(Self::Junit(path.clone())),
                 Some("json") => return Ok(Self::Json(path.clone())),
-                _ => {}
+                _ => {
+                    let refused = format!("`mlt check` has no `-o {}`", path.display());
+                    return Err(CommandError::usage(refused).hint(FILES_OF_CHECKS).into());
+                }
             }
         }
         context.formats("check", OF_CHECKS)?;

@@ -32,11 +32,17 @@ impl Mlruns {
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         folder::experiment_folders(root)?;
         if !folder::is_store(root) {
+            let mut reason =
+                "it is a directory without experiments of MLflow (folders with a meta.yaml)"
+                    .to_owned();
+            if folder::is_store(&root.join("mlruns")) {
+                reason.push_str(", but with mlruns in it");
+            } else if root.join("mlflow.db").is_file() {
+                reason.push_str(", but with mlflow.db in it");
+            }
             return Err(StoreError::Data {
                 path: root.display().to_string(),
-                reason:
-                    "it is a directory without experiments of MLflow (folders with a meta.yaml)"
-                        .to_owned(),
+                reason,
             });
         }
         let beside = root.parent().map(|parent| parent.join("mlartifacts"));
