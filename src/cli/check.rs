@@ -67,6 +67,10 @@ pub struct CheckArgs {
     pub max_regression: Option<Percent>,
 
     /// Wait so long for the first trace, for traces in progress, and for counts that have to be larger
+    ///
+    /// It ends as soon as no trace is in progress and there are as many as the rules ask for by
+    /// count() >= N. A trace that is not there yet is not waited for, so ask for as many as you
+    /// expect: 'count() >= 1' is content with the first.
     #[arg(long, value_name = "TIME", help_heading = "Rules")]
     pub wait: Option<Period>,
 
