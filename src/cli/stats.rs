@@ -137,7 +137,8 @@ impl FromStr for StatsBy {
 }
 
 const EXPECTED: &str = "expected trace, status, model, session, user, experiment, tag:KEY or metadata:KEY, \
-     or for spans name, type, status, model or path";
+     or for spans name, type, status, model or path; always of spans: span.name, span.type, span.status, \
+     span.model, span.path; always of traces: trace.name, trace.status";
 
 impl StatsBy {
     /// The key, given whether nothing but spans is asked about.
@@ -163,6 +164,16 @@ mod tests {
         assert_eq!(status.key(false), GroupKey::Trace(TraceKey::State));
         let fixed: StatsBy = "span.status".parse().unwrap();
         assert_eq!(fixed.key(false), GroupKey::Span(By::Status));
+        let error = "tool".parse::<StatsBy>().unwrap_err();
+        let named: Vec<&str> = error
+            .split([' ', ',', ';'])
+            .filter(|word| word.starts_with("span.") || word.starts_with("trace."))
+            .collect();
+        assert_eq!(named.len(), 7, "{error}");
+        assert!(
+            named.iter().all(|key| key.parse::<StatsBy>().is_ok()),
+            "{error}"
+        );
         for bad in ["tag:", "tags:x", "Name", "span", ""] {
             assert!(bad.parse::<StatsBy>().is_err(), "{bad}");
         }
