@@ -62,6 +62,15 @@ Exit codes:
 A filter that matches no traces is no failure of mlt search, stats, latency, export and tag: they
 say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
 
+const COMPLETIONS: &str = "\
+To load it:
+  bash        source <(mlt completions bash)
+  zsh         source <(mlt completions zsh)      (behind compinit)
+  fish        mlt completions fish | source
+  PowerShell  mlt completions powershell | Out-String | Invoke-Expression
+  elvish      eval (mlt completions elvish | slurp)
+To have it always, put the line into the file that the shell reads at its start.";
+
 /// Inspect MLflow traces: find them, look into them, see where the time went.
 ///
 /// Traces come from a tracking server, a SQLite database or mlruns folder of MLflow, a JSON file,
@@ -187,9 +196,7 @@ pub enum Command {
     #[command(after_long_help = stats::HELP, arg(output::arg(TABULAR)))]
     Stats(Box<StatsArgs>),
     /// Print a shell's completion script
-    ///
-    /// For bash, for example: source <(mlt completions bash)
-    #[command(arg(output::no_arg()))]
+    #[command(after_long_help = COMPLETIONS, arg(output::no_arg()))]
     Completions(CompletionsArgs),
     /// Write man pages
     #[command(arg(output::no_arg()))]

@@ -411,3 +411,47 @@ fn a_server_that_is_not_there_or_misbehaves_offers_nothing_and_says_nothing() {
         assert_eq!(outcome.ok(), "", "{uri}");
     }
 }
+
+#[test]
+fn the_help_has_the_line_for_each_shell() {
+    let help = mlt().run("completions --help").ok().to_owned();
+    let line = |name: &str| {
+        let mut lines = help.lines().map(str::trim);
+        let line = lines.find_map(|line| line.strip_prefix(name));
+        let line = line.unwrap_or_else(|| panic!("{name}: {help}"));
+        line.split("   ")
+            .find(|part| !part.is_empty())
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    for (name, script) in [("PowerShell", "powershell"), ("elvish", "elvish")] {
+        assert!(
+            line(name).contains(&format!("mlt completions {script} |")),
+            "{help}"
+        );
+    }
+    let compinit = "autoload -Uz compinit; compinit -u -D;";
+    for (name, before, after) in [
+        ("bash", "", "complete -p mlt"),
+        ("zsh", compinit, "print ${_comps[mlt]}"),
+        ("fish", "", "complete -c mlt"),
+    ] {
+        let bin = Path::new(env!("CARGO_BIN_EXE_mlt")).parent().unwrap();
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let command = format!("{before} {}; {after}", line(name));
+        let home = TempDir::new().unwrap();
+        let output = Command::new(name)
+            .args(["-c", &command])
+            .env("PATH", path)
+            .env("HOME", home.path())
+            .timeout(PATIENCE)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && told.contains("mlt"),
+            "{command}: {output:?}"
+        );
+    }
+}
