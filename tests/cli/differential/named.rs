@@ -130,11 +130,13 @@ fn the_keys_of_an_object_are_in_any_order_in_an_export() {
         ids(question.parsed(store, &filter::parse(&text).unwrap())).len()
     };
     let (first, last) = (r#"{"k": 1.0, %"#, r#"%, "k": 1.0}"#);
-    for store in [&sides.server, &sides.sqlite] {
-        assert_eq!((finds(&**store, first), finds(&**store, last)), (1, 0));
-    }
-    let export = &*sides.file;
-    assert_eq!(finds(export, first) + finds(export, last), 1);
+    let order = |store: &dyn mlt::store::Store| (finds(store, first), finds(store, last));
+    // MLflow's client sends the members of an object in an order of its own each time.
+    let stored = order(&*sides.server);
+    assert!(matches!(stored, (1, 0) | (0, 1)), "{stored:?}");
+    assert_eq!(order(&*sides.sqlite), stored);
+    let exported = order(&*sides.file);
+    assert!(matches!(exported, (1, 0) | (0, 1)), "{exported:?}");
 }
 
 #[test]
