@@ -14,7 +14,7 @@ use crate::error::{CommandError, Exit};
 use crate::model::{Trace, TraceInfo};
 use crate::parallel;
 use crate::render::{number, sanitize};
-use crate::store::{Detail, Query, Search, SearchEnd, Store, StoreError};
+use crate::store::{Batches, Detail, Query, Search, SearchEnd, Store, StoreError};
 use crate::terminal::Progress;
 
 /// Batches of spans that are fetched before more traces are asked for.
@@ -197,7 +197,7 @@ fn find(
     // Several batches at a time keep all workers busy while the results are handed over.
     let at_once = need
         .spans
-        .map_or(1, |detail| match store.span_batch(detail) {
+        .map_or(1, |detail| match store.batches(detail).traces {
             batch @ 2.. => batch * BATCHES_AT_ONCE,
             one => one,
         });
@@ -291,9 +291,10 @@ impl<'a> Run<'a> {
                 .into_iter()
                 .try_for_each(|info| self.hand_over("", Ok(without_spans(info)), each));
         };
-        let batches: Vec<&[TraceInfo]> = infos.chunks(store.span_batch(detail).max(1)).collect();
+        let Batches { traces, at_once } = store.batches(detail);
+        let batches: Vec<&[TraceInfo]> = infos.chunks(traces.max(1)).collect();
         parallel::for_each_in_order(
-            store.at_once(),
+            at_once,
             &batches,
             |batch| store.complete_all(batch, detail),
             |batch, traces| {

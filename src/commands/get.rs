@@ -21,9 +21,13 @@ use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let form = context.form("get")?;
-    let ids = resolve::trace_ids(context, &args.traces)?;
     // The shape of the output follows from what was typed, not from how much was found.
     let single = args.traces.len() == 1 && args.traces[0] != "-";
+    let (ids, mut failures) = if single {
+        (resolve::trace_ids(context, &args.traces)?, Vec::new())
+    } else {
+        resolve::known_and_missing(context, &args.traces)?
+    };
     let store = context.store()?;
     // The table of spans shows of payloads nothing but what went wrong.
     let detail = match form {
@@ -32,7 +36,6 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     };
     let mut out = context.terminal.output();
     let mut progress = context.terminal.progress("fetching traces").of(ids.len());
-    let mut failures = Vec::new();
     let mut done = 0;
     let left_out = {
         let mut printer = Printer::new(context, args, &mut out, form, single)?;

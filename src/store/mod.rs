@@ -72,6 +72,15 @@ pub enum Detail {
     Whole,
 }
 
+/// How the spans of many traces are best asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batches {
+    /// Traces of one question.
+    pub traces: usize,
+    /// Questions at a time.
+    pub at_once: usize,
+}
+
 /// A filter, understood or not.
 #[derive(Debug, Clone)]
 pub enum FilterSource {
@@ -196,9 +205,12 @@ pub trait Store: Send + Sync {
         thread::available_parallelism().map_or(1, NonZero::get)
     }
 
-    /// Over how many traces [`Store::complete_all`] is best called.
-    fn span_batch(&self, _detail: Detail) -> usize {
-        1
+    /// How [`Store::complete_all`] is best called.
+    fn batches(&self, _detail: Detail) -> Batches {
+        Batches {
+            traces: 1,
+            at_once: self.at_once(),
+        }
     }
 
     /// The spans of traces of which at least the ids are known: a result for

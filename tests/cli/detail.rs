@@ -101,7 +101,7 @@ fn check(store: &dyn Store) -> usize {
         (Detail::Whole, vec![&bare]),
     ] {
         for known in known {
-            let size = store.span_batch(detail);
+            let size = store.batches(detail).traces;
             let briefs = known
                 .chunks(size)
                 .flat_map(|chunk| store.complete_all(chunk, detail));

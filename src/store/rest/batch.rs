@@ -13,21 +13,24 @@ use crate::model::{Span, Trace, TraceInfo};
 use crate::store::wire::{Brief, SpanList, null_as_default};
 use crate::store::{Detail, StoreError};
 
-/// Traces of one request: small, so that there are requests for all workers.
-pub(super) const SIZE: usize = 10;
+/// Traces of one request: few, so that there are requests for all workers.
+pub(super) const SIZE: usize = 20;
+/// Requests at a time: they keep a server's processes busy, of which there are
+/// four where nobody chose, and more requests only get in each other's way there.
+pub(super) const AT_ONCE: usize = 4;
 /// Up to so many spans a trace is asked for together with others.
 const MOST_SPANS: usize = 12;
 
 /// What is known of a server's batches.
 #[derive(Default)]
-pub(super) struct Batches {
+pub(super) struct Together {
     /// The server has no such endpoint.
     missing: AtomicBool,
     /// How many spans the traces of the last answer had on average.
     usual: AtomicUsize,
 }
 
-impl Batches {
+impl Together {
     /// Whether spans in this detail are asked for together. The typed form lacks
     /// links, and does not keep the text of attributes.
     pub(super) fn suit(&self, detail: Detail) -> bool {

@@ -18,15 +18,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use self::batch::Batches;
+use self::batch::Together;
 use self::http::{Call, Http};
 use self::planned::Planned;
 use self::spans::Fetched;
 use super::local::lock;
 use super::wire::{WireInfo, null_as_default};
 use super::{
-    Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion, Page, Query,
-    Store, StoreError, TagChanges,
+    Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion, Page,
+    Query, Store, StoreError, TagChanges,
 };
 use crate::filter::{Filter, Plan, Server};
 use crate::model::{Experiment, Trace, TraceInfo};
@@ -44,7 +44,7 @@ pub(super) struct RestStore {
     /// Searches that are not over, by the token of their next page.
     searches: Mutex<HashMap<String, Planned>>,
     last_token: AtomicU64,
-    batches: Batches,
+    together: Together,
 }
 
 /// A filter becomes at most so many searches.
@@ -101,7 +101,7 @@ impl RestStore {
             active: OnceLock::new(),
             searches: Mutex::default(),
             last_token: AtomicU64::new(0),
-            batches: Batches::default(),
+            together: Together::default(),
         })
     }
 
@@ -504,11 +504,17 @@ impl Store for RestStore {
         spans::attach(info, Ok(spans))
     }
 
-    fn span_batch(&self, detail: Detail) -> usize {
-        if self.batches.suit(detail) {
-            batch::SIZE
+    fn batches(&self, detail: Detail) -> Batches {
+        if self.together.suit(detail) {
+            Batches {
+                traces: batch::SIZE,
+                at_once: batch::AT_ONCE,
+            }
         } else {
-            1
+            Batches {
+                traces: 1,
+                at_once: self.at_once(),
+            }
         }
     }
 
@@ -517,8 +523,8 @@ impl Store for RestStore {
     }
 
     fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
-        let mut together = if self.batches.suit(detail) {
-            self.batches.fetch(&self.http, infos)
+        let mut together = if self.together.suit(detail) {
+            self.together.fetch(&self.http, infos)
         } else {
             HashMap::new()
         };
@@ -530,7 +536,7 @@ impl Store for RestStore {
             }),
             _ => {
                 let alone = self.complete(info.clone(), detail)?;
-                self.batches.learn_from(&alone);
+                self.together.learn_from(&alone);
                 Ok(alone)
             }
         };

@@ -29,7 +29,8 @@ use self::search::Cursor;
 use self::spans::Place;
 use super::local::lock;
 use super::{
-    Attempt, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges, artifact,
+    Attempt, Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges,
+    artifact,
 };
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
 
@@ -335,11 +336,14 @@ impl Store for SqliteStore {
             .read(|connection| self.shared.complete(connection, info, detail))
     }
 
-    fn span_batch(&self, detail: Detail) -> usize {
-        match detail {
-            Detail::Times | Detail::Measures => 256,
-            // Payloads are of any size, and all of a batch are in memory at once.
-            Detail::Events | Detail::Whole => 1,
+    fn batches(&self, detail: Detail) -> Batches {
+        Batches {
+            traces: match detail {
+                Detail::Times | Detail::Measures => 256,
+                // Payloads are of any size, and all of a batch are in memory at once.
+                Detail::Events | Detail::Whole => 1,
+            },
+            at_once: self.at_once(),
         }
     }
 
