@@ -1,6 +1,7 @@
-//! The traces that a command over many of them is about, handed over one by one: named, or found by a filter, with as much of their spans as the
-//! command needs. Spans are fetched concurrently and in batches, and nothing is
-//! kept, so that memory does not grow with the traces.
+//! The traces that a command over many of them is about, handed over one by one:
+//! named, or found by a filter, with as much of their spans as the command needs.
+//! Spans are fetched concurrently and in batches, and nothing is kept of them, so
+//! that memory grows with ids at most.
 
 use std::ops::ControlFlow;
 

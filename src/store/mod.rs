@@ -81,6 +81,13 @@ pub struct Batches {
     pub at_once: usize,
 }
 
+impl Batches {
+    /// Each trace by itself.
+    const fn of_one(at_once: usize) -> Self {
+        Self { traces: 1, at_once }
+    }
+}
+
 /// A filter, understood or not.
 #[derive(Debug, Clone)]
 pub enum FilterSource {
@@ -207,10 +214,7 @@ pub trait Store: Send + Sync {
 
     /// How [`Store::complete_all`] is best called.
     fn batches(&self, _detail: Detail) -> Batches {
-        Batches {
-            traces: 1,
-            at_once: self.at_once(),
-        }
+        Batches::of_one(self.at_once())
     }
 
     /// The spans of traces of which at least the ids are known: a result for

@@ -11,13 +11,15 @@ use serde::Deserialize;
 use super::http::{Call, Http};
 use crate::model::{Span, Trace, TraceInfo};
 use crate::store::wire::{Brief, SpanList, null_as_default};
-use crate::store::{Detail, StoreError};
+use crate::store::{Batches, Detail, StoreError};
 
-/// Traces of one request: few, so that there are requests for all workers.
-pub(super) const SIZE: usize = 20;
-/// Requests at a time: they keep a server's processes busy, of which there are
-/// four where nobody chose, and more requests only get in each other's way there.
-pub(super) const AT_ONCE: usize = 4;
+/// Few traces in a request, so that there are requests for all of a server's
+/// processes, of which there are four where nobody chose; more requests at a time
+/// only get in each other's way there.
+pub(super) const SEVERAL: Batches = Batches {
+    traces: 20,
+    at_once: 4,
+};
 /// Up to so many spans a trace is asked for together with others.
 const MOST_SPANS: usize = 12;
 

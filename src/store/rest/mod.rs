@@ -506,15 +506,9 @@ impl Store for RestStore {
 
     fn batches(&self, detail: Detail) -> Batches {
         if self.together.suit(detail) {
-            Batches {
-                traces: batch::SIZE,
-                at_once: batch::AT_ONCE,
-            }
+            batch::SEVERAL
         } else {
-            Batches {
-                traces: 1,
-                at_once: self.at_once(),
-            }
+            Batches::of_one(self.at_once())
         }
     }
 

@@ -180,6 +180,11 @@ impl Database {
     }
 }
 
+/// For what reads no page twice. Without it, only more memory is used.
+pub(super) fn keep_few_pages(connection: &Connection) {
+    let _ = connection.execute_batch("PRAGMA cache_size = -2000");
+}
+
 /// SQLite's own message.
 fn plain(error: &rusqlite::Error) -> String {
     match error {

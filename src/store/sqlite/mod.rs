@@ -324,8 +324,7 @@ impl Store for SqliteStore {
 
     fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
         self.shared.read(|connection| {
-            // No page is read twice, so there is no use in keeping many.
-            let _ = connection.execute_batch("PRAGMA cache_size = -2000");
+            connection::keep_few_pages(connection);
             let info = self.shared.info(connection, trace_id)?;
             self.shared.complete(connection, info, detail)
         })
@@ -337,13 +336,13 @@ impl Store for SqliteStore {
     }
 
     fn batches(&self, detail: Detail) -> Batches {
-        Batches {
-            traces: match detail {
-                Detail::Times | Detail::Measures => 256,
-                // Payloads are of any size, and all of a batch are in memory at once.
-                Detail::Events | Detail::Whole => 1,
+        match detail {
+            Detail::Times | Detail::Measures => Batches {
+                traces: 256,
+                at_once: self.at_once(),
             },
-            at_once: self.at_once(),
+            // Payloads are of any size, and all of a batch are in memory at once.
+            Detail::Events | Detail::Whole => Batches::of_one(self.at_once()),
         }
     }
 

@@ -9,6 +9,7 @@ use std::thread;
 use rusqlite::{Connection, Transaction};
 
 use super::Shared;
+use super::connection::keep_few_pages;
 use super::info::text;
 use super::search;
 use super::spans::{self, Place};
@@ -67,8 +68,7 @@ fn read(
     sender: &SyncSender<Finished>,
 ) -> Result<(), StoreError> {
     let connection = shared.database.span_reader()?;
-    // No page is read twice, so there is no use in keeping many.
-    let _ = connection.execute_batch("PRAGMA cache_size = -2000");
+    keep_few_pages(&connection);
     let snapshot = Snapshot::new(shared, &connection)?;
     // Nothing but the id may be known; then it is not known either where the spans are.
     let (here, mut elsewhere): (Vec<_>, Vec<_>) = infos
