@@ -1,0 +1,53 @@
+//! One tag of one trace, set or deleted on the server.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::RestStore;
+use super::http::Call;
+use crate::store::{Store as _, StoreError};
+
+impl RestStore {
+    fn tag_call(&self, method: Method, trace_id: &str, body: Value) -> Call {
+        // The 2.0 path is the one that every version has.
+        let url = self
+            .http
+            .url(&["api", "2.0", "mlflow", "traces", trace_id, "tags"]);
+        Call::json(method, url, body)
+    }
+
+    /// Gives a trace a tag, in place of one that it may have.
+    ///
+    /// # Errors
+    /// A trace that is not there, and those of the server.
+    pub(super) fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
+        let call = self.tag_call(Method::PATCH, trace_id, json!({"key": key, "value": value}));
+        match self.http.send(&call) {
+            Ok(_) => Ok(()),
+            Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),
+            // SQL backends let the database notice that there is no such trace.
+            Err(StoreError::Refused {
+                status: 400,
+                message,
+                ..
+            }) if message.to_ascii_lowercase().contains("foreign key") => {
+                Err(self.unknown_trace(trace_id))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes a tag; one that is not there is as good as deleted.
+    ///
+    /// # Errors
+    /// A trace that is not there, and those of the server.
+    pub(super) fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError> {
+        let call = self.tag_call(Method::DELETE, trace_id, json!({"key": key}));
+        match self.http.send(&call) {
+            Ok(_) => Ok(()),
+            // The server does not say whether the tag or the trace is missing.
+            Err(StoreError::Refused { status: 404, .. }) => self.info(trace_id).map(drop),
+            Err(error) => Err(error),
+        }
+    }
+}
