@@ -19,7 +19,7 @@ use crate::error::{CommandError, Exit};
 use crate::model::tag as reserved;
 use crate::parallel;
 use crate::render::{NO_MATCH, number, sanitize};
-use crate::store::{FilterSource, Query, Store, StoreError, TagChanges};
+use crate::store::{Batches, FilterSource, Query, Store, StoreError, TagChanges};
 
 /// Servers store at most so many characters of a value …
 const MAX_VALUE: usize = 8000;
@@ -278,9 +278,10 @@ fn apply(
     let all = ids.len() + failures.len();
     let mut progress = context.terminal.progress("tagging").of(all);
     let mut done = 0_usize;
-    let batches: Vec<&[String]> = ids.chunks(store.tag_batch()).collect();
+    let Batches { traces, at_once } = store.tag_batches();
+    let batches: Vec<&[String]> = ids.chunks(traces).collect();
     parallel::for_each_in_order(
-        store.at_once(),
+        at_once,
         &batches,
         |batch| store.change_tags(batch, changes),
         |batch, results| -> Result<()> {

@@ -72,7 +72,7 @@ pub enum Detail {
     Whole,
 }
 
-/// How the spans of many traces are best asked for.
+/// How something is best asked of many traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batches {
     /// Traces of one question.
@@ -242,10 +242,10 @@ pub trait Store: Send + Sync {
         }
     }
 
-    /// Over how many traces [`Store::change_tags`] is best called: so many are
-    /// changed all at once or not at all.
-    fn tag_batch(&self) -> usize {
-        1
+    /// How [`Store::change_tags`] is best called: the traces of a batch are changed
+    /// all at once or not at all.
+    fn tag_batches(&self) -> Batches {
+        Batches::of_one(self.at_once())
     }
 
     /// Changes the tags of each trace; a result for each, in their order.

@@ -43,7 +43,6 @@ pub(super) struct SqliteStore {
     /// Searches that are not over, by the token of their next page.
     cursors: Mutex<HashMap<String, Cursor>>,
     last_token: AtomicU64,
-    writing: Mutex<()>,
 }
 
 /// What searches in threads of their own need too.
@@ -229,7 +228,6 @@ pub(super) fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         }),
         cursors: Mutex::default(),
         last_token: AtomicU64::new(0),
-        writing: Mutex::default(),
     })
 }
 
@@ -374,8 +372,8 @@ impl Store for SqliteStore {
         sweep::run(&self.shared, infos, each);
     }
 
-    fn tag_batch(&self) -> usize {
-        tags::BATCH
+    fn tag_batches(&self) -> Batches {
+        tags::BATCHES
     }
 
     fn change_tags(
@@ -383,8 +381,6 @@ impl Store for SqliteStore {
         trace_ids: &[String],
         changes: &TagChanges,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        // One writer at a time: more would only wait for each other.
-        let _turn = lock(&self.writing);
         tags::change(&self.shared, trace_ids, changes)
     }
 
