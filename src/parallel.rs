@@ -1,6 +1,8 @@
 //! Many requests at once, with results in the order of the questions.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::num::NonZero;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
@@ -72,6 +74,35 @@ pub(crate) fn for_each_in_order<T: Sync, R: Send, E>(
         }
         Ok(())
     })
+}
+
+/// Calls `work` on each item, as many at a time as there are cores, and `each` on
+/// the results in the order of the items. An error of `each` stops the rest.
+///
+/// # Errors
+/// The first error of `each`.
+pub(crate) fn map_in_order<T: Sync, R: Send, E>(
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+    mut each: impl FnMut(R) -> Result<(), E>,
+) -> Result<(), E> {
+    if let [only] = items {
+        return each(work(only));
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    for_each_in_order(cores, items, work, |_, result| each(result))
+}
+
+/// What `work` makes of each item, in their order.
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let mut results = Vec::with_capacity(items.len());
+    let collected: Result<(), Infallible> = map_in_order(items, work, |result| {
+        results.push(result);
+        Ok(())
+    });
+    match collected {
+        Ok(()) => results,
+    }
 }
 
 #[cfg(test)]

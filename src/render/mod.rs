@@ -22,6 +22,7 @@ pub mod trace;
 pub mod verdict;
 
 mod cell;
+mod cells;
 mod fields;
 mod figures;
 mod payload;

@@ -56,7 +56,7 @@ fn write_head(
         .and(style.text(), "  ")
         .and(
             style.status(span.status),
-            format!("{mark}{}", trace::status(span, node, layout).plain()),
+            format!("{mark}{}", trace::status(span, node, layout).1),
         )
         .and(style.text(), "  ")
         .and(

@@ -133,6 +133,9 @@ pub struct Painted<T>(pub anstyle::Style, pub T);
 impl<T: fmt::Display> fmt::Display for Painted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(style, text) = self;
+        if style.is_plain() {
+            return text.fmt(f);
+        }
         write!(f, "{style}{text}{style:#}")
     }
 }

@@ -5,7 +5,7 @@
 //! characters, since sanitising escapes them.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, ColumnConstraint, TableStyle, Width};
@@ -124,29 +124,25 @@ impl Table {
         self.lines(rows)
     }
 
-    /// One line as [`Table::lines`] makes it, for tables longer than
-    /// [`MOST_ARRANGED`].
-    pub(crate) fn line<'c>(&self, row: impl IntoIterator<Item = &'c Cell>) -> String {
-        let mut out = " ".repeat(self.indent);
-        let mut blank = 0;
-        for (at, (cell, column)) in row.into_iter().zip(&self.columns).enumerate() {
-            let room = column.width.saturating_sub(cell.width());
-            let (before, after) = match column.align {
-                Align::Left => (0, room),
-                Align::Right => (room, 0),
-            };
-            blank += before + if at > 0 { GAP } else { 0 };
-            if cell.width() > 0 {
-                out.extend(std::iter::repeat_n(' ', blank));
-                let _ = write!(out, "{cell}");
-                blank = 0;
-            } else {
-                blank += cell.width();
-            }
-            blank += after;
+    fn line(&self, row: &[Cell]) -> String {
+        let mut text = String::new();
+        let mut line = self.start_line(&mut text);
+        for cell in row {
+            line.cell(cell.width(), cell);
         }
-        out.truncate(out.trim_end().len());
-        out
+        line.end();
+        text
+    }
+
+    /// Starts a line at the end of a text, as [`Table::lines`] makes it, for tables
+    /// longer than [`MOST_ARRANGED`].
+    pub(crate) fn start_line<'t>(&'t self, text: &'t mut String) -> TableLine<'t> {
+        TableLine {
+            columns: self.columns.iter(),
+            start: text.len(),
+            blank: self.indent,
+            text,
+        }
     }
 
     /// Puts the pieces in and drops the spaces at the end.
@@ -163,6 +159,43 @@ impl Table {
         }
         out.truncate(out.trim_end().len());
         out
+    }
+}
+
+/// A line of a table, cell by cell.
+pub(crate) struct TableLine<'t> {
+    columns: std::slice::Iter<'t, TableColumn>,
+    start: usize,
+    /// Spaces that nothing follows yet.
+    blank: usize,
+    text: &'t mut String,
+}
+
+impl TableLine<'_> {
+    /// The next cell, which takes so many columns.
+    pub(crate) fn cell(&mut self, width: usize, content: impl fmt::Display) {
+        let Some(column) = self.columns.next() else {
+            return;
+        };
+        let room = column.width.saturating_sub(width);
+        let (before, after) = match column.align {
+            Align::Left => (0, room),
+            Align::Right => (room, 0),
+        };
+        self.blank += before;
+        if width > 0 {
+            self.text.extend(std::iter::repeat_n(' ', self.blank));
+            // Writing to a string cannot fail.
+            let _ = write!(self.text, "{content}");
+            self.blank = 0;
+        }
+        self.blank += after + GAP;
+    }
+
+    /// Drops the spaces at its end.
+    pub(crate) fn end(self) {
+        let line = self.text[self.start..].trim_end().len();
+        self.text.truncate(self.start + line);
     }
 }
 

@@ -5,19 +5,23 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
+use super::cells::Cells;
 use super::style::Painted;
 use super::table::{Align, MOST_ARRANGED, Table, TableColumn};
 use super::tree::{GuideLines, Selection};
-use super::waterfall::{BarKind, Scale};
-use super::{Layout, LeftOut, number, payload, summary, text};
+use super::waterfall::Scale;
+use super::{Layout, LeftOut, number, summary};
 use crate::analysis::{LatencyReport, Node, NodeId, Place};
 use crate::model::{Span, StatusCode, TraceInfo};
+use crate::parallel;
 
 mod columns;
+mod lines;
 #[cfg(test)]
 mod tests;
 
-use columns::{Columns, Figure};
+use columns::{Block, Columns};
+use lines::Lines;
 
 /// What to show of a trace.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +88,7 @@ pub fn write(
         layout,
         selection,
     };
-    page.write(out)
+    page.write(out, BLOCK, MOST_ARRANGED)
 }
 
 impl TraceOptions {
@@ -106,83 +110,40 @@ struct Page<'a> {
     selection: Selection,
 }
 
-/// A shown span.
-struct Line {
-    id: NodeId,
-    name: Cell,
-    /// What is odd about its place; goes after the name and is never cut.
-    mark: Cell,
-    /// The guides of what stands below it, and of a note in the place of its children.
-    below: String,
-    note: String,
-}
+/// Spans whose lines are made together.
+const BLOCK: usize = 1024;
 
 impl Page<'_> {
-    fn write(&self, out: &mut dyn Write) -> io::Result<LeftOut> {
+    /// In blocks of so many lines; lines are arranged unless there are more than `most_arranged`.
+    fn write(
+        &self,
+        out: &mut dyn Write,
+        block: usize,
+        most_arranged: usize,
+    ) -> io::Result<LeftOut> {
         let ids = self.report.nodes().map(|(id, _)| id);
         let shown: Vec<NodeId> = ids.filter(|id| self.selection.shows(*id)).collect();
-        let mut columns = Columns::new(self.report, &shown, self.layout);
-        let guides = match self.layout.width {
+        let parts: Vec<&[NodeId]> = shown.chunks(block).collect();
+        let blocks = parallel::map(&parts, |ids| {
+            Block::new(ids, self.report, self.layout, |id, to| {
+                self.push_name(id, to);
+            })
+        });
+        let mut columns = Columns::new(&blocks, self.layout);
+        let guide_columns = match self.layout.width {
             Some(width) => width.saturating_sub(columns.taken()) / 2,
             None => PIPED_GUIDES,
         };
-        let lines = self.lines(shown, guides);
-        let names = lines
-            .iter()
-            .map(|line| line.name.width() + line.mark.width());
+        let guides = GuideLines::new(&self.selection, self.layout.glyphs, guide_columns);
+        let names = blocks.iter().flat_map(|block| {
+            let width_of = |(at, id): (usize, &NodeId)| {
+                let node = self.report.tree.node(*id);
+                guides.width(node.depth) + block.names.width_of(at) + self.mark(node).width()
+            };
+            block.ids.iter().enumerate().map(width_of)
+        });
         let names = names.max().unwrap_or(0).max("SPAN".len());
-        let names = columns.share(names, self.layout);
-        self.write_table(out, &lines, &columns, names)?;
-        self.write_footer(out)?;
-        Ok(columns.left_out)
-    }
-
-    fn lines(&self, shown: Vec<NodeId>, guide_columns: usize) -> Vec<Line> {
-        let mut guides = GuideLines::new(&self.selection, self.layout.glyphs, guide_columns);
-        let line = |id: NodeId| {
-            let node = self.report.tree.node(id);
-            let guide = guides.enter(id, node);
-            let mark = place_mark(node).map(|mark| format!(" ({mark})"));
-            Line {
-                id,
-                name: self.name(id, &guide),
-                mark: Cell::new(self.layout.style.warning(), mark.unwrap_or_default()),
-                below: guides.below(id),
-                note: guides.note(),
-            }
-        };
-        shown.into_iter().map(line).collect()
-    }
-
-    fn name(&self, id: NodeId, guide: &str) -> Cell {
-        let (span, style) = (self.report.span(id), self.layout.style);
-        let failed = span.status == StatusCode::Error;
-        let wanted = !self.options.filters() || self.options.wants(span);
-        let look = match (failed, wanted) {
-            (true, _) => style.error(),
-            (false, true) => style.text(),
-            (false, false) => style.muted(),
-        };
-        let mark = if failed {
-            self.layout.glyphs.pick("✗ ", "x ")
-        } else {
-            ""
-        };
-        let name = if span.name.is_empty() {
-            "(no name)"
-        } else {
-            &span.name
-        };
-        Cell::new(style.muted(), guide).and(look, format!("{mark}{name}"))
-    }
-
-    fn write_table(
-        &self,
-        out: &mut dyn Write,
-        lines: &[Line],
-        columns: &Columns,
-        name_width: usize,
-    ) -> io::Result<()> {
+        let name_width = columns.share(names, self.layout);
         let mut heads = vec![TableColumn {
             head: Cell::new(self.layout.style.heading(), "SPAN"),
             align: Align::Left,
@@ -191,87 +152,60 @@ impl Page<'_> {
         heads.extend(columns.shown.iter().map(|column| column.head(self.layout)));
         let table = Table::new(heads);
         table.write_head(out)?;
+        let lines = Lines {
+            page: self,
+            table: &table,
+            columns: &columns,
+            name_width,
+            scale: self.scale(columns.bar().unwrap_or(0)),
+        };
+        if shown.len() > most_arranged {
+            parallel::map_in_order(
+                &blocks,
+                |block| lines.long(block, guides.before(block.ids, &self.report.tree)),
+                |text| out.write_all(&text?),
+            )?;
+        } else {
+            blocks.iter().try_for_each(|block| {
+                lines.short(block, guides.before(block.ids, &self.report.tree), out)
+            })?;
+        }
+        self.write_footer(out)?;
+        Ok(columns.left_out)
+    }
+
+    fn scale(&self, columns: usize) -> Scale {
         let (start, end) = self.report.tree.extent_ns;
-        let scale = Scale::new(start, end, columns.bar().unwrap_or(0), self.layout.glyphs);
-        let cut = self.layout.width.map(|_| name_width);
-        let name_of = |line: &Line| {
-            let name_cut = cut.map(|width| width.saturating_sub(line.mark.width()));
-            line.mark.clone().after(line.name.clone().fit_if(name_cut))
-        };
-        if lines.len() > MOST_ARRANGED {
-            for (at, line) in lines.iter().enumerate() {
-                let (name, bar) = (name_of(line), self.bar(line.id, scale));
-                let cells = columns.shown.iter().map(|column| match column.figure {
-                    Figure::Bar => &bar,
-                    _ => &column.cells[at],
-                });
-                let text = table.line(std::iter::once(&name).chain(cells));
-                writeln!(out, "{text}")?;
-                self.write_below(out, line)?;
-            }
-            return Ok(());
-        }
-        let rows = lines.iter().enumerate().map(|(at, line)| {
-            let cells = columns.shown.iter().map(|column| match column.figure {
-                Figure::Bar => self.bar(line.id, scale),
-                _ => column.cells[at].clone(),
-            });
-            std::iter::once(name_of(line)).chain(cells).collect()
-        });
-        let rows: Vec<Vec<Cell>> = rows.collect();
-        for (text, line) in table.lines(&rows).iter().zip(lines) {
-            writeln!(out, "{text}")?;
-            self.write_below(out, line)?;
-        }
-        Ok(())
+        Scale::new(start, end, columns, self.layout.glyphs)
     }
 
-    /// What belongs to a span but does not fit into columns.
-    fn write_below(&self, out: &mut dyn Write, line: &Line) -> io::Result<()> {
-        let (span, style) = (self.report.span(line.id), self.layout.style);
-        if span.status == StatusCode::Error
-            && let Some(error) = span.error_text()
-        {
-            let cell = Cell::new(style.muted(), &line.below).and(style.error(), error.trim_end());
-            writeln!(out, "{}", cell.fit_if(self.layout.width))?;
-        }
-        if self.options.io {
-            let prefix = Painted(style.muted(), &line.below).to_string();
-            for (label, value) in [("inputs", span.inputs()), ("outputs", span.outputs())] {
-                if let Some(value) = value {
-                    write_payload(
-                        out,
-                        &prefix,
-                        label,
-                        value,
-                        self.options.max_chars,
-                        self.layout,
-                    )?;
-                }
-            }
-        }
-        match self.selection.cut_below(line.id) {
-            0 => Ok(()),
-            hidden => {
-                let note = format!("{}… {} below", line.note, number::counted(hidden, "span"));
-                writeln!(out, "{}", Painted(style.muted(), note))
-            }
+    fn push_name(&self, id: NodeId, to: &mut Cells) {
+        let (span, style) = (self.report.span(id), self.layout.style);
+        let failed = span.status == StatusCode::Error;
+        let wanted = !self.options.filters() || self.options.wants(span);
+        let look = match (failed, wanted) {
+            (true, _) => style.error(),
+            (false, true) => style.text(),
+            (false, false) => style.muted(),
+        };
+        let name = match span.name.as_str() {
+            "" => "(no name)",
+            name => name,
+        };
+        if failed {
+            let mark = self.layout.glyphs.pick("✗ ", "x ");
+            to.push(look, format!("{mark}{name}"));
+        } else {
+            to.push(look, name);
         }
     }
 
-    fn bar(&self, id: NodeId, scale: Scale) -> Cell {
-        let (node, span, style) = (
-            self.report.tree.node(id),
-            self.report.span(id),
-            self.layout.style,
-        );
-        let (kind, look) = match (span.status, node.in_progress) {
-            (StatusCode::Error, _) => (BarKind::Failed, style.error()),
-            (_, true) => (BarKind::InProgress, style.in_progress()),
-            _ => (BarKind::Done, style.span_type(&span.span_type())),
-        };
-        let (blank, bar) = scale.bar(node.start_ns, node.end_ns, kind);
-        Cell::new(style.text(), " ".repeat(blank)).and(look, bar)
+    /// What is odd about a span's place; goes after the name and is never cut.
+    fn mark(&self, node: &Node) -> Cell {
+        match place_mark(node) {
+            Some(mark) => Cell::new(self.layout.style.warning(), format!(" ({mark})")),
+            None => Cell::default(),
+        }
     }
 
     fn write_footer(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -297,13 +231,17 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// `OK`, `✗ ERROR` and so on as a cell.
-pub(crate) fn status(span: &Span, node: &Node, layout: &Layout) -> Cell {
+/// `OK`, `ERROR` and so on, and how it looks.
+pub(crate) const fn status(
+    span: &Span,
+    node: &Node,
+    layout: &Layout,
+) -> (anstyle::Style, &'static str) {
     let style = layout.style;
     match span.status {
-        StatusCode::Unset if node.in_progress => Cell::new(style.in_progress(), "IN_PROGRESS"),
-        StatusCode::Unset => Cell::new(style.muted(), number::NONE),
-        known => Cell::new(style.status(known), known.as_str()),
+        StatusCode::Unset if node.in_progress => (style.in_progress(), "IN_PROGRESS"),
+        StatusCode::Unset => (style.muted(), number::NONE),
+        known => (style.status(known), known.as_str()),
     }
 }
 
@@ -314,30 +252,5 @@ pub(crate) const fn place_mark(node: &Node) -> Option<&'static str> {
         Place::CycleCut => Some("cycle"),
         Place::Child | Place::Root if node.detached => Some("detached"),
         Place::Child | Place::Root => None,
-    }
-}
-
-/// A labelled value: on the label's line where it has one line, below it otherwise.
-fn write_payload(
-    out: &mut dyn Write,
-    prefix: &str,
-    label: &str,
-    value: &str,
-    max_chars: Option<usize>,
-    layout: &Layout,
-) -> io::Result<()> {
-    let style = layout.style;
-    let (shown, note) = payload::limited_lines(value, max_chars);
-    if let ([only], None) = (shown.as_slice(), &note) {
-        let label = Painted(style.muted(), text::pad_end(label, "outputs".len()));
-        return writeln!(out, "{prefix}{label}  {only}");
-    }
-    writeln!(out, "{prefix}{}", Painted(style.muted(), label))?;
-    for line in shown {
-        writeln!(out, "{}", format!("{prefix}  {line}").trim_end())?;
-    }
-    match note {
-        Some(note) => writeln!(out, "{prefix}  {}", Painted(style.muted(), note)),
-        None => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 //! are worked out among the shown spans, so that leaving some out leaves no
 //! loose ends, and the deepest levels of a chain are counted instead of drawn.
 
-use super::Glyphs;
+use super::{Glyphs, text};
 use crate::analysis::{Node, NodeId, SpanTree};
 
 /// Columns of one level.
@@ -76,7 +76,7 @@ impl Selection {
 }
 
 /// Draws the lines left of the names, going through the shown spans in pre-order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct GuideLines<'a> {
     selection: &'a Selection,
     glyphs: Glyphs,
@@ -97,6 +97,21 @@ impl<'a> GuideLines<'a> {
         }
     }
 
+    /// The same at the place before those spans, as if all before them had been entered.
+    pub(crate) fn before(&self, spans: &[NodeId], tree: &SpanTree) -> Self {
+        let mut ended = Vec::new();
+        let mut next = spans.first().and_then(|id| tree.node(*id).parent);
+        while let Some(id) = next.filter(|id| tree.node(*id).depth > 0) {
+            ended.push(self.selection.last[id.index()]);
+            next = tree.node(id).parent;
+        }
+        ended.reverse();
+        Self {
+            ended,
+            ..self.clone()
+        }
+    }
+
     /// The guide before the name of the next span.
     pub(crate) fn enter(&mut self, id: NodeId, node: &Node) -> String {
         self.ended.truncate(node.depth.saturating_sub(1));
@@ -104,6 +119,14 @@ impl<'a> GuideLines<'a> {
             self.ended.push(self.selection.last[id.index()]);
         }
         self.draw(self.ended.len(), true)
+    }
+
+    /// Columns that the guide before the name of a span at that depth takes.
+    pub(crate) fn width(&self, depth: usize) -> usize {
+        match self.left_out(depth) {
+            0 => LEVEL * depth,
+            from => LEVEL * (depth - from) + text::width(&self.mark(from)),
+        }
     }
 
     /// The guide before a line that belongs to the current span.
@@ -125,14 +148,24 @@ impl<'a> GuideLines<'a> {
         guide
     }
 
-    fn draw(&self, levels: usize, branch: bool) -> String {
-        let mut guide = String::new();
-        let mut from = 0;
+    /// The outer levels of so many that are counted instead of drawn.
+    const fn left_out(&self, levels: usize) -> usize {
         if levels > self.max_levels {
-            from = levels - (self.max_levels - MARK_LEVELS);
-            let mark = format!("{}{from}", self.glyphs.pick("⋯", "."));
-            let mark_width = LEVEL * MARK_LEVELS;
-            guide = super::text::pad_end(&mark, mark_width);
+            return levels - (self.max_levels - MARK_LEVELS);
+        }
+        0
+    }
+
+    fn mark(&self, left_out: usize) -> String {
+        let mark = format!("{}{left_out}", self.glyphs.pick("⋯", "."));
+        text::pad_end(&mark, LEVEL * MARK_LEVELS)
+    }
+
+    fn draw(&self, levels: usize, branch: bool) -> String {
+        let from = self.left_out(levels);
+        let mut guide = String::with_capacity(LEVEL * levels.min(self.max_levels) * '│'.len_utf8());
+        if from > 0 {
+            guide.push_str(&self.mark(from));
         }
         for (at, ended) in self.ended[..levels].iter().enumerate().skip(from) {
             let last_level = at + 1 == levels;

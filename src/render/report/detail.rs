@@ -69,8 +69,8 @@ impl Section<'_, '_> {
             (None, None) => {}
         }
         facts.push(("type", text(&super::short(&span.span_type()))));
-        let status = trace::status(span, node, &Layout::piped());
-        facts.push(("status", text(&status.plain())));
+        let (_, status) = trace::status(span, node, &Layout::piped());
+        facts.push(("status", text(status)));
         if node.detached {
             let outside = "detached: it ran outside its parent's time";
             facts.push(("note", text(outside)));

@@ -3,6 +3,7 @@
 
 use crate::analysis::{LatencyReport, NodeId};
 use crate::render::cell::Cell;
+use crate::render::cells::Cells;
 use crate::render::summary::at_least;
 use crate::render::table::{Align, GAP, TableColumn};
 use crate::render::{Layout, LeftOut, number, text};
@@ -13,17 +14,17 @@ const PIPED_BAR: usize = 24;
 const LEAST_BAR: usize = 10;
 const LEAST_NAME: usize = 20;
 
-/// A column beside the tree.
+/// What a column beside the tree shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Figure {
-    SpanId,
+    Type,
     Status,
     Start,
-    Tokens,
-    Type,
-    Bar,
-    Percent,
     Duration,
+    Percent,
+    Tokens,
+    SpanId,
+    Bar,
 }
 
 impl Figure {
@@ -70,59 +71,95 @@ impl Figure {
         }
     }
 
-    fn cell(self, report: &LatencyReport<'_>, id: NodeId, layout: &Layout) -> Cell {
+    /// Adds what it says of a span.
+    fn push(self, to: &mut Cells, report: &LatencyReport<'_>, id: NodeId, layout: &Layout) {
         let (node, span, style) = (report.tree.node(id), report.span(id), layout.style);
         match self {
-            Self::SpanId => Cell::new(style.muted(), span.span_id.as_str()),
-            Self::Type => Cell::new(style.span_type(&span.span_type()), span.span_type()),
-            Self::Status => super::status(span, node, layout),
-            Self::Start => Cell::new(
+            Self::SpanId => to.push(style.muted(), span.span_id.as_str()),
+            Self::Type => {
+                let kind = span.span_type();
+                to.push(style.span_type(&kind), kind);
+            }
+            Self::Status => {
+                let (look, word) = super::status(span, node, layout);
+                to.push(look, word);
+            }
+            Self::Start => to.push(
                 style.muted(),
                 number::duration(report.tree.start_offset_ns(id)),
             ),
-            Self::Duration => {
-                Cell::new(style.text(), at_least(node.duration_ns(), node.in_progress))
-            }
-            Self::Percent => Cell::new(
+            Self::Duration => to.push(style.text(), at_least(node.duration_ns(), node.in_progress)),
+            Self::Percent => to.push(
                 style.muted(),
                 number::percent(node.duration_ns(), report.total_ns()),
             ),
             Self::Tokens => match report.tokens(id).and_then(|t| t.total()) {
-                Some(tokens) => Cell::new(style.text(), number::count(tokens)),
-                None => Cell::new(style.muted(), number::NONE),
+                Some(tokens) => to.push(style.text(), number::count(tokens)),
+                None => to.push(style.muted(), number::NONE),
             },
-            Self::Bar => Cell::default(),
+            // Drawn when its width is known.
+            Self::Bar => {}
         }
     }
 }
 
-/// A column with its cells, one for each shown span.
+/// What there is to say of some spans that are shown one after the other.
+#[derive(Debug)]
+pub(super) struct Block<'a> {
+    pub(super) ids: &'a [NodeId],
+    /// Without the guides before them.
+    pub(super) names: Cells,
+    figures: [Cells; Figure::ALL.len()],
+}
+
+impl<'a> Block<'a> {
+    pub(super) fn new(
+        ids: &'a [NodeId],
+        report: &LatencyReport<'_>,
+        layout: &Layout,
+        name: impl Fn(NodeId, &mut Cells),
+    ) -> Self {
+        let mut names = Cells::with_capacity(ids.len());
+        for id in ids {
+            name(*id, &mut names);
+        }
+        let figures = Figure::ALL.map(|figure| {
+            let mut cells = Cells::with_capacity(ids.len());
+            for id in ids {
+                figure.push(&mut cells, report, *id, layout);
+            }
+            cells
+        });
+        Self {
+            ids,
+            names,
+            figures,
+        }
+    }
+
+    /// What a column says of the spans; nothing where it is the bars.
+    pub(super) const fn cells(&self, figure: Figure) -> &Cells {
+        &self.figures[figure as usize]
+    }
+}
+
+/// A column beside the tree.
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) figure: Figure,
     pub(super) width: usize,
-    pub(super) cells: Vec<Cell>,
 }
 
 impl Column {
-    fn new(figure: Figure, report: &LatencyReport<'_>, shown: &[NodeId], layout: &Layout) -> Self {
-        let cells: Vec<Cell> = match figure {
-            // Bars are drawn when their width is known.
-            Figure::Bar => Vec::new(),
-            _ => shown
-                .iter()
-                .map(|id| figure.cell(report, *id, layout))
-                .collect(),
-        };
+    fn new(figure: Figure, blocks: &[Block<'_>]) -> Self {
         let least = match figure {
             Figure::Bar => LEAST_BAR,
             _ => text::width(figure.title()),
         };
-        let width = cells.iter().map(Cell::width).max().unwrap_or(0).max(least);
+        let widths = blocks.iter().map(|block| block.cells(figure).width());
         Self {
             figure,
-            width,
-            cells,
+            width: widths.fold(least, usize::max),
         }
     }
 
@@ -144,9 +181,11 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn new(report: &LatencyReport<'_>, shown: &[NodeId], layout: &Layout) -> Self {
-        let all = Figure::ALL.into_iter();
-        let mut columns: Vec<Column> = all.map(|f| Column::new(f, report, shown, layout)).collect();
+    pub(super) fn new(blocks: &[Block<'_>], layout: &Layout) -> Self {
+        let mut columns = Figure::ALL
+            .map(|f| Column::new(f, blocks))
+            .into_iter()
+            .collect::<Vec<_>>();
         let Some(width) = layout.width else {
             return Self {
                 shown: columns,
@@ -154,8 +193,8 @@ impl Columns {
             };
         };
         columns.retain(|column| {
-            let says_something = || column.cells.iter().any(|cell| cell.plain() != number::NONE);
-            column.figure != Figure::Tokens || says_something()
+            let mut texts = blocks.iter().flat_map(|b| b.cells(column.figure).texts());
+            column.figure != Figure::Tokens || texts.any(|text| text != number::NONE)
         });
         let mut columns = Self {
             shown: columns,

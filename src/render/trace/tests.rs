@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::analysis::analyse;
-use crate::model::Trace;
+use crate::model::{SpanId, Trace};
 use crate::render::Glyphs;
 use crate::render::sample::{
     chain, coloured, hostile, info, printed, span, terminal, trace, widest,
@@ -337,6 +337,55 @@ fn no_line_is_wider_than_the_terminal() {
         for trace in [trace(), hostile(), chain(60)] {
             let page = page(&trace, &TraceOptions::default(), &terminal(width));
             assert!(widest(&page) <= width, "{width}:\n{page}");
+        }
+    }
+}
+
+#[test]
+fn long_tables_look_like_short_ones() {
+    let mut crowd = trace();
+    let root = crowd.spans[0].clone();
+    for at in 0..40 {
+        let mut span = root.clone();
+        span.span_id = SpanId::new(format!("{at:016x}"));
+        span.start_ns += at;
+        span.parent_id = (at % 3 > 0).then(|| SpanId::new(format!("{:016x}", at / 2)));
+        crowd.spans.push(span);
+    }
+    for trace in [trace(), hostile(), chain(60), crowd] {
+        let report = analyse(&trace);
+        for options in [
+            TraceOptions::default(),
+            TraceOptions {
+                io: true,
+                max_depth: Some(2),
+                ..TraceOptions::default()
+            },
+            TraceOptions {
+                errors_only: true,
+                ..TraceOptions::default()
+            },
+        ] {
+            for layout in [
+                Layout::piped(),
+                terminal(40),
+                coloured(terminal(100)),
+                coloured(Layout::piped()),
+            ] {
+                let page = Page {
+                    report: &report,
+                    options: &options,
+                    layout: &layout,
+                    selection: Selection::new(&report.tree, options.max_depth, |id, _| {
+                        options.wants(report.span(id))
+                    }),
+                };
+                let lines = |block, most| printed(|out| page.write(out, block, most).map(drop));
+                let short = lines(BLOCK, usize::MAX);
+                assert_eq!(lines(BLOCK, 0), short);
+                assert_eq!(lines(3, 0), short);
+                assert_eq!(lines(1, usize::MAX).lines().count(), short.lines().count());
+            }
         }
     }
 }

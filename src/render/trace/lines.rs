@@ -1,0 +1,192 @@
+//! The lines of the table of spans, and what stands below a span's line: what
+//! went wrong, inputs and outputs, how much is hidden.
+
+use std::io::{self, Write};
+
+use super::columns::{Block, Columns, Figure};
+use super::{Page, place_mark};
+use crate::analysis::NodeId;
+use crate::model::StatusCode;
+use crate::render::cell::Cell;
+use crate::render::style::Painted;
+use crate::render::table::Table;
+use crate::render::tree::GuideLines;
+use crate::render::waterfall::{BarKind, Scale};
+use crate::render::{Layout, number, payload, text};
+
+/// How the lines of the table are made.
+pub(super) struct Lines<'a> {
+    pub(super) page: &'a Page<'a>,
+    pub(super) table: &'a Table,
+    pub(super) columns: &'a Columns,
+    pub(super) name_width: usize,
+    pub(super) scale: Scale,
+}
+
+impl Lines<'_> {
+    /// Writes lines of a table that may be arranged.
+    pub(super) fn short(
+        &self,
+        block: &Block<'_>,
+        mut guides: GuideLines<'_>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let tree = &self.page.report.tree;
+        let mut rows = Vec::with_capacity(block.ids.len());
+        let mut below = Vec::with_capacity(block.ids.len());
+        for (at, id) in block.ids.iter().enumerate() {
+            let guide = guides.enter(*id, tree.node(*id));
+            let mut row = vec![self.name(block, at, &guide)];
+            row.extend(self.columns.shown.iter().map(|column| match column.figure {
+                Figure::Bar => self.bar(*id),
+                figure => block.cells(figure).cell(at),
+            }));
+            rows.push(row);
+            let mut text = Vec::new();
+            self.write_below(&mut text, *id, &guides)?;
+            below.push(text);
+        }
+        for (line, below) in self.table.lines(&rows).iter().zip(below) {
+            writeln!(out, "{line}")?;
+            out.write_all(&below)?;
+        }
+        Ok(())
+    }
+
+    /// The same lines, of a table that is too long for that.
+    pub(super) fn long(
+        &self,
+        block: &Block<'_>,
+        mut guides: GuideLines<'_>,
+    ) -> io::Result<Vec<u8>> {
+        let (tree, style) = (&self.page.report.tree, self.page.layout.style);
+        let mut text = Vec::new();
+        let mut line_text = String::new();
+        for (at, id) in block.ids.iter().enumerate() {
+            let node = tree.node(*id);
+            let guide = guides.enter(*id, node);
+            line_text.clear();
+            let mut line = self.table.start_line(&mut line_text);
+            let width = guides.width(node.depth) + block.names.width_of(at);
+            if place_mark(node).is_none() && width <= self.name_width {
+                let look = if guide.is_empty() {
+                    style.text()
+                } else {
+                    style.muted()
+                };
+                let (guide, name) = (Painted(look, &guide), block.names.painted(at));
+                line.cell(width, format_args!("{guide}{name}"));
+            } else {
+                let name = self.name(block, at, &guide);
+                line.cell(name.width(), name);
+            }
+            for column in &self.columns.shown {
+                if column.figure == Figure::Bar {
+                    let bar = self.bar(*id);
+                    line.cell(bar.width(), bar);
+                } else {
+                    let cells = block.cells(column.figure);
+                    line.cell(cells.width_of(at), cells.painted(at));
+                }
+            }
+            line.end();
+            text.extend_from_slice(line_text.as_bytes());
+            text.push(b'\n');
+            self.write_below(&mut text, *id, &guides)?;
+        }
+        Ok(text)
+    }
+
+    fn name(&self, block: &Block<'_>, at: usize, guide: &str) -> Cell {
+        let mark = self.page.mark(self.page.report.tree.node(block.ids[at]));
+        let cut = self
+            .page
+            .layout
+            .width
+            .map(|_| self.name_width.saturating_sub(mark.width()));
+        let guide = Cell::new(self.page.layout.style.muted(), guide);
+        mark.after(block.names.cell(at).after(guide).fit_if(cut))
+    }
+
+    fn bar(&self, id: NodeId) -> Cell {
+        let (node, span, style) = (
+            self.page.report.tree.node(id),
+            self.page.report.span(id),
+            self.page.layout.style,
+        );
+        let (kind, look) = match (span.status, node.in_progress) {
+            (StatusCode::Error, _) => (BarKind::Failed, style.error()),
+            (_, true) => (BarKind::InProgress, style.in_progress()),
+            _ => (BarKind::Done, style.span_type(&span.span_type())),
+        };
+        let (blank, bar) = self.scale.bar(node.start_ns, node.end_ns, kind);
+        Cell::new(style.text(), " ".repeat(blank)).and(look, bar)
+    }
+
+    /// What belongs to a span but does not fit into columns.
+    fn write_below(
+        &self,
+        out: &mut Vec<u8>,
+        id: NodeId,
+        guides: &GuideLines<'_>,
+    ) -> io::Result<()> {
+        let Page {
+            report,
+            options,
+            layout,
+            selection,
+        } = self.page;
+        let (span, style) = (report.span(id), layout.style);
+        if span.status == StatusCode::Error
+            && let Some(error) = span.error_text()
+        {
+            let cell =
+                Cell::new(style.muted(), guides.below(id)).and(style.error(), error.trim_end());
+            writeln!(out, "{}", cell.fit_if(layout.width))?;
+        }
+        if options.io {
+            let prefix = Painted(style.muted(), guides.below(id)).to_string();
+            for (label, value) in [("inputs", span.inputs()), ("outputs", span.outputs())] {
+                if let Some(value) = value {
+                    write_payload(out, &prefix, label, value, options.max_chars, layout)?;
+                }
+            }
+        }
+        match selection.cut_below(id) {
+            0 => Ok(()),
+            hidden => {
+                let note = format!(
+                    "{}… {} below",
+                    guides.note(),
+                    number::counted(hidden, "span")
+                );
+                writeln!(out, "{}", Painted(style.muted(), note))
+            }
+        }
+    }
+}
+
+/// A labelled value: on the label's line where it has one line, below it otherwise.
+fn write_payload(
+    out: &mut dyn Write,
+    prefix: &str,
+    label: &str,
+    value: &str,
+    max_chars: Option<usize>,
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = layout.style;
+    let (shown, note) = payload::limited_lines(value, max_chars);
+    if let ([only], None) = (shown.as_slice(), &note) {
+        let label = Painted(style.muted(), text::pad_end(label, "outputs".len()));
+        return writeln!(out, "{prefix}{label}  {only}");
+    }
+    writeln!(out, "{prefix}{}", Painted(style.muted(), label))?;
+    for line in shown {
+        writeln!(out, "{}", format!("{prefix}  {line}").trim_end())?;
+    }
+    match note {
+        Some(note) => writeln!(out, "{prefix}  {}", Painted(style.muted(), note)),
+        None => Ok(()),
+    }
+}
