@@ -66,7 +66,7 @@ pub enum Detail {
     Times,
     /// Those, and the attributes that say model, token usage and cost.
     Measures,
-    /// Those, and the events, which tell what went wrong.
+    /// Those, the events and the text of the state, which tell what went wrong.
     Events,
     /// Everything.
     Whole,

@@ -15,6 +15,10 @@ use crate::store::plain_io_reason;
 /// How long to wait for a database that another program has locked.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Each connection is used by one thread at a time.
+const READ_ONLY: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 /// The first bytes of a database file.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
@@ -74,14 +78,13 @@ impl Database {
     /// # Errors
     /// Those of SQLite.
     pub(super) fn reader(&self) -> Result<Connection, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         // Even a reader makes the files of a write-ahead log where there are none. Without
         // them nobody has the database open, and it can be read as one that does not change.
         let connection = if self.wal && !self.has_log() {
             let uri = immutable_uri(&self.path);
-            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+            Connection::open_with_flags(uri, READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
         } else {
-            Connection::open_with_flags(&self.path, flags)
+            Connection::open_with_flags(&self.path, READ_ONLY)
         };
         connection
             .and_then(|connection| {
@@ -95,6 +98,20 @@ impl Database {
                 Ok(connection)
             })
             .map_err(|e| self.error(&e))
+    }
+
+    /// Opens it for reading what is there now and some of which another reader has
+    /// read already. The transaction ends with the connection.
+    ///
+    /// # Errors
+    /// Those of SQLite; that a writer is waiting for other readers is one.
+    pub(super) fn reader_beside_another(&self) -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(&self.path, READ_ONLY)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        keep_few_pages(&connection);
+        // Only with the first look at the file a transaction begins to read.
+        connection.execute_batch("BEGIN; PRAGMA schema_version")?;
+        Ok(connection)
     }
 
     /// Opens it for reading the spans of many traces.
@@ -182,7 +199,7 @@ impl Database {
 
 /// For what reads no page twice. Without it, only more memory is used.
 pub(super) fn keep_few_pages(connection: &Connection) {
-    let _ = connection.execute_batch("PRAGMA cache_size = -2000");
+    let _ = connection.execute_batch("PRAGMA cache_size = -256");
 }
 
 /// SQLite's own message.

@@ -1,6 +1,7 @@
 //! Rows of `trace_info` and what hangs on them, read into the model as
 //! MLflow's server reads them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -165,10 +166,13 @@ fn pairs(
 
 /// Text that may be missing; bytes that are no UTF-8 are replaced.
 pub(super) fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
-    Ok(row
-        .get_ref(at)?
-        .as_bytes_or_null()?
-        .map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+    Ok(text_ref(row, at)?.map(Cow::into_owned))
+}
+
+/// The same, for what is not kept as it is.
+pub(super) fn text_ref<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<Option<Cow<'r, str>>> {
+    let bytes = row.get_ref(at)?.as_bytes_or_null()?;
+    Ok(bytes.map(String::from_utf8_lossy))
 }
 
 /// Numbers in columns as the JSON text that Python writes; `None` when all are missing.

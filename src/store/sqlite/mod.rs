@@ -105,6 +105,19 @@ impl Shared {
         answer
     }
 
+    /// Asks in this thread what another one goes on asking meanwhile, of a database
+    /// without a write-ahead log: as long as one reads, nothing changes for others.
+    /// Gives nothing where it cannot: a writer may be waiting for the other one.
+    fn read_along<T: Default>(
+        &self,
+        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self.database.reader_beside_another() {
+            Ok(connection) => ask(&connection),
+            Err(_) => Ok(T::default()),
+        }
+    }
+
     fn info(&self, connection: &Connection, trace_id: &str) -> Result<TraceInfo, StoreError> {
         info::find(connection, &self.schema, trace_id)
             .map_err(|e| self.database.error(&e))?
@@ -124,8 +137,7 @@ impl Shared {
         info: &TraceInfo,
         detail: Detail,
     ) -> Result<Vec<Span>, StoreError> {
-        let (database, schema) = (&self.database, &self.schema);
-        let in_table = || spans::in_table(database, connection, schema, &info.trace_id, detail);
+        let in_table = || spans::in_table(self, connection, &info.trace_id, detail);
         match Place::of(info) {
             Place::Table => in_table(),
             Place::Archive => Err(no_spans(
@@ -175,12 +187,11 @@ impl Shared {
     ) -> Result<Trace, StoreError> {
         // Nothing but the id is known of a trace without an experiment.
         if info.experiment_id.is_none() {
-            let (database, schema) = (&self.database, &self.schema);
-            let mut spans = spans::in_table(database, connection, schema, &info.trace_id, detail)?;
+            let mut spans = spans::in_table(self, connection, &info.trace_id, detail)?;
             // Hardly a trace has none in the table, so only then is it asked where they are.
             if spans.is_empty() {
                 let place = Place::look_up(connection, &info.trace_id);
-                if place.map_err(|e| database.error(&e))? != Place::Table {
+                if place.map_err(|e| self.database.error(&e))? != Place::Table {
                     let known = self.info(connection, &info.trace_id)?;
                     spans = self.complete(connection, known, detail)?.spans;
                 }

@@ -2,18 +2,19 @@
 //! it keeps them.
 
 use std::num::NonZero;
-use std::sync::Mutex;
-use std::sync::mpsc::sync_channel;
+use std::panic::resume_unwind;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
+use rusqlite::types::Value;
+use rusqlite::vtab::array;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::connection::Database;
-use super::info::text;
-use super::schema::Schema;
+use super::Shared;
+use super::info::{text, text_ref};
 use crate::model::{Span, SpanId, StatusCode, TraceInfo, attribute, tag};
-use crate::store::local::lock;
-use crate::store::wire::{otel_trace_id, span_from_slice, span_id};
+use crate::store::wire::{otel_trace_id, span_from_slice, span_id, tells_more};
 use crate::store::{Detail, StoreError};
 
 /// Where a trace says that its spans are.
@@ -53,10 +54,8 @@ impl Place {
     }
 }
 
-/// So much text is worth being read by another thread.
-const CHUNK: usize = 400_000;
-/// Chunks that may wait for a thread.
-const AHEAD: usize = 4;
+/// Rows of a trace that one thread reads at a time.
+const PART: usize = 512;
 const MAX_THREADS: usize = 4;
 
 /// The spans in the table, as the server orders them: roots first, then by start.
@@ -64,59 +63,93 @@ const MAX_THREADS: usize = 4;
 /// # Errors
 /// Those of SQLite, and a span that is not JSON.
 pub(super) fn in_table(
-    database: &Database,
+    shared: &Shared,
     connection: &Connection,
-    schema: &Schema,
     trace_id: &str,
     detail: Detail,
 ) -> Result<Vec<Span>, StoreError> {
-    if !schema.has_spans() {
+    if !shared.schema.has_spans() {
         return Ok(Vec::new());
     }
-    if detail == Detail::Times {
-        let mut spans = columns(connection, trace_id).map_err(|e| database.error(&e))?;
-        sort(&mut spans);
-        return Ok(spans);
-    }
-    let broken = |error: serde_json::Error| StoreError::Data {
-        path: database.path().display().to_string(),
-        reason: format!("a span of trace {trace_id} is not what it should be: {error}"),
+    let rows = rows(connection, trace_id).map_err(|e| shared.database.error(&e))?;
+    let parts: Vec<&[i64]> = rows.chunks(PART).collect();
+    let most = if shared.database.wal {
+        // Another reader might see more of the trace than this one.
+        1
+    } else {
+        thread::available_parallelism().map_or(1, NonZero::get)
     };
-    let mut spans = contents(connection, trace_id, detail)
-        .map_err(|e| database.error(&e))?
-        .map_err(broken)?;
+    let threads = most.min(MAX_THREADS).min(parts.len()).max(1);
+    let next = AtomicUsize::new(0);
+    let otel_id = otel_trace_id(trace_id);
+    let read = |connection: &Connection| {
+        // More than a fair share only where another thread is late.
+        let mut spans = Vec::with_capacity(rows.len().div_ceil(threads));
+        while let Some(rows) = parts.get(next.fetch_add(1, Relaxed)) {
+            read_rows(connection, rows, &otel_id, detail, &mut spans)
+                .map_err(|e| shared.database.error(&e))?
+                .map_err(|e| broken(shared, trace_id, &e))?;
+        }
+        Ok(spans)
+    };
+    let mut spans = thread::scope(|scope| {
+        let crew: Vec<_> = (1..threads)
+            .map(|_| scope.spawn(|| shared.read_along(read)))
+            .collect();
+        let mut spans = read(connection)?;
+        for thread in crew {
+            let read = thread.join();
+            spans.extend(read.unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(spans)
+    })?;
     sort(&mut spans);
     Ok(spans)
 }
 
+fn broken(shared: &Shared, trace_id: &str, error: &serde_json::Error) -> StoreError {
+    StoreError::Data {
+        path: shared.database.path().display().to_string(),
+        reason: format!("a span of trace {trace_id} is not what it should be: {error}"),
+    }
+}
+
 /// Sorted here, since SQLite would carry every span's text through its sorter.
 pub(super) fn sort(spans: &mut [Span]) {
-    spans.sort_by_key(|span| (span.parent_id.is_some(), span.start_ns));
+    spans.sort_unstable_by(|a, b| {
+        let key = |span: &Span| (span.parent_id.is_some(), span.start_ns);
+        key(a).cmp(&key(b)).then_with(|| a.span_id.cmp(&b.span_id))
+    });
+}
+
+/// Where the trace's spans are in the table, from its start to its end, so that
+/// no page is read twice.
+fn rows(connection: &Connection, trace_id: &str) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = connection.prepare_cached("SELECT rowid FROM spans WHERE trace_id = ?1")?;
+    let rows = statement.query_map([trace_id], |row| row.get(0))?;
+    let mut rows = rows.collect::<rusqlite::Result<Vec<i64>>>()?;
+    rows.sort_unstable();
+    Ok(rows)
+}
+
+macro_rules! columns {
+    () => {
+        "span_id, parent_span_id, name, type, status, start_time_unix_nano, end_time_unix_nano, "
+    };
 }
 
 /// What [`span`] takes, for a `SELECT`. Most spans' JSON is not even read from
 /// the file, where what is large lies on pages of its own.
-pub(super) const COLUMNS: &str = "span_id, parent_span_id, name, type, status, \
-     start_time_unix_nano, end_time_unix_nano, CASE WHEN type IS NULL THEN content END";
+pub(super) const COLUMNS: &str = concat!(columns!(), "CASE WHEN type IS NULL THEN content END");
+/// The same, and the JSON in any case.
+const COLUMNS_AND_CONTENT: &str = concat!(columns!(), "content");
 /// How many these are.
 pub(super) const COLUMN_COUNT: usize = 8;
 
-/// What columns say of each span, by span id.
-fn columns(connection: &Connection, trace_id: &str) -> rusqlite::Result<Vec<Span>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM spans WHERE trace_id = ?1 AND octet_length(content) > 0 \
-         ORDER BY span_id"
-    ))?;
-    let otel_id = otel_trace_id(trace_id);
-    statement
-        .query_map([trace_id], |row| span(row, &otel_id))?
-        .collect()
-}
-
 /// The span of a row with [`COLUMNS`] in front, as far as they tell.
 pub(super) fn span(row: &Row<'_>, otel_id: &str) -> rusqlite::Result<Span> {
-    let id = |at| Ok::<_, rusqlite::Error>(text(row, at)?.as_deref().and_then(span_id));
-    let kind = match text(row, 3)? {
+    let id = |at| Ok::<_, rusqlite::Error>(text_ref(row, at)?.as_deref().and_then(span_id));
+    let kind = match text_ref(row, 3)? {
         Some(kind) => Some(quoted(&kind)),
         // MLflow infers the type of OpenTelemetry's spans too late for the column.
         None => row
@@ -134,7 +167,7 @@ pub(super) fn span(row: &Row<'_>, otel_id: &str) -> rusqlite::Result<Span> {
         start_ns: row.get::<_, Option<i64>>(5)?.unwrap_or(0),
         // OpenTelemetry spans without an end are stored with an end of zero.
         end_ns: row.get::<_, Option<i64>>(6)?.filter(|end| *end > 0),
-        status: StatusCode::parse(&text(row, 4)?.unwrap_or_default()),
+        status: StatusCode::parse(&text_ref(row, 4)?.unwrap_or_default()),
         status_message: String::new(),
         attributes: kind.into_iter().collect(),
         events: Vec::new(),
@@ -150,82 +183,38 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The JSON of some spans.
-#[derive(Default)]
-struct Texts {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Texts {
-    fn push(&mut self, text: &[u8]) {
-        self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len());
-    }
-
-    fn read(&self, detail: Detail) -> serde_json::Result<Vec<Span>> {
-        let mut start = 0;
-        let one = |end: &usize| {
-            let text = &self.bytes[std::mem::replace(&mut start, *end)..*end];
-            span_from_slice(text, detail)
-        };
-        self.ends.iter().map(one).collect()
-    }
-}
-
-/// What the JSON of each span says, by span id. Of a large trace it is read by
-/// other threads, while this one fetches the next.
-fn contents(
+/// Reads the spans in some rows; those without JSON are none.
+fn read_rows(
     connection: &Connection,
-    trace_id: &str,
+    rows: &[i64],
+    otel_id: &str,
     detail: Detail,
-) -> rusqlite::Result<serde_json::Result<Vec<Span>>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT content FROM spans WHERE trace_id = ?1 AND content <> '' ORDER BY span_id",
-    )?;
-    let mut rows = statement.query([trace_id])?;
-    let (sender, receiver) = sync_channel::<(usize, Texts)>(AHEAD);
-    let receiver = Mutex::new(receiver);
-    let work = || {
-        let mut parts = Ok(Vec::new());
-        loop {
-            let next = lock(&receiver).recv();
-            let Ok((at, texts)) = next else { break parts };
-            // After an error the rest is still taken, or nobody would empty the channel.
-            if let Ok(list) = &mut parts {
-                match texts.read(detail) {
-                    Ok(spans) => list.push((at, spans)),
-                    Err(error) => parts = Err(error),
-                }
-            }
-        }
+    spans: &mut Vec<Span>,
+) -> rusqlite::Result<serde_json::Result<()>> {
+    let columns = match detail {
+        Detail::Times => COLUMNS,
+        _ => COLUMNS_AND_CONTENT,
     };
-    thread::scope(|scope| {
-        let mut crew = Vec::new();
-        let (mut at, mut texts) = (0, Texts::default());
-        while let Some(row) = rows.next()? {
-            texts.push(row.get_ref(0)?.as_bytes()?);
-            if texts.bytes.len() >= CHUNK {
-                if crew.is_empty() {
-                    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-                    crew.extend((0..cores.min(MAX_THREADS)).map(|_| scope.spawn(work)));
-                }
-                let _ = sender.send((at, std::mem::take(&mut texts)));
-                at += 1;
-            }
+    // One statement, whose buffers SQLite keeps from row to row.
+    array::load_module(connection)?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {columns} FROM rarray(?1) AS rows CROSS JOIN spans ON spans.rowid = rows.value \
+         WHERE octet_length(content) > 0"
+    ))?;
+    let rows: Vec<Value> = rows.iter().map(|row| Value::from(*row)).collect();
+    let mut found = statement.query([Rc::new(rows)])?;
+    while let Some(row) = found.next()? {
+        let content = match detail {
+            Detail::Times => None,
+            _ => Some(row.get_ref(COLUMN_COUNT - 1)?.as_bytes()?),
+        };
+        match content.filter(|content| tells_more(content, detail)) {
+            None => spans.push(span(row, otel_id)?),
+            Some(content) => match span_from_slice(content, detail) {
+                Ok(span) => spans.push(span),
+                Err(error) => return Ok(Err(error)),
+            },
         }
-        drop(sender);
-        let mut parts = vec![(at, texts.read(detail))];
-        for worker in crew {
-            let done = worker.join();
-            match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
-                Ok(list) => parts.extend(list.into_iter().map(|(at, spans)| (at, Ok(spans)))),
-                Err(error) => parts.push((at, Err(error))),
-            }
-        }
-        parts.sort_by_key(|(at, _)| *at);
-        let spans: serde_json::Result<Vec<Vec<Span>>> =
-            parts.into_iter().map(|(_, spans)| spans).collect();
-        Ok(spans.map(|spans| spans.into_iter().flatten().collect()))
-    })
+    }
+    Ok(Ok(()))
 }

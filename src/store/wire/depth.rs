@@ -1,20 +1,25 @@
 //! How much of a span is read from JSON. What is left out is skipped by the
 //! parser and never built, so that large payloads cost no more than their bytes.
 
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use crate::model::attribute::{COST, MODEL, OTEL_MODELS, TOKEN_USAGE, TYPE};
 
-/// Attributes that say what a span is, which model it called, and what that took.
-const MEASURES: [&str; 6] = [
-    TYPE,
-    MODEL,
-    OTEL_MODELS[0],
-    OTEL_MODELS[1],
-    TOKEN_USAGE,
-    COST,
-];
+/// Attributes that say which model a span called, and what that took.
+const MEASURES: [&str; 5] = [MODEL, OTEL_MODELS[0], OTEL_MODELS[1], TOKEN_USAGE, COST];
+
+/// Whether a span has measures; it may have none where their names are in a text.
+pub(super) fn may_measure(json: &[u8]) -> bool {
+    static NAMES: LazyLock<Regex> = LazyLock::new(|| {
+        let names = MEASURES.map(regex::escape).join("|");
+        Regex::new(&names).expect("a good pattern")
+    });
+    NAMES.is_match(json)
+}
 
 /// How much of a span is read.
 pub(in crate::store) trait Depth {
@@ -39,7 +44,7 @@ impl Depth for Whole {
     }
 }
 
-/// What is measured: no attributes but [`MEASURES`], no events, no links.
+/// What is measured: no attributes but the type and [`MEASURES`], no events, no links.
 pub(in crate::store) enum Brief {}
 
 impl Depth for Brief {
@@ -47,7 +52,7 @@ impl Depth for Brief {
     const LINKS: bool = false;
 
     fn keeps(key: &str) -> bool {
-        MEASURES.contains(&key)
+        key == TYPE || MEASURES.contains(&key)
     }
 }
 

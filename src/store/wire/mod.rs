@@ -15,7 +15,7 @@ pub(super) use depth::{Brief, Depth, Eventful, Whole};
 pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
 pub(super) use ids::{otel_trace_id, span_id};
 pub(super) use info::WireInfo;
-pub(super) use span::{SpanList, WireSpans, span_from_slice, spans_from_slice};
+pub(super) use span::{SpanList, WireSpans, span_from_slice, spans_from_slice, tells_more};
 
 /// `null` and a missing member mean the same thing.
 pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>

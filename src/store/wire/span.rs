@@ -4,13 +4,15 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::LazyLock;
 
+use regex::bytes::Regex;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::attributes::{Attributes, PlainAttributes};
-use super::depth::{Brief, Depth, Eventful, Whole, list_if};
+use super::depth::{Brief, Depth, Eventful, Whole, list_if, may_measure};
 use super::{ids, null_as_default};
 use crate::model::{Event, Link, Span, SpanId, StatusCode};
 use crate::store::Detail;
@@ -40,6 +42,30 @@ pub(in crate::store) fn span_from_slice(json: &[u8], detail: Detail) -> serde_js
         Detail::Events => read::<Eventful>(json),
         Detail::Whole => read::<Whole>(json),
     }
+}
+
+/// Whether the JSON text of a span, as a database has it, may say anything to this
+/// depth besides ids, name, type, state and times.
+pub(in crate::store) fn tells_more(json: &[u8], detail: Detail) -> bool {
+    match detail {
+        Detail::Times => false,
+        Detail::Measures => may_measure(json),
+        Detail::Events => may_measure(json) || !is_uneventful(json),
+        Detail::Whole => true,
+    }
+}
+
+/// Whether there are neither events nor a message, as MLflow writes it; within a
+/// text, quotes would have a backslash before them.
+fn is_uneventful(json: &[u8]) -> bool {
+    static NO_EVENTS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#""events": \[\], "status": \{"code": ""#).expect("a good pattern")
+    });
+    NO_EVENTS.find(json).is_some_and(|found| {
+        let rest = &json[found.end()..];
+        let code = rest.iter().position(|b| *b == b'"').unwrap_or(rest.len());
+        rest[code..].starts_with(br#"", "message": ""}"#)
+    })
 }
 
 /// An object with a list of spans; whatever else it holds is ignored.
