@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::latency::LatencyJson;
-use super::trace::TraceJson;
+use super::trace;
 pub use super::trace::TraceParts;
 use crate::analysis::{By, LatencyReport, Row};
 use crate::render::sanitize;
@@ -23,8 +23,12 @@ pub enum JsonForm {
 }
 
 /// Writes one trace.
-pub fn write_trace(out: &mut dyn Write, trace: &TraceParts<'_>, form: JsonForm) -> io::Result<()> {
-    write(out, &TraceJson::new(trace, form), form)
+pub fn write_trace(out: &mut dyn Write, parts: &TraceParts<'_>, form: JsonForm) -> io::Result<()> {
+    match form {
+        JsonForm::Pretty => trace::write(out, parts, form, Safe(PrettyFormatter::new()))?,
+        JsonForm::Lines => trace::write(out, parts, form, Safe(CompactFormatter))?,
+    }
+    out.write_all(b"\n")
 }
 
 /// Which parts a latency report has besides its rows.
@@ -107,11 +111,10 @@ impl TraceList {
         };
         self.any = true;
         out.write_all(before)?;
-        let mut nested = Nested { out };
-        let mut serializer =
-            serde_json::Serializer::with_formatter(&mut nested, Safe(PrettyFormatter::new()));
-        TraceJson::new(trace, self.form).serialize(&mut serializer)?;
-        Ok(())
+        let mut formatter = PrettyFormatter::new();
+        formatter.begin_object(&mut io::sink())?;
+        formatter.begin_array(&mut io::sink())?;
+        trace::write(out, trace, self.form, Safe(formatter))
     }
 
     /// Ends the list. `truncated` says that the store has more traces than were written.
@@ -137,32 +140,8 @@ impl TraceList {
     }
 }
 
-/// Indents every line of a document by the depth at which the list holds it.
-/// Line feeds stand between values only: within strings they are escaped.
-struct Nested<'a> {
-    out: &'a mut dyn Write,
-}
-
-impl Write for Nested<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut lines = bytes.split_inclusive(|b| *b == b'\n');
-        lines.try_for_each(|line| {
-            self.out.write_all(line)?;
-            if line.ends_with(b"\n") {
-                self.out.write_all(b"    ")
-            } else {
-                Ok(())
-            }
-        })?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
-}
-
 /// A formatter that escapes what cannot be seen.
+#[derive(Clone)]
 struct Safe<F>(F);
 
 impl<F> Safe<F> {

@@ -4,15 +4,18 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
-use serde::ser::{SerializeMap, SerializeSeq};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::assessment::AssessmentJson;
 use super::json::JsonForm;
 use crate::model::{Event, Link, Span, Trace, TraceInfo};
+use crate::parallel;
 
 /// A trace, and how much of it to write.
 #[derive(Debug, Clone, Copy)]
@@ -43,32 +46,93 @@ impl<'a> TraceParts<'a> {
     }
 }
 
-#[derive(Serialize)]
-pub(super) struct TraceJson<'a> {
-    info: InfoJson<'a>,
-    data: DataJson<'a>,
-    spans_included: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    truncated: bool,
+/// Spans that are written together, by one of several threads.
+const BLOCK: usize = 64;
+
+/// Writes a trace where the formatter stands.
+pub(super) fn write<F: Formatter + Clone + Sync>(
+    out: &mut dyn Write,
+    trace: &TraceParts<'_>,
+    form: JsonForm,
+    mut formatter: F,
+) -> io::Result<()> {
+    let (spans, cut) = (trace.spans.unwrap_or(&[]), Cut(trace.max_chars));
+    formatter.begin_object(out)?;
+    write_member(out, &mut formatter, true, "info", &InfoJson(trace.info))?;
+    begin_member(out, &mut formatter, false, "data")?;
+    formatter.begin_object(out)?;
+    begin_member(out, &mut formatter, true, "spans")?;
+    write_spans(out, &mut formatter, spans, |span| {
+        SpanJson::new(span, form, cut)
+    })?;
+    formatter.end_object_value(out)?;
+    formatter.end_object(out)?;
+    formatter.end_object_value(out)?;
+    let included = trace.spans.is_some();
+    write_member(out, &mut formatter, false, "spans_included", &included)?;
+    if spans.iter().any(|span| cut.concerns(span)) {
+        write_member(out, &mut formatter, false, "truncated", &true)?;
+    }
+    formatter.end_object(out)
 }
 
-impl<'a> TraceJson<'a> {
-    pub(super) fn new(parts: &TraceParts<'a>, form: JsonForm) -> Self {
-        let spans = parts.spans.unwrap_or(&[]);
-        let cut = Cut(parts.max_chars);
-        Self {
-            info: InfoJson(parts.info),
-            data: DataJson {
-                spans: Spans {
-                    list: spans,
-                    form,
-                    cut,
-                },
-            },
-            spans_included: parts.spans.is_some(),
-            truncated: spans.iter().any(|span| cut.concerns(span)),
+fn write_spans<'a, F: Formatter + Clone + Sync>(
+    out: &mut dyn Write,
+    formatter: &mut F,
+    spans: &'a [Span],
+    json: impl Fn(&'a Span) -> SpanJson<'a> + Sync,
+) -> io::Result<()> {
+    formatter.begin_array(out)?;
+    let blocks: Vec<(usize, &[Span])> = spans.chunks(BLOCK).enumerate().collect();
+    let in_array = formatter.clone();
+    let write_block = |(number, spans): &(usize, &'a [Span])| -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        for (at, span) in spans.iter().enumerate() {
+            in_array
+                .clone()
+                .begin_array_value(&mut text, *number == 0 && at == 0)?;
+            write_value(&mut text, &in_array, &json(span))?;
         }
+        Ok(text)
+    };
+    parallel::map_in_order(&blocks, write_block, |text| out.write_all(&text?))?;
+    if !spans.is_empty() {
+        formatter.end_array_value(out)?;
     }
+    formatter.end_array(out)
+}
+
+fn write_member<F: Formatter + Clone>(
+    out: &mut dyn Write,
+    formatter: &mut F,
+    first: bool,
+    key: &str,
+    value: &impl Serialize,
+) -> io::Result<()> {
+    begin_member(out, formatter, first, key)?;
+    write_value(out, formatter, value)?;
+    formatter.end_object_value(out)
+}
+
+fn begin_member(
+    out: &mut dyn Write,
+    formatter: &mut impl Formatter,
+    first: bool,
+    key: &str,
+) -> io::Result<()> {
+    formatter.begin_object_key(out, first)?;
+    write!(out, "\"{key}\"")?;
+    formatter.end_object_key(out)?;
+    formatter.begin_object_value(out)
+}
+
+fn write_value<F: Formatter + Clone>(
+    out: &mut (impl Write + ?Sized),
+    formatter: &F,
+    value: &impl Serialize,
+) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(out, formatter.clone());
+    Ok(value.serialize(&mut serializer)?)
 }
 
 /// The number of characters that a value may have; `None` for any.
@@ -151,27 +215,6 @@ impl Serialize for InfoJson<'_> {
             duration_ns: info.execution_duration_ns,
         }
         .serialize(serializer)
-    }
-}
-
-#[derive(Serialize)]
-struct DataJson<'a> {
-    spans: Spans<'a>,
-}
-
-struct Spans<'a> {
-    list: &'a [Span],
-    form: JsonForm,
-    cut: Cut,
-}
-
-impl Serialize for Spans<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.list.len()))?;
-        for span in self.list {
-            list.serialize_element(&SpanJson::new(span, self.form, self.cut))?;
-        }
-        list.end()
     }
 }
 
