@@ -49,7 +49,12 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
                     .and_then(|trace| selected(trace, args, form))
                     .and_then(|trace| {
                         progress.clear();
-                        printer.print(&trace)
+                        let outcome = printer.print(&trace);
+                        if single {
+                            // The end of the process gives its memory back more quickly.
+                            std::mem::forget(trace);
+                        }
+                        outcome
                     });
                 match outcome {
                     Ok(()) => done += 1,

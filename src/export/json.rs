@@ -146,7 +146,8 @@ struct Safe<F>(F);
 
 impl<F> Safe<F> {
     fn write_safe<W: ?Sized + Write>(writer: &mut W, fragment: &str) -> io::Result<()> {
-        if fragment.bytes().all(|b| b < 0x7f) {
+        // Without a way out on the way, which makes it several times as quick.
+        if fragment.bytes().fold(0, u8::max) < 0x7f {
             return writer.write_all(fragment.as_bytes());
         }
         let mut written = 0;

@@ -1,6 +1,8 @@
 //! Numbers as people read them. Durations and sizes keep three significant
 //! digits; all rounding is half up on integers and happens here only.
 
+use std::fmt;
+
 use chrono::{DateTime, FixedOffset, Local, TimeZone};
 
 use crate::model::{Timestamp, TokenUsage};
@@ -97,7 +99,7 @@ pub fn duration(nanos: i64) -> String {
 }
 
 /// The value in a unit with three significant digits; `None` where it rounds to `limit` or more.
-fn three_digits(value: u64, unit: u64, limit: u64) -> Option<String> {
+fn three_digits(value: u64, unit: u64, limit: u64) -> Option<Digits> {
     for decimals in [2u32, 1, 0] {
         let scale = 10u64.pow(decimals);
         if !unit.is_multiple_of(scale) {
@@ -108,15 +110,31 @@ fn three_digits(value: u64, unit: u64, limit: u64) -> Option<String> {
             return None;
         }
         if scaled < 1000 || decimals == 0 {
-            let (whole, part) = (scaled / scale, scaled % scale);
-            let places = decimals as usize;
-            return Some(match decimals {
-                0 => whole.to_string(),
-                _ => format!("{whole}.{part:0places$}"),
+            return Some(Digits {
+                whole: scaled / scale,
+                part: scaled % scale,
+                decimals,
             });
         }
     }
     None
+}
+
+/// A decimal number with a fixed number of decimals.
+struct Digits {
+    whole: u64,
+    part: u64,
+    decimals: u32,
+}
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { whole, part, .. } = self;
+        match self.decimals as usize {
+            0 => write!(f, "{whole}"),
+            places => write!(f, "{whole}.{part:0places$}"),
+        }
+    }
 }
 
 fn rounded(value: u64, unit: u64) -> u64 {
@@ -135,8 +153,16 @@ pub fn percent(part: i64, whole: i64) -> String {
         return "<0.1".to_owned();
     }
     let sign = if part < 0 { "-" } else { "" };
-    let tenths = (part.abs() * 2000 + whole) / (whole * 2);
+    let tenths = divided(part.abs() * 2000 + whole, whole * 2);
     format!("{sign}{}.{}", tenths / 10, tenths % 10)
+}
+
+/// A quotient of wide numbers, which are mostly not that wide, and then much quicker.
+pub(crate) fn divided(dividend: i128, divisor: i128) -> i128 {
+    match (i64::try_from(dividend), i64::try_from(divisor)) {
+        (Ok(dividend), Ok(divisor)) if divisor > 0 => i128::from(dividend / divisor),
+        _ => dividend / divisor,
+    }
 }
 
 /// `1,234,567`.

@@ -120,16 +120,14 @@ impl<'a> Block<'a> {
         name: impl Fn(NodeId, &mut Cells),
     ) -> Self {
         let mut names = Cells::with_capacity(ids.len());
+        let mut figures = Figure::ALL.map(|_| Cells::with_capacity(ids.len()));
+        // Span by span, since there are more spans than a processor's cache has room for.
         for id in ids {
             name(*id, &mut names);
-        }
-        let figures = Figure::ALL.map(|figure| {
-            let mut cells = Cells::with_capacity(ids.len());
-            for id in ids {
-                figure.push(&mut cells, report, *id, layout);
+            for (figure, cells) in Figure::ALL.iter().zip(&mut figures) {
+                figure.push(cells, report, *id, layout);
             }
-            cells
-        });
+        }
         Self {
             ids,
             names,

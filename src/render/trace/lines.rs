@@ -38,7 +38,10 @@ impl Lines<'_> {
             let guide = guides.enter(*id, tree.node(*id));
             let mut row = vec![self.name(block, at, &guide)];
             row.extend(self.columns.shown.iter().map(|column| match column.figure {
-                Figure::Bar => self.bar(*id),
+                Figure::Bar => {
+                    let (blank, look, bar) = self.bar(*id);
+                    Cell::new(anstyle::Style::new(), " ".repeat(blank)).and(look, bar)
+                }
                 figure => block.cells(figure).cell(at),
             }));
             rows.push(row);
@@ -82,8 +85,9 @@ impl Lines<'_> {
             }
             for column in &self.columns.shown {
                 if column.figure == Figure::Bar {
-                    let bar = self.bar(*id);
-                    line.cell(bar.width(), bar);
+                    let (blank, look, bar) = self.bar(*id);
+                    let width = blank + text::width(&bar);
+                    line.cell(width, format_args!("{:blank$}{}", "", Painted(look, bar)));
                 } else {
                     let cells = block.cells(column.figure);
                     line.cell(cells.width_of(at), cells.painted(at));
@@ -108,7 +112,8 @@ impl Lines<'_> {
         mark.after(block.names.cell(at).after(guide).fit_if(cut))
     }
 
-    fn bar(&self, id: NodeId) -> Cell {
+    /// The blank before the bar in columns, how the bar looks, and the bar.
+    fn bar(&self, id: NodeId) -> (usize, anstyle::Style, String) {
         let (node, span, style) = (
             self.page.report.tree.node(id),
             self.page.report.span(id),
@@ -120,7 +125,7 @@ impl Lines<'_> {
             _ => (BarKind::Done, style.span_type(&span.span_type())),
         };
         let (blank, bar) = self.scale.bar(node.start_ns, node.end_ns, kind);
-        Cell::new(style.text(), " ".repeat(blank)).and(look, bar)
+        (blank, look, bar)
     }
 
     /// What belongs to a span but does not fit into columns.

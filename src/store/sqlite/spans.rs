@@ -83,8 +83,7 @@ pub(super) fn in_table(
     let next = AtomicUsize::new(0);
     let otel_id = otel_trace_id(trace_id);
     let read = |connection: &Connection| {
-        // More than a fair share only where another thread is late.
-        let mut spans = Vec::with_capacity(rows.len().div_ceil(threads));
+        let mut spans = Vec::with_capacity(rows.len());
         while let Some(rows) = parts.get(next.fetch_add(1, Relaxed)) {
             read_rows(connection, rows, &otel_id, detail, &mut spans)
                 .map_err(|e| shared.database.error(&e))?
