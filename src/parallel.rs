@@ -86,8 +86,11 @@ pub(crate) fn map_in_order<T: Sync, R: Send, E>(
     work: impl Fn(&T) -> R + Sync,
     mut each: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
-    if let [only] = items {
-        return each(work(only));
+    // Threads for so little would take longer than the work.
+    match items {
+        [] => return Ok(()),
+        [only] => return each(work(only)),
+        _ => {}
     }
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     for_each_in_order(cores, items, work, |_, result| each(result))
