@@ -7,7 +7,7 @@ use std::io;
 use crate::filter;
 use crate::render::{Style, sanitize};
 use crate::settings::SettingsError;
-use crate::store::StoreError;
+use crate::store::{Attempt, StoreError};
 
 /// How a command ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -290,6 +290,10 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
     let one = |hint: &str| vec![hint.to_owned()];
     match error {
         StoreError::UnknownTrace { .. } => (one("`mlt search` lists traces"), Exit::NotFound),
+        StoreError::NoSpans { tried, .. } if tried.iter().any(Attempt::is_of_a_file) => (
+            one("ask the server that keeps its artifacts, with `-u http://HOST:PORT`"),
+            Exit::NotFound,
+        ),
         StoreError::NoSpans { .. } => (Vec::new(), Exit::NotFound),
         StoreError::RemoteArtifact { .. } => (
             one("start `mlflow server` over this store, and use its URL"),

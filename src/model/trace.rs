@@ -17,6 +17,8 @@ pub mod metadata {
     pub const COST: &str = "mlflow.trace.cost";
     /// Size statistics as JSON text, with the number of spans.
     pub const SIZE_STATS: &str = "mlflow.trace.sizeStats";
+    /// The version of the trace's own format, which MLflow's clients write.
+    pub const SCHEMA_VERSION: &str = "mlflow.trace_schema.version";
     /// The run that the trace was made in.
     pub const SOURCE_RUN: &str = "mlflow.sourceRun";
     /// The logged model that the trace belongs to.
@@ -149,6 +151,18 @@ impl TraceInfo {
         serde_json::from_str::<SizeStats>(stats)
             .ok()
             .map(|s| s.num_spans)
+    }
+
+    /// Whether there must be spans somewhere: the metadata counts some, or one of
+    /// MLflow's clients, which never write a trace without, has ended it.
+    pub fn promises_spans(&self) -> bool {
+        match self.declared_span_count() {
+            Some(count) => count > 0,
+            None => {
+                self.state != TraceState::InProgress
+                    && self.metadata.contains_key(metadata::SCHEMA_VERSION)
+            }
+        }
     }
 
     /// Request and response previews, from the fields or, for old servers, the metadata.

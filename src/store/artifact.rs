@@ -47,7 +47,10 @@ pub(super) fn is_there(location: &str, root: &Path) -> bool {
 }
 
 /// The local folder that an artifact location names.
-fn folder(location: &str, root: &Path) -> Result<PathBuf, StoreError> {
+///
+/// # Errors
+/// A location that is not on this machine.
+pub(super) fn folder(location: &str, root: &Path) -> Result<PathBuf, StoreError> {
     let location = location.trim();
     let remote = |reason: &'static str| StoreError::RemoteArtifact {
         location: without_credentials(location.split(['?', '#']).next().unwrap_or_default()),

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::io;
 
+use super::artifact;
+
 /// A failure of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -236,6 +238,13 @@ pub struct Attempt {
     pub way: &'static str,
     /// What came of it, in one clause.
     pub outcome: String,
+}
+
+impl Attempt {
+    /// Whether a file on this machine was looked for.
+    pub(crate) fn is_of_a_file(&self) -> bool {
+        self.way == artifact::FILE_NAME
+    }
 }
 
 impl fmt::Display for Attempt {

@@ -175,6 +175,11 @@ impl Sessions {
     }
 }
 
+/// The doubt about a trace whose spans a filter asks for and which are not found.
+pub(super) fn judged_without_spans(error: &StoreError) -> String {
+    format!("conditions on spans saw none: {error}")
+}
+
 /// Doubts that did not stop an answer, until somebody asks for them.
 #[derive(Default)]
 pub(super) struct Doubts {

@@ -104,3 +104,33 @@ fn mlflow_2_22_is_served_through_its_own_endpoints() {
 fn mlflow_3_1_is_served_through_its_own_endpoints() {
     everything_works(early_v3());
 }
+
+#[test]
+fn a_database_without_its_servers_artifacts_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("mlflow.db");
+    std::fs::copy(old().database(), &database).unwrap();
+    let mlt = || mlt().on(database.to_str().unwrap());
+    let id = old().case("good");
+    let place = format!("mlartifacts/1/traces/{id}/artifacts");
+    let refused = mlt().run(&format!("get {id}"));
+    let said = refused.fails(3);
+    assert!(said.contains(&place) && said.contains("hint: "), "{said}");
+    let many = mlt().run("latency --all -o json");
+    assert_eq!(many.code, Some(3), "{many}");
+    assert!(many.stderr.contains(&place), "{many}");
+    let judged = mlt().run("search -f span.name='answer' -o ids");
+    assert_eq!((judged.code, &*judged.stdout), (Some(0), ""), "{judged}");
+    assert!(judged.stderr.contains(&place), "{judged}");
+    // Beside the database, as MLflow has them by default, they are found.
+    let artifacts = old().dir.join("artifacts");
+    std::os::unix::fs::symlink(artifacts, folder.path().join("mlartifacts")).unwrap();
+    let found: Value = mlt().run(&format!("get {id} -o json")).json();
+    assert_eq!(found["data"]["spans"].as_array().unwrap().len(), 3);
+    assert!(
+        !mlt()
+            .run("search -f span.name='answer' -o ids")
+            .ok()
+            .is_empty()
+    );
+}

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::local::{Answers, Best, Doubts, Sessions, filter_of};
+use super::local::{Answers, Best, Doubts, Sessions, filter_of, judged_without_spans};
 use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, artifact};
 use crate::filter::{Filter, Matcher};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
@@ -170,8 +170,13 @@ impl Mlruns {
         }
         match self.spans(info, folder, Detail::Whole) {
             Ok(spans) => matcher.matches(info, &spans),
-            // A trace in progress has no spans yet, and is not found by them.
-            Err(StoreError::NoSpans { .. }) => matcher.matches(info, &[]),
+            Err(error @ StoreError::NoSpans { .. }) => {
+                // A trace in progress has no spans yet.
+                if info.promises_spans() {
+                    self.doubts.add(judged_without_spans(&error));
+                }
+                matcher.matches(info, &[])
+            }
             Err(error) => {
                 self.doubts
                     .add(format!("left out trace {}: {error}", info.trace_id));

@@ -27,7 +27,7 @@ use self::connection::Database;
 use self::schema::Schema;
 use self::search::Cursor;
 use self::spans::Place;
-use super::local::lock;
+use super::local::{Doubts, judged_without_spans, lock};
 use super::{
     Attempt, Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges,
     artifact,
@@ -54,6 +54,7 @@ struct Shared {
     readers: Pool,
     /// For the spans of many traces.
     span_readers: Pool,
+    doubts: Doubts,
 }
 
 /// Connections of one kind that nobody uses.
@@ -151,13 +152,11 @@ impl Shared {
             Place::Artifact => match info.tags.get(tag::ARTIFACT_LOCATION) {
                 Some(location) => {
                     let root = self.database.path().with_file_name(ARTIFACTS);
-                    match artifact::spans(location, &root, detail) {
+                    let folder = artifact::folder(location, &root)?;
+                    match artifact::spans_in(&folder, detail) {
                         Err(StoreError::File { .. }) if !artifact::is_there(location, &root) => {
-                            Err(no_spans(
-                                info,
-                                "traces.json",
-                                format!("not below {location}"),
-                            ))
+                            let outcome = format!("not in {}", folder.display());
+                            Err(no_spans(info, artifact::FILE_NAME, outcome))
                         }
                         answer => answer,
                     }
@@ -174,7 +173,12 @@ impl Shared {
         info: &TraceInfo,
     ) -> Result<Vec<Span>, StoreError> {
         match self.spans(connection, info, Detail::Whole) {
-            Err(StoreError::NoSpans { .. }) => Ok(Vec::new()),
+            Err(error @ StoreError::NoSpans { .. }) => {
+                if info.promises_spans() {
+                    self.doubts.add(judged_without_spans(&error));
+                }
+                Ok(Vec::new())
+            }
             answer => answer,
         }
     }
@@ -201,12 +205,10 @@ impl Shared {
         match self.spans(connection, &info, detail) {
             Ok(spans) => Ok(Trace { info, spans }),
             // A trace that was logged without spans is whole as it is.
-            Err(StoreError::NoSpans { .. }) if info.declared_span_count().unwrap_or(0) == 0 => {
-                Ok(Trace {
-                    info,
-                    spans: Vec::new(),
-                })
-            }
+            Err(StoreError::NoSpans { .. }) if !info.promises_spans() => Ok(Trace {
+                info,
+                spans: Vec::new(),
+            }),
             Err(error) => Err(error),
         }
     }
@@ -236,6 +238,7 @@ pub(super) fn open(path: &Path) -> Result<SqliteStore, StoreError> {
             schema,
             readers,
             span_readers: Pool::new(Database::span_reader),
+            doubts: Doubts::default(),
         }),
         cursors: Mutex::default(),
         last_token: AtomicU64::new(0),
@@ -397,5 +400,9 @@ impl Store for SqliteStore {
 
     fn check_writable(&self) -> Result<(), StoreError> {
         self.shared.database.writer().map(drop)
+    }
+
+    fn take_doubts(&self) -> Vec<String> {
+        self.shared.doubts.take()
     }
 }

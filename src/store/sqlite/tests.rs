@@ -700,3 +700,33 @@ fn a_long_trace_is_of_one_moment_whoever_writes_meanwhile() {
     });
     assert!(format!("{:#?}", trace.unwrap().spans) == told(Detail::Whole));
 }
+
+#[test]
+fn spans_that_must_be_somewhere_are_missed() {
+    let fixture = Fixture::new(OLDEST);
+    fixture.traces(4).sql(
+        "UPDATE trace_info SET status = 'IN_PROGRESS' WHERE request_id LIKE '%1'; \
+         INSERT INTO trace_tags (request_id, key, value) SELECT request_id, \
+         'mlflow.artifactLocation', 'mlflow-artifacts:/1/' || request_id FROM trace_info; \
+         INSERT INTO trace_request_metadata (request_id, key, value) SELECT request_id, \
+         'mlflow.trace_schema.version', '2' FROM trace_info WHERE request_id NOT LIKE '%2'; \
+         INSERT INTO trace_request_metadata (request_id, key, value) SELECT request_id, \
+         'mlflow.trace.sizeStats', '{\"num_spans\": 0}' FROM trace_info WHERE request_id LIKE '%3'",
+    );
+    let store = fixture.store();
+    let spans = |n: i64| store.trace(&format!("tr-{n:032x}"), Detail::Whole);
+    let missed = spans(0).unwrap_err();
+    let folder = fixture.path.with_file_name("mlartifacts").join("1");
+    assert!(
+        missed.to_string().contains(folder.to_str().unwrap()),
+        "{missed}"
+    );
+    // One in progress, one by a program that writes none, one that says so.
+    for n in 1..4 {
+        assert!(spans(n).unwrap().spans.is_empty(), "{n}");
+    }
+    assert!(ids(&store, "span.name = 'x'", None).is_empty());
+    let doubts = store.take_doubts();
+    assert_eq!(doubts.len(), 1, "{doubts:?}");
+    assert!(doubts[0].contains(&missed.to_string()), "{doubts:?}");
+}
