@@ -118,7 +118,12 @@ fn write_title(
     );
     let total = match report {
         Some(report) => Some(total_text(report)),
-        None => info.execution_duration_ns.map(number::duration),
+        None => info.execution_duration_ns.map(|ns| {
+            lower_bound(
+                number::server_duration(ns),
+                info.state == TraceState::InProgress,
+            )
+        }),
     };
     let tail = match &total {
         Some(total) => 4 + state.width() + text::width(total),

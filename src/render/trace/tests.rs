@@ -329,6 +329,19 @@ fn a_trace_without_spans_says_so() {
     (no name)
     tr-1
     "#);
+    let mut running = info();
+    running.state = crate::model::TraceState::InProgress;
+    let title = printed(|out| write_info(out, &running, &Layout::piped()));
+    assert!(
+        title.starts_with("agent  IN_PROGRESS  >= 1.64 s\n"),
+        "{title}"
+    );
+    running.execution_duration_ns = Some(72_000_000);
+    let title = printed(|out| write_info(out, &running, &Layout::piped()));
+    assert!(
+        title.starts_with("agent  IN_PROGRESS  >= 72 ms\n"),
+        "{title}"
+    );
 }
 
 #[test]
