@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::num::NonZero;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 /// Finished results that may wait for a slow one before them.
@@ -14,6 +14,13 @@ struct State<R> {
     emitted: usize,
     done: BTreeMap<usize, R>,
     stopped: bool,
+}
+
+/// How many threads can run at the same time.
+pub(crate) fn cores() -> usize {
+    // Asking takes several system calls.
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 /// Calls `work` on each item, up to `workers` at a time, and `each` on the results
@@ -92,8 +99,7 @@ pub(crate) fn map_in_order<T: Sync, R: Send, E>(
         [only] => return each(work(only)),
         _ => {}
     }
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    for_each_in_order(cores, items, work, |_, result| each(result))
+    for_each_in_order(cores(), items, work, |_, result| each(result))
 }
 
 /// What `work` makes of each item, in their order.

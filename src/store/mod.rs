@@ -14,12 +14,11 @@ mod search;
 mod sqlite;
 mod wire;
 
-use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::thread;
 
 use crate::filter::{Filter, OrderBy};
 use crate::model::{Experiment, Trace, TraceInfo};
+use crate::parallel;
 use crate::settings::Location;
 
 use error::plain_io_reason;
@@ -209,7 +208,7 @@ pub trait Store: Send + Sync {
 
     /// How many questions are best asked at a time.
     fn at_once(&self) -> usize {
-        thread::available_parallelism().map_or(1, NonZero::get)
+        parallel::cores()
     }
 
     /// How [`Store::complete_all`] is best called.

@@ -7,7 +7,6 @@ mod folder;
 mod tags;
 mod yaml;
 
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -16,6 +15,7 @@ use super::local::{Answers, Best, Doubts, Sessions, filter_of, judged_without_sp
 use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, artifact};
 use crate::filter::{Filter, Matcher};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
+use crate::parallel;
 
 /// The folder of a file store.
 pub(super) struct Mlruns {
@@ -134,10 +134,7 @@ impl Mlruns {
             }
             best
         };
-        let workers = thread::available_parallelism()
-            .map_or(2, NonZero::get)
-            .clamp(2, 8)
-            .min(folders.len().max(1));
+        let workers = parallel::cores().clamp(2, 8).min(folders.len().max(1));
         let mut best = Best::new(&query.order_by, wanted);
         thread::scope(|scope| {
             let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::vtab::array;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::store::StoreError;
@@ -95,6 +96,7 @@ impl Database {
                     "PRAGMA case_sensitive_like = ON; PRAGMA query_only = ON; \
                      PRAGMA cache_size = -16000",
                 )?;
+                array::load_module(&connection)?;
                 Ok(connection)
             })
             .map_err(|e| self.error(&e))
@@ -109,6 +111,7 @@ impl Database {
         let connection = Connection::open_with_flags(&self.path, READ_ONLY)?;
         connection.busy_timeout(Duration::ZERO)?;
         keep_few_pages(&connection);
+        array::load_module(&connection)?;
         // Only with the first look at the file a transaction begins to read.
         connection.execute_batch("BEGIN; PRAGMA schema_version")?;
         Ok(connection)

@@ -1,19 +1,18 @@
 //! The spans of a trace: from the table of spans, or where the trace says that
 //! it keeps them.
 
-use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use rusqlite::types::Value;
-use rusqlite::vtab::array;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::Shared;
 use super::info::{text, text_ref};
 use crate::model::{Span, SpanId, StatusCode, TraceInfo, attribute, tag};
+use crate::parallel;
 use crate::store::wire::{otel_trace_id, span_from_slice, span_id, tells_more};
 use crate::store::{Detail, StoreError};
 
@@ -77,7 +76,7 @@ pub(super) fn in_table(
         // Another reader might see more of the trace than this one.
         1
     } else {
-        thread::available_parallelism().map_or(1, NonZero::get)
+        parallel::cores()
     };
     let threads = most.min(MAX_THREADS).min(parts.len()).max(1);
     let next = AtomicUsize::new(0);
@@ -195,7 +194,6 @@ fn read_rows(
         _ => COLUMNS_AND_CONTENT,
     };
     // One statement, whose buffers SQLite keeps from row to row.
-    array::load_module(connection)?;
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {columns} FROM rarray(?1) AS rows CROSS JOIN spans ON spans.rowid = rows.value \
          WHERE octet_length(content) > 0"
