@@ -91,10 +91,11 @@ impl Database {
             .and_then(|connection| {
                 connection.busy_timeout(BUSY_TIMEOUT)?;
                 // LIKE tells case apart, as MLflow asks it to.
-                // The cache, in KiB, holds the indexes of a large store.
+                // The cache, in KiB, holds what of the indexes is read again and again. To
+                // allocate a larger one, page by page, takes longer than to read.
                 connection.execute_batch(
                     "PRAGMA case_sensitive_like = ON; PRAGMA query_only = ON; \
-                     PRAGMA cache_size = -16000",
+                     PRAGMA cache_size = -6000",
                 )?;
                 array::load_module(&connection)?;
                 Ok(connection)
@@ -126,8 +127,8 @@ impl Database {
         // Or SQLite plans the statement anew for each id, in case an index suits it better.
         connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
-            // Spans are read once, so a cache that holds their index is enough.
-            .and_then(|_| connection.execute_batch("PRAGMA cache_size = -12000"))
+            // Spans are read once, so a cache for the upper levels of their index is enough.
+            .and_then(|_| connection.execute_batch("PRAGMA cache_size = -6000"))
             .map_err(|e| self.error(&e))?;
         Ok(connection)
     }
