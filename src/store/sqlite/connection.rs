@@ -128,7 +128,7 @@ impl Database {
         connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
             // Spans are read once, so a cache for the upper levels of their index is enough.
-            .and_then(|_| connection.execute_batch("PRAGMA cache_size = -6000"))
+            .and_then(|_| connection.execute_batch("PRAGMA cache_size = -2000"))
             .map_err(|e| self.error(&e))?;
         Ok(connection)
     }
