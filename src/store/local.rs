@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{FilterSource, Query, StoreError};
 use crate::filter::{Filter, OrderBy};
-use crate::model::{Assessment, AssessmentKind, TraceInfo, metadata};
+use crate::model::{Assessment, AssessmentKind, Span, Trace, TraceInfo, metadata};
 
 /// The query's filter, where it can be evaluated here.
 ///
@@ -173,6 +173,21 @@ impl Sessions {
         );
         Some(whole)
     }
+}
+
+/// A trace with its spans, or without where it was logged without any.
+///
+/// # Errors
+/// That there are no spans where there must be some; any other error.
+pub(super) fn attach(
+    info: TraceInfo,
+    spans: Result<Vec<Span>, StoreError>,
+) -> Result<Trace, StoreError> {
+    let spans = match spans {
+        Err(StoreError::NoSpans { .. }) if !info.promises_spans() => Vec::new(),
+        answer => answer?,
+    };
+    Ok(Trace { info, spans })
 }
 
 /// The doubt about a trace whose spans a filter asks for and which are not found.

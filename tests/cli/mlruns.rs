@@ -238,6 +238,38 @@ fn spans_are_found_in_a_moved_store_and_elsewhere_are_named() {
 }
 
 #[test]
+fn a_trace_that_was_just_begun_has_no_spans_yet() {
+    let store = file_store("3.17.2");
+    let folder = store.trace("shop-5");
+    fs::remove_dir_all(folder.join("artifacts")).unwrap();
+    fs::write(folder.join("tags/mlflow.artifactLocation"), "file:///gone").unwrap();
+    let get = format!("get {} -o json", store.case("shop-5"));
+    mlt().on(&store.uri()).run(&get).fails(3);
+    let judged = || {
+        mlt()
+            .on(&store.uri())
+            .run("search -f span.name='no_such' --count")
+    };
+    assert!(
+        judged().stderr.contains("conditions on spans"),
+        "{}",
+        judged()
+    );
+
+    let _ = fs::remove_file(folder.join("request_metadata/mlflow.trace.sizeStats"));
+    let info = folder.join("trace_info.yaml");
+    let text = fs::read_to_string(&info).unwrap();
+    fs::write(&info, text.replace("state: OK", "state: IN_PROGRESS")).unwrap();
+    let begun = mlt().on(&store.uri()).run(&get);
+    assert_eq!(
+        begun.json()["data"]["spans"],
+        serde_json::json!([]),
+        "{begun}"
+    );
+    assert_eq!(judged().ok(), "0\n");
+}
+
+#[test]
 fn the_store_of_the_current_folder_is_the_default() {
     let store = file_store("3.17.2");
     let here = || mlt().within(store.folder());

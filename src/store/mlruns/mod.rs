@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::local::{Answers, Best, Doubts, Sessions, filter_of, judged_without_spans};
+use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of, judged_without_spans};
 use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, artifact};
 use crate::filter::{Filter, Matcher};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
@@ -279,10 +279,10 @@ impl Store for Mlruns {
 
     fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
         let (info, folder) = self.read(trace_id)?;
-        let spans = self.spans(&info, &folder, detail)?;
-        Ok(Trace {
-            info: folder::cut(info),
-            spans,
+        let spans = self.spans(&info, &folder, detail);
+        attach(info, spans).map(|trace| Trace {
+            info: folder::cut(trace.info),
+            ..trace
         })
     }
 
@@ -290,12 +290,13 @@ impl Store for Mlruns {
         // Nothing but the id is known of a trace without an experiment.
         if info.experiment_id.is_none() {
             let (known, folder) = self.read(&info.trace_id)?;
-            let spans = self.spans(&known, &folder, detail)?;
+            let spans = self.spans(&known, &folder, detail);
+            let spans = attach(known, spans)?.spans;
             return Ok(Trace { info, spans });
         }
         let folder = self.find_folder(&info.trace_id)?;
-        let spans = self.spans(&info, &folder, detail)?;
-        Ok(Trace { info, spans })
+        let spans = self.spans(&info, &folder, detail);
+        attach(info, spans)
     }
 
     fn change_tags(

@@ -27,7 +27,7 @@ use self::connection::Database;
 use self::schema::Schema;
 use self::search::Cursor;
 use self::spans::Place;
-use super::local::{Doubts, judged_without_spans, lock};
+use super::local::{Doubts, attach, judged_without_spans, lock};
 use super::{
     Attempt, Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges,
     artifact,
@@ -202,15 +202,8 @@ impl Shared {
             }
             return Ok(Trace { info, spans });
         }
-        match self.spans(connection, &info, detail) {
-            Ok(spans) => Ok(Trace { info, spans }),
-            // A trace that was logged without spans is whole as it is.
-            Err(StoreError::NoSpans { .. }) if !info.promises_spans() => Ok(Trace {
-                info,
-                spans: Vec::new(),
-            }),
-            Err(error) => Err(error),
-        }
+        let spans = self.spans(connection, &info, detail);
+        attach(info, spans)
     }
 }
 
