@@ -190,11 +190,6 @@ pub(super) fn attach(
     Ok(Trace { info, spans })
 }
 
-/// The doubt about a trace whose spans a filter asks for and which are not found.
-pub(super) fn judged_without_spans(error: &StoreError) -> String {
-    format!("conditions on spans saw none: {error}")
-}
-
 /// Doubts that did not stop an answer, until somebody asks for them.
 #[derive(Default)]
 pub(super) struct Doubts {
@@ -207,6 +202,27 @@ impl Doubts {
     pub(super) fn add(&self, doubt: String) {
         if lock(&self.known).insert(doubt.clone()) {
             lock(&self.open).push(doubt);
+        }
+    }
+
+    /// The spans for a filter to judge a trace by, or none where there are none to
+    /// be had; a doubt where there must be some.
+    ///
+    /// # Errors
+    /// Any other error.
+    pub(super) fn spans_or_none(
+        &self,
+        info: &TraceInfo,
+        spans: Result<Vec<Span>, StoreError>,
+    ) -> Result<Vec<Span>, StoreError> {
+        match spans {
+            Err(error @ StoreError::NoSpans { .. }) => {
+                if info.promises_spans() {
+                    self.add(format!("conditions on spans saw none: {error}"));
+                }
+                Ok(Vec::new())
+            }
+            answer => answer,
         }
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of, judged_without_spans};
+use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of};
 use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, artifact};
 use crate::filter::{Filter, Matcher};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
@@ -165,15 +165,9 @@ impl Mlruns {
         if !filter.needs_spans() {
             return matcher.matches(info, &[]);
         }
-        match self.spans(info, folder, Detail::Whole) {
+        let spans = self.spans(info, folder, Detail::Whole);
+        match self.doubts.spans_or_none(info, spans) {
             Ok(spans) => matcher.matches(info, &spans),
-            Err(error @ StoreError::NoSpans { .. }) => {
-                // A trace in progress has no spans yet.
-                if info.promises_spans() {
-                    self.doubts.add(judged_without_spans(&error));
-                }
-                matcher.matches(info, &[])
-            }
             Err(error) => {
                 self.doubts
                     .add(format!("left out trace {}: {error}", info.trace_id));

@@ -27,7 +27,7 @@ use self::connection::Database;
 use self::schema::Schema;
 use self::search::Cursor;
 use self::spans::Place;
-use super::local::{Doubts, attach, judged_without_spans, lock};
+use super::local::{Doubts, attach, lock};
 use super::{
     Attempt, Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges,
     artifact,
@@ -172,15 +172,8 @@ impl Shared {
         connection: &Connection,
         info: &TraceInfo,
     ) -> Result<Vec<Span>, StoreError> {
-        match self.spans(connection, info, Detail::Whole) {
-            Err(error @ StoreError::NoSpans { .. }) => {
-                if info.promises_spans() {
-                    self.doubts.add(judged_without_spans(&error));
-                }
-                Ok(Vec::new())
-            }
-            answer => answer,
-        }
+        let spans = self.spans(connection, info, Detail::Whole);
+        self.doubts.spans_or_none(info, spans)
     }
 
     fn complete(
