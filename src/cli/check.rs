@@ -24,14 +24,14 @@ In CI:
 /// Judge traces by rules: exit with 1 when one does not hold.
 ///
 /// A rule without any trace or sample to measure fails, and so does a check of traces in progress.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
     #[allow(missing_docs)]
     #[command(flatten)]
     pub selection: SelectionArgs,
 
-    /// A rule that must hold, such as 'p95(duration) <= 2s' (repeatable)
-    #[arg(long = "require", value_name = "RULE", help_heading = "Rules")]
+    /// Rules that must hold, such as 'p95(duration) <= 2s' (repeatable)
+    #[arg(long = "require", value_name = "RULE", num_args = 1.., help_heading = "Rules")]
     pub rules: Vec<String>,
 
     /// A file of rules, one a line; # begins a comment (repeatable)

@@ -79,6 +79,16 @@ pub(super) fn words(context: &Context, words: &[String]) -> Result<Vec<String>> 
     Ok(all)
 }
 
+/// Whether a word can only be meant for a trace, wherever it stands.
+pub(super) fn names_a_trace(word: &str) -> bool {
+    matches!(word, "latest" | "-") || is_link(word) || looks_like_trace_id(word)
+}
+
+/// Whether it is meant for a link to one of MLflow's pages.
+pub(super) fn is_link(word: &str) -> bool {
+    word.starts_with("http://") || word.starts_with("https://")
+}
+
 /// The id that one word names.
 ///
 /// # Errors
@@ -88,7 +98,7 @@ pub(super) fn trace_id(context: &Context, word: &str) -> Result<String> {
     if word == "latest" {
         return latest(context);
     }
-    if word.starts_with("http://") || word.starts_with("https://") {
+    if is_link(word) {
         note_other_host(context, word);
         return id_in_link(word).ok_or_else(|| {
             CommandError::usage(format!("no trace id in the link `{word}`"))

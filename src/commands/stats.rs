@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::form::Form;
 use super::gather::{Gathered, Need, gather_found};
 use super::selection::{check_experiments, filter_of, name_experiments};
-use super::{Context, IN_TABLES, too_many_intervals};
+use super::{Context, IN_TABLES, resolve, too_many_intervals};
 use crate::analysis::{
     By, GroupKey, RowKey, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsSort,
     TraceKey,
@@ -15,7 +15,6 @@ use crate::error::{CommandError, Exit, FilterError};
 use crate::export::stats::{self as export, StatsParts};
 use crate::filter::aggregate::{self, Aggregate, Function, Measure, parse_aggregates};
 use crate::filter::{Moment, Zone, diagnostics};
-use crate::model::looks_like_trace_id;
 use crate::render::{self, number};
 use crate::store::{Detail, MetricAnswer, MetricKey, MetricQuestion, MetricRow, Query};
 
@@ -91,12 +90,6 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     }
 }
 
-/// Whether what stands in the place of aggregates is how other commands name traces.
-fn names_a_trace(text: &str) -> bool {
-    let is_link = text.starts_with("http://") || text.starts_with("https://");
-    matches!(text, "latest" | "-") || is_link || looks_like_trace_id(text)
-}
-
 fn parse(context: &Context, text: &str) -> Result<Vec<Aggregate>> {
     let moment = Moment {
         now: context.now,
@@ -112,7 +105,7 @@ fn parse(context: &Context, text: &str) -> Result<Vec<Aggregate>> {
 fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
     let mut aggregates = Vec::new();
     if let Some(text) = &args.aggregates {
-        if names_a_trace(text) {
+        if resolve::names_a_trace(text) {
             return Err(CommandError::usage(format!(
                 "`mlt stats` takes aggregates and a filter, and `{text}` names a trace"
             ))

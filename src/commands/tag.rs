@@ -65,11 +65,10 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
 
 /// Splits the words into traces and tags, and checks the tags.
 fn changes(context: &Context, args: &TagArgs) -> Result<(TagChanges, Vec<String>)> {
-    let is_link = |word: &str| word.starts_with("http://") || word.starts_with("https://");
     let (pairs, words): (Vec<&String>, Vec<&String>) = args
         .words
         .iter()
-        .partition(|word| word.contains('=') && !is_link(word));
+        .partition(|word| word.contains('=') && !resolve::is_link(word));
     let mut changes = TagChanges {
         set: Vec::new(),
         delete: args.delete.clone(),

@@ -588,3 +588,21 @@ fn the_examples_of_the_reference_do_what_it_says() {
     }
     assert!(looked_at >= 12, "{looked_at}");
 }
+
+#[test]
+fn rules_may_follow_one_another_and_ids_may_follow_rules() {
+    let rules = ["count() = 1", "count(span) > 0"];
+    let each = on("demo:", &rules).run("latest");
+    assert_eq!(each.code, Some(0), "{each}");
+    let at_once = |words: &str| {
+        let mut words: Vec<&str> = words.split(' ').collect();
+        let place = words.iter().position(|word| *word == "RULES").unwrap();
+        words.splice(place..=place, rules);
+        mlt().on("demo:").args(["check"]).args(words).run("")
+    };
+    for words in ["latest --require RULES", "--require RULES latest"] {
+        assert_eq!(at_once(words).ok(), each.stdout, "{words}");
+    }
+    let all = at_once("--all --require RULES");
+    assert!(all.stdout.contains("failed"), "{all}");
+}

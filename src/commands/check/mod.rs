@@ -9,8 +9,8 @@ mod wait;
 
 use anyhow::Result;
 
-use super::Context;
 use super::gather::{Gathered, Need, gather};
+use super::{Context, resolve};
 use crate::analysis::{Judgement, Problem, Ruling, Tally, Terms};
 use crate::cli::{CheckArgs, Percent, SelectionArgs};
 use crate::error::Exit;
@@ -22,6 +22,13 @@ use report::Report;
 use rules::Rules;
 
 pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Exit> {
+    let mut args = args.clone();
+    // Ids may stand behind the rules.
+    let words = std::mem::take(&mut args.rules).into_iter();
+    let (ids, rules): (Vec<_>, _) = words.partition(|word| resolve::names_a_trace(word));
+    args.rules = rules;
+    args.selection.traces.extend(ids);
+    let args = &args;
     let report = Report::new(context)?;
     let mut rules = Rules::read(context, args)?;
     let before = args.baseline.as_deref().map(Baseline::read).transpose()?;
