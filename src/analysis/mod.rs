@@ -46,7 +46,7 @@ pub use histogram::{Bin, Histogram};
 pub use lanes::{Lanes, Slot};
 pub use latency::{LatencyReport, analyse};
 pub use many::{Many, ManyReport, Question, SlowTrace, WhatIf};
-pub use measure::{Measured, Sample, SampleSpan, Tally};
+pub use measure::{MOST_BLAMED, Measured, Sample, SampleSpan, Tally};
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
 pub use percentile::{Quantile, Summary, percentile};

@@ -132,12 +132,20 @@ impl Ruling {
                 }
             }
         }
+        let function = rule.aggregate.function;
+        let mut blamed = blamed(function, &measured, larger_is_worse).to_vec();
+        // Each of these alone breaks the rule, or does not.
+        if let (Function::Max | Function::Min, Some(bound), [Failure::Bound]) =
+            (function, rule.bound, failures.as_slice())
+        {
+            blamed.retain(|sample| sample.value.is_none_or(|value| !bound.holds(value)));
+        }
         Self {
             rule: rule.to_string(),
             aggregate: rule.aggregate.to_string(),
             unit: rule.aggregate.unit(),
             bound: rule.bound,
-            blamed: blamed(rule.aggregate.function, &measured, larger_is_worse).to_vec(),
+            blamed,
             measured,
             change,
             failures,
@@ -315,6 +323,39 @@ mod tests {
             let ruling = judge(rule, Some(1.0), None, Terms::default());
             let blamed = ruling.blamed.first().map(|s| s.trace_id.as_str());
             assert_eq!(blamed, id, "{rule}");
+        }
+    }
+
+    #[test]
+    fn an_extreme_is_blamed_on_what_is_beyond_the_limit() {
+        let samples = |values: [f64; 3]| {
+            let with = |value| Sample {
+                value: Some(Number::Float(value)),
+                ..sample("tr").remove(0)
+            };
+            values.map(with).to_vec()
+        };
+        for (rule, value, before, blamed) in [
+            ("max(cost) <= 5", 9.0, None, 2),
+            ("max(cost) <= 10", 9.0, Some(1.0), 3),
+            ("min(cost) > 7", 6.0, None, 2),
+            ("p95(cost) <= 5", 9.0, None, 3),
+        ] {
+            let measured = Measured {
+                value: Some(Number::Float(value)),
+                n: 7,
+                rough: false,
+                first: Vec::new(),
+                largest: samples([9.0, 6.0, 5.0]),
+                smallest: samples([6.0, 7.0, 8.0]),
+            };
+            let terms = Terms {
+                max_regression: before.map(|_| 0.1),
+                ..Terms::default()
+            };
+            let parsed = parse_rule(rule, &Moment::utc()).unwrap();
+            let ruling = Ruling::new(&parsed, measured, before.map(Number::Float), terms);
+            assert_eq!(ruling.blamed.len(), blamed, "{rule}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::complete;
 pub(super) const HELP: &str = "\
 Columns:
   TOTAL  durations as recorded, nested spans counted again; a name nested in itself counts once
-  SELF   time in a span that none of its children covers
+  SELF   time in a span, and within its parent, that none of its children covers
   CRIT   time on the critical path: what has to shrink for the trace to end sooner; adds up to 100 %
   ERRORS spans that failed, whatever a row stands for; --by status tells spans apart, too
   The concurrency in the head is the self time of all spans divided by the total: 1.6× stands for

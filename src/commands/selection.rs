@@ -302,7 +302,10 @@ fn unknown_experiment(store: &dyn Store, name: &str) -> anyhow::Error {
         } else {
             String::new()
         };
-        let all = list(&mut experiments.iter());
+        // Servers and databases have orders of their own.
+        let mut in_order: Vec<&Experiment> = experiments.iter().collect();
+        in_order.sort_by(|a, b| a.name.cmp(&b.name));
+        let all = list(&mut in_order.into_iter());
         return error.hint(format!("there are {all}{tail}")).into();
     }
     error

@@ -432,18 +432,15 @@ fn write_footer(
     } else {
         "BEFORE, AFTER: time on the critical path, the mean per trace. The changes add up to that of the mean duration.".to_owned()
     });
-    // A pipe's reader finds these in the help.
-    if layout.width.is_some() {
-        if shown.has("SHARE %") {
-            notes.push("SHARE %: the part of the change of the duration.".to_owned());
-        }
-        if shown.has("ERRORS") {
-            notes.push(if diff.pair {
-                "ERRORS: calls that failed.".to_owned()
-            } else {
-                "ERRORS: the share of calls that failed.".to_owned()
-            });
-        }
+    if shown.has("SHARE %") {
+        notes.push("SHARE %: the part of the change of the duration.".to_owned());
+    }
+    if shown.has("ERRORS") {
+        notes.push(if diff.pair {
+            "ERRORS: calls that failed.".to_owned()
+        } else {
+            "ERRORS: the share of calls that failed.".to_owned()
+        });
     }
     if shown.has("NOISE") {
         notes.push(

@@ -323,13 +323,13 @@ fn write_footer(
         .try_for_each(|text| write_note(out, text, layout))
 }
 
-/// Whose errors are counted, which a pipe's reader finds in the help.
+/// Whose errors are counted.
 pub(super) fn write_errors_note(
     out: &mut dyn Write,
     shown: &Shown,
     layout: &Layout,
 ) -> io::Result<()> {
-    if layout.width.is_none() || !shown.has(Measure::Errors.title()) {
+    if !shown.has(Measure::Errors.title()) {
         return Ok(());
     }
     write_note(out, "ERRORS: spans that failed.", layout)
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_every_column() {
-        assert_snapshot!(page(&hostile(), By::Name, &Layout::piped()), @r#"
+        assert_snapshot!(page(&hostile(), By::Name, &Layout::piped()), @r"
         \x1b]0;owned\x07ag\u{202e}tne\nx  tr-b6df45fdeeac3d7f64f3de29e167bcbd
         total 1.64 s (root span)   10 spans   concurrency 1.5×   unaccounted 32.0 ms (2.0 %)
 
@@ -377,10 +377,11 @@ mod tests {
         stream                TASK            1       -    1.00 ms     <0.1  1.00 ms    <0.1       0 s     0.0  ▏
         background            TASK            1       -     200 ms     12.2      0 s     0.0       0 s     0.0
 
+        ERRORS: spans that failed.
         TOTAL %: recorded durations; nested spans repeat, so they do not add up to 100.
         SELF %: time in the span but not in its children; more than 100 in all, since spans ran at the same time.
         CRIT %: time on the critical path; adds up to 100.
-        "#);
+        ");
     }
 
     #[test]

@@ -304,7 +304,7 @@ fn write_sample_note(out: &mut dyn Write, shown: &Shown, layout: &Layout) -> io:
     write_note(out, "N: samples of the columns to its right.", layout)
 }
 
-/// Whose errors are counted, which a pipe's reader finds in the help.
+/// Whose errors are counted.
 fn write_errors_note(
     out: &mut dyn Write,
     question: &StatsQuestion,
@@ -315,7 +315,7 @@ fn write_errors_note(
     let Some(rate) = question.aggregates.iter().find(rate) else {
         return Ok(());
     };
-    if layout.width.is_none() || !shown.has("ERRORS") {
+    if !shown.has("ERRORS") {
         return Ok(());
     }
     let note = if rate.measure.is_of_spans() {

@@ -9,7 +9,7 @@ use super::figures::{Figure, Figures};
 use super::quantity::{change, quantity};
 use super::style::Painted;
 use super::{Layout, LeftOut, NO_MATCH, number, sanitize, text};
-use crate::analysis::{Failure, Judgement, Problem, Ruling, Sample};
+use crate::analysis::{Failure, Judgement, MOST_BLAMED, Problem, Ruling, Sample};
 use crate::filter::Number;
 use crate::filter::aggregate::exact;
 use crate::model::looks_like_trace_id;
@@ -61,6 +61,11 @@ pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::R
     writeln!(out, "{}", Painted(meaning, summary))?;
     if verdict.rulings.iter().any(is_rough) {
         let note = "~ a percentile of few samples: it stands for little more than the largest";
+        writeln!(out, "{}", Painted(style.muted(), note))?;
+    }
+    let has_more = |r: &Ruling| !r.passed() && r.blamed.len() == MOST_BLAMED;
+    if verdict.rulings.iter().any(has_more) {
+        let note = format!("TO BLAME: {MOST_BLAMED} at the most, the worst first");
         writeln!(out, "{}", Painted(style.muted(), note))?;
     }
     Ok(left_out)

@@ -49,6 +49,7 @@ fn each_rule_has_a_line() {
     FAILED  avg(feedback.csat)                        4  >= 4.5     2  tr-e54e190f0f56c34bd9e4b0f59301096d (3), tr-e31c60981bb401f71bf3889f731a4bf2 (5)
 
     4 of 6 rules failed on 38 traces
+    TO BLAME: 3 at the most, the worst first
     --- exit 1
     ");
 }
@@ -68,6 +69,7 @@ fn what_failed_says_why_however_narrow_the_terminal_is() {
     FAILED  max(self where span.type…  1.90 s  <= 300ms  27  tr-5bf19981 (1.90 s) +2
 
     3 of 3 rules failed on 38 traces
+    TO BLAME: 3 at the most, the worst first
     --- exit 1
     ");
     assert_snapshot!(at(160), @"
@@ -77,6 +79,7 @@ fn what_failed_says_why_however_narrow_the_terminal_is() {
     FAILED  max(self where span.type = 'TOOL')   1.90 s  <= 300ms  27  tr-5bf19981 checkout > payment > charge-card (1.90 s) +2
 
     3 of 3 rules failed on 38 traces
+    TO BLAME: 3 at the most, the worst first
     --- exit 1
     ");
     assert_snapshot!(at(60), @"
@@ -89,6 +92,7 @@ fn what_failed_says_why_however_narrow_the_terminal_is() {
             to blame: tr-5bf19981 (1.90 s) +2
 
     3 of 3 rules failed on 38 traces
+    TO BLAME: 3 at the most, the worst first
     --- stderr
     note: there is no room for N; `-o json` has all
     --- exit 1
@@ -101,7 +105,7 @@ fn what_failed_says_why_however_narrow_the_terminal_is() {
         let in_lines = outcome.stdout.matches("        to blame: tr-").count();
         let expected = if head.contains("TO BLAME") { 0 } else { 3 };
         assert_eq!(in_lines, expected, "{outcome}");
-        assert_eq!(outcome.lines().len(), 6 + in_lines, "{outcome}");
+        assert_eq!(outcome.lines().len(), 7 + in_lines, "{outcome}");
         let notes_n = outcome.stderr.contains("no room for N;");
         assert_ne!(head.contains("  N"), notes_n, "{outcome}");
     }
@@ -133,6 +137,7 @@ fn what_the_baseline_does_not_have_is_said() {
     passed  count()         38  >= 1   38  not in the baseline
 
     1 of 2 rules failed on 38 traces
+    TO BLAME: 3 at the most, the worst first
     --- exit 1
     ");
     let json: Value = serde_json::from_str(&check("json").stdout).unwrap();
@@ -289,6 +294,7 @@ fn a_later_check_compares_with_an_earlier_one() {
 
     1 of 2 rules failed on 18 traces
     ~ a percentile of few samples: it stands for little more than the largest
+    TO BLAME: 3 at the most, the worst first
     --- exit 1
     ");
     // The values of a check that failed do not become those that it failed by.
@@ -359,6 +365,7 @@ fn a_rule_that_fails_beside_a_limit_that_holds_says_why() {
             to blame: tr-6495b93d +2
 
     2 of 2 rules failed on 38 traces
+    TO BLAME: 3 at the most, the worst first
     --- stderr
     note: there is no room for N; `-o json` has all
     --- exit 1

@@ -58,7 +58,7 @@ fn compared(before: &tempfile::NamedTempFile, after: &tempfile::NamedTempFile) -
 
 #[test]
 fn two_traces_are_told_apart() {
-    assert_snapshot!(demo().run("diff tr-5bf tr-b5c7"), @r#"
+    assert_snapshot!(demo().run("diff tr-5bf tr-b5c7"), @"
     before  checkout  tr-5bf19981fb6127edc1649c7b6e011f66
     after   checkout  tr-b5c74d8dcbaf7cdc8fe284b1ba598083
 
@@ -78,9 +78,11 @@ fn two_traces_are_told_apart() {
     checkout > quote-prices               1      0 s      0 s       0 s      0.0       -       112 ms      111 ms      -887 µs
 
     BEFORE, AFTER: time on the critical path. The changes add up to that of the duration.
+    SHARE %: the part of the change of the duration.
+    ERRORS: calls that failed.
     7 spans in both traces, 1 only before, 1 only after.
     --- exit 0
-    "#);
+    ");
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn a_narrow_terminal_keeps_the_change_and_the_rest_is_said() {
 
 #[test]
 fn two_releases_are_compared_by_their_means() {
-    assert_snapshot!(releases().run("--name rag-answer"), @r#"
+    assert_snapshot!(releases().run("--name rag-answer"), @"
     before  5 traces  tags.release = '2026.11.2'
     after   1 trace  tags.release = '2026.12.0-rc1'
 
@@ -134,10 +136,12 @@ fn two_releases_are_compared_by_their_means() {
     rag-answer > rerank         0.80 → 1  23.8 ms  29.7 ms  +5.93 ms     -0.5           -      23.8 ms     29.7 ms     +5.93 ms
 
     BEFORE, AFTER: time on the critical path, the mean per trace. The changes add up to that of the mean duration.
+    SHARE %: the part of the change of the duration.
+    ERRORS: the share of calls that failed.
     Too few traces: to tell a change from chance takes 20 on each side, for p95 72.
     ~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.
     --- exit 0
-    "#);
+    ");
 }
 
 #[test]

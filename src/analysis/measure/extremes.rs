@@ -2,7 +2,7 @@
 //! are known by their node; names are put to those that are left when it is done,
 //! since a path may be as long as its trace.
 
-use super::{BLAMED, Sample, SampleSpan};
+use super::{MOST_BLAMED, Sample, SampleSpan};
 use crate::analysis::{NodeId, SpanTree};
 use crate::filter::Number;
 use crate::model::Trace;
@@ -89,8 +89,8 @@ fn insert(
     beats: impl Fn(Number, Number) -> bool,
 ) {
     let at = kept.partition_point(|old| old.value.is_none_or(|old| !beats(value, old)));
-    if at < BLAMED {
-        kept.truncate(BLAMED - 1);
+    if at < MOST_BLAMED {
+        kept.truncate(MOST_BLAMED - 1);
         kept.insert(at, Blame::new(Some(value), node));
     }
 }

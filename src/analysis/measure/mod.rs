@@ -23,8 +23,8 @@ use crate::model::{
 use extremes::{Blame, Extremes};
 use values::Values;
 
-/// How many samples are kept to blame.
-const BLAMED: usize = 3;
+/// How many samples are kept to blame for a value.
+pub const MOST_BLAMED: usize = 3;
 
 /// Aggregates in the making. Cloned while it is empty, it makes another group of
 /// the same aggregates.
@@ -286,7 +286,7 @@ impl Sum {
     fn hit(&mut self, hit: bool, node: Option<NodeId>) {
         if hit {
             self.hits += 1;
-            if self.first.len() < BLAMED {
+            if self.first.len() < MOST_BLAMED {
                 self.first.push(Blame::new(None, node));
             }
         }

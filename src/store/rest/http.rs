@@ -334,6 +334,10 @@ impl Http {
             let reason = "it wants a client certificate".to_owned();
             return StoreError::Unreachable { host, reason };
         }
+        if reason.contains("invalidcontenttype") {
+            let reason = "it does not answer by TLS; with `http://` it may answer".to_owned();
+            return StoreError::Unreachable { host, reason };
+        }
         if reason.contains("certificate") {
             let reason = in_words(&reason).to_owned();
             return StoreError::Tls { host, reason };

@@ -317,3 +317,13 @@ fn a_redirect_away_from_https_is_not_followed() {
     --- exit 4
     ");
 }
+
+#[test]
+fn a_server_without_tls_is_told_apart() {
+    let uri = crate::support::mlflow::current().uri();
+    let outcome = quick()
+        .on(&uri.replace("http://", "https://"))
+        .run("search --retries 0");
+    let said = outcome.fails(4);
+    assert!(said.contains("with `http://` it may answer"), "{said}");
+}
