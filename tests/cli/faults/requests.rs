@@ -103,7 +103,7 @@ fn an_unknown_experiment_is_not_found_and_near_names_are_told() {
     assert_snapshot!(fault(make, "latency latest -x zzz", 3), @"
     --- stderr
     error: no experiment `zzz` in HOST
-    hint: there are `shop` (id 1), `evaluation` (id 2)
+    hint: there are `evaluation` (id 2), `shop` (id 1)
     --- exit 3
     ");
 }
