@@ -154,7 +154,9 @@ impl Shared {
                     let root = self.database.path().with_file_name(ARTIFACTS);
                     let folder = artifact::folder(location, &root)?;
                     match artifact::spans_in(&folder, detail) {
-                        Err(StoreError::File { .. }) if !artifact::is_there(location, &root) => {
+                        Err(StoreError::File { .. })
+                            if !folder.join(artifact::FILE_NAME).is_file() =>
+                        {
                             let outcome = format!("not in {}", folder.display());
                             Err(no_spans(info, artifact::FILE_NAME, outcome))
                         }
