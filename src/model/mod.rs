@@ -4,6 +4,7 @@
 //! nanoseconds, ids lower-case hex.
 
 mod assessment;
+mod decimal;
 mod ids;
 mod span;
 mod time;
@@ -11,6 +12,7 @@ mod trace;
 mod usage;
 
 pub use assessment::{Assessment, AssessmentError, AssessmentKind, Source};
+pub use decimal::DecimalSum;
 pub use ids::{SpanId, looks_like_trace_id, normalize_trace_id};
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
 pub use time::Timestamp;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DecimalSum;
+
 /// Tokens that model calls used. A member the source did not report is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenUsage {
@@ -85,7 +87,7 @@ impl Cost {
         self.total_cost
             .or(match (self.input_cost, self.output_cost) {
                 (None, None) => None,
-                (input, output) => Some(input.unwrap_or(0.0) + output.unwrap_or(0.0)),
+                (input, output) => Some(added(input, output)),
             })
     }
 
@@ -94,7 +96,7 @@ impl Cost {
     pub fn plus(&self, other: &Self) -> Self {
         let add = |a: Option<f64>, b: Option<f64>| match (a, b) {
             (None, None) => None,
-            (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+            (a, b) => Some(added(a, b)),
         };
         Self {
             input_cost: add(self.input_cost, other.input_cost),
@@ -102,4 +104,9 @@ impl Cost {
             total_cost: add(self.total(), other.total()),
         }
     }
+}
+
+/// The sum of two amounts of money, as decimals.
+fn added(a: Option<f64>, b: Option<f64>) -> f64 {
+    a.into_iter().chain(b).collect::<DecimalSum>().total()
 }

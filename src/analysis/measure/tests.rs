@@ -412,3 +412,20 @@ proptest! {
         prop_assert_eq!(whole[2], i64::try_from(failed.len()).unwrap());
     }
 }
+
+#[test]
+fn six_costs_of_eighty_cents_are_four_dollars_eighty() {
+    let costs: Vec<Trace> = (0..6)
+        .map(|at| {
+            with(took(&format!("tr-{at}"), 10), |info| {
+                let cost = r#"{"input_cost": 0.1, "output_cost": 0.7}"#;
+                info.metadata
+                    .insert(metadata::COST.to_owned(), cost.to_owned());
+            })
+        })
+        .collect();
+    for (text, expected) in [("sum(cost)", 4.8), ("avg(cost)", 0.8)] {
+        let found = value(text, &costs).unwrap();
+        assert_eq!(found.to_bits(), f64::to_bits(expected), "{text}: {found}");
+    }
+}

@@ -1,13 +1,13 @@
 //! The numbers behind an aggregate, and what they come to. Whole numbers stay
 //! whole: sums have 128 bits, means and percentiles of nanoseconds are rounded to
 //! nanoseconds, and other fractions are made by one division at the end. Sums of
-//! fractions carry along what rounding lost (Neumaier, 1974), so that ten dimes
-//! are a dollar.
+//! fractions are sums of decimals, so that ten dimes are a dollar.
 
 use crate::analysis::number::{narrow, quotient};
 use crate::analysis::{Quantile, percentile};
 use crate::filter::Number;
 use crate::filter::aggregate::{Function, Unit};
+use crate::model::DecimalSum;
 
 /// What has to be kept of the samples.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub(super) enum Values {
     /// For means and sums of whole numbers.
     Whole { unit: Unit, n: usize, sum: i128 },
     /// For means and sums of fractions.
-    Fractions { n: usize, sum: f64, lost: f64 },
+    Fractions { n: usize, sum: DecimalSum },
     /// For percentiles of whole numbers.
     WholeList { unit: Unit, all: Vec<i64> },
     /// For percentiles of fractions.
@@ -31,8 +31,7 @@ impl Values {
             Function::Avg | Function::Sum if is_whole => Self::Whole { unit, n: 0, sum: 0 },
             Function::Avg | Function::Sum => Self::Fractions {
                 n: 0,
-                sum: 0.0,
-                lost: 0.0,
+                sum: DecimalSum::default(),
             },
             Function::Percentile(_) if is_whole => Self::WholeList {
                 unit,
@@ -49,15 +48,8 @@ impl Values {
                 *n += 1;
                 *sum += i128::from(value);
             }
-            (Self::Fractions { n, sum, lost }, value) => {
-                let value = value.as_f64();
-                let total = *sum + value;
-                *lost += if sum.abs() >= value.abs() {
-                    (*sum - total) + value
-                } else {
-                    (value - total) + *sum
-                };
-                *sum = total;
+            (Self::Fractions { n, sum }, value) => {
+                sum.add(value.as_f64());
                 *n += 1;
             }
             (Self::WholeList { all, .. }, Number::Integer(value)) => all.push(value),
@@ -90,10 +82,8 @@ impl Values {
             (Self::Whole { n: 0, .. } | Self::Fractions { n: 0, .. }, _) => None,
             (Self::Whole { sum, .. }, Function::Sum) => Some(Number::Integer(narrow(*sum))),
             (Self::Whole { unit, n, sum }, _) => Some(divided(*sum, *n, *unit)),
-            (Self::Fractions { sum, lost, .. }, Function::Sum) => Some(Number::Float(sum + lost)),
-            (Self::Fractions { n, sum, lost }, _) => {
-                Some(Number::Float((sum + lost) / quotient(i128_of(*n), 1)))
-            }
+            (Self::Fractions { sum, .. }, Function::Sum) => Some(Number::Float(sum.total())),
+            (Self::Fractions { n, sum }, _) => Some(Number::Float(sum.mean(*n))),
             (Self::WholeList { unit, all }, Function::Percentile(parts)) => {
                 let mut all = all.clone();
                 all.sort_unstable();
