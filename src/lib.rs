@@ -12,7 +12,14 @@ mod complete;
 pub mod error;
 pub mod export;
 pub mod filter;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the readers of JSON are about to use all of it"
+)]
+mod json;
 pub mod model;
+mod otlp;
 mod parallel;
 pub mod render;
 #[cfg(test)]

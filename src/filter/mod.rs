@@ -99,7 +99,7 @@ pub use moment::{Moment, Zone};
 pub use order::{OrderBy, parse_order_by};
 pub use parser::{parse, parse_in};
 pub use plan::{Plan, PlanError, Server};
-pub(crate) use python::write_float;
+pub(crate) use python::{write_float, write_text};
 pub use span_value::span_error;
 pub use terms::{Comparator, Condition, Field, Number, Value};
 

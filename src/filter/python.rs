@@ -147,7 +147,7 @@ pub(super) fn write_object<'a, T>(
 }
 
 /// Appends text with Python's escapes; `ascii` escapes whatever is not ASCII.
-pub(super) fn write_text(out: &mut String, text: &str, ascii: bool) {
+pub(crate) fn write_text(out: &mut String, text: &str, ascii: bool) {
     out.push('"');
     for c in text.chars() {
         match c {

@@ -3,19 +3,18 @@
 //! resource, whose attributes hold what MLflow knows of the trace as a whole.
 //! Assessments have no place there.
 
-mod messages;
 mod value;
 
 use std::io::{self, Write};
 
 use prost::Message as _;
 
-use self::messages::{
+use super::json;
+use crate::model::{Event, Link, Span, SpanId, StatusCode, Trace, TraceInfo};
+use crate::otlp::{
     EventMessage, ExportTraceServiceRequest, InstrumentationScope, KeyValue, LinkMessage, Resource,
     ResourceSpans, ScopeSpans, SpanMessage, Status,
 };
-use super::json;
-use crate::model::{Event, Link, Span, SpanId, StatusCode, Trace, TraceInfo};
 
 /// Writes traces as one JSON document, as they come.
 #[derive(Debug, Default)]

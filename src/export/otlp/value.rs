@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::messages::{AnyValue, ArrayValue, KeyValue, KeyValueList, Typed};
+use crate::otlp::{AnyValue, ArrayValue, KeyValue, KeyValueList, Typed};
 
 /// Objects and lists within one another. Readers of protobuf give up at 100
 /// messages within one another, of which each level takes up to three; what

@@ -58,7 +58,8 @@ fn to_hex(text: &str, bytes: usize) -> String {
     }
 }
 
-fn hex(raw: &[u8]) -> String {
+/// Lower-case hex.
+pub(super) fn hex(raw: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     raw.iter()
         .flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]])

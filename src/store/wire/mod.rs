@@ -6,15 +6,23 @@ mod assessment;
 mod attributes;
 mod depth;
 mod document;
+#[allow(dead_code, reason = "the stores are about to read archives")]
+mod flaw;
 mod ids;
 mod info;
+#[allow(dead_code, reason = "the stores are about to read archives")]
+mod otlp;
 mod span;
 
 pub(super) use assessment::{WireAssessment, as_protobuf_value, assessment_error, texts};
 pub(super) use depth::{Brief, Depth, Eventful, Whole};
 pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
+#[allow(unused_imports, reason = "the stores are about to read archives")]
+pub(super) use flaw::Flaw;
 pub(super) use ids::{otel_trace_id, span_id};
 pub(super) use info::WireInfo;
+#[allow(unused_imports, reason = "the stores are about to read archives")]
+pub(super) use otlp::spans_from_protobuf;
 pub(super) use span::{SpanList, WireSpans, span_from_slice, spans_from_slice, tells_more};
 
 /// `null` and a missing member mean the same thing.

@@ -6,132 +6,134 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ExportTraceServiceRequest {
+pub(crate) struct ExportTraceServiceRequest {
     #[prost(message, repeated, tag = "1")]
-    pub(super) resource_spans: Vec<ResourceSpans>,
+    pub(crate) resource_spans: Vec<ResourceSpans>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ResourceSpans {
+pub(crate) struct ResourceSpans {
     #[prost(message, optional, tag = "1")]
-    pub(super) resource: Option<Resource>,
+    pub(crate) resource: Option<Resource>,
     #[prost(message, repeated, tag = "2")]
-    pub(super) scope_spans: Vec<ScopeSpans>,
+    pub(crate) scope_spans: Vec<ScopeSpans>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct Resource {
+pub(crate) struct Resource {
     #[prost(message, repeated, tag = "1")]
-    pub(super) attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<KeyValue>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct ScopeSpans {
+pub(crate) struct ScopeSpans {
     #[prost(message, optional, tag = "1")]
-    pub(super) scope: Option<InstrumentationScope>,
+    pub(crate) scope: Option<InstrumentationScope>,
     #[prost(message, repeated, tag = "2")]
-    pub(super) spans: Vec<SpanMessage>,
+    pub(crate) spans: Vec<SpanMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct InstrumentationScope {
+pub(crate) struct InstrumentationScope {
     #[prost(string, tag = "1")]
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SpanMessage {
+pub(crate) struct SpanMessage {
     #[prost(bytes = "vec", tag = "1")]
     #[serde(serialize_with = "hex")]
-    pub(super) trace_id: Vec<u8>,
+    pub(crate) trace_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     #[serde(serialize_with = "hex")]
-    pub(super) span_id: Vec<u8>,
+    pub(crate) span_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
     #[serde(serialize_with = "hex", skip_serializing_if = "Vec::is_empty")]
-    pub(super) parent_span_id: Vec<u8>,
+    pub(crate) parent_span_id: Vec<u8>,
     #[prost(string, tag = "5")]
-    pub(super) name: String,
+    pub(crate) name: String,
     #[prost(int32, tag = "6")]
-    pub(super) kind: i32,
+    pub(crate) kind: i32,
     #[prost(fixed64, tag = "7")]
     #[serde(serialize_with = "digits")]
-    pub(super) start_time_unix_nano: u64,
+    pub(crate) start_time_unix_nano: u64,
     #[prost(fixed64, tag = "8")]
     #[serde(serialize_with = "digits", skip_serializing_if = "is_zero")]
-    pub(super) end_time_unix_nano: u64,
+    pub(crate) end_time_unix_nano: u64,
     #[prost(message, repeated, tag = "9")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<KeyValue>,
     #[prost(message, repeated, tag = "11")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) events: Vec<EventMessage>,
+    pub(crate) events: Vec<EventMessage>,
     #[prost(message, repeated, tag = "13")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) links: Vec<LinkMessage>,
+    pub(crate) links: Vec<LinkMessage>,
     #[prost(message, optional, tag = "15")]
-    pub(super) status: Option<Status>,
+    pub(crate) status: Option<Status>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct EventMessage {
+pub(crate) struct EventMessage {
     #[prost(fixed64, tag = "1")]
     #[serde(serialize_with = "digits")]
-    pub(super) time_unix_nano: u64,
+    pub(crate) time_unix_nano: u64,
     #[prost(string, tag = "2")]
-    pub(super) name: String,
+    pub(crate) name: String,
     #[prost(message, repeated, tag = "3")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<KeyValue>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LinkMessage {
+pub(crate) struct LinkMessage {
     #[prost(bytes = "vec", tag = "1")]
     #[serde(serialize_with = "hex")]
-    pub(super) trace_id: Vec<u8>,
+    pub(crate) trace_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     #[serde(serialize_with = "hex")]
-    pub(super) span_id: Vec<u8>,
+    pub(crate) span_id: Vec<u8>,
     #[prost(message, repeated, tag = "4")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<KeyValue>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct Status {
+pub(crate) struct Status {
     #[prost(string, tag = "2")]
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) message: String,
+    pub(crate) message: String,
     #[prost(int32, tag = "3")]
-    pub(super) code: i32,
+    pub(crate) code: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct KeyValue {
+pub(crate) struct KeyValue {
     #[prost(string, tag = "1")]
-    pub(super) key: String,
+    pub(crate) key: String,
     #[prost(message, optional, tag = "2")]
-    pub(super) value: Option<AnyValue>,
+    pub(crate) value: Option<AnyValue>,
 }
 
 /// Without a value it is null.
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct AnyValue {
-    #[prost(oneof = "Typed", tags = "1, 2, 3, 4, 5, 6")]
+pub(crate) struct AnyValue {
+    #[prost(oneof = "Typed", tags = "1, 2, 3, 4, 5, 6, 7")]
     #[serde(flatten)]
-    pub(super) value: Option<Typed>,
+    pub(crate) value: Option<Typed>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof, Serialize)]
-pub(super) enum Typed {
+pub(crate) enum Typed {
     #[prost(string, tag = "1")]
     #[serde(rename = "stringValue")]
     Text(String),
@@ -150,18 +152,21 @@ pub(super) enum Typed {
     #[prost(message, tag = "6")]
     #[serde(rename = "kvlistValue")]
     Object(KeyValueList),
+    #[prost(bytes = "vec", tag = "7")]
+    #[serde(rename = "bytesValue", serialize_with = "base64")]
+    Bytes(Vec<u8>),
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct ArrayValue {
+pub(crate) struct ArrayValue {
     #[prost(message, repeated, tag = "1")]
-    pub(super) values: Vec<AnyValue>,
+    pub(crate) values: Vec<AnyValue>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct KeyValueList {
+pub(crate) struct KeyValueList {
     #[prost(message, repeated, tag = "1")]
-    pub(super) values: Vec<KeyValue>,
+    pub(crate) values: Vec<KeyValue>,
 }
 
 fn hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -171,6 +176,10 @@ fn hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         let _ = write!(text, "{byte:02x}");
     }
     serializer.serialize_str(&text)
+}
+
+fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&STANDARD.encode(bytes))
 }
 
 fn digits<S: Serializer>(number: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
