@@ -148,6 +148,16 @@ pub struct GlobalArgs {
     #[arg(long, global = true, help_heading = "Output")]
     pub no_pager: bool,
 
+    /// Print no notes: only data, warnings and errors
+    #[arg(
+        short,
+        long,
+        global = true,
+        help_heading = "Output",
+        conflicts_with = "verbose"
+    )]
+    pub quiet: bool,
+
     /// Show each request on standard error
     #[arg(short, long, global = true, action = ArgAction::SetTrue, help_heading = "Output")]
     pub verbose: bool,

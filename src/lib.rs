@@ -21,6 +21,7 @@ mod json;
 pub mod model;
 mod otlp;
 mod parallel;
+mod progress;
 pub mod render;
 #[cfg(test)]
 mod round_trips;
@@ -63,7 +64,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let terminal = Terminal::detect(&cli.global, &env);
-    match commands::run(&cli, &env, &terminal) {
+    let outcome = commands::run(&cli, &env, &terminal);
+    terminal.end_progress();
+    match outcome {
         Ok(exit) => exit.code(),
         Err(error) => {
             let style = Style::new(terminal.error_color);

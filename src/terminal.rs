@@ -1,14 +1,12 @@
 //! The terminal questions, asked once: is there one, how wide, in colour, with a
-//! pager; and progress for what takes longer than half a second.
+//! pager; and whether progress is shown.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::{ColorChoice, GlobalArgs, OutputFormat};
-use crate::render::{number, sanitize};
+use crate::progress::{Progress, Spinner};
+use crate::render::sanitize;
 use crate::settings::Env;
 
 /// The width of a terminal that standard output is to be taken for.
@@ -34,6 +32,10 @@ pub(crate) struct Terminal {
     pub(crate) interactive: bool,
     /// Whether standard error shows progress.
     progress: bool,
+    /// What shows it.
+    spinner: Spinner,
+    /// Whether standard output is on the screen, too.
+    on_screen: bool,
     /// The pager to use.
     pager: Option<String>,
 }
@@ -71,7 +73,12 @@ impl Terminal {
             color: color(width.is_some()),
             error_color: color(io::stderr().is_terminal()),
             interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
-            progress: io::stderr().is_terminal() && env.get("TERM") != Some("dumb"),
+            // Requests that are shown are no silence.
+            progress: io::stderr().is_terminal()
+                && env.get("TERM") != Some("dumb")
+                && !flags.verbose,
+            spinner: Spinner::default(),
+            on_screen: is_terminal,
             pager: (is_terminal
                 && !flags.no_pager
                 && flags.output == OutputFormat::Table
@@ -83,25 +90,49 @@ impl Terminal {
     /// Where data goes: standard output, buffered, or the pager.
     pub(crate) fn output(&self) -> Output {
         let Some(pager) = &self.pager else {
-            return Output::Direct(io::BufWriter::with_capacity(1 << 16, io::stdout()));
+            return Output::Direct(io::BufWriter::with_capacity(1 << 16, self.screen()));
         };
         Output::Buffered {
             pager: pager.clone(),
             height: terminal_size::terminal_size().map_or(24, |(_, h)| usize::from(h.0)),
             lines: 0,
             text: Vec::new(),
+            screen: self.screen(),
         }
     }
 
-    /// Progress that appears once half a second has passed.
-    pub(crate) fn progress(&self, message: &str) -> Progress {
-        Progress {
-            enabled: self.progress,
-            started: Instant::now(),
-            message: message.to_owned(),
-            total: None,
-            bar: None,
+    fn screen(&self) -> Screen {
+        Screen {
+            spinner: (self.progress && self.on_screen).then(|| self.spinner.clone()),
+            stdout: io::stdout(),
         }
+    }
+
+    /// Shows a sign of life from now on, whenever nothing was written for a second.
+    pub(crate) fn show_progress(&self) {
+        if self.progress {
+            self.spinner.start();
+        }
+    }
+
+    /// Says what is done from now on, for when it takes its time.
+    pub(crate) fn progress(&self, message: &str) -> Progress {
+        self.spinner.progress(message)
+    }
+
+    /// To be called before anything is written to standard error.
+    pub(crate) fn make_way(&self) {
+        self.spinner.make_way();
+    }
+
+    /// Whether standard error is left to a dialogue.
+    pub(crate) fn leave_to_dialogue(&self, there_is_one: bool) {
+        self.spinner.block(there_is_one);
+    }
+
+    /// Shows no progress any more.
+    pub(crate) fn end_progress(&self) {
+        self.spinner.end();
     }
 }
 
@@ -109,7 +140,7 @@ impl Terminal {
 /// on the screen.
 pub(crate) enum Output {
     /// Straight to standard output.
-    Direct(io::BufWriter<io::Stdout>),
+    Direct(io::BufWriter<Screen>),
     /// Kept until a screenful is there.
     Buffered {
         /// The command.
@@ -120,6 +151,8 @@ pub(crate) enum Output {
         lines: usize,
         /// What was written until now.
         text: Vec<u8>,
+        /// Where it goes if it fits.
+        screen: Screen,
     },
     /// To a pager that runs.
     Paged(Box<Child>),
@@ -133,10 +166,11 @@ impl Output {
     pub(crate) fn finish(self) -> io::Result<()> {
         match self {
             Self::Direct(mut out) => out.flush(),
-            Self::Buffered { text, .. } => {
-                let mut out = io::stdout().lock();
-                out.write_all(&text)?;
-                out.flush()
+            Self::Buffered {
+                text, mut screen, ..
+            } => {
+                screen.write_all(&text)?;
+                screen.flush()
             }
             Self::Paged(mut child) => {
                 drop(child.stdin.take());
@@ -146,10 +180,18 @@ impl Output {
     }
 
     fn start_pager(&mut self) -> io::Result<()> {
-        let Self::Buffered { pager, text, .. } = self else {
+        let Self::Buffered {
+            pager,
+            text,
+            screen,
+            ..
+        } = self
+        else {
             return Ok(());
         };
         let text = std::mem::take(text);
+        let screen = screen.clone();
+        screen.leave();
         let mut command = Command::new("sh");
         command
             .args(["-c", pager])
@@ -175,7 +217,7 @@ impl Output {
                 let _ = ctrlc::set_handler(|| {});
                 Self::Paged(Box::new(child))
             }
-            None => Self::Direct(io::BufWriter::new(io::stdout())),
+            None => Self::Direct(io::BufWriter::new(screen)),
         };
         self.write_all(&text)
     }
@@ -213,6 +255,49 @@ impl Write for Output {
     }
 }
 
+/// Standard output, before which progress makes way.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    spinner: Option<Spinner>,
+    stdout: io::Stdout,
+}
+
+impl Screen {
+    /// Leaves it to a pager.
+    fn leave(&self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.block(true);
+        }
+    }
+}
+
+impl Clone for Screen {
+    fn clone(&self) -> Self {
+        Self {
+            spinner: self.spinner.clone(),
+            stdout: io::stdout(),
+        }
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let Some(spinner) = &self.spinner else {
+            return self.stdout.write(buf);
+        };
+        spinner.make_way();
+        let written = self.stdout.write(buf)?;
+        if let Some(last) = written.checked_sub(1) {
+            spinner.line_is_open(buf[last] != b'\n');
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
+}
+
 /// Whether the shell finds the program that a pager's command line begins with.
 fn can_start(pager: &str) -> bool {
     let program = pager.split_whitespace().next().unwrap_or_default();
@@ -222,75 +307,4 @@ fn can_start(pager: &str) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
-}
-
-/// A line on standard error that says how far a command has come.
-pub(crate) struct Progress {
-    enabled: bool,
-    started: Instant,
-    message: String,
-    total: Option<u64>,
-    bar: Option<ProgressBar>,
-}
-
-impl Progress {
-    /// Nothing is shown of what ends sooner.
-    const DELAY: Duration = Duration::from_millis(500);
-
-    /// With a known end, a bar is drawn.
-    #[must_use]
-    pub(crate) fn of(mut self, total: usize) -> Self {
-        self.total = u64::try_from(total).ok();
-        self
-    }
-
-    /// Says how far it has come.
-    pub(crate) fn at(&mut self, position: usize) {
-        if !self.enabled || self.started.elapsed() < Self::DELAY {
-            return;
-        }
-        let bar = self.bar.get_or_insert_with(|| {
-            let (bar, template) = match self.total {
-                Some(total) => (
-                    ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()),
-                    "{msg} {wide_bar} {human_pos}/{human_len}",
-                ),
-                None => (
-                    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()),
-                    "{spinner} {msg} {human_pos}",
-                ),
-            };
-            let style = ProgressStyle::with_template(template);
-            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-                .with_message(self.message.clone())
-        });
-        bar.set_position(u64::try_from(position).unwrap_or(u64::MAX));
-    }
-
-    /// Says how many were looked at to find those that match.
-    pub(crate) fn found(&mut self, scanned: usize, matched: usize) {
-        if scanned > matched {
-            self.message = format!(
-                "scanned {}, matched",
-                number::count(i64::try_from(scanned).unwrap_or(i64::MAX))
-            );
-            if let Some(bar) = &self.bar {
-                bar.set_message(self.message.clone());
-            }
-        }
-        self.at(matched);
-    }
-
-    /// Takes the line away, before anything else is printed.
-    pub(crate) fn clear(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.clear();
-    }
 }

@@ -81,6 +81,8 @@ pub struct FilterArgs {
     pub since: Option<TimePoint>,
 
     /// That began before: 1h, 7d, 2026-11-22, or RFC 3339
+    ///
+    /// A time to the second, as tables show it, includes that second.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<TimePoint>,
 }

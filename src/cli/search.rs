@@ -45,10 +45,10 @@ pub struct SearchArgs {
     #[arg(long, value_name = "KEY", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::order_keys))]
     pub order_by: Vec<String>,
 
-    /// At most so many traces
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    /// At most so many traces [default: 100]
+    #[arg(short = 'n', long, value_name = "N")]
     #[arg(value_parser = at_least_one, conflicts_with_all = ["all", "count"])]
-    pub limit: u64,
+    pub limit: Option<u64>,
 
     /// Every trace that matches
     #[arg(long)]

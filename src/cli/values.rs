@@ -3,8 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{Days, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
-
+use crate::filter::{Moment, Zone};
 use crate::model::Timestamp;
 
 /// How many of something, where none would make no sense.
@@ -96,18 +95,32 @@ pub enum TimePoint {
     /// This long before now.
     Ago(Period),
     /// At this instant.
-    At(Timestamp),
+    At {
+        /// Where what was named begins.
+        from: Timestamp,
+        /// The first instant after it.
+        after: Timestamp,
+    },
 }
 
 impl TimePoint {
     /// The instant, given what time it is.
     pub fn resolve(self, now: Timestamp) -> Timestamp {
         match self {
-            Self::At(time) => time,
+            Self::At { from, .. } => from,
             Self::Ago(period) => {
                 let nanos = i64::try_from(period.duration().as_nanos()).unwrap_or(i64::MAX);
                 Timestamp::from_nanos(now.nanos().saturating_sub(nanos))
             }
+        }
+    }
+
+    /// The instant up to which it reaches: times are shown without the fraction of
+    /// their second, so that a second includes all of itself.
+    pub fn resolve_end(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At { after, .. } => after,
+            ago @ Self::Ago(_) => ago.resolve(now),
         }
     }
 }
@@ -124,35 +137,15 @@ impl FromStr for TimePoint {
         if let Ok(period) = ago.parse() {
             return Ok(Self::Ago(period));
         }
-        if let Some(time) = Timestamp::parse_rfc3339(text) {
-            return Ok(Self::At(time));
-        }
-        let today = Local::now().date_naive();
-        let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN);
-        let local = match text {
-            "today" => Some(midnight(today)),
-            "yesterday" => today.checked_sub_days(Days::new(1)).map(midnight),
-            _ => NaiveDate::parse_from_str(text, "%Y-%m-%d")
-                .map(midnight)
-                .ok()
-                .or_else(|| {
-                    [
-                        "%Y-%m-%dT%H:%M",
-                        "%Y-%m-%d %H:%M",
-                        "%Y-%m-%dT%H:%M:%S%.f",
-                        "%Y-%m-%d %H:%M:%S%.f",
-                    ]
-                    .iter()
-                    .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-                }),
+        let here = Moment {
+            zone: Zone::Local,
+            ..Moment::utc()
         };
-        local
-            .and_then(|time| Local.from_local_datetime(&time).earliest())
-            .and_then(|time| time.timestamp_nanos_opt())
-            .map(|nanos| Self::At(Timestamp::from_nanos(nanos)))
+        here.instant_of(text)
+            .map(|(from, after)| Self::At { from, after })
             .ok_or_else(|| {
                 "expected a time ago such as 1h or 7d, a date such as 2026-11-22, \
-                 or RFC 3339 such as 2026-11-22T08:00:00Z"
+                 or a time such as 2026-11-22T08:00:00Z"
                     .to_owned()
             })
     }

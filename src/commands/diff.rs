@@ -276,7 +276,7 @@ fn note_unmeasured(context: &Context, diff: &Diff) {
                 "trace {} is in progress: its times are lower bounds",
                 trace.trace_id
             )),
-            _ if intake.in_progress > 0 => context.note(&format!(
+            _ if intake.in_progress > 0 => context.note_loss(&format!(
                 "{} of {} left out: in progress",
                 number::counted(intake.in_progress, "trace"),
                 name(side)
@@ -284,7 +284,7 @@ fn note_unmeasured(context: &Context, diff: &Diff) {
             _ => {}
         }
         if intake.without_spans > 0 {
-            context.note(&format!(
+            context.note_loss(&format!(
                 "{} of {} left out: without spans",
                 number::counted(intake.without_spans, "trace"),
                 name(side)

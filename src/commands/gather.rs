@@ -14,9 +14,9 @@ use crate::cli::SelectionArgs;
 use crate::error::{CommandError, Exit};
 use crate::model::{Trace, TraceInfo};
 use crate::parallel;
-use crate::render::{number, sanitize};
+use crate::render::sanitize;
 use crate::store::{Batches, Detail, Query, Search, SearchEnd, Store, StoreError};
-use crate::terminal::Progress;
+use crate::progress::Progress;
 
 /// Batches of spans that are fetched before more traces are asked for.
 const BATCHES_AT_ONCE: usize = 16;
@@ -74,12 +74,6 @@ impl Gathered {
     /// # Errors
     /// That of the last trace that could not be had.
     pub(super) fn finish(self, context: &Context) -> Result<Exit> {
-        if self.limited {
-            context.note(&format!(
-                "more traces match than the {} looked at; raise -n, or leave it out for all",
-                number::counted(self.traces, "trace")
-            ));
-        }
         fail_with(context, self.failures)
     }
 }

@@ -32,7 +32,7 @@ use crate::cli::{Cli, Command, GlobalArgs};
 use crate::error::{CommandError, Exit, hint_line};
 use crate::model::Timestamp;
 use crate::render::{Layout, LeftOut, Style, Zone, number, sanitize};
-use crate::settings::{Env, RealDisk, Settings};
+use crate::settings::{Env, Location, RealDisk, Settings};
 use crate::store::{self, RequestLog, RequestRecord, Store};
 use crate::terminal::Terminal;
 
@@ -93,9 +93,14 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     fn new(flags: &'a GlobalArgs, env: &Env, terminal: &'a Terminal) -> Result<Self> {
+        let settings = Settings::resolve(flags, env, &RealDisk)?;
+        let is_typed = matches!(settings.location, Location::Stdin) && terminal.interactive;
+        if !is_typed {
+            terminal.show_progress();
+        }
         Ok(Self {
             flags,
-            settings: Settings::resolve(flags, env, &RealDisk)?,
+            settings,
             terminal,
             now: Timestamp::from_millis(Utc::now().timestamp_millis()),
             store: OnceCell::new(),
@@ -134,27 +139,39 @@ impl<'a> Context<'a> {
     fn warn(&self, text: &str) {
         let yellow = Style::new(self.terminal.error_color).warning();
         let line = format!("{yellow}warning:{yellow:#} {text}\n");
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        self.say(&line);
     }
 
     /// Why a condition that was asked for failed, beside output that is complete.
     fn fail(&self, text: &str) {
         let red = Style::new(self.terminal.error_color).error();
         let line = format!("{red}error:{red:#} {text}\n");
+        self.say(&line);
+    }
+
+    fn say(&self, line: &str) {
+        self.terminal.make_way();
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 
     /// What to do about it.
     fn hint(&self, text: &str) {
         let line = hint_line(text, Style::new(self.terminal.error_color));
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        self.say(&line);
     }
 
-    /// Something worth knowing about the output.
+    /// Something worth knowing about the output, unless nobody wants to.
     fn note(&self, text: &str) {
+        if !self.flags.quiet {
+            self.note_loss(text);
+        }
+    }
+
+    /// Something that the output lacks, which is said in any case.
+    fn note_loss(&self, text: &str) {
         let muted = Style::new(self.terminal.error_color).muted();
         let line = format!("{muted}note:{muted:#} {}\n", sanitize::line(text));
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        self.say(&line);
     }
 }
 

@@ -98,7 +98,7 @@ fn finish(context: &Context, args: &ReportArgs, page: &Page, gathered: Gathered)
     if page.cuts() > 0
         && let Some(max) = args.max_chars
     {
-        context.note(&format!(
+        context.note_loss(&format!(
             "{} cut to {} each",
             number::counted(page.cuts(), "text"),
             number::counted(max, "character")

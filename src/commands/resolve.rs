@@ -240,9 +240,11 @@ fn stdin_words(context: &Context) -> Result<Vec<String>> {
         .into());
     }
     let mut words = Vec::new();
+    context.terminal.leave_to_dialogue(true);
     for line in std::io::stdin().lock().lines() {
         words.extend(line?.split_whitespace().map(str::to_owned));
     }
+    context.terminal.leave_to_dialogue(false);
     Ok(words)
 }
 

@@ -23,6 +23,9 @@ use crate::render::{Column, NO_MATCH, number, sanitize};
 use crate::store::{Detail, Query, Search, SearchEnd, Store};
 use crate::terminal::Output;
 
+/// Traces that are shown where nobody says how many.
+const SHOWN: u64 = 100;
+
 pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
     check(context, args)?;
     if let Some(words) = args
@@ -44,7 +47,8 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
         ids_only: args.count || context.flags.output == OutputFormat::Ids,
         ..Query::default()
     };
-    let limit = (!args.all).then(|| usize::try_from(args.limit).unwrap_or(usize::MAX));
+    let limit = args.limit.unwrap_or(SHOWN);
+    let limit = (!args.all).then(|| usize::try_from(limit).unwrap_or(usize::MAX));
     let store = context.store()?;
     if args.dry_run {
         query.experiments.clone_from(&context.settings.experiments);
@@ -239,7 +243,7 @@ fn list(
             sample.seed
         ));
     }
-    if cut {
+    if cut && args.limit.is_none() {
         context.note(&format!(
             "more traces match than the {kept} shown; see them with -n N or --all"
         ));
@@ -256,7 +260,7 @@ fn scan_limit(args: &SearchArgs) -> Option<usize> {
 fn note_scan_limit(context: &Context, search: &Search<'_>) -> bool {
     let limited = search.end() == Some(SearchEnd::ScanLimited);
     if limited {
-        context.note(&format!(
+        context.note_loss(&format!(
             "stopped after looking at {} (--scan-limit); there may be more matches",
             number::counted(search.scanned(), "trace")
         ));

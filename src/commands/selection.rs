@@ -130,9 +130,10 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<Condition>> {
             )?);
         }
     }
-    for (point, comparator) in [(args.since, GreaterOrEqual), (args.until, Less)] {
-        if let Some(point) = point {
-            let time = point.resolve(context.now);
+    let since = args.since.map(|point| point.resolve(context.now));
+    let until = args.until.map(|point| point.resolve_end(context.now));
+    for (time, comparator) in [(since, GreaterOrEqual), (until, Less)] {
+        if let Some(time) = time {
             // The first whole millisecond that is not before the time.
             let millis = time.millis() + i64::from(time.nanos().rem_euclid(1_000_000) != 0);
             all.push(Condition::number(Field::Timestamp, comparator, millis)?);

@@ -67,12 +67,12 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     }
     let partial = |key: &&GroupKey| matches!(key, GroupKey::Span(By::Type | By::Model));
     if let Some(key) = question.keys.iter().find(partial).filter(|_| by_server) {
-        context.note(&format!(
+        context.note_loss(&format!(
             "spans for which the server has no {key} are in no row"
         ));
     }
     if report.undated > 0 {
-        context.note(&format!(
+        context.note_loss(&format!(
             "{} without a time is in no interval",
             number::counted(report.undated, "trace")
         ));

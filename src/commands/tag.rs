@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
         context.note(NO_MATCH);
     }
     if by_filter && ids.len() > 1 && !args.yes && context.terminal.interactive {
-        confirm(ids.len())?;
+        confirm(context, ids.len())?;
     }
     apply(context, store, form, &ids, missing, &changes)
 }
@@ -248,12 +248,15 @@ fn end(context: &Context, form: Form, done: usize, mut failures: Failures) -> Re
     Err(error.hint(hint).into())
 }
 
-fn confirm(count: usize) -> Result<()> {
+fn confirm(context: &Context, count: usize) -> Result<()> {
+    context.terminal.leave_to_dialogue(true);
     let mut err = std::io::stderr();
     write!(err, "Tag {}? [y/N] ", number::counted(count, "trace"))?;
     err.flush()?;
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    context.terminal.leave_to_dialogue(false);
+    read?;
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         Ok(())
     } else {

@@ -39,6 +39,22 @@ pub(super) struct Time {
     pub(super) note: Option<String>,
 }
 
+/// An instant that was read.
+struct Read {
+    instant: DateTime<FixedOffset>,
+    /// Whether the text names no zone where it would need one.
+    zoneless: bool,
+    /// How long that lasts which the text names.
+    lasts_ns: i64,
+}
+
+/// A date and a time of day as they were written.
+struct Calendar {
+    naive: NaiveDateTime,
+    offset: Option<FixedOffset>,
+    lasts_ns: i64,
+}
+
 impl Moment {
     /// The present in universal time.
     pub fn utc() -> Self {
@@ -51,10 +67,35 @@ impl Moment {
     /// Reads `-1h`, `now`, `today`, `2026-11-22`, `2026-11-22T08:00Z` and the like.
     pub(super) fn time(&self, text: &str) -> Option<Time> {
         let text = text.trim();
+        let read = self.read(text)?;
+        let mut time = millis(read.instant.timestamp_nanos_opt()?);
+        time.note = read.zoneless.then(|| {
+            let read = read.instant.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            format!("`{text}` is read as {read}")
+        });
+        Some(time)
+    }
+
+    /// The instant that a text names, in all forms that a filter takes, and the first
+    /// one after what it names: `08:00:01` is all of that second, as times are shown
+    /// without their fraction, while a date and `08:00` are where a day and a minute begin.
+    pub fn instant_of(&self, text: &str) -> Option<(Timestamp, Timestamp)> {
+        let read = self.read(text.trim())?;
+        let ns = read.instant.timestamp_nanos_opt()?;
+        let after = ns.checked_add(read.lasts_ns)?;
+        Some((Timestamp::from_nanos(ns), Timestamp::from_nanos(after)))
+    }
+
+    fn read(&self, text: &str) -> Option<Read> {
+        let exactly = |ns: i64| Read {
+            instant: DateTime::from_timestamp_nanos(ns).fixed_offset(),
+            zoneless: false,
+            lasts_ns: 0,
+        };
         let lower = text.to_ascii_lowercase();
         let words = lower.strip_prefix("now").map(str::trim_start);
         if words == Some("") {
-            return Some(millis(self.now_ns()));
+            return Some(exactly(self.now_ns()));
         }
         let relative = words.unwrap_or(text);
         if let Some(rest) = relative.strip_prefix(['-', '+']) {
@@ -65,31 +106,34 @@ impl Moment {
             } else {
                 ns
             };
-            return Some(millis(self.now_ns().checked_add(ns)?));
+            return Some(exactly(self.now_ns().checked_add(ns)?));
         }
         let days_ago = match lower.as_str() {
             "today" => Some(0),
             "yesterday" => Some(1),
             _ => None,
         };
-        let (naive, offset) = match days_ago {
+        let written = match days_ago {
             Some(days) => {
                 let today = self.local(self.now.to_utc()).date_naive();
                 let day = today.checked_sub_signed(Duration::days(days))?;
-                (day.and_time(NaiveTime::MIN), None)
+                Calendar {
+                    naive: day.and_time(NaiveTime::MIN),
+                    offset: None,
+                    lasts_ns: 0,
+                }
             }
             None => calendar(text)?,
         };
-        let (instant, zoneless) = match offset {
-            Some(offset) => (offset.from_local_datetime(&naive).single()?, false),
-            None => (self.instant(naive)?, true),
+        let (instant, zoneless) = match written.offset {
+            Some(offset) => (offset.from_local_datetime(&written.naive).single()?, false),
+            None => (self.instant(written.naive)?, true),
         };
-        let mut time = millis(instant.timestamp_nanos_opt()?);
-        time.note = zoneless.then(|| {
-            let read = instant.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-            format!("`{text}` is read as {read}")
-        });
-        Some(time)
+        Some(Read {
+            instant,
+            zoneless,
+            lasts_ns: written.lasts_ns,
+        })
     }
 
     /// The present to the millisecond, as finer times cannot be told apart.
@@ -136,24 +180,33 @@ fn millis(ns: i64) -> Time {
 }
 
 /// A date, perhaps with a time of day, perhaps with a zone.
-fn calendar(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
+fn calendar(text: &str) -> Option<Calendar> {
     let date = NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()?;
     let rest = &text[10..];
     if rest.is_empty() {
-        return Some((date.and_time(NaiveTime::MIN), None));
+        return Some(Calendar {
+            naive: date.and_time(NaiveTime::MIN),
+            offset: None,
+            lasts_ns: 0,
+        });
     }
     let rest = rest.strip_prefix(['T', 't', ' '])?.trim_start();
     let zone_at = rest.find(['Z', 'z', '+', '-', ' ']).unwrap_or(rest.len());
     let (time, zone) = rest.split_at(zone_at);
-    let time = ["%H:%M", "%H:%M:%S", "%H:%M:%S%.f"]
+    let (time, lasts_ns) = ["%H:%M", "%H:%M:%S", "%H:%M:%S%.f"]
         .iter()
-        .find_map(|format| NaiveTime::parse_from_str(time, format).ok())?;
+        .zip([0, 1_000_000_000, 1])
+        .find_map(|(format, lasts)| Some((NaiveTime::parse_from_str(time, format).ok()?, lasts)))?;
     let offset = match zone.trim() {
         "" => None,
         "Z" | "z" | "UTC" => Some(FixedOffset::east_opt(0)?),
         zone => Some(offset(zone)?),
     };
-    Some((date.and_time(time), offset))
+    Some(Calendar {
+        naive: date.and_time(time),
+        offset,
+        lasts_ns,
+    })
 }
 
 /// `+01:00`, `+0100` or `+01`.
@@ -359,8 +412,31 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+        let india = Moment {
+            zone: Zone::Fixed(FixedOffset::east_opt(19_800).unwrap()),
+            ..moment()
+        };
+        assert_eq!(
+            india.time("2026-11-22 08:00:01+05:30"),
+            moment().time("2026-11-22 02:30:01Z")
+        );
         let finer = moment().time("1970-01-01T00:00:00.0000001Z").unwrap();
         assert_eq!(finer.ms, Number::Float(0.5));
+    }
+
+    #[test]
+    fn a_second_that_is_named_lasts_a_second() {
+        for (text, lasts_ns) in [
+            ("2026-11-22", 0),
+            ("2026-11-22 08:00Z", 0),
+            ("2026-11-22 08:00:01Z", 1_000_000_000),
+            ("2026-11-22 08:00:01.250Z", 1),
+            ("now", 0),
+            ("today", 0),
+        ] {
+            let (from, after) = moment().instant_of(text).unwrap();
+            assert_eq!(after.nanos() - from.nanos(), lasts_ns, "{text}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod assessment;
 mod decimal;
 mod ids;
+mod request;
 mod span;
 mod time;
 mod trace;
@@ -14,6 +15,7 @@ mod usage;
 pub use assessment::{Assessment, AssessmentError, AssessmentKind, Source};
 pub use decimal::DecimalSum;
 pub use ids::{SpanId, looks_like_trace_id, normalize_trace_id};
+pub use request::last_user_text;
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
 pub use time::Timestamp;
 pub use trace::{Experiment, Trace, TraceInfo, TraceState, metadata, tag};

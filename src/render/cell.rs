@@ -108,17 +108,6 @@ impl Cell {
         Self::new(style, content)
     }
 
-    /// The first `max` bytes, for text that is known to be ASCII.
-    pub(crate) fn start(mut self, max: usize) -> Self {
-        for (_, piece) in &mut self.pieces {
-            if piece.is_ascii() {
-                piece.truncate(max);
-            }
-        }
-        self.measure();
-        self
-    }
-
     /// The other cell's pieces and then its own.
     pub(crate) fn after(mut self, mut other: Self) -> Self {
         if !self.is_empty() {

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::cell::Cell;
 use super::summary::lower_bound;
-use super::{Layout, number, text};
-use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
+use super::{Glyphs, Layout, number, text};
+use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState, last_user_text};
 
 /// One column of a list of traces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -68,8 +68,10 @@ pub(crate) enum Room {
     Rigid,
     /// Never cut, but there is a shorter form.
     Time,
-    /// A word from a short list, which stays clear when it is cut a little.
-    Word { at_least: usize },
+    /// Never cut, but there is a mark for it.
+    State,
+    /// Never cut, but the beginning may do.
+    Id,
     /// Cut to no less than that many columns.
     Text { at_least: usize },
     /// Cut before any other.
@@ -219,9 +221,10 @@ impl Column {
     pub(crate) const fn room(&self) -> Room {
         match self {
             Self::Time => Room::Time,
-            Self::State => Room::Word { at_least: 7 },
-            Self::Name => Room::Text { at_least: 12 },
-            Self::Request | Self::Response => Room::Preview { at_least: 20 },
+            Self::TraceId => Room::Id,
+            Self::State => Room::State,
+            Self::Name => Room::Text { at_least: 10 },
+            Self::Request | Self::Response => Room::Preview { at_least: 10 },
             Self::Session
             | Self::User
             | Self::Assessments
@@ -252,8 +255,10 @@ impl Column {
             Self::Spans => info
                 .declared_span_count()
                 .map_or(Cow::Borrowed(""), |n| Cow::Owned(n.to_string())),
-            Self::Assessments => Cow::Owned(assessments(info)),
-            Self::Assessment(name) => Cow::Owned(assessment_values(info, name)),
+            Self::Assessments => Cow::Owned(assessments(info, exact_assessment_value)),
+            Self::Assessment(name) => {
+                Cow::Owned(assessment_values(info, name, exact_assessment_value))
+            }
             text => Cow::Borrowed(text.text(info).unwrap_or("")),
         }
     }
@@ -281,6 +286,7 @@ impl Column {
     pub(crate) fn cell(&self, info: &TraceInfo, layout: &Layout) -> Cell {
         let style = layout.style;
         let number = |n: Option<i64>| n.map(number::count);
+        let text = |text: String| (style.text(), (!text.is_empty()).then_some(text));
         let in_progress = info.state == TraceState::InProgress;
         let (look, value) = match self {
             Self::Time => (
@@ -311,32 +317,48 @@ impl Column {
                 (style.id(), self.text(info).map(str::to_owned))
             }
             Self::Request | Self::Response => (style.muted(), self.preview(info, layout)),
+            Self::Assessments => text(assessments(info, assessment_value)),
+            Self::Assessment(name) => text(assessment_values(info, name, assessment_value)),
             plain => {
                 let raw = plain.raw(info);
                 (style.text(), (!raw.is_empty()).then(|| raw.into_owned()))
             }
         };
-        match value {
-            Some(value) => Cell::new(look, value),
-            None => Cell::new(style.muted(), number::NONE),
+        let Some(value) = value else {
+            return Cell::new(style.muted(), number::NONE);
+        };
+        let cell = Cell::new(look, value);
+        match (self, layout.width) {
+            (Self::Request, None) => cell.fit(PIPED_REQUEST),
+            _ => cell,
         }
     }
 
-    /// Previews can be long and there may be many; on a terminal the part beyond its edge is not
-    /// worth escaping and measuring.
+    /// Of a request that is a conversation, what the user said last. Previews can be long and
+    /// there may be many: a line in a pipe says which request it is, and on a terminal the part
+    /// beyond its edge is not worth escaping and measuring.
     fn preview(&self, info: &TraceInfo, layout: &Layout) -> Option<String> {
         let full = self.text(info)?;
-        let Some(width) = layout.width else {
-            return Some(full.to_owned());
+        let full = match self {
+            Self::Request => last_user_text(full).unwrap_or(Cow::Borrowed(full)),
+            _ => Cow::Borrowed(full),
         };
         // Most characters take a column or two; where they take none, less is shown.
-        let kept: String = full.chars().take(width.saturating_mul(2)).collect();
+        let most = match (layout.width, self) {
+            (Some(width), _) => width.saturating_mul(2),
+            (None, Self::Request) => 2 * PIPED_REQUEST,
+            (None, _) => return Some(full.into_owned()),
+        };
+        let kept: String = full.chars().take(most).collect();
         if kept.len() < full.len() {
             return Some(kept + text::ELLIPSIS);
         }
         Some(kept)
     }
 }
+
+/// Columns of a request in a table that goes to a pipe.
+const PIPED_REQUEST: usize = 80;
 
 /// `IN_PROGRESS` and so on; `-` where the store does not say.
 pub(crate) fn state_word(info: &TraceInfo) -> &str {
@@ -346,26 +368,52 @@ pub(crate) fn state_word(info: &TraceInfo) -> &str {
     }
 }
 
-/// All assessments that were not replaced, as `name=value, …`.
-fn assessments(info: &TraceInfo) -> String {
-    let valid = info.assessments.iter().filter(|a| a.valid);
-    join(valid.map(|a| format!("{}={}", a.name, assessment_value(a))))
+/// A state in one column: `✓`, `✗`, `…` while in progress, `?` for any other.
+pub(crate) fn state_mark(word: &str, glyphs: Glyphs) -> &'static str {
+    match word {
+        "OK" => glyphs.pick("✓", "+"),
+        "ERROR" => glyphs.pick("✗", "x"),
+        "IN_PROGRESS" => glyphs.pick("…", "~"),
+        number::NONE => number::NONE,
+        _ => "?",
+    }
 }
 
-fn assessment_values(info: &TraceInfo, name: &str) -> String {
+/// All assessments that were not replaced, as `name=value, …`.
+fn assessments(info: &TraceInfo, value: impl Fn(&Assessment) -> String) -> String {
+    let valid = info.assessments.iter().filter(|a| a.valid);
+    join(valid.map(|a| format!("{}={}", a.name, value(a))))
+}
+
+fn assessment_values(
+    info: &TraceInfo,
+    name: &str,
+    value: impl Fn(&Assessment) -> String,
+) -> String {
     let named = info
         .assessments
         .iter()
         .filter(|a| a.valid && a.name == name);
-    join(named.map(assessment_value))
+    join(named.map(value))
 }
 
 fn join(values: impl Iterator<Item = String>) -> String {
     values.collect::<Vec<_>>().join(", ")
 }
 
-/// The value in one line: text without quotes, other values as JSON, failures as such.
+/// The value in one line as people read it: numbers without the dust of their arithmetic.
 pub(crate) fn assessment_value(assessment: &Assessment) -> String {
+    match assessment.value() {
+        Value::Number(n) => match n.as_f64().filter(|_| n.is_f64()) {
+            Some(score) => number::score(score),
+            None => n.to_string(),
+        },
+        _ => exact_assessment_value(assessment),
+    }
+}
+
+/// The value in one line: text without quotes, other values as JSON, failures as such.
+fn exact_assessment_value(assessment: &Assessment) -> String {
     if let AssessmentKind::Feedback {
         value: Value::Null,
         error: Some(error),

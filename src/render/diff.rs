@@ -171,24 +171,12 @@ fn change_of(measure: Measure, change: i64) -> String {
     })
 }
 
-/// Dollars. Differences of a single trace's cost are tiny, so below a cent three
-/// digits that count are shown.
 #[expect(
     clippy::cast_precision_loss,
     reason = "no more than 15 digits are printed"
 )]
 fn money(units: i64) -> String {
-    let dollars = units as f64 / UNITS_PER_DOLLAR as f64;
-    let size = units.unsigned_abs();
-    let cent = UNITS_PER_DOLLAR.unsigned_abs() / 100;
-    if size == 0 || size >= cent {
-        return number::cost(dollars);
-    }
-    // Units of 10^-12 with d digits have their first one at decimal 13 - d.
-    let digits = size.ilog10() as usize + 1;
-    let decimals = (15 - digits).min(12);
-    let sign = if units < 0 { "-" } else { "" };
-    format!("{sign}${:.decimals$}", dollars.abs())
+    number::cost(units as f64 / UNITS_PER_DOLLAR as f64)
 }
 
 /// With its sign, but for nothing at all.
@@ -545,7 +533,7 @@ mod tests {
             (-2_730_000, "-$0.00000273"),
             (9_990_000_000, "$0.00999"),
             (12_345_000_000, "$0.0123"),
-            (1, "$0.000000000001"),
+            (1, "$0.00000000000100"),
         ] {
             assert_eq!(money(units), text);
         }

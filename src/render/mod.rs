@@ -26,6 +26,7 @@ mod cells;
 mod fields;
 mod figures;
 mod payload;
+mod short_id;
 mod summary;
 mod table;
 mod tree;
@@ -48,7 +49,7 @@ pub const NO_MATCH: &str = "no traces match";
 /// Everything about the output that a renderer needs to know.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
-    /// Columns of the terminal; `None` for a pipe or file, where nothing is cut.
+    /// Columns of the terminal; `None` for a pipe or file, where nothing is cut but requests in lists.
     pub width: Option<usize>,
     /// Colours by meaning.
     pub style: Style,

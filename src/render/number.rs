@@ -34,28 +34,40 @@ impl Zone {
     }
 }
 
-/// `2026-11-22 20:56:36`, 19 columns.
+/// `2026-11-22 20:56:36Z`, or with `+01` or `+05:30` in other zones: as filters,
+/// `--since` and `--until` take it.
 pub fn time(time: Timestamp, zone: Zone) -> String {
-    zone.at(time).format("%Y-%m-%d %H:%M:%S").to_string()
+    written(time, zone, "%Y-%m-%d %H:%M:%S")
 }
 
-/// `2026-11-22 20:56`, 16 columns.
-pub fn time_to_minute(time: Timestamp, zone: Zone) -> String {
-    zone.at(time).format("%Y-%m-%d %H:%M").to_string()
-}
-
-/// `2026-11-22 20:56:36.791 +00:00`.
+/// `2026-11-22 20:56:36.791Z`.
 pub fn time_with_millis(time: Timestamp, zone: Zone) -> String {
-    zone.at(time)
-        .format("%Y-%m-%d %H:%M:%S%.3f %:z")
-        .to_string()
+    written(time, zone, "%Y-%m-%d %H:%M:%S%.3f")
 }
 
-/// `2026-11-22 20:56:36.791234196`, for spans.
+/// `2026-11-22 20:56:36.791234196Z`, for spans.
 pub fn time_with_nanos(time: Timestamp, zone: Zone) -> String {
-    zone.at(time)
-        .format("%Y-%m-%d %H:%M:%S%.9f %:z")
-        .to_string()
+    written(time, zone, "%Y-%m-%d %H:%M:%S%.9f")
+}
+
+/// What [`time`] made, to the minute.
+pub(crate) fn without_seconds(time: &str) -> String {
+    match time.match_indices(':').nth(1) {
+        Some((at, _)) if time.is_char_boundary(at + 3) => time[..at].to_owned() + &time[at + 3..],
+        _ => time.to_owned(),
+    }
+}
+
+/// The time in this form, and how far its zone is from universal time.
+fn written(time: Timestamp, zone: Zone, form: &str) -> String {
+    let time = zone.at(time);
+    let seconds = time.offset().local_minus_utc();
+    let form = match (seconds, seconds % 3600) {
+        (0, _) => format!("{form}Z"),
+        (_, 0) => format!("{form}%:::z"),
+        _ => format!("{form}%:z"),
+    };
+    time.format(&form).to_string()
 }
 
 /// A duration that a server rounded to milliseconds, shown without digits that nobody knows.
@@ -208,8 +220,11 @@ pub fn usage(usage: &TokenUsage) -> Option<String> {
     Some(format!("{total} ({})", parts.join(", ")))
 }
 
-/// US dollars: `$1,234.50`, `$0.0123`, `<$0.0001`; `-` for what is not a number.
+/// US dollars: cents from a dollar up and three significant digits below,
+/// `$1,234.50` and `$0.000164`; `-` for what is not a number.
 pub fn cost(dollars: f64) -> String {
+    /// No price of a token comes near it.
+    const LEAST: f64 = 1e-12;
     if !dollars.is_finite() {
         return NONE.to_owned();
     }
@@ -218,16 +233,53 @@ pub fn cost(dollars: f64) -> String {
     if amount == 0.0 {
         return "$0".to_owned();
     }
-    if amount < 0.000_05 {
-        return format!("{sign}<$0.0001");
+    if amount < LEAST {
+        return format!("{sign}<$0.000000000001");
     }
-    if amount < 0.999_95 {
-        return format!("{sign}${amount:.4}");
+    let places = if amount < 1.0 { significant(amount) } else { 2 };
+    let shown = format!("{amount:.places$}");
+    if shown.starts_with('1') && places > 2 {
+        return format!("{sign}$1.00");
     }
-    let cents = format!("{amount:.2}");
-    let (whole, part) = cents.split_once('.').unwrap_or((&cents, "00"));
+    let (whole, part) = shown.split_once('.').unwrap_or((&shown, "00"));
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
     format!("{sign}${whole}.{part}")
+}
+
+/// A score or another plain number: three significant digits below one and three
+/// decimals above, without zeros at the end. `0.5`, `0.499`, `4.333`, `1,204.5`.
+pub fn score(value: f64) -> String {
+    if !value.is_finite() {
+        return NONE.to_owned();
+    }
+    let size = value.abs();
+    if (size > 0.0 && size < 1e-9) || size >= 1e15 {
+        return format!("{value:e}");
+    }
+    let places = if size > 0.0 && size < 1.0 {
+        significant(size)
+    } else {
+        3
+    };
+    let shown = format!("{size:.places$}");
+    let (whole, part) = shown.split_once('.').unwrap_or((&shown, ""));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    let sign = if value < 0.0 { "-" } else { "" };
+    match part.trim_end_matches('0') {
+        "" if whole == "0" => whole,
+        "" => format!("{sign}{whole}"),
+        part => format!("{sign}{whole}.{part}"),
+    }
+}
+
+/// Decimals that show three significant digits of a number between 0 and 1, as
+/// it is when it is rounded to them.
+fn significant(size: f64) -> usize {
+    let exponent = format!("{size:.2e}");
+    let exponent = exponent
+        .rsplit_once('e')
+        .and_then(|(_, e)| e.parse::<i32>().ok());
+    usize::try_from(2 - exponent.unwrap_or(-1)).unwrap_or(2)
 }
 
 /// `812 B`, `3.37 kB`, `28.4 MB`: powers of 1000.
@@ -316,13 +368,44 @@ mod tests {
     fn costs_show_small_amounts() {
         for (usd, shown) in [
             (0.0, "$0"),
-            (0.000_001, "<$0.0001"),
+            (0.000_000_15, "$0.000000150"),
+            (0.000_164_3, "$0.000164"),
+            (0.000_999_9, "$0.00100"),
+            (-0.000_164_3, "-$0.000164"),
             (0.0123, "$0.0123"),
+            (0.5, "$0.500"),
+            (0.999_4, "$0.999"),
             (0.999_99, "$1.00"),
+            (1.0, "$1.00"),
+            (1.005_1, "$1.01"),
+            (12.345_6, "$12.35"),
             (1234.5, "$1,234.50"),
+            (1e-15, "<$0.000000000001"),
             (f64::NAN, "-"),
         ] {
             assert_eq!(cost(usd), shown);
+        }
+    }
+
+    #[test]
+    fn scores_show_no_dust() {
+        for (value, shown) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (0.5, "0.5"),
+            (0.499_999_999_999_999_94, "0.5"),
+            (0.499, "0.499"),
+            (0.698_25, "0.698"),
+            (0.000_123_4, "0.000123"),
+            (-0.75, "-0.75"),
+            (0.999_9, "1"),
+            (1.0, "1"),
+            (4.333_333, "4.333"),
+            (1204.5, "1,204.5"),
+            (1e300, "1e300"),
+            (f64::NAN, "-"),
+        ] {
+            assert_eq!(score(value), shown);
         }
     }
 
@@ -342,17 +425,21 @@ mod tests {
     #[test]
     fn times_are_shown_in_the_zone() {
         let at = Timestamp::from_nanos(1_795_380_996_791_234_196);
-        assert_eq!(time(at, Zone::utc()), "2026-11-22 20:56:36");
+        assert_eq!(time(at, Zone::utc()), "2026-11-22 20:56:36Z");
         let tokyo = Zone::Fixed(FixedOffset::east_opt(9 * 3600).unwrap());
-        assert_eq!(time(at, tokyo), "2026-11-23 05:56:36");
-        assert_eq!(time_to_minute(at, tokyo), "2026-11-23 05:56");
+        assert_eq!(time(at, tokyo), "2026-11-23 05:56:36+09");
+        let kolkata = Zone::Fixed(FixedOffset::east_opt(19_800).unwrap());
+        assert_eq!(time(at, kolkata), "2026-11-23 02:26:36+05:30");
         assert_eq!(
-            time_with_millis(at, tokyo),
-            "2026-11-23 05:56:36.791 +09:00"
+            without_seconds(&time(at, kolkata)),
+            "2026-11-23 02:26+05:30"
         );
+        assert_eq!(without_seconds(&time(at, Zone::utc())), "2026-11-22 20:56Z");
+        assert_eq!(without_seconds(NONE), NONE);
+        assert_eq!(time_with_millis(at, tokyo), "2026-11-23 05:56:36.791+09");
         assert_eq!(
             time_with_nanos(at, Zone::utc()),
-            "2026-11-22 20:56:36.791234196 +00:00"
+            "2026-11-22 20:56:36.791234196Z"
         );
     }
 

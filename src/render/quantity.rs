@@ -13,7 +13,7 @@ pub fn quantity(value: Number, unit: Unit) -> String {
         (Unit::Dollars, dollars) => number::cost(dollars.as_f64()),
         (_, Number::Integer(value)) => number::count(value),
         (Unit::Amount, Number::Float(value)) => decimal(value, 1),
-        (Unit::Number, Number::Float(value)) => decimal(value, 4),
+        (Unit::Number, Number::Float(value)) => number::score(value),
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
             (Number::Float(0.0123), Unit::Dollars, "$0.0123"),
             (Number::Float(0.94), Unit::Number, "0.94"),
             (Number::Float(-0.5), Unit::Number, "-0.5"),
-            (Number::Float(1e300), Unit::Number, &format!("{:.0}", 1e300)),
+            (Number::Float(0.499_999_999_999_999_94), Unit::Number, "0.5"),
         ] {
             assert_eq!(quantity(value, unit), shown);
         }

@@ -1,14 +1,16 @@
-//! The list of traces. On a terminal every line fits: texts are cut, previews
-//! first; ids never. Where one line is too short for the columns, each trace
-//! takes two lines, and on very narrow terminals a small block. To a pipe goes
-//! one complete line for each trace, as it comes.
+//! The list of traces. On a terminal every trace takes one line, and every line
+//! fits: where columns are few, ids are cut to what tells the rows apart, times
+//! to the minute, states to a mark, texts to what is left. Where one line is too
+//! short for the columns all the same, each trace takes two, and on very narrow
+//! terminals a small block. To a pipe goes one line for each trace, as it comes.
 
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::column::{Column, Room};
+use super::column::{Column, Room, state_mark};
+use super::short_id::ShortIds;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
-use super::{Layout, Painted, number};
+use super::{Glyphs, Layout, Painted, number};
 use crate::model::TraceInfo;
 
 /// How many traces are looked at before the widths are decided.
@@ -16,7 +18,12 @@ const MEASURED: usize = 200;
 /// To a pipe, text wider than this pushes the rest of its line instead of
 /// widening the column for all.
 const PIPED_TEXT: usize = 40;
-/// A column of text gets no more than this before previews get their share.
+/// What a name should have of a line, and a preview, or else something is shortened
+/// for them; where even that does not do, what a name has before previews get more;
+/// and what a name has at most before they do where there is room.
+const FAIR_TEXT: usize = 16;
+const LEAST_TEXT: usize = 12;
+const FAIR_PREVIEW: usize = 24;
 const ROOMY_TEXT: usize = 32;
 const INDENT: usize = 2;
 
@@ -27,6 +34,7 @@ pub struct SearchTable {
     layout: Layout,
     waiting: Vec<Vec<Cell>>,
     arrangement: Option<Arrangement>,
+    short_ids: ShortIds,
 }
 
 /// How the columns share the lines.
@@ -36,16 +44,45 @@ enum Arrangement {
     OneLine {
         table: Table,
         widths: Vec<Option<usize>>,
-        short_time: bool,
+        form: Form,
     },
     /// What must not be cut above, texts below.
     TwoLines {
         above: Part,
         below: Part,
-        short_time: bool,
+        form: Form,
     },
     /// Ids on lines of their own, everything else flowing.
     Block { first: bool },
+}
+
+/// What is shortened, where lines are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Form {
+    ids: bool,
+    states: bool,
+    times: bool,
+}
+
+impl Form {
+    /// From the most telling to the shortest.
+    const ALL: [Self; 4] = {
+        let whole = Self {
+            ids: false,
+            states: false,
+            times: false,
+        };
+        let ids = Self { ids: true, ..whole };
+        let states = Self {
+            states: true,
+            ..ids
+        };
+        let times = Self {
+            times: true,
+            ..states
+        };
+        [whole, ids, states, times]
+    };
 }
 
 /// Some of the columns as a table of their own.
@@ -56,6 +93,13 @@ struct Part {
     table: Table,
 }
 
+/// Widths of columns on a line.
+struct Share {
+    widths: Vec<usize>,
+    /// Whether names and previews have what they should.
+    fair: bool,
+}
+
 impl SearchTable {
     /// A list with these columns.
     pub fn new(columns: Vec<Column>, layout: Layout) -> Self {
@@ -64,6 +108,7 @@ impl SearchTable {
             layout,
             waiting: Vec::new(),
             arrangement: None,
+            short_ids: ShortIds::default(),
         }
     }
 
@@ -89,6 +134,8 @@ impl SearchTable {
         }
         let rows = std::mem::take(&mut self.waiting);
         if self.arrangement.is_none() {
+            let ids = self.ids(&rows);
+            self.short_ids = ShortIds::among(ids.iter().map(AsRef::as_ref));
             let arrangement = self.arrange(&rows);
             match &arrangement {
                 Arrangement::OneLine { table, .. } => table.write_head(out)?,
@@ -103,16 +150,24 @@ impl SearchTable {
         self.write_rows(out, rows)
     }
 
+    fn ids<'r>(&self, rows: &'r [Vec<Cell>]) -> Vec<std::borrow::Cow<'r, str>> {
+        let at = self.columns.iter().position(|c| *c == Column::TraceId);
+        at.map_or_else(Vec::new, |at| {
+            rows.iter().map(|row| row[at].plain()).collect()
+        })
+    }
+
     fn write_rows(&mut self, out: &mut dyn Write, mut rows: Vec<Vec<Cell>>) -> io::Result<()> {
+        let glyphs = self.layout.glyphs;
         match &mut self.arrangement {
             None => Ok(()),
             Some(Arrangement::OneLine {
                 table,
                 widths,
-                short_time,
+                form,
             }) => {
                 for row in &mut rows {
-                    prepare(&self.columns, row, *short_time);
+                    shorten(&self.columns, row, *form, &mut self.short_ids, glyphs);
                     for (cell, width) in row.iter_mut().zip(widths.iter()) {
                         cut(cell, *width);
                     }
@@ -122,13 +177,9 @@ impl SearchTable {
                     .iter()
                     .try_for_each(|line| writeln!(out, "{line}"))
             }
-            Some(Arrangement::TwoLines {
-                above,
-                below,
-                short_time,
-            }) => {
+            Some(Arrangement::TwoLines { above, below, form }) => {
                 for row in &mut rows {
-                    prepare(&self.columns, row, *short_time);
+                    shorten(&self.columns, row, *form, &mut self.short_ids, glyphs);
                 }
                 let (above, below) = (above.lines(&rows), below.lines(&rows));
                 above
@@ -149,54 +200,79 @@ impl SearchTable {
     }
 
     fn arrange(&self, rows: &[Vec<Cell>]) -> Arrangement {
-        let titles: Vec<String> = self.columns.iter().map(Column::title).collect();
-        let heads: Vec<&str> = titles.iter().map(String::as_str).collect();
-        let natural = natural_widths(&heads, rows);
         let all: Vec<usize> = (0..self.columns.len()).collect();
         let Some(width) = self.layout.width else {
+            let form = Form::default();
             let widths =
                 self.columns
                     .iter()
-                    .zip(&natural)
+                    .zip(self.natural(rows, form))
                     .map(|(column, natural)| match column.room() {
-                        Room::Rigid | Room::Time | Room::Word { .. } => *natural,
-                        Room::Text { .. } | Room::Preview { .. } => (*natural).min(PIPED_TEXT),
+                        Room::Rigid | Room::Time | Room::Id | Room::State => natural,
+                        Room::Text { .. } | Room::Preview { .. } => natural.min(PIPED_TEXT),
                     });
             let widths: Vec<usize> = widths.collect();
-            let table = self.table(&all, &widths);
+            let table = self.table(&all, &widths, form);
             return Arrangement::OneLine {
                 table,
                 widths: vec![None; all.len()],
-                short_time: false,
+                form,
             };
         };
-        for short_time in [false, true] {
-            if let Some(widths) = self.share(&all, &natural, width, short_time) {
-                let table = self.table(&all, &widths);
-                let cuts = all.iter().map(|at| self.cut_at(*at, &widths)).collect();
-                return Arrangement::OneLine {
-                    table,
-                    widths: cuts,
-                    short_time,
-                };
+        let shares = Form::ALL.map(|form| (form, self.natural(rows, form)));
+        let mut best = None;
+        for (form, natural) in &shares {
+            if let Some(share) = self.share(&all, natural, width) {
+                let fair = share.fair;
+                best = Some((*form, share.widths));
+                if fair {
+                    break;
+                }
             }
+        }
+        if let Some((form, widths)) = best {
+            let table = self.table(&all, &widths, form);
+            let cuts = all.iter().map(|at| self.cut_at(*at, &widths)).collect();
+            return Arrangement::OneLine {
+                table,
+                widths: cuts,
+                form,
+            };
         }
         let (texts, rigid): (Vec<usize>, Vec<usize>) =
             all.into_iter().partition(|at| self.is_text(*at));
-        for short_time in [false, true] {
-            let above = self.share(&rigid, &natural, width, short_time);
-            let below = self.share(&texts, &natural, width.saturating_sub(INDENT), short_time);
+        for (form, natural) in &shares {
+            let above = self.share(&rigid, natural, width);
+            let below = self.share(&texts, natural, width.saturating_sub(INDENT));
             if let (Some(above), Some(below)) = (above, below)
                 && !texts.is_empty()
             {
                 return Arrangement::TwoLines {
-                    above: self.part(&rigid, &above, 0),
-                    below: self.part(&texts, &below, INDENT),
-                    short_time,
+                    above: self.part(&rigid, &above.widths, *form, 0),
+                    below: self.part(&texts, &below.widths, *form, INDENT),
+                    form: *form,
                 };
             }
         }
         Arrangement::Block { first: true }
+    }
+
+    /// How wide the columns are where nothing is cut.
+    fn natural(&self, rows: &[Vec<Cell>], form: Form) -> Vec<usize> {
+        let titles: Vec<String> = self.columns.iter().map(|c| title(c, form)).collect();
+        let heads: Vec<&str> = titles.iter().map(String::as_str).collect();
+        let glyphs = self.layout.glyphs;
+        // Nothing is printed yet, so that no id of it is remembered.
+        let mut ids = self.short_ids.clone();
+        let rows: Vec<Vec<Cell>> = rows
+            .iter()
+            .map(|row| {
+                let mut row = row.clone();
+                shorten(&self.columns, &mut row, form, &mut ids, glyphs);
+                row
+            })
+            .collect();
+        natural_widths(&heads, &rows)
     }
 
     fn is_text(&self, at: usize) -> bool {
@@ -207,39 +283,38 @@ impl SearchTable {
     }
 
     fn cut_at(&self, at: usize, widths: &[usize]) -> Option<usize> {
-        let cut = self.is_text(at) || matches!(self.columns[at].room(), Room::Word { .. });
-        (cut && self.layout.width.is_some()).then(|| widths[at])
+        (self.is_text(at) && self.layout.width.is_some()).then(|| widths[at])
     }
 
     /// Widths for the picked columns on one line, in the places of all columns; `None` if they do not fit.
-    fn share(
-        &self,
-        picked: &[usize],
-        natural: &[usize],
-        width: usize,
-        short_time: bool,
-    ) -> Option<Vec<usize>> {
+    fn share(&self, picked: &[usize], natural: &[usize], width: usize) -> Option<Share> {
         let mut widths = vec![0; self.columns.len()];
         let mut free = width.checked_sub(picked.len().saturating_sub(1) * GAP)?;
         for &at in picked {
             let full = natural[at];
             widths[at] = match self.columns[at].room() {
-                Room::Time if short_time => full.min(SHORT_TIME),
-                Room::Rigid | Room::Time => full,
-                Room::Word { at_least } | Room::Text { at_least } | Room::Preview { at_least } => {
-                    full.min(at_least)
-                }
+                Room::Rigid | Room::Time | Room::Id | Room::State => full,
+                Room::Text { at_least } | Room::Preview { at_least } => full.min(at_least),
             };
             free = free.checked_sub(widths[at])?;
         }
-        for &at in picked {
-            if let Room::Word { .. } = self.columns[at].room() {
-                free -= grow(&mut widths[at], natural[at], free);
-            }
-        }
-        // Texts first, up to a comfortable width; previews share what is left; then texts again.
         let texts = |at: &&usize| matches!(self.columns[**at].room(), Room::Text { .. });
         let previews = |at: &&usize| matches!(self.columns[**at].room(), Room::Preview { .. });
+        for texts_to in [LEAST_TEXT, FAIR_TEXT] {
+            for &at in picked.iter().filter(texts) {
+                free -= grow(&mut widths[at], natural[at].min(texts_to), free);
+            }
+            for &at in picked.iter().filter(previews) {
+                free -= grow(&mut widths[at], natural[at].min(FAIR_PREVIEW), free);
+            }
+        }
+        let has = |at: &usize, enough: usize| widths[*at] >= natural[*at].min(enough);
+        let fair = picked.iter().filter(texts).all(|at| has(at, FAIR_TEXT))
+            && picked
+                .iter()
+                .filter(previews)
+                .all(|at| has(at, FAIR_PREVIEW));
+        // Texts up to a comfortable width; previews share what is left.
         for &at in picked.iter().filter(texts) {
             free -= grow(&mut widths[at], natural[at].min(ROOMY_TEXT), free);
         }
@@ -251,14 +326,14 @@ impl SearchTable {
         for &at in picked.iter().filter(|at| self.is_text(**at)) {
             free -= grow(&mut widths[at], natural[at], free);
         }
-        Some(widths)
+        Some(Share { widths, fair })
     }
 
-    fn table(&self, picked: &[usize], widths: &[usize]) -> Table {
+    fn table(&self, picked: &[usize], widths: &[usize], form: Form) -> Table {
         let columns = picked.iter().map(|&at| {
             let column = &self.columns[at];
             TableColumn {
-                head: Cell::new(self.layout.style.heading(), column.title())
+                head: Cell::new(self.layout.style.heading(), title(column, form))
                     .fit_if(self.cut_at(at, widths)),
                 align: if column.is_number() {
                     Align::Right
@@ -271,18 +346,24 @@ impl SearchTable {
         Table::new(columns.collect())
     }
 
-    fn part(&self, picked: &[usize], widths: &[usize], indent: usize) -> Part {
+    fn part(&self, picked: &[usize], widths: &[usize], form: Form, indent: usize) -> Part {
         Part {
             picked: picked
                 .iter()
                 .map(|&at| (at, self.cut_at(at, widths)))
                 .collect(),
-            table: self.table(picked, widths).indented(indent),
+            table: self.table(picked, widths, form).indented(indent),
         }
     }
 }
 
-const SHORT_TIME: usize = "2026-11-22 20:56".len();
+/// The head of a column; marks speak for themselves.
+fn title(column: &Column, form: Form) -> String {
+    if form.states && column.room() == Room::State {
+        return String::new();
+    }
+    column.title()
+}
 
 fn grow(width: &mut usize, wanted: usize, free: usize) -> usize {
     let more = wanted.saturating_sub(*width).min(free);
@@ -290,15 +371,16 @@ fn grow(width: &mut usize, wanted: usize, free: usize) -> usize {
     more
 }
 
-/// Brings the time to its short form.
-fn prepare(columns: &[Column], row: &mut [Cell], short_time: bool) {
-    if !short_time {
-        return;
-    }
+/// Brings a row to its shorter form.
+fn shorten(columns: &[Column], row: &mut [Cell], form: Form, ids: &mut ShortIds, glyphs: Glyphs) {
     for (cell, column) in row.iter_mut().zip(columns) {
-        if column.room() == Room::Time {
-            *cell = std::mem::take(cell).start(SHORT_TIME);
-        }
+        let short = match column.room() {
+            Room::Id if form.ids => ids.short(&cell.plain()).to_owned(),
+            Room::Time if form.times => number::without_seconds(&cell.plain()),
+            Room::State if form.states => state_mark(&cell.plain(), glyphs).to_owned(),
+            _ => continue,
+        };
+        *cell = cell.like(short);
     }
 }
 
@@ -399,72 +481,72 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_one_complete_line_for_each() {
-        assert_snapshot!(list(&Column::DEFAULT, &infos(), Layout::piped()), @r#"
-        TIME                 TRACE ID                             NAME                              STATE        DURATION  TOKENS  REQUEST
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             ERROR          1.64 s   1,234  {"question": "How do I get my money back?"}
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長いので切れます。👩‍👩‍👧‍👦 é\t\u{9b}31m
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             OK            53.3 ms       -  {"question": "How do I get my money back?"}
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  -                                 IN_PROGRESS         -   1,234  -
-        "#);
+        assert_snapshot!(list(&Column::DEFAULT, &infos(), Layout::piped()), @r"
+        TIME                  TRACE ID                             NAME                              STATE        DURATION  TOKENS  REQUEST
+        2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             ERROR          1.64 s   1,234  How do I get my money back?
+        2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長いので切れます。👩‍👩‍👧‍👦 é\t\u{9b}31m
+        2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             OK            53.3 ms       -  How do I get my money back?
+        2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  -                                 IN_PROGRESS         -   1,234  -
+        ");
     }
 
     #[test]
     fn forty_columns_get_blocks() {
-        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(40)), @r#"
+        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(40)), @r"
         tr-b6df45fdeeac3d7f64f3de29e167bcbd
-          2026-11-22 20:56:36  agent  ERROR
+          2026-11-22 20:56:36Z  agent  ERROR
           1.64 s  tokens 1,234
-          {"question": "How do I get my money b…
+          How do I get my money back?
 
         tr-b6df45fdeeac3d7f64f3de29e167bcbd
-          2026-11-22 20:56:36
+          2026-11-22 20:56:36Z
           \x1b]0;owned\x07ag\u{202e}tne\nx
           ERROR  1.64 s  tokens 1,234
           日本語の質問です。とても長いので切れ…
 
         tr-b6df45fdeeac3d7f64f3de29e167bcbd
-          2026-11-22 20:56:36  agent  OK
+          2026-11-22 20:56:36Z  agent  OK
           53.3 ms
-          {"question": "How do I get my money b…
+          How do I get my money back?
 
         tr-b6df45fdeeac3d7f64f3de29e167bcbd
-          2026-11-22 20:56:36  IN_PROGRESS
+          2026-11-22 20:56:36Z  IN_PROGRESS
           tokens 1,234
-        "#);
+        ");
     }
 
     #[test]
-    fn eighty_columns_get_two_lines_for_each() {
-        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(80)), @r#"
-        TIME              TRACE ID                             STATE    DURATION  TOKENS
+    fn eighty_columns_get_one_line_for_each() {
+        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(80)), @r"
+        TIME                  TRACE ID     STATE        DURATION  TOKENS
           NAME                              REQUEST
-        2026-11-22 20:56  tr-b6df45fdeeac3d7f64f3de29e167bcbd  ERROR      1.64 s   1,234
-          agent                             {"question": "How do I get my money back?"}
-        2026-11-22 20:56  tr-b6df45fdeeac3d7f64f3de29e167bcbd  ERROR      1.64 s   1,234
+        2026-11-22 20:56:36Z  tr-b6df45fd  ERROR          1.64 s   1,234
+          agent                             How do I get my money back?
+        2026-11-22 20:56:36Z  tr-b6df45fd  ERROR          1.64 s   1,234
           \x1b]0;owned\x07ag\u{202e}tne\nx  日本語の質問です。とても長いので切れます。…
-        2026-11-22 20:56  tr-b6df45fdeeac3d7f64f3de29e167bcbd  OK        53.3 ms       -
-          agent                             {"question": "How do I get my money back?"}
-        2026-11-22 20:56  tr-b6df45fdeeac3d7f64f3de29e167bcbd  IN_PRO…         -   1,234
+        2026-11-22 20:56:36Z  tr-b6df45fd  OK            53.3 ms       -
+          agent                             How do I get my money back?
+        2026-11-22 20:56:36Z  tr-b6df45fd  IN_PROGRESS         -   1,234
           -                                 -
-        "#);
+        ");
     }
 
     #[test]
     fn previews_shrink_first() {
-        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(130)), @r#"
-        TIME                 TRACE ID                             NAME                 STATE        DURATION  TOKENS  REQUEST
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                ERROR          1.64 s   1,234  {"question": "How d…
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  \x1b]0;owned\x07ag…  ERROR          1.64 s   1,234  日本語の質問です。…
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                OK            53.3 ms       -  {"question": "How d…
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  -                    IN_PROGRESS         -   1,234  -
-        "#);
-        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(200)), @r#"
-        TIME                 TRACE ID                             NAME                              STATE        DURATION  TOKENS  REQUEST
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             ERROR          1.64 s   1,234  {"question": "How do I get my money back?"}
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長いので切れます。👩‍👩‍👧‍👦 é\t\u{9b}31m
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             OK            53.3 ms       -  {"question": "How do I get my money back?"}
-        2026-11-22 20:56:36  tr-b6df45fdeeac3d7f64f3de29e167bcbd  -                                 IN_PROGRESS         -   1,234  -
-        "#);
+        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(130)), @r"
+        TIME                  TRACE ID     NAME                              STATE        DURATION  TOKENS  REQUEST
+        2026-11-22 20:56:36Z  tr-b6df45fd  agent                             ERROR          1.64 s   1,234  How do I get my money back?
+        2026-11-22 20:56:36Z  tr-b6df45fd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長い…
+        2026-11-22 20:56:36Z  tr-b6df45fd  agent                             OK            53.3 ms       -  How do I get my money back?
+        2026-11-22 20:56:36Z  tr-b6df45fd  -                                 IN_PROGRESS         -   1,234  -
+        ");
+        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(200)), @r"
+        TIME                  TRACE ID                             NAME                              STATE        DURATION  TOKENS  REQUEST
+        2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             ERROR          1.64 s   1,234  How do I get my money back?
+        2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長いので切れます。👩‍👩‍👧‍👦 é\t\u{9b}31m
+        2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             OK            53.3 ms       -  How do I get my money back?
+        2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  -                                 IN_PROGRESS         -   1,234  -
+        ");
     }
 
     #[test]
@@ -489,9 +571,9 @@ mod tests {
         TRACE ID                             STATE        DURATION
         tr-b6df45fdeeac3d7f64f3de29e167bcbd  IN_PROGRESS   >= 1 ms
         ");
-        assert_snapshot!(listed(terminal(40)), @"
-        tr-b6df45fdeeac3d7f64f3de29e167bcbd
-          IN_PROGRESS  >= 1 ms
+        assert_snapshot!(listed(terminal(40)), @r"
+        TRACE ID     STATE        DURATION
+        tr-b6df45fd  IN_PROGRESS   >= 1 ms
         ");
         assert_eq!(Column::Duration.raw(&running), "1000000");
     }
@@ -516,12 +598,23 @@ mod tests {
     }
 
     #[test]
-    fn lines_fit_and_ids_are_whole() {
-        let id = &info().trace_id;
+    fn sixty_columns_get_two_lines_for_each() {
+        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(60)), @"");
+    }
+
+    #[test]
+    fn a_hundred_columns_have_words_for_states() {
+        let few = [infos().remove(0), infos().remove(2)];
+        assert_snapshot!(list(&Column::DEFAULT, &few, terminal(100)), @"");
+    }
+
+    #[test]
+    fn lines_fit_and_ids_are_there() {
+        let id = "tr-b6df45fd";
         for width in (38..220).step_by(3) {
             let text = list(&Column::DEFAULT, &infos(), terminal(width));
             assert!(widest(&text) <= width, "{width}:\n{text}");
-            assert_eq!(text.matches(id.as_str()).count(), 4);
+            assert_eq!(text.matches(id).count(), 4);
         }
     }
 

@@ -321,8 +321,8 @@ mod tests {
         span id        00000000000000a3
         trace id       tr-b6df45fdeeac3d7f64f3de29e167bcbd
         parent         00000000000000a1  agent
-        started        2026-11-22 20:56:37.111000000 +00:00
-        ended          2026-11-22 20:56:37.481000000 +00:00
+        started        2026-11-22 20:56:37.111000000Z
+        ended          2026-11-22 20:56:37.481000000Z
         offset         320 ms
         duration       370 ms  22.6 % of trace
         self time      370 ms  22.6 % of trace
@@ -359,8 +359,8 @@ mod tests {
         span id        00000000000000a4
         trace id       tr-b6df45fdeeac3d7f64f3de29e167bcbd
         parent         00000000000000a1  agent
-        started        2026-11-22 20:56:37.491000000 +00:00
-        ended          2026-11-22 20:56:38.421000000 +00:00
+        started        2026-11-22 20:56:37.491000000Z
+        ended          2026-11-22 20:56:38.421000000Z
         offset         700 ms
         duration       930 ms  56.7 % of trace
         self time      929 ms  56.6 % of trace

@@ -9,10 +9,10 @@ use super::figures::{Bars, Figure, Figures, Shown};
 use super::latency::{names, write_note};
 use super::many::count;
 use super::plot::sparkline;
+use super::quantity::quantity;
 use super::waterfall::share_bar;
 use super::{Layout, LeftOut, number};
 use crate::analysis::{AssessmentRow, RowKey, Statistic, StatsQuestion, StatsReport, StatsRow};
-use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Function, Measure, Unit};
 use crate::model::Timestamp;
 
@@ -249,27 +249,7 @@ fn cell(aggregate: &Aggregate, statistic: &Statistic, layout: &Layout) -> Cell {
         Function::ErrorRate if value.as_f64() > 0.0 => style.error(),
         _ => style.text(),
     };
-    Cell::new(look, format!("{mark}{}", text(value, aggregate.unit())))
-}
-
-/// A value as people read it.
-fn text(value: Number, unit: Unit) -> String {
-    match (unit, value) {
-        (Unit::Time, Number::Integer(ns)) => number::duration(ns),
-        (Unit::Dollars, value) => number::cost(value.as_f64()),
-        (Unit::Share, value) => share(value.as_f64()),
-        (_, Number::Integer(whole)) => number::count(whole),
-        (Unit::Amount, Number::Float(value)) => format!("{value:.1}"),
-        (_, Number::Float(value)) => format!("{value:.3}"),
-    }
-}
-
-fn share(share: f64) -> String {
-    let percent = share * 100.0;
-    if percent > 0.0 && percent < 0.1 {
-        return "<0.1 %".to_owned();
-    }
-    format!("{percent:.1} %")
+    Cell::new(look, format!("{mark}{}", quantity(value, aggregate.unit())))
 }
 
 /// The first aggregate's value.
@@ -357,7 +337,7 @@ fn write_assessments(
     let column = |cell: &dyn Fn(&AssessmentRow) -> Cell| rows.iter().map(cell).collect();
     let kind = |row: &AssessmentRow| kind(row).to_owned();
     let avg = |row: &AssessmentRow| match row.avg.value {
-        Some(value) => plain(text(value, Unit::Number), layout),
+        Some(value) => plain(quantity(value, Unit::Number), layout),
         None => Cell::new(layout.style.muted(), number::NONE),
     };
     Figures {
@@ -399,6 +379,7 @@ mod tests {
     use super::*;
     use crate::analysis::GroupKey;
     use crate::analysis::TraceKey;
+    use crate::filter::Number;
     use crate::filter::{Moment, aggregate::parse_aggregates};
     use crate::render::sample::{printed, terminal};
 
@@ -461,7 +442,7 @@ mod tests {
         (no name)              1,234          12 ns        <0.1 %  3         12.3  0          -  █·█
 
         N: samples of the columns to its right.
-        OVER TIME: p95(duration) next to the largest of its row, from 1970-01-01 00:00:00 to the interval that begins 1970-01-01 02:00:00.
+        OVER TIME: p95(duration) next to the largest of its row, from 1970-01-01 00:00:00Z to the interval that begins 1970-01-01 02:00:00Z.
         ~: a p95 from fewer than 20 samples, a p99 from fewer than 100 and the like.
         ");
         assert_snapshot!(page(WANTED, by(), &report, &terminal(44)), @r"
@@ -471,8 +452,8 @@ mod tests {
 
         N: samples of the columns to its right.
         OVER TIME: p95(duration) next to the largest
-        of its row, from 1970-01-01 00:00:00 to the
-        interval that begins 1970-01-01 02:00:00.
+        of its row, from 1970-01-01 00:00:00Z to the
+        interval that begins 1970-01-01 02:00:00Z.
         ~: a p95 from fewer than 20 samples, a p99
         from fewer than 100 and the like.
         ");

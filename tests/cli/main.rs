@@ -29,3 +29,4 @@ mod sqlite;
 mod stats;
 mod support;
 mod tag;
+mod times;

@@ -93,7 +93,7 @@ fn explain(context: &Context, format: &OutputFormat, verdict: &Judgement) {
         context.hint(hint);
     }
     if !verdict.in_progress.is_empty() && verdict.problem.is_none() {
-        context.note(&format!(
+        context.note_loss(&format!(
             "left out {} in progress",
             render::number::counted(verdict.in_progress.len(), "trace")
         ));

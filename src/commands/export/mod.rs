@@ -256,13 +256,13 @@ impl<'a> Export<'a> {
 
     fn note_losses(&self, losses: Losses) {
         if losses.without_end > 0 {
-            self.context.note(&format!(
+            self.context.note_loss(&format!(
                 "{} in progress: OpenTelemetry has no form for that, so they have no end there",
                 number::counted(losses.without_end, "span")
             ));
         }
         if losses.too_deep > 0 {
-            self.context.note(&format!(
+            self.context.note_loss(&format!(
                 "{} deeper than {MAX_DEPTH} levels: their self time counts as that of the span above",
                 number::counted(losses.too_deep, "span")
             ));

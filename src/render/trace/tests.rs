@@ -28,7 +28,7 @@ fn a_pipe_gets_everything() {
     agent  ✗ ERROR  1.64 s
     tr-b6df45fdeeac3d7f64f3de29e167bcbd
 
-    started     2026-11-22 20:56:36.791 +00:00
+    started     2026-11-22 20:56:36.791Z
     spans       7, 1 failed
     tokens      1,234 (1,180 in, 54 out)
     cost        $0.0123
@@ -62,7 +62,7 @@ fn forty_columns_keep_names_and_durations() {
     agent  ✗ ERROR  1.64 s
     tr-b6df45fdeeac3d7f64f3de29e167bcbd
 
-    started     2026-11-22 20:56:36
+    started     2026-11-22 20:56:36Z
     spans       7, 1 failed
     tokens      1,234 (1,180 in, 54 out)
     cost        $0.0123
@@ -128,7 +128,7 @@ fn hostile_names_and_odd_places_are_marked() {
     \x1b]0;owned\x07ag\u{202e}tne\nx  ✗ ERROR  1.64 s
     tr-b6df45fdeeac3d7f64f3de29e167bcbd
 
-    started     2026-11-22 20:56:36.791 +00:00
+    started     2026-11-22 20:56:36.791Z
     spans       10, 1 failed
     tokens      1,234 (1,180 in, 54 out)
     cost        $0.0123

@@ -33,10 +33,18 @@ fn one_trace_more_than_the_limit_is_asked_for() {
     let outcome = on(&fake).run("search -x 1 -n 3 -o ids");
     assert_eq!(outcome.lines().len(), 3);
     assert_eq!(fake.only_request().json()["max_results"], 4);
-    assert_eq!(
-        outcome.stderr,
-        "note: more traces match than the 3 shown; see them with -n N or --all\n"
-    );
+    assert_eq!(outcome.stderr, "", "who says how many needs no note");
+}
+
+#[test]
+fn a_limit_that_nobody_asked_for_is_noted() {
+    let note = "note: more traces match than the 100 shown; see them with -n N or --all\n";
+    for (words, said) in [("", note), ("-q", ""), ("-n 100", ""), ("--all", "")] {
+        let fake = server_with(101);
+        let outcome = on(&fake).run(&format!("search -x 1 -o ids {words}"));
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        assert_eq!(outcome.stderr, said, "{words}");
+    }
 }
 
 #[test]

@@ -1,0 +1,299 @@
+//! What the user said last, in a preview of a request. Previews are the root
+//! span's inputs in the shape of the library that was called, often cut in the
+//! middle; of a conversation only its last question tells requests apart. What
+//! is not shaped like a chat has nothing to find, and stays as it is.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+/// What holds a conversation, or a single turn of one.
+const CONVERSATIONS: [&str; 3] = ["messages", "contents", "input"];
+/// What single questions are called.
+const QUESTIONS: [&str; 16] = [
+    "question",
+    "query",
+    "q",
+    "prompt",
+    "user_prompt",
+    "user_msg",
+    "user_message",
+    "user_input",
+    "message",
+    "new_message",
+    "task",
+    "text",
+    "input_text",
+    "str_or_query_bundle",
+    "query_str",
+    "content",
+];
+/// What wraps the arguments of a call.
+const WRAPPERS: [&str; 5] = ["inputs", "body", "args", "kwargs", "request"];
+/// Deeper is no shape of a request.
+const DEEPEST: usize = 8;
+
+/// The last message of the user in a request; `None` where there is none to be found.
+pub fn last_user_text(request: &str) -> Option<Cow<'_, str>> {
+    let request = request.trim();
+    if !request.starts_with(['{', '[', '"']) {
+        return (!request.is_empty()).then_some(Cow::Borrowed(request));
+    }
+    let (value, cut) = match serde_json::from_str(request) {
+        Ok(value) => (value, false),
+        Err(_) => (serde_json::from_str(&completed(request)?).ok()?, true),
+    };
+    let said = said(&value, DEEPEST)?;
+    let said = said.trim();
+    if said.is_empty() {
+        return None;
+    }
+    // What was cut away may have held a later message.
+    let mark = if cut && !said.ends_with('…') {
+        "…"
+    } else {
+        ""
+    };
+    Some(Cow::Owned(format!("{said}{mark}")))
+}
+
+fn said(value: &Value, depth: usize) -> Option<String> {
+    let depth = depth.checked_sub(1)?;
+    match value {
+        Value::String(text) => match text.trim_start().starts_with(['{', '[']) {
+            true => match serde_json::from_str(text) {
+                Ok(inner @ (Value::Object(_) | Value::Array(_))) => said(&inner, depth),
+                _ => Some(text.clone()),
+            },
+            false => Some(text.clone()),
+        },
+        Value::Array(items) if items.iter().any(is_message) => items
+            .iter()
+            .rev()
+            .filter(|item| is_users(item))
+            .find_map(message_text),
+        Value::Array(items) => {
+            let text = parts_text(items);
+            text.or_else(|| items.iter().rev().find_map(|item| said(item, depth)))
+        }
+        Value::Object(object) if is_message(value) => is_users(value)
+            .then(|| message_text(value))
+            .flatten()
+            .or_else(|| in_object(object, depth)),
+        Value::Object(object) => in_object(object, depth),
+        _ => None,
+    }
+}
+
+fn in_object(object: &Map<String, Value>, depth: usize) -> Option<String> {
+    let known = CONVERSATIONS.iter().chain(&QUESTIONS).chain(&WRAPPERS);
+    let known = known.filter_map(|key| object.get(*key));
+    if let Some(found) = known.into_iter().find_map(|value| said(value, depth)) {
+        return Some(found);
+    }
+    // Pipelines have the arguments of each component under its name.
+    let nested = object.values().filter(|value| value.is_object());
+    nested.into_iter().find_map(|value| said(value, depth))
+}
+
+fn word<'a>(message: &'a Value, key: &str) -> Option<&'a str> {
+    message.get(key)?.as_str()
+}
+
+/// Whether it is a turn of a conversation, whoever spoke.
+fn is_message(value: &Value) -> bool {
+    let has = |key| value.get(key).is_some();
+    let content = has("content") || has("parts") || has("blocks");
+    let speaker = has("role")
+        || word(value, "kind").is_some_and(|kind| matches!(kind, "request" | "response"))
+        || word(value, "type").is_some_and(|kind| {
+            matches!(
+                kind,
+                "human" | "ai" | "system" | "tool" | "AIMessageChunk" | "chat"
+            )
+        });
+    content && speaker
+}
+
+fn is_users(message: &Value) -> bool {
+    match word(message, "role").or_else(|| word(message, "type")) {
+        Some(role) => matches!(role, "user" | "human"),
+        None => word(message, "kind") == Some("request"),
+    }
+}
+
+fn message_text(message: &Value) -> Option<String> {
+    ["content", "parts", "blocks"]
+        .iter()
+        .filter_map(|key| message.get(*key))
+        .find_map(|content| match content {
+            Value::String(text) => Some(text.clone()),
+            Value::Array(parts) => parts_text(parts),
+            part => part_text(part).map(str::to_owned),
+        })
+}
+
+/// The texts among the parts of a message; results of tools and media are none.
+fn parts_text(parts: &[Value]) -> Option<String> {
+    let texts: Vec<&str> = parts.iter().filter_map(part_text).collect();
+    (!texts.is_empty()).then(|| texts.join(" "))
+}
+
+fn part_text(part: &Value) -> Option<&str> {
+    if let Value::String(text) = part {
+        return Some(text);
+    }
+    let kind = word(part, "part_kind").or_else(|| word(part, "type"));
+    match kind.or_else(|| word(part, "block_type")) {
+        Some("text" | "input_text") | None => {
+            word(part, "text").or_else(|| kind.and_then(|_| word(part, "content")))
+        }
+        Some("user-prompt") => word(part, "content"),
+        Some(_) => None,
+    }
+}
+
+/// A JSON text of which the end was cut off, with what is open closed again and
+/// without what was only begun.
+fn completed(text: &str) -> Option<String> {
+    let text = text
+        .strip_suffix("...")
+        .or(text.strip_suffix('…'))
+        .unwrap_or(text);
+    // The closing brackets that are due, and where the last complete value ends.
+    let (mut due, mut end) = (Vec::new(), 0);
+    // Where a string began that has not ended, and whether it is a value.
+    let mut string: Option<bool> = None;
+    let (mut escaped, mut last) = (false, ' ');
+    let mut escape_at = None;
+    for (at, byte) in text.bytes().enumerate() {
+        if let Some(is_value) = string {
+            match byte {
+                _ if escaped => {
+                    escaped = false;
+                    if byte == b'u' {
+                        escape_at = Some(at - 1);
+                    }
+                }
+                b'\\' => escaped = true,
+                b'"' => {
+                    string = None;
+                    last = '"';
+                    if is_value {
+                        end = at + 1;
+                    }
+                }
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => string = Some(last == ':' || (due.last() == Some(&']'))),
+            b'{' | b'[' => {
+                due.push(if byte == b'{' { '}' } else { ']' });
+                end = at + 1;
+            }
+            b'}' | b']' => {
+                due.pop()?;
+                end = at + 1;
+            }
+            b',' => end = at,
+            _ => {}
+        }
+        if !byte.is_ascii_whitespace() {
+            last = char::from(byte);
+        }
+    }
+    let closing: String = due.iter().rev().collect();
+    if string == Some(true) {
+        // An escape may be cut, too.
+        let mut cut = text.len() - usize::from(escaped);
+        if let Some(at) = escape_at.filter(|at| cut - at < 6) {
+            cut = at;
+        }
+        return Some(format!("{}\"{closing}", &text[..cut]));
+    }
+    Some(format!("{}{closing}", &text[..end]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_question_is_found_in_every_shape() {
+        for request in [
+            r#"Why?"#,
+            r#""Why?""#,
+            r#"{"question": "Why?", "history": []}"#,
+            r#"{"model": "m", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What?"},
+                {"role": "assistant", "content": "That."}, {"role": "user", "content": "Why?"}], "temperature": 0}"#,
+            r#"{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "Why?"}]}]}"#,
+            r#"{"system": "s", "messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": [{"type": "tool_use", "name": "t", "input": {}}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "3"}]}]}"#,
+            r#"{"model": "gemini", "contents": "Why?"}"#,
+            r#"{"contents": [{"role": "user", "parts": [{"text": "Why?", "thought": null}]}, {"role": "model", "parts": [{"function_call": {"name": "t"}}]},
+                {"role": "user", "parts": [{"function_response": {"name": "t", "response": {"result": "3"}}}]}]}"#,
+            r#"{"contents": [{"inline_data": {"data": "x"}}, "Why?"]}"#,
+            r#"[[{"type": "system", "content": "s"}, {"type": "human", "content": "Why?"}]]"#,
+            r#"{"history": [{"type": "human", "content": "What?"}], "q": "Why?"}"#,
+            r#"{"instructions": "i", "input": [{"role": "user", "content": [{"type": "input_text", "text": "Why?"}]}, {"type": "function_call", "name": "t"}]}"#,
+            r#"{"input": "Why?", "previous_response_id": "r"}"#,
+            r#"[{"role": "user", "parts": [{"type": "text", "content": "Why?"}]}]"#,
+            r#""[{\"role\": \"user\", \"parts\": [{\"type\": \"text\", \"content\": \"Why?\"}]}]""#,
+            r#"{"messages": [{"role": "user", "blocks": [{"block_type": "text", "text": "Why?"}]}]}"#,
+            r#"{"messages": [{"kind": "request", "parts": [{"part_kind": "system-prompt", "content": "s"}, {"part_kind": "user-prompt", "content": "Why?"}]}]}"#,
+            r#"{"llm": {"messages": [{"role": "user", "meta": {}, "content": [{"text": "Why?"}]}], "tools": null}}"#,
+            r#"{"args": [[{"role": "user", "content": [{"type": "text", "text": "Why?"}]}]]}"#,
+            r#"{"modelId": "a", "body": "{\"max_tokens\": 5, \"messages\": [{\"role\": \"user\", \"content\": \"Why?\"}]}"}"#,
+            r#"{"recipient": "desk", "cache": null, "message": "Why?", "kwargs": {}}"#,
+            r#"{"user_prompt": ["Why?", {"url": "https://example.org/x.png", "kind": "image-url"}]}"#,
+        ] {
+            assert_eq!(
+                last_user_text(request).as_deref(),
+                Some("Why?"),
+                "{request}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_chat_stays_as_it_is() {
+        for request in [
+            "",
+            r#"{"order": 17, "reviews": ["a", "b"]}"#,
+            "[1, 2]",
+            r#"{"messages": []}"#,
+            r#"{"messages": [{"role": "assistant", "content": "Hello"}]}"#,
+            r#"{"prompt": null}"#,
+            "{broken}",
+            "[",
+            r#""""#,
+        ] {
+            assert_eq!(last_user_text(request), None, "{request}");
+        }
+        let deep = "[".repeat(100_000);
+        assert_eq!(last_user_text(&deep), None);
+    }
+
+    #[test]
+    fn a_request_that_was_cut_keeps_what_there_is() {
+        let whole = r#"{"messages": [{"role": "system", "content": "Be \u00e4 brief."}, {"role": "user", "content": "Why \u00e4?"}], "stop": [1, 2]}"#;
+        for end in (1..whole.len()).filter(|end| whole.is_char_boundary(*end)) {
+            for mark in ["", "..."] {
+                let cut = format!("{}{mark}", &whole[..end]);
+                let text = last_user_text(&cut);
+                let begun = text.as_deref().unwrap_or("…");
+                assert!(
+                    begun.ends_with('…')
+                        && "Why ä?".starts_with(begun[..begun.len() - '…'.len_utf8()].trim_end()),
+                    "{cut}: {begun}"
+                );
+            }
+        }
+        assert_eq!(
+            last_user_text(r#"{"messages": [{"role": "user", "content": "Wh..."#).as_deref(),
+            Some("Wh…")
+        );
+    }
+}
