@@ -18,7 +18,7 @@ mod values;
 
 use std::ffi::OsString;
 
-use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::styling::{AnsiColor, Style, Styles};
 use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
@@ -41,10 +41,8 @@ pub use tag::TagArgs;
 pub use values::{Fraction, Percent, Period, TimePoint};
 
 const STYLES: Styles = Styles::styled()
-    .header(AnsiColor::Green.on_default().bold())
-    .usage(AnsiColor::Green.on_default().bold())
-    .literal(AnsiColor::Cyan.on_default().bold())
-    .placeholder(AnsiColor::Cyan.on_default());
+    .valid(Style::new().bold())
+    .invalid(AnsiColor::Red.on_default());
 
 /// Help is not wider than this, whatever the terminal.
 pub const HELP_WIDTH: usize = 100;

@@ -142,7 +142,7 @@ pub fn report(error: &anyhow::Error, style: Style, color: bool) -> Option<(Strin
 
 /// `hint: …` with a line feed.
 pub fn hint_line(hint: &str, style: Style) -> String {
-    let color = style.id();
+    let color = style.title();
     format!("{color}hint:{color:#} {}\n", sanitize::line(hint))
 }
 

@@ -14,9 +14,9 @@ use crate::cli::SelectionArgs;
 use crate::error::{CommandError, Exit};
 use crate::model::{Trace, TraceInfo};
 use crate::parallel;
+use crate::progress::Progress;
 use crate::render::sanitize;
 use crate::store::{Batches, Detail, Query, Search, SearchEnd, Store, StoreError};
-use crate::progress::Progress;
 
 /// Batches of spans that are fetched before more traces are asked for.
 const BATCHES_AT_ONCE: usize = 16;

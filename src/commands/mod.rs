@@ -137,8 +137,8 @@ impl<'a> Context<'a> {
     /// A doubt that does not stop the command. The text may have several lines
     /// and is printed as it is.
     fn warn(&self, text: &str) {
-        let yellow = Style::new(self.terminal.error_color).warning();
-        let line = format!("{yellow}warning:{yellow:#} {text}\n");
+        let look = Style::new(self.terminal.error_color).warning();
+        let line = format!("{look}warning:{look:#} {text}\n");
         self.say(&line);
     }
 

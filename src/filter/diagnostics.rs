@@ -45,7 +45,7 @@ pub fn render(text: &str, error: &ParseError, color: bool) -> String {
 
 /// Draws a warning under the text that it is about, like [`render`].
 pub fn render_warning(text: &str, warning: &Warning, color: bool) -> String {
-    let style = AnsiColor::Yellow.on_default().bold();
+    let style = AnsiColor::Magenta.on_default().bold();
     let mut out = warning.message.clone();
     draw(&mut out, text, &warning.span, None, paint(style, color));
     if let Some(hint) = &warning.hint {
@@ -59,7 +59,7 @@ fn paint(style: Style, color: bool) -> Style {
 }
 
 fn push_hint(out: &mut String, hint: &str, color: bool) {
-    let style = paint(AnsiColor::Cyan.on_default().bold(), color);
+    let style = paint(Style::new().bold(), color);
     let _ = write!(out, "\n{style}hint:{style:#} {hint}");
 }
 

@@ -290,7 +290,7 @@ impl Column {
         let in_progress = info.state == TraceState::InProgress;
         let (look, value) = match self {
             Self::Time => (
-                style.muted(),
+                style.text(),
                 info.request_time
                     .map(|time| number::time(time, layout.zone)),
             ),
@@ -316,7 +316,7 @@ impl Column {
             Self::TraceId | Self::RunId | Self::ModelId | Self::ClientRequestId => {
                 (style.id(), self.text(info).map(str::to_owned))
             }
-            Self::Request | Self::Response => (style.muted(), self.preview(info, layout)),
+            Self::Request | Self::Response => (style.text(), self.preview(info, layout)),
             Self::Assessments => text(assessments(info, assessment_value)),
             Self::Assessment(name) => text(assessment_values(info, name, assessment_value)),
             plain => {

@@ -108,11 +108,11 @@ fn write_totals(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Result
         Figure::numbers("BEFORE", 0, column(&|t| value(t, Side::Before))),
         Figure::numbers("AFTER", 0, column(&|t| value(t, Side::After))),
         Figure::numbers("CHANGE", 0, column(&|t| total_change(t, layout))),
-        Figure::numbers("CHANGE %", 2, column(&|t| muted(relative(t)))),
+        Figure::numbers("CHANGE %", 2, column(&|t| plain(relative(t)))),
     ];
     if !diff.pair {
         let count = |n: usize| number::count(i64::try_from(n).unwrap_or(i64::MAX));
-        let n = |t: &Total| muted(both(&t.n.map(|n| count(*n)), layout));
+        let n = |t: &Total| plain(both(&t.n.map(|n| count(*n)), layout));
         let interval = |t: &Total| match t.interval {
             Some(i) => plain(format!(
                 "{} to {}",
@@ -235,8 +235,8 @@ fn verdict(total: &Total, layout: &Layout) -> Cell {
     match total.verdict {
         Some(Verdict::Higher) => Cell::new(style.error(), words[0]),
         Some(Verdict::Lower) => Cell::new(style.ok(), words[1]),
-        Some(Verdict::Noise) => Cell::new(style.muted(), "within noise"),
-        Some(Verdict::TooFew) => Cell::new(style.muted(), "too few traces"),
+        Some(Verdict::Noise) => Cell::new(style.text(), "within noise"),
+        Some(Verdict::TooFew) => Cell::new(style.text(), "too few traces"),
         None => Cell::default(),
     }
 }
@@ -279,7 +279,7 @@ fn write_rows(
     figures.push(Figure::numbers(
         "SHARE %",
         1,
-        column(&|row| Cell::new(style.muted(), share(row.share))),
+        column(&|row| Cell::new(style.text(), share(row.share))),
     ));
     if rows.iter().any(|row| row.errors != Sides::default()) {
         figures.push(Figure::numbers(
@@ -516,7 +516,7 @@ mod tests {
         let pair = compared(&[chain(3)], &[chain(4)]);
         assert!(page(&pair, &layout).contains("␛[31m+"), "slower is red");
         let back = compared(&[chain(4)], &[chain(3)]);
-        assert!(page(&back, &layout).contains("␛[32m-"), "faster is green");
+        assert!(page(&back, &layout).contains("␛[1m-"), "faster stands out");
         let few = compared(&vec![chain(3); 2], &vec![chain(4); 2]);
         let text = page(&few, &layout);
         assert!(

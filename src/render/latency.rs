@@ -150,7 +150,7 @@ impl Measure {
         let muted = |text: String| Cell::new(style.muted(), text);
         match self {
             Self::Type => match &row.span_type {
-                Some(kind) if row.mixed_types => muted(format!("{kind}, …")),
+                Some(kind) if row.mixed_types => plain(format!("{kind}, …")),
                 Some(kind) => Cell::new(style.span_type(kind), kind),
                 None => muted(number::NONE.to_owned()),
             },
@@ -164,11 +164,11 @@ impl Measure {
                 )
             }
             Self::Total => plain(at_least(row.total_ns, row.in_progress > 0)),
-            Self::TotalShare => muted(number::percent(row.total_ns, total_ns)),
+            Self::TotalShare => plain(number::percent(row.total_ns, total_ns)),
             Self::SelfTime => plain(number::duration(row.self_ns)),
-            Self::SelfShare => muted(number::percent(row.self_ns, total_ns)),
+            Self::SelfShare => plain(number::percent(row.self_ns, total_ns)),
             Self::Critical => plain(number::duration(row.critical_ns)),
-            Self::CriticalShare => muted(number::percent(row.critical_ns, total_ns)),
+            Self::CriticalShare => plain(number::percent(row.critical_ns, total_ns)),
         }
     }
 
@@ -207,7 +207,7 @@ fn write_rows(
         let row: &Row = &rows[at];
         let kind = row.span_type.as_deref().unwrap_or_default();
         let bar = share_bar(row.self_ns, whole, width, layout.glyphs);
-        Cell::new(style.span_type(kind), bar)
+        Cell::new(style.bar(kind), bar)
     };
     // Names may be alike, so the ids give way last.
     let ids = (by == By::Span).then(|| {
@@ -428,7 +428,7 @@ mod tests {
     fn failed_rows_stand_out() {
         let text = page(&trace(), By::Type, &coloured(terminal(120)));
         let failed: Vec<&str> = text.lines().filter(|line| line.contains('✗')).collect();
-        assert_snapshot!(failed.join("\n"), @r#"␛[31mTOOL␛[0m            1     ␛[31m✗ 1␛[0m   370 ms     ␛[2m22.6␛[0m   370 ms    ␛[2m22.6␛[0m    370 ms    ␛[2m22.6␛[0m  ␛[36m█████████␛[0m"#);
+        assert_snapshot!(failed.join("\n"), @"␛[31mTOOL␛[0m            1     ␛[31m✗ 1␛[0m   370 ms     22.6   370 ms    22.6    370 ms    22.6  ␛[36m█████████␛[0m");
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn write_rows(
         let row: &Row = &rows[at];
         let kind = row.span_type.as_deref().unwrap_or_default();
         let bar = share_bar(row.critical_ns, total, width, layout.glyphs);
-        Cell::new(style.span_type(kind), bar)
+        Cell::new(style.bar(kind), bar)
     };
     let shown = Figures {
         names: std::iter::once(first).chain(second).collect(),

@@ -36,7 +36,7 @@ pub fn write_histogram(
         |at: usize, width: usize| cell(share_bar(wide(bins[at].count), peak, width, layout.glyphs));
     let share = |n: usize| match n {
         0 => Cell::new(style.muted(), number::NONE),
-        n => Cell::new(style.muted(), number::percent(wide(n), wide(all))),
+        n => Cell::new(style.text(), number::percent(wide(n), wide(all))),
     };
     let numbers =
         |title: &str, gives_way, cells: Vec<Cell>| Figure::numbers(title, gives_way, cells);

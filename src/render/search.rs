@@ -518,16 +518,11 @@ mod tests {
     #[test]
     fn eighty_columns_get_one_line_for_each() {
         assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(80)), @r"
-        TIME                  TRACE ID     STATE        DURATION  TOKENS
-          NAME                              REQUEST
-        2026-11-22 20:56:36Z  tr-b6df45fd  ERROR          1.64 s   1,234
-          agent                             How do I get my money back?
-        2026-11-22 20:56:36Z  tr-b6df45fd  ERROR          1.64 s   1,234
-          \x1b]0;owned\x07ag\u{202e}tne\nx  日本語の質問です。とても長いので切れます。…
-        2026-11-22 20:56:36Z  tr-b6df45fd  OK            53.3 ms       -
-          agent                             How do I get my money back?
-        2026-11-22 20:56:36Z  tr-b6df45fd  IN_PROGRESS         -   1,234
-          -                                 -
+        TIME               TRACE ID     NAME             DURATION  TOKENS  REQUEST
+        2026-11-22 20:56Z  tr-b6df45fd  agent         ✗    1.64 s   1,234  How do I get…
+        2026-11-22 20:56Z  tr-b6df45fd  \x1b]0;owne…  ✗    1.64 s   1,234  日本語の質問…
+        2026-11-22 20:56Z  tr-b6df45fd  agent         ✓   53.3 ms       -  How do I get…
+        2026-11-22 20:56Z  tr-b6df45fd  -             …         -   1,234  -
         ");
     }
 
@@ -551,13 +546,13 @@ mod tests {
 
     #[test]
     fn colour_tells_states_apart() {
-        assert_snapshot!(list(&[Column::State, Column::Name], &infos(), coloured(terminal(80))), @r#"
-        ␛[2mSTATE␛[0m        ␛[2mNAME␛[0m
+        assert_snapshot!(list(&[Column::State, Column::Name], &infos(), coloured(terminal(80))), @r"
+        ␛[1mSTATE␛[0m        ␛[1mNAME␛[0m
         ␛[31mERROR␛[0m        agent
         ␛[31mERROR␛[0m        \x1b]0;owned\x07ag\u{202e}tne\nx
-        ␛[32mOK␛[0m           agent
-        ␛[33mIN_PROGRESS␛[0m  ␛[2m-␛[0m
-        "#);
+        OK           agent
+        ␛[35mIN_PROGRESS␛[0m  ␛[2m-␛[0m
+        ");
     }
 
     #[test]
@@ -599,13 +594,28 @@ mod tests {
 
     #[test]
     fn sixty_columns_get_two_lines_for_each() {
-        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(60)), @"");
+        assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(60)), @r"
+        TIME                  TRACE ID        DURATION  TOKENS
+          NAME                              REQUEST
+        2026-11-22 20:56:36Z  tr-b6df45fd  ✗    1.64 s   1,234
+          agent                             How do I get my money b…
+        2026-11-22 20:56:36Z  tr-b6df45fd  ✗    1.64 s   1,234
+          \x1b]0;owned\x07ag\u{202e}tne\nx  日本語の質問です。とて…
+        2026-11-22 20:56:36Z  tr-b6df45fd  ✓   53.3 ms       -
+          agent                             How do I get my money b…
+        2026-11-22 20:56:36Z  tr-b6df45fd  …         -   1,234
+          -                                 -
+        ");
     }
 
     #[test]
     fn a_hundred_columns_have_words_for_states() {
         let few = [infos().remove(0), infos().remove(2)];
-        assert_snapshot!(list(&Column::DEFAULT, &few, terminal(100)), @"");
+        assert_snapshot!(list(&Column::DEFAULT, &few, terminal(100)), @r"
+        TIME                  TRACE ID     NAME   STATE  DURATION  TOKENS  REQUEST
+        2026-11-22 20:56:36Z  tr-b6df45fd  agent  ERROR    1.64 s   1,234  How do I get my money back?
+        2026-11-22 20:56:36Z  tr-b6df45fd  agent  OK      53.3 ms       -  How do I get my money back?
+        ");
     }
 
     #[test]

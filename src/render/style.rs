@@ -1,6 +1,8 @@
 //! Colour by meaning. A renderer asks for what a piece of text means, never for
 //! a colour; with colour off every style is empty and prints nothing extra. Only
-//! the terminal's own sixteen colours are used, so its theme stays in charge.
+//! the terminal's own sixteen colours are used, so its theme stays in charge, and
+//! of these only red and magenta for text: yellow, green and cyan can hardly be
+//! read on a light ground, blue on a dark one. Faint is only what may be skipped.
 
 use std::fmt;
 
@@ -58,7 +60,7 @@ impl Style {
 
     /// Heads of sections and columns.
     pub const fn heading(self) -> anstyle::Style {
-        self.effect(Effects::DIMMED)
+        self.effect(Effects::BOLD)
     }
 
     /// What the reader may skip: guides, labels, notes.
@@ -73,22 +75,22 @@ impl Style {
 
     /// What ended well.
     pub const fn ok(self) -> anstyle::Style {
-        self.colour(AnsiColor::Green)
+        self.effect(Effects::BOLD)
     }
 
     /// What has not ended.
     pub const fn in_progress(self) -> anstyle::Style {
-        self.colour(AnsiColor::Yellow)
+        self.colour(AnsiColor::Magenta)
     }
 
     /// What the reader should know about the data.
     pub const fn warning(self) -> anstyle::Style {
-        self.colour(AnsiColor::Yellow)
+        self.colour(AnsiColor::Magenta)
     }
 
     /// Identifiers, to be copied.
     pub const fn id(self) -> anstyle::Style {
-        self.colour(AnsiColor::Cyan)
+        self.text()
     }
 
     /// Names of traces and spans.
@@ -96,21 +98,30 @@ impl Style {
         self.effect(Effects::BOLD)
     }
 
-    /// A kind of span: model calls, tools and look-ups each have their own.
+    /// The word for a kind of span: model calls stand out.
     pub fn span_type(self, span_type: &str) -> anstyle::Style {
         match span_type {
             "LLM" | "CHAT_MODEL" => self.colour(AnsiColor::Magenta),
-            "TOOL" => self.colour(AnsiColor::Cyan),
-            "RETRIEVER" | "EMBEDDING" | "RERANKER" | "MEMORY" => self.colour(AnsiColor::Blue),
             "UNKNOWN" => self.muted(),
             _ => self.text(),
+        }
+    }
+
+    /// The bar of a kind of span: model calls, tools and look-ups each have their own,
+    /// in colours that an area can have and text can not.
+    pub fn bar(self, span_type: &str) -> anstyle::Style {
+        match span_type {
+            "TOOL" => self.colour(AnsiColor::Cyan),
+            "RETRIEVER" | "EMBEDDING" | "RERANKER" | "MEMORY" => self.colour(AnsiColor::Blue),
+            "UNKNOWN" => self.text(),
+            word => self.span_type(word),
         }
     }
 
     /// How a trace ended.
     pub const fn state(self, state: &TraceState) -> anstyle::Style {
         match state {
-            TraceState::Ok => self.ok(),
+            TraceState::Ok => self.text(),
             TraceState::Error => self.error(),
             TraceState::InProgress => self.in_progress(),
             TraceState::Unspecified | TraceState::Other(_) => self.muted(),
@@ -120,7 +131,7 @@ impl Style {
     /// How a span ended.
     pub const fn status(self, status: StatusCode) -> anstyle::Style {
         match status {
-            StatusCode::Ok => self.ok(),
+            StatusCode::Ok => self.text(),
             StatusCode::Error => self.error(),
             StatusCode::Unset => self.muted(),
         }
@@ -158,6 +169,7 @@ mod tests {
             plain.id(),
             plain.name(),
             plain.span_type("LLM"),
+            plain.bar("TOOL"),
             plain.state(&TraceState::Error),
             plain.status(StatusCode::Ok),
         ];

@@ -35,9 +35,9 @@ pub fn write_critical_path(
         .iter()
         .map(|section| {
             vec![
-                Cell::new(style.muted(), number::duration(section.start_offset_ns)),
+                Cell::new(style.text(), number::duration(section.start_offset_ns)),
                 Cell::new(style.text(), number::duration(section.duration_ns)),
-                Cell::new(style.muted(), number::percent(section.duration_ns, total)),
+                Cell::new(style.text(), number::percent(section.duration_ns, total)),
                 span_name(report, section.node, layout),
                 span_id(report, section.node, layout),
             ]
@@ -86,9 +86,9 @@ pub fn write_gaps(
     }
     let row = |gap: &Gap| {
         vec![
-            Cell::new(style.muted(), number::duration(gap.start_offset_ns)),
+            Cell::new(style.text(), number::duration(gap.start_offset_ns)),
             Cell::new(style.text(), number::duration(gap.duration_ns)),
-            Cell::new(style.muted(), number::percent(gap.duration_ns, total)),
+            Cell::new(style.text(), number::percent(gap.duration_ns, total)),
             edge(report, gap.before, "(start)", layout),
             edge(report, gap.after, "(end)", layout),
         ]
@@ -145,7 +145,7 @@ fn span_name(report: &LatencyReport<'_>, id: Option<NodeId>, layout: &Layout) ->
 
 fn span_id(report: &LatencyReport<'_>, id: Option<NodeId>, layout: &Layout) -> Cell {
     match id {
-        Some(id) => Cell::new(layout.style.muted(), report.span(id).span_id.as_str()),
+        Some(id) => Cell::new(layout.style.id(), report.span(id).span_id.as_str()),
         None => Cell::new(layout.style.muted(), number::NONE),
     }
 }

@@ -130,7 +130,7 @@ fn rows(verdict: &Judgement, room: Option<usize>, layout: &Layout) -> Figures<'s
         Figure::numbers(
             "N",
             3,
-            column(&|r| Cell::new(style.muted(), count(r.measured.n))),
+            column(&|r| Cell::new(style.text(), count(r.measured.n))),
         ),
         Figure::words(
             BEFORE,

@@ -131,10 +131,10 @@ fn what_the_baseline_does_not_have_is_said() {
             .args(["-o", format])
             .run("")
     };
-    assert_snapshot!(check("table"), @"
-            AGGREGATE    VALUE  LIMIT   N  BEFORE               TO BLAME
-    FAILED  max(cost)  $0.0024         24  not in the baseline  tr-1094d893a682a30c228d5e85252db12e ($0.0024), tr-841e90c13557b064b065370372d7f218 ($0.0014), tr-d1b491b4e0b9f8d311c94f38ccd03be0 ($0.0010)
-    passed  count()         38  >= 1   38  not in the baseline
+    assert_snapshot!(check("table"), @r"
+            AGGREGATE     VALUE  LIMIT   N  BEFORE               TO BLAME
+    FAILED  max(cost)  $0.00238         24  not in the baseline  tr-1094d893a682a30c228d5e85252db12e ($0.00238), tr-841e90c13557b064b065370372d7f218 ($0.00144), tr-d1b491b4e0b9f8d311c94f38ccd03be0 ($0.000998)
+    passed  count()          38  >= 1   38  not in the baseline
 
     1 of 2 rules failed on 38 traces
     TO BLAME: 3 at the most, the worst first
@@ -146,7 +146,7 @@ fn what_the_baseline_does_not_have_is_said() {
     for format in ["junit", "github"] {
         let text = check(format).stdout;
         assert!(
-            text.contains("$0.0024, not in the baseline, n = 24"),
+            text.contains("$0.00238, not in the baseline, n = 24"),
             "{text}"
         );
         assert!(text.contains("38, not in the baseline, n = 38"), "{text}");

@@ -22,6 +22,7 @@ mod latency;
 mod local;
 mod mlruns;
 mod old_servers;
+mod progress;
 mod readme;
 mod report;
 mod search;

@@ -75,7 +75,7 @@ impl Figure {
     fn push(self, to: &mut Cells, report: &LatencyReport<'_>, id: NodeId, layout: &Layout) {
         let (node, span, style) = (report.tree.node(id), report.span(id), layout.style);
         match self {
-            Self::SpanId => to.push(style.muted(), span.span_id.as_str()),
+            Self::SpanId => to.push(style.id(), span.span_id.as_str()),
             Self::Type => {
                 let kind = span.span_type();
                 to.push(style.span_type(&kind), kind);
@@ -85,12 +85,12 @@ impl Figure {
                 to.push(look, word);
             }
             Self::Start => to.push(
-                style.muted(),
+                style.text(),
                 number::duration(report.tree.start_offset_ns(id)),
             ),
             Self::Duration => to.push(style.text(), at_least(node.duration_ns(), node.in_progress)),
             Self::Percent => to.push(
-                style.muted(),
+                style.text(),
                 number::percent(node.duration_ns(), report.total_ns()),
             ),
             Self::Tokens => match report.tokens(id).and_then(|t| t.total()) {

@@ -122,7 +122,7 @@ impl Lines<'_> {
         let (kind, look) = match (span.status, node.in_progress) {
             (StatusCode::Error, _) => (BarKind::Failed, style.error()),
             (_, true) => (BarKind::InProgress, style.in_progress()),
-            _ => (BarKind::Done, style.span_type(&span.span_type())),
+            _ => (BarKind::Done, style.bar(&span.span_type())),
         };
         let (blank, bar) = self.scale.bar(node.start_ns, node.end_ns, kind);
         (blank, look, bar)

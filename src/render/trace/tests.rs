@@ -172,10 +172,10 @@ fn colour_changes_no_column() {
     let stripped = anstream::adapter::strip_str(&colours.replace('␛', "\x1b")).to_string();
     assert_eq!(stripped, plain);
     let failed: Vec<&str> = colours.lines().filter(|line| line.contains('✗')).collect();
-    assert_snapshot!(failed.join("\n"), @r#"
+    assert_snapshot!(failed.join("\n"), @r"
     ␛[1m\x1b]0;owned\x07ag\u{202e}tne\nx␛[0m  ␛[31m✗ ERROR␛[0m  ␛[1m1.64 s␛[0m
-    ␛[2m├─ ␛[0m␛[31m✗ lookup_order␛[0m          ␛[36mTOOL␛[0m        ␛[31mERROR␛[0m         ␛[2m320 ms␛[0m     370 ms   ␛[2m22.6␛[0m       ␛[2m-␛[0m    ␛[31m▒▒▒▒␛[0m
-    "#);
+    ␛[2m├─ ␛[0m␛[31m✗ lookup_order␛[0m          TOOL        ␛[31mERROR␛[0m         320 ms     370 ms   22.6       ␛[2m-␛[0m    ␛[31m▒▒▒▒␛[0m
+    ");
 }
 
 #[test]
