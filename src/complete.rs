@@ -141,6 +141,7 @@ pub(crate) fn stats_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
         "trace",
         "status",
         "model",
+        "models",
         "session",
         "user",
         "experiment",

@@ -78,10 +78,8 @@ pub struct Row {
     pub key: RowKey,
     /// The same by the second key, where there is one.
     pub second: Option<RowKey>,
-    /// The most common span type; `None` for time without a span.
-    pub span_type: Option<String>,
-    /// Whether its spans are of more than one type.
-    pub mixed_types: bool,
+    /// The types of its spans, the most common first; none for time without a span.
+    pub types: Vec<String>,
     /// Spans, those in progress included.
     pub count: usize,
     /// Spans that ended in an error.
@@ -90,7 +88,8 @@ pub struct Row {
     pub in_progress: usize,
     /// Spans that have no time in common with their parent.
     pub detached: usize,
-    /// Σ raw duration; within the same key only the outermost span counts.
+    /// Σ raw duration; within the same key only the outermost span counts. Of a row
+    /// over traces Σ total.
     pub total_ns: i64,
     /// Σ self time.
     pub self_ns: i64,
@@ -139,8 +138,10 @@ struct Group {
     first_type_count: usize,
     /// How many spans of the group are outermost ones, in the trace being added.
     here: usize,
-    /// Σ duration in the trace being added; `None` once a span in progress is part of it.
-    here_ns: Option<i64>,
+    /// Σ duration in the trace being added.
+    here_ns: i64,
+    /// Whether a span in progress is part of it.
+    here_in_progress: bool,
     /// Where the subtree of the last outermost span ends, in the trace being added.
     here_until: usize,
 }
@@ -197,8 +198,14 @@ impl Aggregation {
             // Each group is closed once, at its first node.
             if std::mem::take(&mut sums.here) > 0 {
                 sums.here_until = 0;
-                if let (Unit::Trace, Some(ns)) = (self.unit, sums.here_ns) {
-                    self.samples.push((group, ns));
+                if self.grouper.is_of_traces() {
+                    let total = report.total_ns();
+                    sums.total_ns = sums.total_ns.saturating_add(total - sums.here_ns);
+                    sums.here_ns = total;
+                    sums.here_in_progress = report.tree.total_in_progress;
+                }
+                if self.unit == Unit::Trace && !sums.here_in_progress {
+                    self.samples.push((group, sums.here_ns));
                 }
             }
         }
@@ -225,19 +232,18 @@ impl Aggregation {
     /// The rows in order; ties by key and then in order of occurrence.
     pub fn into_rows(mut self, sort: Sort) -> Vec<Row> {
         self.samples.sort_unstable();
-        let main_types = self.main_types();
+        let types = self.types_of_groups();
         let mut samples = self.samples.as_slice();
         let mut durations = Vec::new();
         let mut rows = Vec::with_capacity(self.groups.len() + 1);
         let keyed = self.grouper.row_keys().into_iter().zip(&self.groups);
-        for (number, ((key, sums), (span_type, mixed_types))) in keyed.zip(main_types).enumerate() {
+        for (number, ((key, sums), types)) in keyed.zip(types).enumerate() {
             let own = samples.partition_point(|&(group, _)| group == number);
             durations.clear();
             durations.extend(samples[..own].iter().map(|&(_, ns)| ns));
             samples = &samples[own..];
             rows.push(Row {
-                span_type,
-                mixed_types,
+                types,
                 stats: Summary::of_sorted(&durations),
                 ..sums.row(key.0, key.1, self.total_ns)
             });
@@ -254,27 +260,34 @@ impl Aggregation {
         sorted(rows, sort)
     }
 
-    /// The most common type of each group and whether there are others.
-    fn main_types(&self) -> Vec<(Option<String>, bool)> {
+    /// The types of each group, the most common first, and of equally common ones
+    /// the alphabetically first.
+    fn types_of_groups(&self) -> Vec<Vec<String>> {
         let names = self.types.in_order();
-        let first = |g: &Group| {
-            (
-                g.first_type_count,
-                g.first_type.map_or("", |t| names[t]),
-                false,
-            )
-        };
-        let mut main: Vec<(usize, &str, bool)> = self.groups.iter().map(first).collect();
+        let mut counted: Vec<Vec<(Reverse<usize>, &str)>> = self
+            .groups
+            .iter()
+            .map(|group| {
+                let first = group.first_type.map(|first| names[first]);
+                let count = Reverse(group.first_type_count);
+                first.map(|name| (count, name)).into_iter().collect()
+            })
+            .collect();
         for (&(group, span_type), &count) in &self.other_types {
-            let (most, name, mixed) = &mut main[group];
-            *mixed = true;
-            // The largest count wins, then the alphabetically first type.
-            if (Reverse(count), names[span_type]) < (Reverse(*most), *name) {
-                (*most, *name) = (count, names[span_type]);
-            }
+            counted[group].push((Reverse(count), names[span_type]));
         }
-        let owned = |(_, name, mixed): (usize, &str, bool)| (Some(name.to_owned()), mixed);
-        main.into_iter().map(owned).collect()
+        let in_order = |mut types: Vec<(Reverse<usize>, &str)>| {
+            types.sort_unstable();
+            types.into_iter().map(|(_, name)| name.to_owned()).collect()
+        };
+        counted.into_iter().map(in_order).collect()
+    }
+}
+
+impl Row {
+    /// The most common type of its spans; `None` for time without a span.
+    pub fn span_type(&self) -> Option<&str> {
+        self.types.first().map(String::as_str)
     }
 }
 
@@ -294,14 +307,14 @@ impl Group {
         }
         self.here_until = subtree.end;
         if self.here == 0 {
-            self.here_ns = Some(0);
+            (self.here_ns, self.here_in_progress) = (0, false);
         }
         self.here += 1;
-        self.total_ns = self.total_ns.saturating_add(duration);
-        self.here_ns = self
-            .here_ns
-            .filter(|_| !node.in_progress)
-            .map(|sum| sum.saturating_add(duration));
+        // What does not fit is not added, so that it can be taken away again.
+        let added = duration.min(i64::MAX - self.total_ns);
+        self.total_ns += added;
+        self.here_ns += added;
+        self.here_in_progress |= node.in_progress;
     }
 
     /// A row without types and statistics.
@@ -309,8 +322,7 @@ impl Group {
         Row {
             key,
             second,
-            span_type: None,
-            mixed_types: false,
+            types: Vec::new(),
             count: self.count,
             errors: self.errors,
             in_progress: self.in_progress,

@@ -33,7 +33,8 @@ const MAX_TOLERANCE_NS: i64 = 1_000_000;
 /// extent is no span that could have been at work itself, it is on the path only
 /// where no root runs at all; such sections have no node. To that end a root that
 /// ends after a later one began is cut there instead of skipped, and so are those
-/// of its descendants that reach beyond the cut as it does.
+/// of its descendants that reach beyond the cut. Other than that, they are judged
+/// as if nothing had been cut.
 pub(super) fn critical_path(tree: &SpanTree) -> Vec<Section> {
     let mut walk = Walk {
         tree,
@@ -43,10 +44,11 @@ pub(super) fn critical_path(tree: &SpanTree) -> Vec<Section> {
     };
     if let Some(id) = tree.root() {
         let root = tree.node(id);
-        walk.enter(id, root.start_ns, root.end_ns);
+        walk.enter(id, root.start_ns, root.end_ns, i64::MAX);
     } else {
         let roots = tree.roots().map(|(id, _)| id);
-        walk.push(None, tree.extent_ns.0, tree.extent_ns.1, i64::MAX, roots);
+        let (lo, hi) = tree.extent_ns;
+        walk.push(None, lo, hi, i64::MAX, i64::MAX, roots);
     }
     walk.run();
     let mut sections = walk.sections;
@@ -60,6 +62,8 @@ struct Frame {
     /// What is left to attribute: (`lo`, `hi`], in nanoseconds since the epoch.
     lo: i64,
     hi: i64,
+    /// Where the root that it is, or lies below, was cut.
+    cut: i64,
     tolerance_ns: i64,
     /// Where its children start in `Walk::candidates`.
     first: usize,
@@ -88,15 +92,21 @@ impl Walk<'_> {
                 frame.next += 1;
                 let child = self.tree.node(id);
                 let limit = frame.hi.saturating_add(frame.tolerance_ns);
-                if child.effective_end_ns > limit || child.effective_start_ns >= frame.hi {
+                if child.effective_end_ns.min(frame.cut) > limit
+                    || child.effective_start_ns >= frame.hi
+                {
                     continue;
                 }
                 let (node, hi) = (frame.node, frame.hi);
                 let end = child.effective_end_ns.min(hi);
                 let start = child.effective_start_ns.max(frame.lo);
+                let cut = match node {
+                    Some(_) => frame.cut,
+                    None => end,
+                };
                 frame.hi = child.effective_start_ns;
                 self.emit(node, end, hi);
-                self.enter(id, start, end);
+                self.enter(id, start, end, cut);
             } else {
                 let (node, lo, hi) = (frame.node, frame.lo, frame.hi);
                 self.candidates.truncate(frame.first);
@@ -106,14 +116,12 @@ impl Walk<'_> {
         }
     }
 
-    fn enter(&mut self, id: NodeId, lo: i64, hi: i64) {
+    fn enter(&mut self, id: NodeId, lo: i64, hi: i64, cut: i64) {
         let node = self.tree.node(id);
-        let mut tolerance = (node.effective_ns() / 100).min(MAX_TOLERANCE_NS);
-        if self.tree.root().is_none() {
-            tolerance = tolerance.max(node.effective_end_ns - hi);
-        }
+        // Of the span's own length, also where less of it is left to walk.
+        let tolerance = (node.effective_ns() / 100).min(MAX_TOLERANCE_NS);
         let children = self.tree.children(id).map(|(child, _)| child);
-        self.push(Some(id), lo, hi, tolerance, children);
+        self.push(Some(id), lo, hi, cut, tolerance, children);
     }
 
     fn push(
@@ -121,6 +129,7 @@ impl Walk<'_> {
         node: Option<NodeId>,
         lo: i64,
         hi: i64,
+        cut: i64,
         tolerance_ns: i64,
         children: impl Iterator<Item = NodeId>,
     ) {
@@ -136,6 +145,7 @@ impl Walk<'_> {
             node,
             lo,
             hi,
+            cut,
             tolerance_ns,
             first,
             next: first,
@@ -248,6 +258,22 @@ mod tests {
         };
         assert_eq!(path(1, spans(510)), ["a 0-500", "b 500-1000"]);
         assert_eq!(path(1, spans(511)), ["root 0-500", "b 500-1000"]);
+    }
+
+    #[test]
+    fn a_root_that_is_cut_is_as_tolerant_as_a_whole_one() {
+        let a = [
+            span("a", "", 0, 100),
+            span("p", "a", 20, 50),
+            span("q", "a", 40, 60),
+        ];
+        let whole = ["a 0-40", "q 40-60"];
+        assert_eq!(path(MS, a.clone()), [&whole[..], &["a 60-100"]].concat());
+        let cut = a.into_iter().chain([span("b", "", 80, 120)]);
+        assert_eq!(
+            path(MS, cut),
+            [&whole[..], &["a 60-80", "b 80-120"]].concat()
+        );
     }
 
     #[test]

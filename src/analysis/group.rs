@@ -120,7 +120,7 @@ fn models(trace: &Trace) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(names.join(", ")))
 }
 
-/// `trace`, `session`, `user`, `tag:K`, `metadata:K`, `status`, `model` or `experiment`.
+/// `trace`, `session`, `user`, `tag:K`, `metadata:K`, `status`, `models` or `experiment`.
 impl fmt::Display for TraceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -130,7 +130,7 @@ impl fmt::Display for TraceKey {
             Self::Tag(key) => write!(f, "tag:{key}"),
             Self::Metadata(key) => write!(f, "metadata:{key}"),
             Self::State => f.write_str("status"),
-            Self::Models => f.write_str("model"),
+            Self::Models => f.write_str("models"),
             Self::Experiment => f.write_str("experiment"),
         }
     }
@@ -201,6 +201,12 @@ impl Grouper {
             found: HashMap::new(),
             pairs: Vec::new(),
         }
+    }
+
+    /// Whether every key is one of traces.
+    pub(super) fn is_of_traces(&self) -> bool {
+        let of_traces = |partition: &Partition| matches!(partition.by, GroupKey::Trace(_));
+        of_traces(&self.first) && self.second.as_ref().is_none_or(of_traces)
     }
 
     /// How many groups there are so far.

@@ -4,7 +4,7 @@ use crate::model::{Cost, Span, TokenUsage, Trace};
 
 use super::critical_path::critical_path;
 use super::gaps::gaps;
-use super::self_time::self_times;
+use super::self_time::{self_sum_within_total, self_times};
 use super::{
     Aggregation, By, Gap, Node, NodeId, Row, Section, Sort, SpanTree, Unit, UsageReport, Warning,
 };
@@ -31,7 +31,8 @@ pub struct LatencyReport<'a> {
     pub unaccounted_ns: i64,
     /// Σ self time over all spans.
     pub self_sum_ns: i64,
-    /// Σ self / total: above 1 when spans ran at the same time; `None` for a total of 0.
+    /// Σ self / total, of what lies within the total: above 1 when spans ran at the
+    /// same time; `None` for a total of 0.
     pub concurrency: Option<f64>,
 }
 
@@ -51,6 +52,14 @@ pub fn analyse(trace: &Trace) -> LatencyReport<'_> {
         }
     }
     let self_sum_ns = self_ns.iter().copied().fold(0, i64::saturating_add);
+    let is_within = tree
+        .root()
+        .is_none_or(|id| tree.subtree(id).len() == tree.len());
+    let self_sum_within = if is_within {
+        self_sum_ns
+    } else {
+        self_sum_within_total(&tree)
+    };
     LatencyReport {
         trace,
         self_ns,
@@ -60,7 +69,7 @@ pub fn analyse(trace: &Trace) -> LatencyReport<'_> {
         unaccounted_ns: gaps.iter().map(|gap| gap.duration_ns).sum(),
         gaps,
         self_sum_ns,
-        concurrency: super::ratio(self_sum_ns, tree.total_ns),
+        concurrency: super::ratio(self_sum_within, tree.total_ns),
         tree,
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use crate::model::StatusCode;
 
-use super::{Aggregation, GroupKey, LatencyReport, Row, Sort, Summary, Unit, ratio};
+use super::{Aggregation, GroupKey, LatencyReport, Row, Sort, Standing, Summary, Unit, ratio};
 
 /// What is asked about many traces.
 #[derive(Debug, Clone)]
@@ -18,10 +18,21 @@ pub struct Question {
     pub unit: Unit,
     /// How many of the slowest traces to remember.
     pub slowest: usize,
-    /// Spans of this name, and which part of their time would be left.
-    pub what_if: Option<(String, f64)>,
+    /// Spans that would take less time.
+    pub what_if: Option<Supposition>,
     /// Spans of this name are to be plotted, and not the traces.
     pub plotted: Option<String>,
+}
+
+/// Spans of a name that would take less time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Supposition {
+    /// The name of the spans.
+    pub name: String,
+    /// Whether what they called would take less time with them.
+    pub with_called: bool,
+    /// The part of their time that is left, from 0 to 1.
+    pub factor: f64,
 }
 
 /// Many traces in the making.
@@ -33,6 +44,8 @@ pub struct Many {
     slowest: Vec<SlowTrace>,
     saved_ns: Vec<i64>,
     found_in: usize,
+    named: bool,
+    without_spans: usize,
     plotted: Vec<(i64, i64)>,
 }
 
@@ -67,11 +80,11 @@ pub struct SlowTrace {
 /// so what is saved is an upper bound, and what is left a lower one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WhatIf {
-    /// The name of the spans.
-    pub name: String,
-    /// The part of their time that is left, from 0 to 1.
-    pub factor: f64,
-    /// Traces with such spans on the critical path.
+    /// What was supposed.
+    pub supposed: Supposition,
+    /// Whether any span has the name.
+    pub named: bool,
+    /// Traces with such time on the critical path.
     pub traces: usize,
     /// Nanoseconds saved at most, over all traces.
     pub saved_ns: i64,
@@ -88,6 +101,8 @@ pub struct ManyReport {
     pub traces: usize,
     /// How many of them have not ended; they are left out of statistics.
     pub in_progress: usize,
+    /// How many of them have ended and have no spans; they are left out of everything.
+    pub without_spans: usize,
     /// How many spans.
     pub spans: usize,
     /// The sum of the totals.
@@ -116,19 +131,28 @@ impl Many {
             slowest: Vec::new(),
             saved_ns: Vec::new(),
             found_in: 0,
+            named: false,
+            without_spans: 0,
             plotted: Vec::new(),
         }
     }
 
     /// Adds a trace.
     pub fn add(&mut self, report: &LatencyReport<'_>) {
+        let standing = report.tree.standing();
+        if standing == Standing::WithoutSpans {
+            self.without_spans += 1;
+            return;
+        }
         self.aggregation.add(report);
-        let in_progress = report.tree.total_in_progress || report.tree.is_empty();
+        let in_progress = standing == Standing::InProgress;
         self.times.push(TraceTime {
             total_ns: report.total_ns(),
             in_progress,
         });
-        self.remember_slow(report);
+        if !report.tree.is_empty() {
+            self.remember_slow(report);
+        }
         if let Some(name) = &self.question.plotted {
             let named = report
                 .nodes()
@@ -139,13 +163,13 @@ impl Many {
             self.plotted
                 .push((report.tree.origin_ns, report.total_ns()));
         }
-        if let Some((name, factor)) = &self.question.what_if {
-            let named = report
-                .nodes()
-                .filter(|(id, _)| report.span(*id).name == *name);
-            let critical: i64 = named.map(|(id, _)| report.critical_ns(id)).sum();
+        if let Some(supposed) = &self.question.what_if {
+            let critical = supposed.critical_ns(report);
+            self.named |= critical.is_some();
+            let critical = critical.unwrap_or(0);
             self.found_in += usize::from(critical > 0);
-            self.saved_ns.push(critical - part(critical, *factor));
+            self.saved_ns
+                .push(critical - part(critical, supposed.factor));
         }
     }
 
@@ -196,7 +220,7 @@ impl Many {
         let mut durations_ns: Vec<i64> = ended.map(|time| time.total_ns).collect();
         durations_ns.sort_unstable();
         let total_ns = self.aggregation.total_ns();
-        let what_if = self.question.what_if.map(|(name, factor)| {
+        let what_if = self.question.what_if.map(|supposed| {
             let saved_ns = self.saved_ns.iter().copied().fold(0, i64::saturating_add);
             let times = self.times.iter().zip(&self.saved_ns);
             let mut left: Vec<i64> = times
@@ -205,8 +229,8 @@ impl Many {
                 .collect();
             left.sort_unstable();
             WhatIf {
-                name,
-                factor,
+                supposed,
+                named: self.named,
                 traces: self.found_in,
                 saved_ns,
                 saved_ratio: ratio(saved_ns, total_ns),
@@ -214,7 +238,8 @@ impl Many {
             }
         });
         ManyReport {
-            traces: self.times.len(),
+            traces: self.times.len() + self.without_spans,
+            without_spans: self.without_spans,
             in_progress: self.times.len() - durations_ns.len(),
             spans: self.aggregation.spans(),
             total_ns,
@@ -223,6 +248,25 @@ impl Many {
             slowest: self.slowest,
             what_if,
         }
+    }
+}
+
+impl Supposition {
+    /// The critical time of the spans that it is about; `None` where none has the name.
+    fn critical_ns(&self, report: &LatencyReport<'_>) -> Option<i64> {
+        let mut sum = None;
+        let mut concerned_until = 0;
+        for (id, _) in report.nodes() {
+            let named = report.span(id).name == self.name;
+            if named && self.with_called {
+                // Subtrees are ranges in pre-order, and nested ones lie within.
+                concerned_until = concerned_until.max(report.tree.subtree(id).end);
+            }
+            if named || id.index() < concerned_until {
+                *sum.get_or_insert(0) += report.critical_ns(id);
+            }
+        }
+        sum
     }
 }
 
@@ -242,23 +286,31 @@ mod properties;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::sample::{MS, span, trace};
+    use crate::analysis::sample::{MS, SpanExt, span, trace};
     use crate::analysis::{By, analyse};
     use crate::model::Trace;
 
-    fn report(traces: &[Trace], what_if: Option<(&str, f64)>) -> ManyReport {
+    fn report(traces: &[Trace], what_if: Option<Supposition>) -> ManyReport {
         let mut many = Many::new(Question {
             key: GroupKey::Span(By::Name),
             second: None,
             unit: Unit::Call,
             slowest: 2,
-            what_if: what_if.map(|(name, factor)| (name.to_owned(), factor)),
+            what_if,
             plotted: None,
         });
         for trace in traces {
             many.add(&analyse(trace));
         }
         many.into_report(Sort::Critical)
+    }
+
+    fn supposed(name: &str, with_called: bool, factor: f64) -> Option<Supposition> {
+        Some(Supposition {
+            name: name.to_owned(),
+            with_called,
+            factor,
+        })
     }
 
     fn named(id: &str, work_ms: i64) -> Trace {
@@ -288,11 +340,75 @@ mod tests {
     fn traces_in_progress_count_but_are_no_sample() {
         let mut open = named("open", 10);
         open.spans[0].end_ns = None;
-        let report = report(&[named("a", 10), open], Some(("work", 0.5)));
+        let report = report(&[named("a", 10), open], supposed("work", true, 0.5));
         assert_eq!((report.traces, report.in_progress), (2, 1));
         assert_eq!(report.stats.map(|s| s.n), Some(1));
         let what_if = report.what_if.unwrap();
         assert_eq!((what_if.traces, what_if.saved_ns), (2, 10 * MS));
         assert_eq!(what_if.left.map(|s| (s.n, s.max_ns)), Some((1, 15 * MS)));
+    }
+
+    #[test]
+    fn what_spans_called_is_supposed_to_go_with_them() {
+        let traces = [trace([
+            span("root", "", 0, 100),
+            span("retrieve", "root", 10, 90),
+            span("retrieve", "retrieve", 12, 88).with_id("again"),
+            span("http", "again", 20, 80),
+        ])];
+        let saved = |name, with_called, factor| {
+            let report = report(&traces, supposed(name, with_called, factor));
+            let what_if = report.what_if.unwrap();
+            (what_if.named, what_if.traces, what_if.saved_ns / MS)
+        };
+        assert_eq!(saved("retrieve", true, 0.0), (true, 1, 80));
+        assert_eq!(saved("retrieve", true, 0.25), (true, 1, 60));
+        assert_eq!(saved("retrieve", false, 0.0), (true, 1, 20));
+        assert_eq!(saved("http", true, 0.0), (true, 1, 60));
+        assert_eq!(saved("other", true, 0.0), (false, 0, 0));
+    }
+
+    #[test]
+    fn traces_without_spans_are_counted_and_nothing_else() {
+        let mut bare = trace([]);
+        bare.info.state = crate::model::TraceState::Ok;
+        bare.info.execution_duration_ns = Some(1_011 * MS);
+        let mut begun = bare.clone();
+        begun.info.state = crate::model::TraceState::InProgress;
+        let report = report(&[bare, begun, named("a", 10)], supposed("work", true, 0.0));
+        assert_eq!(
+            (report.traces, report.without_spans, report.in_progress),
+            (3, 1, 1)
+        );
+        assert_eq!(report.stats.map(|s| (s.n, s.min_ns)), Some((1, 20 * MS)));
+        assert_eq!(report.slowest.len(), 1);
+    }
+
+    #[test]
+    fn a_row_over_traces_has_their_totals() {
+        let two_roots = trace([span("a", "", 0, 100), span("b", "", 0, 90)]);
+        let orphan = trace([span("a", "", 0, 100), span("late", "gone", 50, 150)]);
+        let mut open = two_roots.clone();
+        open.info.state = crate::model::TraceState::InProgress;
+        let mut many = Many::new(Question {
+            key: GroupKey::Trace(crate::analysis::TraceKey::Name),
+            second: None,
+            unit: Unit::Trace,
+            slowest: 0,
+            what_if: None,
+            plotted: None,
+        });
+        for trace in [&two_roots, &orphan, &open, &trace([])] {
+            many.add(&analyse(trace));
+        }
+        let rows = many.into_report(Sort::Critical).rows;
+        assert_eq!(rows.len(), 1);
+        let stats = rows[0].stats.unwrap();
+        assert_eq!(
+            (stats.n, stats.min_ns, stats.max_ns),
+            (2, 100 * MS, 100 * MS)
+        );
+        assert_eq!((rows[0].total_ns, rows[0].self_ns), (300 * MS, 580 * MS));
+        assert_eq!(rows[0].in_progress, 0);
     }
 }

@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod bootstrap;
+mod buckets;
 mod critical_path;
 mod diff;
 mod gaps;
@@ -35,6 +36,7 @@ mod sample;
 
 pub use aggregate::{Aggregation, Occurrence, Row, Sort, Unit};
 pub use bootstrap::{ConfidenceInterval, DEFAULT_SEED};
+pub use buckets::{Buckets, Start};
 pub use critical_path::Section;
 pub use diff::{
     Comparison, Diff, DiffRow, DiffSort, Intake, Matching, Measure, OnlyTrace, Side, Sides, Total,
@@ -45,7 +47,7 @@ pub use group::{By, GroupKey, RowKey, TraceKey};
 pub use histogram::{Bin, Histogram};
 pub use lanes::{Lanes, Slot};
 pub use latency::{LatencyReport, analyse};
-pub use many::{Many, ManyReport, Question, SlowTrace, WhatIf};
+pub use many::{Many, ManyReport, Question, SlowTrace, Supposition, WhatIf};
 pub use measure::{MOST_BLAMED, Measured, Sample, SampleSpan, Tally};
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
@@ -53,7 +55,7 @@ pub use percentile::{Quantile, Summary, percentile};
 pub use stats::{
     AssessmentRow, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsRow, StatsSort,
 };
-pub use tree::{Guides, Node, NodeId, Place, Siblings, SpanTree, TotalBasis};
+pub use tree::{Guides, Node, NodeId, Place, Siblings, SpanTree, Standing, TotalBasis};
 pub use usage::{Figure, FigureSource, UsageReport, span_cost, span_usage, trace_usage};
 pub use verdict::{Change, Failure, Judgement, Problem, Ruling, Terms};
 pub use warning::Warning;

@@ -1,7 +1,8 @@
-//! Durations over time: statistics for each of the equal intervals in which
-//! traces began, the empty ones between included.
+//! Durations over time: statistics for each of the intervals in which traces
+//! began, the empty ones between included.
 
-use super::Summary;
+use super::buckets::Numbering;
+use super::{Buckets, Start, Summary};
 
 /// More intervals than this say nothing to anybody.
 pub const MOST_INTERVALS: usize = 1_000;
@@ -9,21 +10,21 @@ pub const MOST_INTERVALS: usize = 1_000;
 /// Traces that began in one interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
-    /// Its start in nanoseconds since the Unix epoch: a multiple of its length.
-    pub start_ns: i64,
+    /// When it begins.
+    pub start: Start,
     /// Of durations in nanoseconds; `None` where nothing began.
     pub stats: Option<Summary>,
 }
 
-/// Statistics of `(start, duration)`, both in nanoseconds, in intervals of
-/// `every_ns`, in order of time.
+/// Statistics of `(start, duration)`, both in nanoseconds, in intervals, in order
+/// of time.
 ///
 /// # Errors
 /// The number of intervals, where there would be more than [`MOST_INTERVALS`].
-pub fn over_time(mut values: Vec<(i64, i64)>, every_ns: i64) -> Result<Vec<Interval>, i64> {
-    let every_ns = every_ns.max(1);
+pub fn over_time(mut values: Vec<(i64, i64)>, buckets: Buckets) -> Result<Vec<Interval>, i64> {
+    let mut numbering = Numbering::new(buckets);
     for (start, _) in &mut values {
-        *start = start.div_euclid(every_ns);
+        *start = numbering.number(*start);
     }
     values.sort_unstable();
     let (Some(&(first, _)), Some(&(last, _))) = (values.first(), values.last()) else {
@@ -41,7 +42,7 @@ pub fn over_time(mut values: Vec<(i64, i64)>, every_ns: i64) -> Result<Vec<Inter
         durations.extend(rest[..own].iter().map(|&(_, ns)| ns));
         rest = &rest[own..];
         Interval {
-            start_ns: number.saturating_mul(every_ns),
+            start: buckets.start(number),
             stats: Summary::of_sorted(&durations),
         }
     };
@@ -51,14 +52,19 @@ pub fn over_time(mut values: Vec<(i64, i64)>, every_ns: i64) -> Result<Vec<Inter
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::Zone;
+
+    fn every(ns: i64) -> Buckets {
+        Buckets::new(ns, Zone::Utc)
+    }
 
     #[test]
     fn intervals_start_at_multiples_of_their_length_and_none_is_left_out() {
         let values = vec![(125, 7), (101, 1), (109, 3), (99, 2), (-1, 9)];
-        let intervals = over_time(values, 10).unwrap();
+        let intervals = over_time(values, every(10)).unwrap();
         let shown: Vec<_> = intervals
             .iter()
-            .map(|i| (i.start_ns, i.stats.map(|s| (s.n, s.max_ns))))
+            .map(|i| (i.start.ns, i.stats.map(|s| (s.n, s.max_ns))))
             .filter(|(start, stats)| stats.is_some() || *start > 90)
             .collect();
         assert_eq!(
@@ -76,7 +82,7 @@ mod tests {
 
     #[test]
     fn too_many_intervals_are_refused() {
-        assert_eq!(over_time(vec![(0, 1), (1_000, 1)], 1), Err(1_001));
-        assert_eq!(over_time(Vec::new(), 1), Ok(Vec::new()));
+        assert_eq!(over_time(vec![(0, 1), (1_000, 1)], every(1)), Err(1_001));
+        assert_eq!(over_time(Vec::new(), every(1)), Ok(Vec::new()));
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn trace(spans: impl IntoIterator<Item = Span>) -> Trace {
 /// What tests change about a span.
 pub(super) trait SpanExt: Sized {
     fn named(self, name: &str) -> Self;
+    fn with_id(self, id: &str) -> Self;
     fn typed(self, span_type: &str) -> Self;
     fn with(self, key: &str, json: &str) -> Self;
     fn unfinished(self) -> Self;
@@ -48,6 +49,11 @@ pub(super) trait SpanExt: Sized {
 impl SpanExt for Span {
     fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
+        self
+    }
+
+    fn with_id(mut self, id: &str) -> Self {
+        self.span_id = SpanId::new(id);
         self
     }
 

@@ -5,17 +5,35 @@ use super::SpanTree;
 /// Self time in nanoseconds per node: the effective interval less the union of
 /// the children's, by a sweep over the children in order of their start.
 pub(super) fn self_times(tree: &SpanTree) -> Vec<i64> {
+    within(tree, i64::MIN, i64::MAX)
+}
+
+/// Self time of all spans within the time that the total is the length of: spans
+/// beside the one root may lie outside of it.
+pub(super) fn self_sum_within_total(tree: &SpanTree) -> i64 {
+    let end = tree.origin_ns.saturating_add(tree.total_ns);
+    let self_ns = within(tree, tree.origin_ns, end);
+    self_ns.into_iter().fold(0, i64::saturating_add)
+}
+
+/// Self times of what lies between two times.
+fn within(tree: &SpanTree, lo: i64, hi: i64) -> Vec<i64> {
+    let cut = |ns: i64| ns.clamp(lo, hi);
     // Pre-order visits siblings by start, and clipping them to the parent keeps
     // that order, so one pass with one watermark per parent is the whole sweep.
-    let mut self_ns: Vec<i64> = tree.nodes.iter().map(super::Node::effective_ns).collect();
+    let nodes = tree.nodes.iter();
+    let mut self_ns: Vec<i64> = nodes
+        .map(|node| cut(node.effective_end_ns) - cut(node.effective_start_ns))
+        .collect();
     let mut covered_until = vec![i64::MIN; tree.len()];
     for node in tree.nodes.iter().filter(|n| !n.detached) {
         if let Some(parent) = node.parent {
             let covered = &mut covered_until[parent.0];
-            let from = node.effective_start_ns.max(*covered);
-            if node.effective_end_ns > from {
-                self_ns[parent.0] -= node.effective_end_ns - from;
-                *covered = node.effective_end_ns;
+            let from = cut(node.effective_start_ns).max(*covered);
+            let to = cut(node.effective_end_ns);
+            if to > from {
+                self_ns[parent.0] -= to - from;
+                *covered = to;
             }
         }
     }
@@ -94,5 +112,18 @@ mod tests {
         let report = analyse(&trace);
         assert_eq!(report.self_sum_ns, 280 * MS);
         assert_eq!(report.concurrency, Some(2.8));
+    }
+
+    #[test]
+    fn concurrency_counts_what_lies_within_the_total() {
+        let trace = trace([
+            span("root", "", 0, 100),
+            span("lost", "gone", 50, 150),
+            span("below", "lost", 120, 140),
+            span("earlier", "gone too", -50, 10),
+        ]);
+        let report = analyse(&trace);
+        assert_eq!(report.self_sum_ns, 260 * MS);
+        assert_eq!(report.concurrency, Some(1.6));
     }
 }

@@ -1,12 +1,16 @@
 //! Aggregates for each group of traces or of spans, as a whole and for each of
-//! the equal intervals in which traces began. Traces are added one by one, and
+//! the intervals in which traces began. Traces are added one by one, and
 //! only numbers and names are kept of them.
 
 use std::collections::BTreeMap;
 
+use super::buckets::Numbering;
 use super::group::Grouper;
 use super::measure::{Prepared, is_rough};
-use super::{By, GroupKey, MOST_INTERVALS, Measured, NodeId, RowKey, Tally, TraceKey};
+use super::{
+    Buckets, By, GroupKey, MOST_INTERVALS, Measured, NodeId, RowKey, Standing, Start, Tally,
+    TraceKey,
+};
 use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Function, Measure, Need};
 use crate::model::{AssessmentKind, Timestamp, Trace};
@@ -18,8 +22,8 @@ pub struct StatsQuestion {
     pub aggregates: Vec<Aggregate>,
     /// What a row stands for: none, one or two keys.
     pub keys: Vec<GroupKey>,
-    /// The length of intervals in nanoseconds.
-    pub every_ns: Option<i64>,
+    /// The intervals, where it is asked over time.
+    pub every: Option<Buckets>,
     /// Whether assessments are summed up by their names.
     pub assessments: bool,
 }
@@ -42,7 +46,7 @@ impl Statistic {
         Self {
             value,
             n,
-            rough: is_rough(function, n),
+            rough: value.is_some() && is_rough(function, n),
         }
     }
 }
@@ -64,8 +68,7 @@ pub struct StatsGroup {
     pub keys: Vec<RowKey>,
     /// A value for each aggregate.
     pub values: Vec<Statistic>,
-    /// The same for intervals in which there is something, by their number: the
-    /// first one begins at the Unix epoch.
+    /// The same for intervals in which there is something, by their number.
     pub intervals: BTreeMap<i64, Vec<Statistic>>,
 }
 
@@ -100,8 +103,10 @@ pub struct StatsReport {
     pub traces: Option<usize>,
     /// Traces without a time, which are in no interval.
     pub undated: usize,
-    /// When intervals begin, in nanoseconds since the Unix epoch.
-    pub starts_ns: Vec<i64>,
+    /// Traces that have ended and have no spans, where spans are looked at.
+    pub without_spans: usize,
+    /// When intervals begin.
+    pub starts: Vec<Start>,
     /// The groups.
     pub rows: Vec<StatsRow>,
     /// Assessments by name, feedback first.
@@ -123,10 +128,14 @@ pub struct Stats {
     question: StatsQuestion,
     /// Every group begins as a copy of it.
     empty: Tally,
+    numbering: Option<Numbering>,
     grouper: Option<Grouper>,
     groups: Vec<Group>,
     traces: usize,
     undated: usize,
+    /// Whether spans are looked at.
+    with_spans: bool,
+    without_spans: usize,
     assessments: BTreeMap<(bool, String), (usize, Tally)>,
 }
 
@@ -166,14 +175,18 @@ impl Stats {
         let grouper = keys.next().map(|key| Grouper::new(key, keys.next()));
         let empty = Tally::new(&question.aggregates);
         let mut stats = Self {
+            numbering: question.every.map(Numbering::new),
             question,
             empty,
             grouper,
             groups: Vec::new(),
             traces: 0,
             undated: 0,
+            with_spans: false,
+            without_spans: 0,
             assessments: BTreeMap::new(),
         };
+        stats.with_spans = stats.need() > Need::Info;
         // Where nothing is told apart there is a row, whatever is found.
         if stats.grouper.is_none() {
             stats.grow(1);
@@ -194,6 +207,9 @@ impl Stats {
     /// Adds a trace.
     pub fn add(&mut self, trace: &Trace) {
         self.traces += 1;
+        if self.with_spans && Standing::of(trace) == Standing::WithoutSpans {
+            self.without_spans += 1;
+        }
         let interval = self.interval(trace);
         let prepared = self.empty.prepare(trace);
         let whole = match &mut self.grouper {
@@ -231,10 +247,10 @@ impl Stats {
 
     /// The number of the interval in which a trace began.
     fn interval(&mut self, trace: &Trace) -> Option<i64> {
-        let every_ns = self.question.every_ns?;
+        let numbering = self.numbering.as_mut()?;
         let start = trace.info.request_time.map(Timestamp::nanos);
         self.undated += usize::from(start.is_none());
-        Some(start?.div_euclid(every_ns.max(1)))
+        Some(numbering.number(start?))
     }
 
     fn add_assessments(&mut self, trace: &Trace) {
@@ -288,6 +304,7 @@ impl Stats {
         let mut report = StatsReport::new(groups.collect(), &self.question)?;
         report.traces = Some(self.traces);
         report.undated = self.undated;
+        report.without_spans = self.without_spans;
         report.assessments = self
             .assessments
             .into_iter()
@@ -321,7 +338,6 @@ impl StatsReport {
         if usize::try_from(count).is_ok_and(|count| count > MOST_INTERVALS) {
             return Err(count);
         }
-        let every_ns = question.every_ns.unwrap_or(1);
         let nothing = statistics(&Tally::new(&question.aggregates));
         let rows = groups
             .into_iter()
@@ -336,7 +352,9 @@ impl StatsReport {
             })
             .collect();
         Ok(Self {
-            starts_ns: range.map(|n| n.saturating_mul(every_ns)).collect(),
+            starts: question.every.map_or(Vec::new(), |every| {
+                range.map(|number| every.start(number)).collect()
+            }),
             rows,
             ..Self::default()
         })
@@ -362,7 +380,7 @@ impl StatsReport {
 mod tests {
     use super::*;
     use crate::analysis::sample::{MS, span, trace};
-    use crate::filter::{Moment, aggregate::parse_aggregates};
+    use crate::filter::{Moment, Zone, aggregate::parse_aggregates};
 
     fn took(name: &str, start_ms: i64, work_ms: i64) -> Trace {
         let mut trace = trace([
@@ -388,7 +406,7 @@ mod tests {
         let mut stats = Stats::new(StatsQuestion {
             aggregates: parse_aggregates(aggregates, &Moment::utc()).unwrap(),
             keys,
-            every_ns: every_ms.map(|ms| ms * MS),
+            every: every_ms.map(|ms| Buckets::new(ms * MS, Zone::Utc)),
             assessments: false,
         });
         for trace in traces {
@@ -448,7 +466,8 @@ mod tests {
         undated.info.request_time = None;
         let traces = [took("a", 125, 10), took("a", -1, 20), undated];
         let report = report("count(), max(duration)", Vec::new(), Some(100), &traces);
-        assert_eq!(report.starts_ns, [-100 * MS, 0, 100 * MS]);
+        let starts: Vec<i64> = report.starts.iter().map(|start| start.ns).collect();
+        assert_eq!(starts, [-100 * MS, 0, 100 * MS]);
         assert_eq!((report.traces, report.undated), (Some(3), 1));
         let counts: Vec<_> = report.rows[0]
             .intervals
@@ -472,7 +491,7 @@ mod tests {
     fn too_many_intervals_are_refused() {
         let mut stats = Stats::new(StatsQuestion {
             aggregates: parse_aggregates("count()", &Moment::utc()).unwrap(),
-            every_ns: Some(MS),
+            every: Some(Buckets::new(MS, Zone::Utc)),
             ..StatsQuestion::default()
         });
         stats.add(&took("a", 0, 1));

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::model::{Span, Trace};
+use crate::model::{Span, Trace, TraceState};
 
 use super::Warning;
 use super::group::{MAX_PATH_NAMES, PATH_HEAD_NAMES};
@@ -96,6 +96,33 @@ impl TotalBasis {
     }
 }
 
+/// What can be said of the time of a trace, in the same words everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It has ended, and its spans tell where its time went.
+    Ended,
+    /// Its state says so, or it has spans and a root of them has not ended.
+    InProgress,
+    /// It has ended and has no spans: nothing is known but what was recorded with it.
+    WithoutSpans,
+}
+
+impl Standing {
+    /// Of a trace with all the spans that it has.
+    pub fn of(trace: &Trace) -> Self {
+        let unended = |span: &Span| span.end_ns.is_none_or(|end| end <= 0);
+        if trace.info.state == TraceState::InProgress {
+            Self::InProgress
+        } else if trace.spans.is_empty() {
+            Self::WithoutSpans
+        } else if trace.spans.iter().any(unended) {
+            SpanTree::build(trace).standing()
+        } else {
+            Self::Ended
+        }
+    }
+}
+
 /// The spans of one trace in pre-order, siblings (and roots) by start and then id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpanTree {
@@ -111,7 +138,8 @@ pub struct SpanTree {
     pub total_ns: i64,
     /// What the total is the length of.
     pub total_basis: TotalBasis,
-    /// The total can only grow: the root is in progress or has not arrived.
+    /// The trace is in progress: its state says so, or a root has not ended. The
+    /// total can only grow.
     pub total_in_progress: bool,
     /// The server's own duration in nanoseconds, only where it differs from the
     /// total by more than 1 ms and 1 %.
@@ -134,6 +162,15 @@ impl SpanTree {
     /// Whether there are no spans.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// What can be said of the trace's time.
+    pub fn standing(&self) -> Standing {
+        match (self.total_in_progress, self.is_empty()) {
+            (true, _) => Standing::InProgress,
+            (false, true) => Standing::WithoutSpans,
+            (false, false) => Standing::Ended,
+        }
     }
 
     /// A node by id.

@@ -276,18 +276,14 @@ fn measure(nodes: Vec<Node>, trace: &Trace) -> SpanTree {
         .filter(|_| true_roots.len() == 1)
         .copied();
     let root_in_progress = |n: &Node| n.parent.is_none() && n.in_progress;
-    let (origin_ns, total_ns, total_basis, total_in_progress) = match root {
+    let total_in_progress =
+        trace.info.state == TraceState::InProgress || nodes.iter().any(root_in_progress);
+    let (origin_ns, total_ns, total_basis) = match root {
         Some(id) => {
             let node = &nodes[id.0];
-            let total = node.duration_ns();
-            (node.start_ns, total, TotalBasis::Root, node.in_progress)
+            (node.start_ns, node.duration_ns(), TotalBasis::Root)
         }
-        None => (
-            extent_ns.0,
-            extent_ns.1 - extent_ns.0,
-            TotalBasis::Extent,
-            trace.info.state == TraceState::InProgress || nodes.iter().any(root_in_progress),
-        ),
+        None => (extent_ns.0, extent_ns.1 - extent_ns.0, TotalBasis::Extent),
     };
     SpanTree {
         nodes,

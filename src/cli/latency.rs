@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::values::at_least_one;
-use super::{Period, SelectionArgs};
-use crate::analysis::{By, GroupKey, Sort, TraceKey, Unit};
+use super::{OverTimeArgs, SelectionArgs};
+use crate::analysis::{By, GroupKey, Sort, Supposition, TraceKey, Unit};
 use crate::complete;
 
 pub(super) const HELP: &str = "\
@@ -37,7 +37,7 @@ pub struct LatencyArgs {
     pub selection: SelectionArgs,
 
     /// What a row stands for: name, type, status, model, path or span (of one trace only); trace
-    /// (its name), session, user, tag:KEY or metadata:KEY; over many traces two, separated by a comma
+    /// (its name), session, user, models, tag:KEY or metadata:KEY; over many traces two, separated by a comma
     #[arg(
         long,
         value_delimiter = ',',
@@ -77,17 +77,18 @@ pub struct LatencyArgs {
     )]
     pub plot: Option<String>,
 
-    /// Draw percentiles over time, in intervals such as 5m, 1h or 1d
-    #[arg(long, value_name = "TIME")]
-    pub every: Option<Period>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub over_time: OverTimeArgs,
 
     /// List the slowest traces; with -o ids nothing but their ids, for mlt get -
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub slowest: Option<u64>,
 
-    /// How much sooner traces would end at best if spans of a name took less: retrieve=0, retrieve=50%
+    /// How much sooner traces would end at best if spans of a name and what they called took less:
+    /// retrieve=0, retrieve=50%; self:retrieve=0 for the spans themselves, without what they called
     #[arg(long, value_name = "SPAN NAME=PART")]
-    pub what_if: Option<Supposition>,
+    pub what_if: Option<WhatIf>,
 }
 
 /// What a row stands for.
@@ -106,6 +107,7 @@ impl FromStr for RowBy {
                 "trace" => Some(TraceKey::Name),
                 "session" => Some(TraceKey::Session),
                 "user" => Some(TraceKey::User),
+                "models" => Some(TraceKey::Models),
                 _ => None,
             },
             Some(("tag", key)) if !key.is_empty() => Some(TraceKey::Tag(key.to_owned())),
@@ -113,7 +115,7 @@ impl FromStr for RowBy {
             Some(_) => None,
         };
         key.map(|key| Self(GroupKey::Trace(key))).ok_or_else(|| {
-            "expected name, type, status, model, path, span, trace, session, user, tag:KEY or metadata:KEY"
+            "expected name, type, status, model, path, span, trace, session, user, models, tag:KEY or metadata:KEY"
                 .to_owned()
         })
     }
@@ -137,16 +139,11 @@ impl From<SampleUnit> for Unit {
     }
 }
 
-/// Spans of a name, and the part of their time that is left.
+/// Spans of a name that would take less time.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Supposition {
-    /// The name.
-    pub name: String,
-    /// From 0 for nothing to 1 for all.
-    pub factor: f64,
-}
+pub struct WhatIf(pub Supposition);
 
-impl FromStr for Supposition {
+impl FromStr for WhatIf {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -158,13 +155,16 @@ impl FromStr for Supposition {
         };
         let factor: f64 = number.trim().parse().map_err(|_| EXPECTED)?;
         let factor = factor * scale;
+        let own = name.strip_prefix("self:");
+        let name = own.unwrap_or(name);
         if name.is_empty() || !(0.0..=1.0).contains(&factor) {
             return Err(EXPECTED.to_owned());
         }
-        Ok(Self {
+        Ok(Self(Supposition {
             name: name.to_owned(),
+            with_called: own.is_none(),
             factor,
-        })
+        }))
     }
 }
 
@@ -220,13 +220,16 @@ mod tests {
 
     #[test]
     fn a_supposition_is_a_name_and_a_part() {
-        let parsed = |text: &str| text.parse::<Supposition>();
+        let parsed = |text: &str| text.parse::<WhatIf>().map(|what_if| what_if.0);
         let half = parsed("a=b = 50%").unwrap();
-        assert_eq!(half.name, "a=b ");
+        assert_eq!((half.name.as_str(), half.with_called), ("a=b ", true));
         assert!((half.factor - 0.5).abs() < 1e-12);
+        let own = parsed("self:retrieve=0").unwrap();
+        assert_eq!((own.name.as_str(), own.with_called), ("retrieve", false));
         for bad in [
             "retrieve",
             "=0",
+            "self:=0",
             "retrieve=",
             "retrieve=-1",
             "retrieve=NaN",

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::values::at_least_one;
-use super::{FilterArgs, LimitArgs, Period};
+use super::{FilterArgs, LimitArgs, OverTimeArgs};
 use crate::analysis::{By, GroupKey, TraceKey};
 use crate::complete;
 
@@ -25,7 +25,8 @@ Numbers:
       alone are asked about; --by status likewise (mlt latency counts spans in both)
   The duration of a trace is the one that was recorded with it, in whole milliseconds, however the
   numbers are computed; durations of spans are nanoseconds, and so are those of mlt latency and diff.
-  Intervals are multiples of --every in UTC; a trace and its spans are in the one in which it began.
+  Intervals are multiples of --every in UTC, but days and weeks those of the calendar: they begin at
+  midnight, local time or with --utc UTC. A trace and its spans are in the one in which it began.
 --via:
   auto    by the server's metrics API (MLflow 3.10) where it gives the very same numbers, else here
   here    from the traces, and from their spans where these are asked about
@@ -55,8 +56,9 @@ pub struct StatsArgs {
     #[arg(long, help_heading = "Which traces", conflicts_with = "limit")]
     pub all: bool,
 
-    /// What a row stands for: trace (its name), status, model, session, user, experiment, tag:KEY or
-    /// metadata:KEY; of spans name, type, status, model or path; two, separated by a comma
+    /// What a row stands for: trace (its name), status, models (all that it used), session, user,
+    /// experiment, tag:KEY or metadata:KEY; of spans name, type, status, model or path; two, separated
+    /// by a comma
     #[arg(
         long,
         value_delimiter = ',',
@@ -65,9 +67,9 @@ pub struct StatsArgs {
     )]
     pub by: Vec<StatsBy>,
 
-    /// Over time, in intervals such as 5m, 1h or 1d
-    #[arg(long, value_name = "TIME")]
-    pub every: Option<Period>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub over_time: OverTimeArgs,
 
     /// What rows are sorted by: one of the aggregates, largest first, or name [default: the first]
     #[arg(long, value_name = "AGGREGATE")]
@@ -102,8 +104,6 @@ pub enum StatsBy {
     Key(GroupKey),
     /// The status of spans, where only spans are asked about, else of traces.
     Status,
-    /// The model of spans, or the models of traces, likewise.
-    Model,
 }
 
 impl FromStr for StatsBy {
@@ -118,16 +118,16 @@ impl FromStr for StatsBy {
             Some(_) => return Err(EXPECTED.to_owned()),
             None => match text {
                 "status" => return Ok(Self::Status),
-                "model" => return Ok(Self::Model),
                 "trace" | "trace.name" => GroupKey::Trace(TraceKey::Name),
                 "trace.status" => GroupKey::Trace(TraceKey::State),
                 "session" => GroupKey::Trace(TraceKey::Session),
                 "user" => GroupKey::Trace(TraceKey::User),
                 "experiment" => GroupKey::Trace(TraceKey::Experiment),
+                "models" | "trace.models" => GroupKey::Trace(TraceKey::Models),
                 "name" | "span.name" => GroupKey::Span(By::Name),
                 "type" | "span.type" => GroupKey::Span(By::Type),
                 "span.status" => GroupKey::Span(By::Status),
-                "span.model" => GroupKey::Span(By::Model),
+                "model" | "span.model" => GroupKey::Span(By::Model),
                 "path" | "span.path" => GroupKey::Span(By::Path),
                 _ => return Err(EXPECTED.to_owned()),
             },
@@ -136,9 +136,9 @@ impl FromStr for StatsBy {
     }
 }
 
-const EXPECTED: &str = "expected trace, status, model, session, user, experiment, tag:KEY or metadata:KEY, \
+const EXPECTED: &str = "expected trace, status, models, session, user, experiment, tag:KEY or metadata:KEY, \
      or for spans name, type, status, model or path; always of spans: span.name, span.type, span.status, \
-     span.model, span.path; always of traces: trace.name, trace.status";
+     span.model, span.path; always of traces: trace.name, trace.status, trace.models";
 
 impl StatsBy {
     /// The key, given whether nothing but spans is asked about.
@@ -147,8 +147,6 @@ impl StatsBy {
             (Self::Key(key), _) => key.clone(),
             (Self::Status, true) => GroupKey::Span(By::Status),
             (Self::Status, false) => GroupKey::Trace(TraceKey::State),
-            (Self::Model, true) => GroupKey::Span(By::Model),
-            (Self::Model, false) => GroupKey::Trace(TraceKey::Models),
         }
     }
 }
@@ -158,18 +156,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_and_model_are_those_of_what_is_asked_about() {
+    fn the_status_is_that_of_what_is_asked_about() {
         let status: StatsBy = "status".parse().unwrap();
         assert_eq!(status.key(true), GroupKey::Span(By::Status));
         assert_eq!(status.key(false), GroupKey::Trace(TraceKey::State));
         let fixed: StatsBy = "span.status".parse().unwrap();
         assert_eq!(fixed.key(false), GroupKey::Span(By::Status));
+        let key = |text: &str| text.parse::<StatsBy>().unwrap().key(false);
+        assert_eq!(key("model"), GroupKey::Span(By::Model));
+        assert_eq!(key("models"), GroupKey::Trace(TraceKey::Models));
         let error = "tool".parse::<StatsBy>().unwrap_err();
         let named: Vec<&str> = error
             .split([' ', ',', ';'])
             .filter(|word| word.starts_with("span.") || word.starts_with("trace."))
             .collect();
-        assert_eq!(named.len(), 7, "{error}");
+        assert_eq!(named.len(), 8, "{error}");
         assert!(
             named.iter().all(|key| key.parse::<StatsBy>().is_ok()),
             "{error}"

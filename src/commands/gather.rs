@@ -15,8 +15,8 @@ use crate::error::{CommandError, Exit};
 use crate::model::{Trace, TraceInfo};
 use crate::parallel;
 use crate::progress::Progress;
-use crate::render::sanitize;
-use crate::store::{Batches, Detail, Query, Search, SearchEnd, Store, StoreError};
+use crate::render::{number, sanitize};
+use crate::store::{Batches, Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError};
 
 /// Batches of spans that are fetched before more traces are asked for.
 const BATCHES_AT_ONCE: usize = 16;
@@ -26,8 +26,10 @@ const BATCHES_AT_ONCE: usize = 16;
 pub(super) struct Need {
     /// Spans, and how much of them.
     pub(super) spans: Option<Detail>,
-    /// Whether more than the ids is needed of what is known without the spans.
+    /// Whether all is needed of what is known without the spans.
     pub(super) info: bool,
+    /// Where it is not, what is needed besides ids, states and times.
+    pub(super) parts: InfoParts,
     /// Whether any order will do.
     pub(super) any_order: bool,
 }
@@ -37,6 +39,7 @@ impl Need {
     pub(super) const INFO: Self = Self {
         spans: None,
         info: true,
+        parts: InfoParts::NONE,
         any_order: false,
     };
 
@@ -45,6 +48,7 @@ impl Need {
         Self {
             spans: Some(detail),
             info: true,
+            parts: InfoParts::NONE,
             any_order: false,
         }
     }
@@ -183,7 +187,8 @@ fn find(
     known: &dyn Fn(&str) -> bool,
     each: &mut impl FnMut(Trace) -> Result<()>,
 ) -> Result<Gathered> {
-    query.ids_only = !need.info;
+    query.ids_only = !need.info && need.parts == InfoParts::NONE;
+    query.parts = (!need.info).then_some(need.parts);
     query.any_order = need.any_order;
     let store = context.store()?;
     let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::form::Form;
 use super::gather::fail_with;
 use super::{Context, IN_TABLES, resolve};
-use crate::analysis::{LatencyReport, NodeId, analyse};
+use crate::analysis::{LatencyReport, Node, NodeId, SpanTree, Warning, analyse};
 use crate::cli::GetArgs;
 use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
@@ -73,34 +73,41 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     fail_with(context, failures)
 }
 
-/// The spans that were asked for. Tables do without this: they show the rest as counts.
+/// The spans that were asked for, for JSON, which tells nothing of a span that
+/// depends on the others. Tables show the rest as counts, and rows of figures are
+/// chosen when the figures are known.
 fn selected(mut trace: Trace, args: &GetArgs, form: Form) -> Result<Trace> {
     if let Some(wanted) = &args.span {
         require_span(&trace, wanted)?;
     }
-    if form == Form::Text {
+    if !matches!(form, Form::Json(_)) {
         return Ok(trace);
     }
     if let Some(depth) = args.depth {
         let report = analyse(&trace);
         let kept: std::collections::HashSet<crate::model::SpanId> = report
             .nodes()
-            .filter(|(_, node)| u64::try_from(node.depth).is_ok_and(|d| d < depth))
+            .filter(|(_, node)| is_within(node, depth))
             .map(|(id, _)| report.span(id).span_id.clone())
             .collect();
         trace.spans.retain(|span| kept.contains(&span.span_id));
     }
-    trace.spans.retain(|span| {
-        args.span
-            .as_ref()
-            .is_none_or(|wanted| is_span(span, wanted))
-            && (!args.errors || span.status == StatusCode::Error)
-            && args
-                .span_type
-                .as_ref()
-                .is_none_or(|wanted| span.span_type().eq_ignore_ascii_case(wanted))
-    });
+    trace.spans.retain(|span| is_wanted(span, args));
     Ok(trace)
+}
+
+/// Whether a span is one of those asked for, whatever its depth.
+fn is_wanted(span: &Span, args: &GetArgs) -> bool {
+    let of_type = |wanted: &String| span.span_type().eq_ignore_ascii_case(wanted);
+    args.span
+        .as_ref()
+        .is_none_or(|wanted| is_span(span, wanted))
+        && (!args.errors || span.status == StatusCode::Error)
+        && args.span_type.as_ref().is_none_or(of_type)
+}
+
+fn is_within(node: &Node, depth: u64) -> bool {
+    u64::try_from(node.depth).is_ok_and(|own| own < depth)
 }
 
 fn is_span(span: &Span, wanted: &str) -> bool {
@@ -170,10 +177,22 @@ impl<'a> Printer<'a> {
         let max_chars = self.args.max_chars;
         match &mut self.kind {
             Kind::Single(out, form) => {
+                warn_of_negative_durations(self.context, trace);
                 json::write_trace(out, &json::TraceParts::whole(trace, max_chars), *form)?;
             }
-            Kind::List(out, list) => list.push(out, &json::TraceParts::whole(trace, max_chars))?,
-            Kind::Delimited(rows) => rows.push(&analyse(trace))?,
+            Kind::List(out, list) => {
+                warn_of_negative_durations(self.context, trace);
+                list.push(out, &json::TraceParts::whole(trace, max_chars))?;
+            }
+            Kind::Delimited(rows) => {
+                warn_of_negative_durations(self.context, trace);
+                let (report, args) = (analyse(trace), self.args);
+                rows.push_some(&report, |id| {
+                    let node = report.tree.node(id);
+                    args.depth.is_none_or(|depth| is_within(node, depth))
+                        && is_wanted(report.span(id), args)
+                })?;
+            }
             Kind::Text(out) => {
                 if self.printed > 0 {
                     writeln!(out)?;
@@ -194,6 +213,22 @@ impl<'a> Printer<'a> {
             Kind::Text(_) | Kind::Single(..) => {}
         }
         Ok(self.left_out)
+    }
+}
+
+/// Figures for programs are not as recorded here, which has to be said beside them.
+fn warn_of_negative_durations(context: &Context, trace: &Trace) {
+    let is_negative = |span: &Span| {
+        span.end_ns
+            .is_some_and(|end| end > 0 && end < span.start_ns)
+    };
+    if !trace.spans.iter().any(is_negative) {
+        return;
+    }
+    let warnings = SpanTree::build(trace).warnings;
+    let of_these = |warning: &&Warning| matches!(warning, Warning::NegativeDurations { .. });
+    if let Some(warning) = warnings.iter().find(of_these) {
+        context.warn(&sanitize::line(&warning.to_string()));
     }
 }
 

@@ -31,7 +31,7 @@ fn single(args: &LatencyArgs) -> Option<&String> {
     };
     let for_many = args.per.is_some()
         || args.plot.is_some()
-        || args.every.is_some()
+        || args.over_time.every.is_some()
         || args.slowest.is_some()
         || args.what_if.is_some();
     (word != "-" && !for_many && !args.selection.is_search()).then_some(word)
@@ -101,9 +101,7 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
     for warning in report.warnings() {
         context.warn(&sanitize::line(&warning.to_string()));
     }
-    if rows.len() < all {
-        context.note(&format!("showing {} of {all} rows", rows.len()));
-    }
+    context.note_top(rows.len(), all);
     context.note_left_out(left_out, IN_TABLES);
     Ok(Exit::Success)
 }

@@ -176,6 +176,15 @@ impl<'a> Context<'a> {
 }
 
 impl Context<'_> {
+    /// Says that there are more rows than those shown.
+    fn note_top(&self, shown: usize, all: usize) {
+        if shown < all {
+            let [shown, all] =
+                [shown, all].map(|n| number::count(i64::try_from(n).unwrap_or(i64::MAX)));
+            self.note(&format!("showing {shown} of {all} rows"));
+        }
+    }
+
     /// Says for which columns the terminal was too narrow, and what has them all.
     fn note_left_out(&self, mut left_out: LeftOut, all: &str) {
         let mut seen = HashSet::new();

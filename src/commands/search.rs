@@ -238,8 +238,9 @@ fn list(
     out.finish()?;
     if let Some(sample) = &sample {
         context.note(&format!(
-            "kept {} of {scanned} with --seed {}",
+            "kept {} of {} with --seed {}",
             number::counted(kept, "trace"),
+            number::count(i64::try_from(scanned).unwrap_or(i64::MAX)),
             sample.seed
         ));
     }

@@ -7,16 +7,19 @@ use super::gather::{Gathered, Need, gather_found};
 use super::selection::{check_experiments, filter_of, name_experiments};
 use super::{Context, IN_TABLES, resolve, too_many_intervals};
 use crate::analysis::{
-    By, GroupKey, RowKey, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsSort,
-    TraceKey,
+    Buckets, By, GroupKey, RowKey, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport,
+    StatsSort, TraceKey,
 };
-use crate::cli::{StatsArgs, StatsBy, Via};
+use crate::cli::{Period, StatsArgs, StatsBy, Via};
 use crate::error::{CommandError, Exit, FilterError};
 use crate::export::stats::{self as export, StatsParts};
 use crate::filter::aggregate::{self, Aggregate, Function, Measure, parse_aggregates};
-use crate::filter::{Moment, Zone, diagnostics};
+use crate::filter::{Expr, Filter, Moment, Zone, diagnostics};
+use crate::model::Timestamp;
 use crate::render::{self, number};
-use crate::store::{Detail, MetricAnswer, MetricKey, MetricQuestion, MetricRow, Query};
+use crate::store::{
+    Detail, FilterSource, InfoParts, MetricAnswer, MetricKey, MetricQuestion, MetricRow, Query,
+};
 
 /// Nanoseconds in a second.
 const SECOND: i64 = 1_000_000_000;
@@ -30,7 +33,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
         ..Query::default()
     };
     name_experiments(context, context.store()?, &mut query)?;
-    let answer = answer(context, args, &question, query)?;
+    let answer = answer(context, args, &question, query.clone())?;
     let mut report = answer.report;
     report.sort(sort);
     let all = report.rows.len();
@@ -71,6 +74,29 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
             "spans for which the server has no {key} are in no row"
         ));
     }
+    let of_totals = |aggregate: &Aggregate| {
+        matches!(aggregate.function, Function::Sum | Function::Avg)
+            && matches!(
+                aggregate.measure,
+                Measure::Tokens | Measure::Cost | Measure::SpanTokens | Measure::SpanCost
+            )
+    };
+    if by_server && args.via == Via::Server && question.aggregates.iter().any(of_totals) {
+        context
+            .note("the server leaves out tokens and cost that were recorded without their total");
+    }
+    note_whole_traces(context, &query.filter, &question);
+    if report.without_spans > 0 {
+        context.note(&format!(
+            "{} without spans {} no part in what is measured of spans",
+            number::counted(report.without_spans, "trace"),
+            if report.without_spans == 1 {
+                "takes"
+            } else {
+                "take"
+            },
+        ));
+    }
     if report.undated > 0 {
         context.note_loss(&format!(
             "{} without a time is in no interval",
@@ -80,14 +106,44 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     if matches!(form, Form::Delimited(_)) && !report.assessments.is_empty() {
         context.note("assessments are a table of their own; `-o json` has them too");
     }
-    if report.rows.len() < all {
-        context.note(&format!("showing {} of {all} rows", report.rows.len()));
-    }
+    context.note_top(report.rows.len(), all);
     context.note_left_out(left_out, IN_TABLES);
     match answer.gathered {
         Some(gathered) => gathered.finish(context),
         None => Ok(Exit::Success),
     }
+}
+
+/// A filter chooses traces, and all their spans are measured, which whoever wrote
+/// a condition on spans may not mean.
+fn note_whole_traces(context: &Context, filter: &FilterSource, question: &StatsQuestion) {
+    let FilterSource::Parsed(filter) = filter else {
+        return;
+    };
+    let is_whole =
+        |aggregate: &&Aggregate| aggregate.measure.is_of_spans() && aggregate.filter.is_empty();
+    let Some(aggregate) = question.aggregates.iter().find(is_whole) else {
+        return;
+    };
+    let on_one_span = |expr: &Expr| {
+        let conditions = expr.conditions();
+        !matches!(expr, Expr::Spans(_))
+            && !conditions.is_empty()
+            && conditions.iter().all(|c| c.field().is_span())
+    };
+    let mut chosen = filter.conjuncts().iter().filter(|expr| on_one_span(expr));
+    let Some(first) = chosen.next() else {
+        return;
+    };
+    let narrower = chosen.fold(Filter::from(first.clone()), |all, expr| {
+        all.and(expr.clone().into())
+    });
+    let narrower = Aggregate {
+        filter: narrower,
+        ..aggregate.clone()
+    };
+    context.note("the filter chooses traces, and all their spans are measured");
+    context.hint(&format!("`{narrower}` measures the spans that match alone"));
 }
 
 fn parse(context: &Context, text: &str) -> Result<Vec<Aggregate>> {
@@ -150,22 +206,22 @@ fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
         return Err(CommandError::usage(format!(
             "`--by {key}` tells spans apart, and `{aggregate}` is about traces"
         ))
-        .hint(
-            "ask about spans, as in `p95(span.duration)`, or tell traces apart, as in `--by trace`",
-        )
+        .hint(if *key == GroupKey::Span(By::Model) {
+            "ask about spans, as in `p95(span.duration)`; `--by models` tells traces apart by all models that they used"
+        } else {
+            "ask about spans, as in `p95(span.duration)`, or tell traces apart, as in `--by trace`"
+        })
         .into());
     }
-    let every_ns = args
-        .every
-        .map(|every| i64::try_from(every.duration().as_nanos()).unwrap_or(i64::MAX));
-    if every_ns == Some(0) {
+    let is_nothing = |every: Period| every.duration().is_zero();
+    if args.over_time.every.is_some_and(is_nothing) {
         return Err(CommandError::usage("--every takes a time longer than nothing").into());
     }
     Ok(StatsQuestion {
         assessments: defaults && keys.is_empty(),
         aggregates,
         keys,
-        every_ns,
+        every: args.over_time.buckets(),
     })
 }
 
@@ -268,7 +324,14 @@ fn answer(
         aggregate::Need::Measures => Some(Detail::Measures),
         aggregate::Need::Whole => Some(Detail::Whole),
     };
-    let need = spans.map_or(Need::INFO, Need::with_spans);
+    let parts = parts(question);
+    let need = Need {
+        spans,
+        info: parts.is_none(),
+        parts: parts.unwrap_or_default(),
+        // Numbers are the same in any order, but for sums of fractions.
+        any_order: question.aggregates.iter().all(is_whole),
+    };
     let gathered = gather_found(
         context,
         query,
@@ -284,6 +347,45 @@ fn answer(
         report: stats.into_report().map_err(too_many_intervals)?,
         gathered: Some(gathered),
     })
+}
+
+/// What has to be known of traces besides their ids, states, times and spans;
+/// `None` for all.
+fn parts(question: &StatsQuestion) -> Option<InfoParts> {
+    let of_keys = |key: &GroupKey| match key {
+        GroupKey::Span(_) | GroupKey::Trace(TraceKey::State | TraceKey::Models) => true,
+        GroupKey::Trace(_) => false,
+    };
+    let of_filters = |aggregate: &Aggregate| {
+        let conditions = aggregate.filter.conditions();
+        conditions.iter().all(|c| c.field().needs_spans())
+    };
+    if !question.keys.iter().all(of_keys) || !question.aggregates.iter().all(of_filters) {
+        return None;
+    }
+    let measures = |wanted: fn(&Measure) -> bool| {
+        let mut aggregates = question.aggregates.iter();
+        aggregates.any(|aggregate| wanted(&aggregate.measure))
+    };
+    Some(InfoParts {
+        usage: measures(|measure| {
+            matches!(
+                measure,
+                Measure::Tokens | Measure::InputTokens | Measure::OutputTokens | Measure::Cost
+            )
+        }),
+        assessments: question.assessments
+            || measures(|m| matches!(m, Measure::Feedback(_) | Measure::Expectation(_))),
+    })
+}
+
+/// Whether an aggregate comes to the same in whatever order its samples are added.
+fn is_whole(aggregate: &Aggregate) -> bool {
+    !matches!(aggregate.function, Function::Sum | Function::Avg)
+        || matches!(
+            aggregate.measure.unit(),
+            aggregate::Unit::Time | aggregate::Unit::Amount
+        )
 }
 
 /// The server's numbers, or why there are none.
@@ -304,9 +406,15 @@ fn by_server(
             "the server does not tell traces apart in this way".to_owned()
         ));
     };
-    let every_ns = question.every_ns.unwrap_or(SECOND);
+    let every_ns = question.every.map_or(SECOND, |every| every.every_ns());
     if every_ns % SECOND != 0 {
         return Ok(Err("the server has intervals of whole seconds".to_owned()));
+    }
+    if question
+        .every
+        .is_some_and(|every| !is_of_server(every, context))
+    {
+        return Ok(Err("the server has no days of a calendar".to_owned()));
     }
     let store = context.store()?;
     let whole = MetricQuestion {
@@ -323,7 +431,7 @@ fn by_server(
         MetricAnswer::Cannot(reason) => return Ok(Err(reason)),
     };
     let mut groups: Vec<StatsGroup> = rows.into_iter().map(|row| group(row, question)).collect();
-    if question.every_ns.is_some() {
+    if question.every.is_some() {
         let divided = MetricQuestion {
             every_s: Some(every_ns / SECOND),
             ..whole
@@ -344,6 +452,20 @@ fn by_server(
     let mut report = StatsReport::new(groups, question).map_err(too_many_intervals)?;
     report.traces = traces;
     Ok(Ok(report))
+}
+
+/// Whether intervals are the server's, which has multiples of their length in
+/// universal time: days where these are local ones all year round, and no weeks.
+fn is_of_server(every: Buckets, context: &Context) -> bool {
+    const HALF_A_YEAR: i64 = 182 * 86_400 * SECOND;
+    let Some(days) = every.days() else {
+        return true;
+    };
+    let is_utc = |ago: i64| {
+        let time = Timestamp::from_nanos(context.now.nanos().saturating_sub(ago));
+        Zone::Local.at(time.to_utc()).offset().local_minus_utc() == 0
+    };
+    days % 7 != 0 && (every.is_utc() || (is_utc(0) && is_utc(HALF_A_YEAR)))
 }
 
 fn metric_key(key: &GroupKey) -> Option<MetricKey> {

@@ -19,7 +19,7 @@ use crate::error::{CommandError, Exit};
 use crate::model::tag as reserved;
 use crate::parallel;
 use crate::render::{NO_MATCH, number, sanitize};
-use crate::store::{Batches, FilterSource, Query, Store, StoreError, TagChanges};
+use crate::store::{Batches, FilterSource, InfoParts, Query, Store, StoreError, TagChanges};
 
 /// Servers store at most so many characters of a value …
 const MAX_VALUE: usize = 8000;
@@ -166,6 +166,7 @@ fn matching(context: &Context, args: &FilterArgs) -> Result<Vec<String>> {
     const IDS: Need = Need {
         spans: None,
         info: false,
+        parts: InfoParts::NONE,
         any_order: false,
     };
     let mut ids = Vec::new();

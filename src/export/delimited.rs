@@ -131,7 +131,16 @@ impl<'a> SpanRows<'a> {
 
     /// Writes the spans of one trace.
     pub fn push(&mut self, report: &LatencyReport<'_>) -> io::Result<()> {
-        for (id, node) in report.nodes() {
+        self.push_some(report, |_| true)
+    }
+
+    /// Writes some of its spans, with the figures that they have among all of them.
+    pub fn push_some(
+        &mut self,
+        report: &LatencyReport<'_>,
+        wanted: impl Fn(NodeId) -> bool,
+    ) -> io::Result<()> {
+        for (id, node) in report.nodes().filter(|(id, _)| wanted(*id)) {
             let span = report.span(id);
             let tokens = report.tokens(id);
             let error = match span.status {
@@ -176,11 +185,12 @@ pub fn write_latency(
     by: By,
     format: Delimited,
 ) -> io::Result<()> {
-    const HEADS: [&str; 10] = [
+    const HEADS: [&str; 11] = [
         "name",
         "type",
         "count",
         "errors",
+        "in_progress",
         "total_ns",
         "total_ratio",
         "self_ns",
@@ -197,9 +207,10 @@ pub fn write_latency(
         let id = of_span(span.map_or("", |span| span.span_id.as_str()));
         writer.row(id.into_iter().chain([
             Cow::Borrowed(row.key.as_str()),
-            Cow::Borrowed(row.span_type.as_deref().unwrap_or_default()),
+            Cow::Borrowed(row.span_type().unwrap_or_default()),
             number(row.count),
             number(row.errors),
+            number(row.in_progress),
             number(row.total_ns),
             maybe(row.total_ratio),
             number(row.self_ns),
@@ -419,20 +430,20 @@ mod tests {
         let report = analyse(&trace);
         let rows = report.rows(By::Type, Sort::SelfTime);
         assert_snapshot!(printed(|out| write_latency(out, &report, &rows, By::Type, Delimited::Csv)), @r#"
-        name,type,count,errors,total_ns,total_ratio,self_ns,self_ratio,critical_ns,critical_ratio
-        CHAT_MODEL,CHAT_MODEL,1,0,930000000,0.5670731707317073,929000000,0.5664634146341463,929000000,0.5664634146341463
-        TOOL,TOOL,1,1,370000000,0.22560975609756098,370000000,0.22560975609756098,370000000,0.22560975609756098
-        UNKNOWN,UNKNOWN,1,0,243000000,0.14817073170731707,243000000,0.14817073170731707,243000000,0.14817073170731707
-        EMBEDDING,EMBEDDING,1,0,53000000,0.03231707317073171,53000000,0.03231707317073171,53000000,0.03231707317073171
-        AGENT,AGENT,1,0,1640000000,1,42000000,0.025609756097560974,42000000,0.025609756097560974
-        RETRIEVER,RETRIEVER,1,0,298000000,0.18170731707317073,2000000,0.0012195121951219512,2000000,0.0012195121951219512
-        TASK,TASK,1,0,1000000,0.0006097560975609756,1000000,0.0006097560975609756,1000000,0.0006097560975609756
+        name,type,count,errors,in_progress,total_ns,total_ratio,self_ns,self_ratio,critical_ns,critical_ratio
+        CHAT_MODEL,CHAT_MODEL,1,0,0,930000000,0.5670731707317073,929000000,0.5664634146341463,929000000,0.5664634146341463
+        TOOL,TOOL,1,1,0,370000000,0.22560975609756098,370000000,0.22560975609756098,370000000,0.22560975609756098
+        UNKNOWN,UNKNOWN,1,0,0,243000000,0.14817073170731707,243000000,0.14817073170731707,243000000,0.14817073170731707
+        EMBEDDING,EMBEDDING,1,0,0,53000000,0.03231707317073171,53000000,0.03231707317073171,53000000,0.03231707317073171
+        AGENT,AGENT,1,0,0,1640000000,1,42000000,0.025609756097560974,42000000,0.025609756097560974
+        RETRIEVER,RETRIEVER,1,0,0,298000000,0.18170731707317073,2000000,0.0012195121951219512,2000000,0.0012195121951219512
+        TASK,TASK,1,0,0,1000000,0.0006097560975609756,1000000,0.0006097560975609756,1000000,0.0006097560975609756
         "#);
         let rows = &report.rows(By::Span, Sort::SelfTime)[..2];
         assert_snapshot!(printed(|out| write_latency(out, &report, rows, By::Span, Delimited::Csv)), @r#"
-        span_id,name,type,count,errors,total_ns,total_ratio,self_ns,self_ratio,critical_ns,critical_ratio
-        00000000000000a4,chat,CHAT_MODEL,1,0,930000000,0.5670731707317073,929000000,0.5664634146341463,929000000,0.5664634146341463
-        00000000000000a3,lookup_order,TOOL,1,1,370000000,0.22560975609756098,370000000,0.22560975609756098,370000000,0.22560975609756098
+        span_id,name,type,count,errors,in_progress,total_ns,total_ratio,self_ns,self_ratio,critical_ns,critical_ratio
+        00000000000000a4,chat,CHAT_MODEL,1,0,0,930000000,0.5670731707317073,929000000,0.5664634146341463,929000000,0.5664634146341463
+        00000000000000a3,lookup_order,TOOL,1,1,0,370000000,0.22560975609756098,370000000,0.22560975609756098,370000000,0.22560975609756098
         "#);
         assert_snapshot!(printed(|out| write_critical_path(out, &report, Delimited::Csv)), @r#"
         span_id,name,start_offset_ns,duration_ns

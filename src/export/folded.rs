@@ -1,9 +1,11 @@
 //! Folded stacks, which flamegraph.pl, inferno, speedscope and others read: for
 //! each path of span names, joined by semicolons, its self time in whole
-//! microseconds. A path may come again in another trace; readers add it up.
+//! microseconds. A path may come again in another trace; readers add it up, so
+//! what is too little for a whole microsecond waits until the path comes again.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::io::{self, Write};
 
 use crate::analysis::{LatencyReport, NodeId};
@@ -16,9 +18,9 @@ pub const MAX_DEPTH: usize = 500;
 /// Writes traces, one after the other.
 #[derive(Debug, Default)]
 pub struct Folded {
-    /// Nanoseconds that were too few for a whole microsecond. They go to the next
-    /// line, so that the lines add up.
-    carried_ns: i64,
+    /// Nanoseconds that were too few for a whole microsecond, by the hash of their
+    /// path: the names of all paths could be more than fits into memory.
+    carried_ns: HashMap<u64, i64>,
     /// Spans that lie deeper than a path may be long.
     deeper: usize,
 }
@@ -32,9 +34,10 @@ impl Folded {
             if path.self_ns == 0 {
                 continue;
             }
-            let ns = self.carried_ns.saturating_add(path.self_ns);
+            let carried_ns = self.carried_ns.entry(path.hash).or_default();
+            let ns = carried_ns.saturating_add(path.self_ns);
             let micros = ns / 1000;
-            self.carried_ns = ns % 1000;
+            *carried_ns = ns % 1000;
             if micros > 0 {
                 paths.write_names(out, at)?;
                 writeln!(out, " {micros}")?;
@@ -51,6 +54,8 @@ impl Folded {
 
 struct Path<'a> {
     parent: Option<usize>,
+    /// Of its names.
+    hash: u64,
     name: Cow<'a, str>,
     self_ns: i64,
 }
@@ -79,8 +84,12 @@ impl<'a> Paths<'a> {
                 _ => {
                     let name = report.span(id).name.as_str();
                     *known.entry((parent, name)).or_insert_with(|| {
+                        let above = parent.map(|parent| paths.list[parent].hash);
+                        let mut hasher = DefaultHasher::new();
+                        (above, name).hash(&mut hasher);
                         paths.list.push(Path {
                             parent,
+                            hash: hasher.finish(),
                             name: safe(name),
                             self_ns: 0,
                         });
@@ -189,19 +198,22 @@ mod tests {
     }
 
     #[test]
-    fn fractions_of_a_microsecond_are_not_lost() {
-        let mut spans = Vec::new();
-        for at in 0..7 {
-            let mut one = span(&at.to_string(), "", &at.to_string(), "TASK", at, at);
-            one.end_ns = Some(one.start_ns + 700);
-            spans.push(one);
-        }
+    fn fractions_of_a_microsecond_are_kept_for_their_own_path() {
+        let short = |name: &str, ns| {
+            let mut one = span(name, "", name, "TASK", 0, 0);
+            one.end_ns = Some(one.start_ns + ns);
+            one
+        };
         let trace = Trace {
             info: info(),
-            spans,
+            spans: vec![short("a", 900), short("b", 600)],
         };
-        assert_eq!(sum(&folded(std::slice::from_ref(&trace))), 4);
-        assert_eq!(sum(&folded(&[trace.clone(), trace])), 9);
+        let text = folded(&vec![trace; 1_000]);
+        let of = |name: &str| {
+            let lines = text.lines().filter(|line| line.starts_with(name));
+            sum(&lines.collect::<Vec<_>>().join("\n"))
+        };
+        assert_eq!((of("a"), of("b")), (900, 600));
     }
 
     #[test]

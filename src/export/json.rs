@@ -510,8 +510,12 @@ mod tests {
             {
               "name": "CHAT_MODEL",
               "type": "CHAT_MODEL",
+              "types": [
+                "CHAT_MODEL"
+              ],
               "count": 1,
               "errors": 0,
+              "in_progress": 0,
               "total_ns": 930000000,
               "total_ratio": 0.5670731707317073,
               "self_ns": 929000000,

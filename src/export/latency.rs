@@ -36,8 +36,10 @@ struct RowJson<'a> {
     name: &'a str,
     #[serde(rename = "type")]
     kind: Option<&'a str>,
+    types: &'a [String],
     count: usize,
     errors: usize,
+    in_progress: usize,
     total_ns: i64,
     total_ratio: Option<f64>,
     self_ns: i64,
@@ -100,9 +102,11 @@ fn row_json<'a>(report: &LatencyReport<'a>, row: &'a Row, by: By) -> RowJson<'a>
     RowJson {
         span_id: (by == By::Span).then(span_id),
         name: row.key.as_str(),
-        kind: row.span_type.as_deref(),
+        kind: row.span_type(),
+        types: &row.types,
         count: row.count,
         errors: row.errors,
+        in_progress: row.in_progress,
         total_ns: row.total_ns,
         total_ratio: row.total_ratio,
         self_ns: row.self_ns,

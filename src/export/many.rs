@@ -5,13 +5,14 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::Delimited;
 use super::delimited::{RowWriter, maybe, number};
 use super::json::{JsonForm, write};
 use crate::analysis::{
-    Bin, Histogram, Interval, ManyReport, Question, Row, RowKey, SlowTrace, Summary, WhatIf,
+    Bin, Histogram, Interval, ManyReport, Question, Row, RowKey, SlowTrace, Start, Summary, WhatIf,
 };
 use crate::model::Timestamp;
 
@@ -40,6 +41,7 @@ pub fn write_json(
     let mut document = json!({
         "traces": report.traces,
         "in_progress": report.in_progress,
+        "without_spans": report.without_spans,
         "spans": report.spans,
         "total_ns": report.total_ns,
         "durations": summary(report.stats.as_ref()),
@@ -54,8 +56,11 @@ pub fn write_json(
     }
     if let Some(intervals) = parts.intervals {
         let intervals = intervals.iter().map(|interval| {
-            let start = Timestamp::from_nanos(interval.start_ns).to_string();
-            json!({"start": start, "durations": summary(interval.stats.as_ref())})
+            start_json(
+                interval.start,
+                "durations",
+                summary(interval.stats.as_ref()),
+            )
         });
         document["over_time"] = intervals.collect();
     }
@@ -74,6 +79,25 @@ fn keys(question: &Question) -> Vec<String> {
     first
         .chain(question.second.as_ref().map(ToString::to_string))
         .collect()
+}
+
+/// An interval, with its day where it is one, and what is in it.
+pub(super) fn start_json(start: Start, name: &str, value: Value) -> Value {
+    match (start.midnight, start.day()) {
+        (Some(midnight), Some(day)) => {
+            let midnight = midnight.to_rfc3339_opts(SecondsFormat::Secs, true);
+            json!({"start": midnight, "day": day.to_string(), name: value})
+        }
+        _ => json!({"start": Timestamp::from_nanos(start.ns).to_string(), name: value}),
+    }
+}
+
+/// When an interval begins: a day has no time of day.
+pub(super) fn start_text(start: Start) -> String {
+    start.day().map_or_else(
+        || Timestamp::from_nanos(start.ns).to_string(),
+        |day| day.to_string(),
+    )
 }
 
 /// Statistics of durations.
@@ -99,7 +123,8 @@ fn row_json(row: &Row, keys: &[String]) -> Value {
     json!({
         "name": row.key.as_str(),
         "by": by_json(keys, values),
-        "type": row.span_type,
+        "type": row.span_type(),
+        "types": row.types,
         "count": row.count,
         "errors": row.errors,
         "in_progress": row.in_progress,
@@ -140,8 +165,9 @@ fn slow_json(slow: &SlowTrace) -> Value {
 
 fn what_if_json(what_if: &WhatIf) -> Value {
     json!({
-        "name": what_if.name,
-        "factor": what_if.factor,
+        "name": what_if.supposed.name,
+        "with_called": what_if.supposed.with_called,
+        "factor": what_if.supposed.factor,
         "traces": what_if.traces,
         "saved_at_most_ns": what_if.saved_ns,
         "saved_at_most_ratio": what_if.saved_ratio,
@@ -159,7 +185,7 @@ pub fn write_rows(
     let mut writer = RowWriter::new(out, format);
     let keys = keys(question);
     let heads = keys.iter().map(String::as_str);
-    let figures = ["type", "count", "errors", "n"];
+    let figures = ["type", "count", "errors", "in_progress", "n"];
     let sums = [
         "total_ns",
         "total_ratio",
@@ -179,9 +205,10 @@ pub fn write_rows(
         let names = std::iter::once(Some(&row.key)).chain(keys.get(1).map(|_| row.second.as_ref()));
         let names = names.map(|key| Cow::Borrowed(key.map_or("", RowKey::as_str)));
         let figures = [
-            Cow::Borrowed(row.span_type.as_deref().unwrap_or_default()),
+            Cow::Borrowed(row.span_type().unwrap_or_default()),
             number(row.count),
             number(row.errors),
+            number(row.in_progress),
             number(row.stats.as_ref().map_or(0, |s| s.n)),
         ];
         let sums = [
@@ -232,7 +259,7 @@ pub fn write_over_time(
             .map(Cow::Borrowed),
     )?;
     for interval in intervals {
-        let start = Timestamp::from_nanos(interval.start_ns).to_string();
+        let start = start_text(interval.start);
         let n = interval.stats.map_or(0, |s| s.n);
         let first = [Cow::Owned(start), number(n)];
         writer.row(first.into_iter().chain(statistics(interval.stats.as_ref())))?;

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 use super::Delimited;
 use super::delimited::{RowWriter, number};
 use super::json::{JsonForm, write};
-use super::many::by_json;
-use crate::analysis::{AssessmentRow, Statistic, StatsQuestion, StatsReport, StatsRow};
+use super::many::{by_json, start_json, start_text};
+use crate::analysis::{AssessmentRow, Start, Statistic, StatsQuestion, StatsReport, StatsRow};
 use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Unit};
-use crate::model::Timestamp;
 use crate::render::stats::kind;
 
 /// What is written besides the rows.
@@ -40,6 +39,7 @@ pub fn write_json(
     let mut document = json!({
         "via": parts.via,
         "traces": report.traces,
+        "without_spans": report.without_spans,
         "by": keys,
         "aggregates": aggregates
             .map(|a| json!({"aggregate": a.to_string(), "unit": unit(a.unit())}))
@@ -84,13 +84,10 @@ fn row_json(
         "by": by_json(keys, row.keys.iter()),
         "values": values_json(&row.values, question),
     });
-    if question.every_ns.is_some() {
-        let intervals = report.starts_ns.iter().zip(&row.intervals);
+    if question.every.is_some() {
+        let intervals = report.starts.iter().zip(&row.intervals);
         document["over_time"] = intervals
-            .map(|(start_ns, values)| {
-                let start = Timestamp::from_nanos(*start_ns).to_string();
-                json!({"start": start, "values": values_json(values, question)})
-            })
+            .map(|(start, values)| start_json(*start, "values", values_json(values, question)))
             .collect();
     }
     document
@@ -129,7 +126,7 @@ pub fn write_rows(
     format: Delimited,
 ) -> io::Result<()> {
     let mut writer = RowWriter::new(out, format);
-    let over_time = question.every_ns.is_some();
+    let over_time = question.every.is_some();
     let start = over_time.then(|| "start".to_owned());
     let figures = question.aggregates.iter().flat_map(heads);
     let heads = keys(question).into_iter().chain(start).chain(figures);
@@ -139,8 +136,8 @@ pub fn write_rows(
             writer.row(cells(row, None, &row.values))?;
             continue;
         }
-        for (start_ns, values) in report.starts_ns.iter().zip(&row.intervals) {
-            writer.row(cells(row, Some(*start_ns), values))?;
+        for (start, values) in report.starts.iter().zip(&row.intervals) {
+            writer.row(cells(row, Some(*start), values))?;
         }
     }
     writer.finish()
@@ -157,11 +154,11 @@ fn heads(aggregate: &Aggregate) -> [String; 2] {
 
 fn cells<'r>(
     row: &'r StatsRow,
-    start_ns: Option<i64>,
+    start: Option<Start>,
     values: &'r [Statistic],
 ) -> impl Iterator<Item = Cow<'r, str>> {
     let names = row.keys.iter().map(|key| Cow::Borrowed(key.as_str()));
-    let start = start_ns.map(|ns| Cow::Owned(Timestamp::from_nanos(ns).to_string()));
+    let start = start.map(|start| Cow::Owned(start_text(start)));
     let figures = values.iter().flat_map(|statistic| {
         let value = match statistic.value {
             None => Cow::Borrowed(""),

@@ -212,7 +212,7 @@ impl Serialize for InfoJson<'_> {
             execution_duration_ms: info
                 .execution_duration_ns
                 .map(|ns| ns.div_euclid(1_000_000)),
-            duration_ns: info.execution_duration_ns,
+            duration_ns: info.execution_duration_ns.map(|ns| ns.max(0)),
         }
         .serialize(serializer)
     }
@@ -255,7 +255,8 @@ impl<'a> SpanJson<'a> {
             },
             attributes: Attributes(&span.attributes, cut),
             links: span.links.iter().map(LinkJson::from).collect(),
-            duration_ns: span.raw_duration_ns(),
+            // As everywhere, a span that ends before it starts took no time.
+            duration_ns: span.raw_duration_ns().map(|ns| ns.max(0)),
             kind: span.span_type(),
             inputs: span.inputs().map(|json| Payload::new(json, form, cut)),
             outputs: span.outputs().map(|json| Payload::new(json, form, cut)),

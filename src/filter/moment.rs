@@ -115,7 +115,7 @@ impl Moment {
         };
         let written = match days_ago {
             Some(days) => {
-                let today = self.local(self.now.to_utc()).date_naive();
+                let today = self.zone.at(self.now.to_utc()).date_naive();
                 let day = today.checked_sub_signed(Duration::days(days))?;
                 Calendar {
                     naive: day.and_time(NaiveTime::MIN),
@@ -127,7 +127,7 @@ impl Moment {
         };
         let (instant, zoneless) = match written.offset {
             Some(offset) => (offset.from_local_datetime(&written.naive).single()?, false),
-            None => (self.instant(written.naive)?, true),
+            None => (self.zone.instant(written.naive)?, true),
         };
         Some(Read {
             instant,
@@ -140,23 +140,26 @@ impl Moment {
     fn now_ns(&self) -> i64 {
         Timestamp::from_millis(self.now.millis()).nanos()
     }
+}
 
-    fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
-        match self.zone {
-            Zone::Utc => time.fixed_offset(),
-            Zone::Local => time.with_timezone(&Local).fixed_offset(),
-            Zone::Fixed(offset) => time.with_timezone(&offset),
+impl Zone {
+    /// What clocks show in it.
+    pub fn at(self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
+        match self {
+            Self::Utc => time.fixed_offset(),
+            Self::Local => time.with_timezone(&Local).fixed_offset(),
+            Self::Fixed(offset) => time.with_timezone(&offset),
         }
     }
 
     /// The first instant at which clocks show the time, or have just skipped it.
-    fn instant(&self, naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
-        let at = |naive: &NaiveDateTime| match self.zone {
-            Zone::Utc => LocalResult::Single(naive.and_utc().fixed_offset()),
-            Zone::Local => Local
+    pub fn instant(self, naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
+        let at = |naive: &NaiveDateTime| match self {
+            Self::Utc => LocalResult::Single(naive.and_utc().fixed_offset()),
+            Self::Local => Local
                 .from_local_datetime(naive)
                 .map(|time| time.fixed_offset()),
-            Zone::Fixed(offset) => offset.from_local_datetime(naive),
+            Self::Fixed(offset) => offset.from_local_datetime(naive),
         };
         (0..=16).find_map(|quarters| {
             at(&naive.checked_add_signed(Duration::minutes(15 * quarters))?).earliest()

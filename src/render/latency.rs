@@ -149,8 +149,8 @@ impl Measure {
         let plain = |text: String| Cell::new(style.text(), text);
         let muted = |text: String| Cell::new(style.muted(), text);
         match self {
-            Self::Type => match &row.span_type {
-                Some(kind) if row.mixed_types => plain(format!("{kind}, …")),
+            Self::Type => match row.span_type() {
+                Some(kind) if row.types.len() > 1 => plain(format!("{kind}, …")),
                 Some(kind) => Cell::new(style.span_type(kind), kind),
                 None => muted(number::NONE.to_owned()),
             },
@@ -205,7 +205,7 @@ fn write_rows(
     let whole = rows.iter().map(|row| row.self_ns).fold(total, i64::max);
     let bar = |at: usize, width: usize| {
         let row: &Row = &rows[at];
-        let kind = row.span_type.as_deref().unwrap_or_default();
+        let kind = row.span_type().unwrap_or_default();
         let bar = share_bar(row.self_ns, whole, width, layout.glyphs);
         Cell::new(style.bar(kind), bar)
     };

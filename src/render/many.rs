@@ -42,8 +42,10 @@ fn write_head(out: &mut dyn Write, report: &ManyReport, layout: &Layout) -> io::
     let mut parts = vec![
         Cell::new(style.title(), number::counted(report.traces, "trace")),
         Cell::new(style.text(), number::counted(report.spans, "span")),
-        labelled("total", number::duration(report.total_ns)),
     ];
+    if report.spans > 0 {
+        parts.push(labelled("total", number::duration(report.total_ns)));
+    }
     if let Some(stats) = &report.stats {
         parts.extend([
             labelled("mean", number::duration(stats.avg_ns)),
@@ -57,6 +59,12 @@ fn write_head(out: &mut dyn Write, report: &ManyReport, layout: &Layout) -> io::
         parts.push(Cell::new(
             style.in_progress(),
             format!("{} in progress", count(report.in_progress)),
+        ));
+    }
+    if report.without_spans > 0 {
+        parts.push(Cell::new(
+            style.muted(),
+            format!("{} without spans", count(report.without_spans)),
         ));
     }
     write_flowing(out, &parts, layout)
@@ -110,7 +118,7 @@ fn write_rows(
     ];
     let bar = |at: usize, width: usize| {
         let row: &Row = &rows[at];
-        let kind = row.span_type.as_deref().unwrap_or_default();
+        let kind = row.span_type().unwrap_or_default();
         let bar = share_bar(row.critical_ns, total, width, layout.glyphs);
         Cell::new(style.bar(kind), bar)
     };
@@ -227,21 +235,28 @@ pub fn write_what_if(
     layout: &Layout,
 ) -> io::Result<()> {
     let style = layout.style;
-    let takes = if what_if.factor == 0.0 {
+    let supposed = &what_if.supposed;
+    let whose = if supposed.with_called {
+        "and what it called"
+    } else {
+        "itself, without what it called,"
+    };
+    let takes = if supposed.factor == 0.0 {
         "took no time".to_owned()
     } else {
-        format!("took {} % of their time", what_if.factor * 100.0)
+        format!("took {} % of their time", supposed.factor * 100.0)
     };
     let title = Cell::new(style.title(), "What if ")
-        .and(style.title(), &what_if.name)
-        .and(style.title(), format!(" {takes}"));
+        .and(style.title(), &supposed.name)
+        .and(style.title(), format!(" {whose} {takes}"));
     writeln!(out, "{title}")?;
     if what_if.traces == 0 {
-        return write_note(
-            out,
-            "No trace waited for a span of this name, so nothing would change.",
-            layout,
-        );
+        let nothing = if what_if.named {
+            "It is on the critical path of no trace, so nothing would change."
+        } else {
+            "No span has this name, so nothing would change."
+        };
+        return write_note(out, nothing, layout);
     }
     writeln!(
         out,

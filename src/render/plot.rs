@@ -7,11 +7,11 @@ use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures};
 use super::latency::write_note;
 use super::many::{ROUGH_NOTE, count, is_marked, percentile};
+use super::stats::{start_text, write_days_note};
 use super::style::Painted;
 use super::waterfall::share_bar;
 use super::{Glyphs, Layout, LeftOut, number};
-use crate::analysis::{Histogram, Interval, Summary};
-use crate::model::Timestamp;
+use crate::analysis::{Buckets, Histogram, Interval, Summary};
 
 /// Writes a histogram; `what` says of which durations. Gives the columns left out.
 pub fn write_histogram(
@@ -65,6 +65,7 @@ pub fn write_over_time(
     out: &mut dyn Write,
     what: &str,
     intervals: &[Interval],
+    every: Option<Buckets>,
     layout: &Layout,
 ) -> io::Result<LeftOut> {
     let style = layout.style;
@@ -88,10 +89,9 @@ pub fn write_over_time(
         let shade = layout.glyphs.pick("░", ".");
         Cell::new(style.text(), median).and(style.muted(), shade.repeat(light))
     };
-    let starts = intervals.iter().map(|interval| {
-        let start = Timestamp::from_nanos(interval.start_ns);
-        Cell::new(style.text(), number::time(start, layout.zone))
-    });
+    let starts = intervals
+        .iter()
+        .map(|interval| Cell::new(style.text(), start_text(interval.start, layout)));
     let n = intervals
         .iter()
         .map(|interval| Cell::new(style.text(), count(interval.stats.map_or(0, |s| s.n))));
@@ -123,6 +123,7 @@ pub fn write_over_time(
     .write(out, layout)?;
     writeln!(out)?;
     write_note(out, "Bars: up to the median, and on to the p95.", layout)?;
+    write_days_note(out, every, layout)?;
     let samples = intervals
         .iter()
         .filter_map(|interval| interval.stats.as_ref());

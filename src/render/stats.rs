@@ -12,7 +12,9 @@ use super::plot::sparkline;
 use super::quantity::quantity;
 use super::waterfall::share_bar;
 use super::{Layout, LeftOut, number};
-use crate::analysis::{AssessmentRow, RowKey, Statistic, StatsQuestion, StatsReport, StatsRow};
+use crate::analysis::{
+    AssessmentRow, Buckets, RowKey, Start, Statistic, StatsQuestion, StatsReport, StatsRow,
+};
 use crate::filter::aggregate::{Aggregate, Function, Measure, Unit};
 use crate::model::Timestamp;
 
@@ -63,7 +65,7 @@ pub fn write(
     question: &StatsQuestion,
     layout: &Layout,
 ) -> io::Result<LeftOut> {
-    let over_time = question.every_ns.is_some();
+    let over_time = question.every.is_some();
     let mut left_out = LeftOut::new();
     match report.rows.as_slice() {
         [all] if question.keys.is_empty() && over_time => {
@@ -120,8 +122,8 @@ fn write_intervals(
     if rows.is_empty() {
         return Ok(LeftOut::new());
     }
-    let starts = report.starts_ns.iter();
-    let starts = starts.map(|start| plain(time(*start, layout), layout));
+    let starts = report.starts.iter();
+    let starts = starts.map(|start| plain(start_text(*start, layout), layout));
     let most = rows
         .iter()
         .filter_map(|row| height(row))
@@ -150,6 +152,7 @@ fn write_intervals(
     writeln!(out)?;
     write_sample_note(out, &shown, layout)?;
     write_errors_note(out, question, &shown, layout)?;
+    write_days_note(out, question.every, layout)?;
     if let Some(first) = first.filter(|_| drawn.get()) {
         write_note(out, &format!("Bars: {first}."), layout)?;
     }
@@ -173,7 +176,7 @@ fn write_groups(
     });
     let values: Vec<&[Statistic]> = rows.iter().map(|row| row.values.as_slice()).collect();
     let mut numbers = columns(&values, question, layout);
-    let over_time = !report.starts_ns.is_empty();
+    let over_time = !report.starts.is_empty();
     if over_time {
         let marks = layout.width.map_or(PIPED_MARKS, |_| MARKS);
         let lines = rows.iter().map(|row| {
@@ -193,14 +196,15 @@ fn write_groups(
     write_errors_note(out, question, &shown, layout)?;
     if let (true, [first, .., last] | [first @ last], Some(aggregate)) = (
         over_time,
-        report.starts_ns.as_slice(),
+        report.starts.as_slice(),
         question.aggregates.first(),
     ) {
-        let [first, last] = [first, last].map(|start| time(*start, layout));
+        let [first, last] = [first, last].map(|start| start_text(*start, layout));
         let note = format!(
             "OVER TIME: {aggregate} next to the largest of its row, from {first} to the interval that begins {last}."
         );
         write_note(out, &note, layout)?;
+        write_days_note(out, question.every, layout)?;
     }
     write_rough_note(out, &values, question, &shown, layout)?;
     Ok(left_out(shown))
@@ -273,8 +277,29 @@ fn plain(text: String, layout: &Layout) -> Cell {
     Cell::new(layout.style.text(), text)
 }
 
-fn time(start_ns: i64, layout: &Layout) -> String {
-    number::time(Timestamp::from_nanos(start_ns), layout.zone)
+/// When an interval begins: a day has no time of day.
+pub(super) fn start_text(start: Start, layout: &Layout) -> String {
+    start.day().map_or_else(
+        || number::time(Timestamp::from_nanos(start.ns), layout.zone),
+        |day| day.to_string(),
+    )
+}
+
+/// Says where days begin, where intervals are days.
+pub(super) fn write_days_note(
+    out: &mut dyn Write,
+    every: Option<Buckets>,
+    layout: &Layout,
+) -> io::Result<()> {
+    let Some((days, every)) = every.and_then(|every| Some((every.days()?, every))) else {
+        return Ok(());
+    };
+    let whose = if every.is_utc() { "UTC" } else { "local time" };
+    let note = match days % 7 {
+        0 => format!("Weeks begin on Monday at midnight, {whose}."),
+        _ => format!("Days begin at midnight, {whose}."),
+    };
+    write_note(out, &note, layout)
 }
 
 fn write_sample_note(out: &mut dyn Write, shown: &Shown, layout: &Layout) -> io::Result<()> {
@@ -379,8 +404,7 @@ mod tests {
     use super::*;
     use crate::analysis::GroupKey;
     use crate::analysis::TraceKey;
-    use crate::filter::Number;
-    use crate::filter::{Moment, aggregate::parse_aggregates};
+    use crate::filter::{Moment, Number, Zone, aggregate::parse_aggregates};
     use crate::render::sample::{printed, terminal};
 
     fn of(value: Option<Number>, n: usize) -> Statistic {
@@ -400,10 +424,14 @@ mod tests {
         let question = StatsQuestion {
             aggregates: parse_aggregates(aggregates, &Moment::utc()).unwrap(),
             keys,
-            every_ns: (!report.starts_ns.is_empty()).then_some(3_600_000_000_000),
+            every: (!report.starts.is_empty()).then_some(hourly()),
             assessments: true,
         };
         printed(|out| write(out, report, &question, layout).map(drop))
+    }
+
+    fn hourly() -> Buckets {
+        Buckets::new(3_600_000_000_000, Zone::Utc)
     }
 
     fn row(name: &str, ns: i64, n: usize) -> StatsRow {
@@ -432,7 +460,7 @@ mod tests {
                 row("a\u{1b}[31m\u{202e}b\nc", 1_640_000_000, 7),
                 row("", 12, 1_234),
             ],
-            starts_ns: vec![0, 3_600_000_000_000, 7_200_000_000_000],
+            starts: (0..3).map(|number| hourly().start(number)).collect(),
             ..StatsReport::default()
         };
         let by = || vec![GroupKey::Trace(TraceKey::Name)];

@@ -41,10 +41,29 @@ pub struct Query {
     pub order_by: OrderBy,
     /// How many traces are wanted at all; `None` for every one.
     pub limit: Option<usize>,
-    /// Whether ids and states will do; the store may then leave out the rest.
+    /// Whether ids, states and times will do; the store may then leave out the rest.
     pub ids_only: bool,
+    /// Where it is given, whether those and these parts will do, likewise.
+    pub parts: Option<InfoParts>,
     /// Whether any order will do, where nothing is said of it and all are wanted.
     pub any_order: bool,
+}
+
+/// What of a trace is wanted besides its id, state and times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InfoParts {
+    /// Tokens and cost.
+    pub usage: bool,
+    /// Assessments.
+    pub assessments: bool,
+}
+
+impl InfoParts {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        usage: false,
+        assessments: false,
+    };
 }
 
 impl Query {

@@ -21,6 +21,7 @@ mod latencies;
 mod latency;
 mod local;
 mod mlruns;
+mod numbers;
 mod old_servers;
 mod progress;
 mod readme;

@@ -367,7 +367,7 @@ fn groups_add_up_to_the_whole() {
     for by in [
         "trace",
         "status",
-        "model",
+        "models",
         "session",
         "user",
         "experiment",

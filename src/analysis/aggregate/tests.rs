@@ -48,7 +48,7 @@ fn a_name_nested_inside_itself_counts_once_in_the_total() {
 }
 
 #[test]
-fn rows_carry_the_most_common_type() {
+fn rows_carry_their_types_the_most_common_first() {
     let rows = rows(
         [
             span("root", "", 0, 100).typed("AGENT"),
@@ -62,14 +62,14 @@ fn rows_carry_the_most_common_type() {
     );
     let types: Vec<_> = rows
         .iter()
-        .map(|r| (r.key.as_str(), r.span_type.as_deref(), r.mixed_types))
+        .map(|r| (r.key.as_str(), r.types.join(" ")))
         .collect();
     assert_eq!(
         types,
         [
-            ("root", Some("AGENT"), false),
-            ("x", Some("TOOL"), true),
-            ("y", Some("LLM"), true),
+            ("root", "AGENT".to_owned()),
+            ("x", "TOOL LLM".to_owned()),
+            ("y", "LLM TOOL".to_owned()),
         ]
     );
 }

@@ -8,8 +8,8 @@ use super::totals::{Measure, Samples};
 use super::{Diff, DiffRow, DiffSort, Intake, Matching, OnlyTrace, Side, Sides};
 use crate::analysis::group::Grouper;
 use crate::analysis::number::{difference, float, narrow, rounded_mean};
-use crate::analysis::{By, GroupKey, LatencyReport, NodeId, RowKey, welch};
-use crate::model::{StatusCode, TraceState};
+use crate::analysis::{By, GroupKey, LatencyReport, NodeId, RowKey, Standing, welch};
+use crate::model::StatusCode;
 
 /// Traces of both sides, summed up as they come.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Comparison {
 struct SideSums {
     ended: Sums,
     in_progress: Sums,
+    /// In progress and without a span yet, so that there is no time to compare.
+    just_begun: usize,
     without_spans: usize,
 }
 
@@ -86,12 +88,15 @@ impl Comparison {
     /// Adds a trace. Of its spans, nothing is kept but sums and keys.
     pub fn add(&mut self, side: Side, report: &LatencyReport<'_>) {
         let sums = self.sides.get_mut(side);
+        let in_progress = report.tree.standing() == Standing::InProgress;
         if report.tree.is_empty() {
-            sums.without_spans += 1;
+            *(if in_progress {
+                &mut sums.just_begun
+            } else {
+                &mut sums.without_spans
+            }) += 1;
             return;
         }
-        let in_progress =
-            report.tree.total_in_progress || report.trace.info.state == TraceState::InProgress;
         let sums = if in_progress {
             &mut sums.in_progress
         } else {
@@ -134,7 +139,7 @@ impl Comparison {
     pub fn intake(&self) -> Sides<Intake> {
         self.sides.map(|side| Intake {
             traces: side.used().traces,
-            in_progress: side.in_progress.traces,
+            in_progress: side.in_progress.traces + side.just_begun,
             without_spans: side.without_spans,
         })
     }

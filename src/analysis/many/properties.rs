@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::analysis::properties::{any_spans, sequential_spans};
 use crate::analysis::sample::trace;
-use crate::analysis::{By, TraceKey, analyse};
+use crate::analysis::{By, RowKey, Stats, StatsQuestion, TraceKey, analyse};
+use crate::filter::aggregate::parse_aggregates;
+use crate::filter::{Moment, Number};
 use crate::model::{Span, Trace, tag};
 
 /// Traces of which some share a tag.
@@ -137,10 +139,72 @@ proptest! {
     }
 
     #[test]
+    fn what_is_saved_is_the_path_through_the_named_spans_and_below(traces in tagged(any_spans())) {
+        let mut asked = question(GroupKey::Span(By::Name), None, Unit::Call);
+        asked.what_if = Some(Supposition {
+            name: "a".to_owned(),
+            with_called: true,
+            factor: 0.0,
+        });
+        let what_if = taken_together(&traces, asked).what_if.unwrap();
+        let mut expected = 0;
+        for trace in &traces {
+            let report = analyse(trace);
+            for section in &report.sections {
+                let mut at = section.node;
+                while let Some(id) = at {
+                    if report.span(id).name == "a" {
+                        expected += section.duration_ns;
+                        break;
+                    }
+                    at = report.tree.node(id).parent;
+                }
+            }
+        }
+        prop_assert_eq!(what_if.saved_ns, expected);
+    }
+
+    #[test]
+    fn rows_over_traces_have_the_totals_of_their_traces(traces in tagged(any_spans())) {
+        let key = GroupKey::Trace(TraceKey::Name);
+        let report = taken_together(&traces, question(key, None, Unit::Trace));
+        let total: i64 = report.rows.iter().filter(|r| r.key != RowKey::NoSpan).map(|r| r.total_ns).sum();
+        prop_assert_eq!(total, report.total_ns);
+        let n: usize = report.rows.iter().filter_map(|r| r.stats).map(|s| s.n).sum();
+        prop_assert_eq!(n, report.stats.map_or(0, |s| s.n));
+        let longest = report.rows.iter().filter_map(|r| r.stats).map(|s| s.max_ns).max();
+        prop_assert_eq!(longest, report.stats.map(|s| s.max_ns));
+    }
+
+    #[test]
+    fn sums_of_times_are_those_of_the_rows(traces in tagged(any_spans())) {
+        let mut stats = Stats::new(StatsQuestion {
+            aggregates: parse_aggregates("sum(self), sum(critical)", &Moment::utc()).unwrap(),
+            keys: vec![GroupKey::Span(By::Name)],
+            ..StatsQuestion::default()
+        });
+        traces.iter().for_each(|trace| stats.add(trace));
+        let sums = stats.into_report().unwrap().rows;
+        let table = taken_together(&traces, question(GroupKey::Span(By::Name), None, Unit::Call));
+        for row in table.rows.iter().filter(|row| row.key != RowKey::NoSpan) {
+            let same = sums.iter().find(|sums| sums.keys[0] == row.key).unwrap();
+            let whole = |at: usize| match same.values[at].value {
+                Some(Number::Integer(ns)) => ns,
+                _ => 0,
+            };
+            prop_assert_eq!((whole(0), whole(1)), (row.self_ns, row.critical_ns));
+        }
+    }
+
+    #[test]
     fn no_more_is_saved_than_was_waited_for(traces in tagged(any_spans()), percent in 0..=100_u8) {
         let factor = f64::from(percent) / 100.0;
         let mut asked = question(GroupKey::Span(By::Name), None, Unit::Call);
-        asked.what_if = Some(("a".to_owned(), factor));
+        asked.what_if = Some(Supposition {
+            name: "a".to_owned(),
+            with_called: false,
+            factor,
+        });
         let report = taken_together(&traces, asked);
         let what_if = report.what_if.unwrap();
         let is_named = |row: &&Row| row.key.as_str() == "a";

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::{LatencyReport, Node, NodeId, SpanTree, analyse, span_cost, span_usage};
+use super::{LatencyReport, Node, NodeId, SpanTree, Standing, analyse, span_cost, span_usage};
 use crate::filter::aggregate::{Aggregate, Function, Measure, Need};
 use crate::filter::{Matcher, Number, SpanMatcher};
 use crate::model::{
@@ -275,7 +275,7 @@ impl Sum {
                     self.hit(span.status == StatusCode::Error, Some(id));
                 }
                 _ => {
-                    if let Some(value) = span_value(&aggregate.measure, spans, id, node, span) {
+                    if let Some(value) = span_value(aggregate, spans, id, node, span) {
                         self.sample(value, Some(id));
                     }
                 }
@@ -316,7 +316,7 @@ impl Sum {
         Measured {
             value,
             n: self.n,
-            rough: is_rough(function, self.n),
+            rough: value.is_some() && is_rough(function, self.n),
             first: samples(&self.first),
             largest: samples(self.extremes.largest()),
             smallest: samples(self.extremes.smallest()),
@@ -324,12 +324,13 @@ impl Sum {
     }
 }
 
-/// Whether a percentile lies above all samples but the largest.
+/// Whether a percentile lies above all samples but the largest, or below all but
+/// the smallest.
 pub(super) fn is_rough(function: Function, n: usize) -> bool {
+    let few = |tail: u16| n.saturating_mul(usize::from(tail)) < 10_000;
     match function {
-        Function::Percentile(parts @ 5_001..=9_999) => {
-            n.saturating_mul(usize::from(10_000 - parts)) < 10_000
-        }
+        Function::Percentile(parts @ 5_001..=9_999) => few(10_000 - parts),
+        Function::Percentile(parts @ 1..=4_999) => few(parts),
         _ => false,
     }
 }
@@ -343,7 +344,7 @@ fn trace_values(measure: &Measure, trace: &Trace, mut sample: impl FnMut(Number)
     let info = &trace.info;
     let usage = || info.usage();
     let value = match measure {
-        Measure::Duration if info.state == TraceState::InProgress => None,
+        Measure::Duration if Standing::of(trace) == Standing::InProgress => None,
         Measure::Duration => info.execution_duration_ns.map(Number::Integer),
         Measure::Tokens => usage().and_then(|u| u.total()).map(Number::Integer),
         Measure::InputTokens => usage().and_then(|u| u.input_tokens).map(Number::Integer),
@@ -405,21 +406,24 @@ fn finite(value: f64) -> Option<Number> {
 
 /// What a span has of a measure.
 fn span_value(
-    measure: &Measure,
+    aggregate: &Aggregate,
     spans: &Spans<'_>,
     id: NodeId,
     node: &Node,
     span: &Span,
 ) -> Option<Number> {
-    match (measure, spans) {
+    // A span that has not ended is no sample of a time. In sums of self time and of
+    // the critical path it has the part of a table of the trace, which it is in, too.
+    let is_counted = !node.in_progress || aggregate.function == Function::Sum;
+    match (&aggregate.measure, spans) {
         (Measure::SpanDuration, _) if !node.in_progress => {
             Some(Number::Integer(node.duration_ns()))
         }
         // Detached spans take no part in self time and the critical path.
-        (Measure::SelfTime, Spans::Analysed(report)) if !node.in_progress && !node.detached => {
+        (Measure::SelfTime, Spans::Analysed(report)) if is_counted && !node.detached => {
             Some(Number::Integer(report.self_ns(id)))
         }
-        (Measure::CriticalTime, Spans::Analysed(report)) if !node.in_progress && !node.detached => {
+        (Measure::CriticalTime, Spans::Analysed(report)) if is_counted && !node.detached => {
             Some(Number::Integer(report.critical_ns(id)))
         }
         (Measure::SpanTokens, _) => span_usage(span)

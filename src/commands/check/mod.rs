@@ -11,11 +11,11 @@ use anyhow::Result;
 
 use super::gather::{Gathered, Need, gather};
 use super::{Context, resolve};
-use crate::analysis::{Judgement, Problem, Ruling, Tally, Terms};
+use crate::analysis::{Judgement, Problem, Ruling, Standing, Tally, Terms};
 use crate::cli::{CheckArgs, Percent, SelectionArgs};
 use crate::error::Exit;
 use crate::filter::aggregate;
-use crate::model::{Trace, TraceState};
+use crate::model::Trace;
 use crate::store::Detail;
 use baseline::Baseline;
 use report::Report;
@@ -93,7 +93,7 @@ impl Judge<'_> {
         let mut traces = 0;
         let mut in_progress = Vec::new();
         let mut add = |trace: Trace| {
-            if trace.info.state == TraceState::InProgress {
+            if Standing::of(&trace) == Standing::InProgress {
                 in_progress.push(trace.info.trace_id);
             } else {
                 tally.add(&trace);

@@ -8,7 +8,8 @@ use super::super::form::Form;
 use super::super::gather::{Need, gather};
 use super::super::{Context, IN_TABLES, too_many_intervals};
 use crate::analysis::{
-    By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, Unit, analyse, over_time,
+    By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, TraceKey, Unit, analyse,
+    over_time,
 };
 use crate::cli::{LatencyArgs, TABULAR, WITH_IDS};
 use crate::error::{CommandError, Exit};
@@ -16,7 +17,7 @@ use crate::export::Delimited;
 use crate::export::many::{self as export, ManyParts};
 use crate::model::Trace;
 use crate::render::{LeftOut, NO_MATCH, many as render, number, plot, sanitize};
-use crate::store::Detail;
+use crate::store::{Detail, InfoParts};
 use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
@@ -27,6 +28,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     let need = Need {
         spans: Some(detail(&question)),
         info: needs_info(&question),
+        parts: InfoParts::default(),
         any_order: true,
     };
     let gathered = gather(
@@ -71,9 +73,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
         context.note(NO_MATCH);
     }
     oddities.warn(context);
-    if report.rows.len() < all {
-        context.note(&format!("showing {} of {all} rows", report.rows.len()));
-    }
+    context.note_top(report.rows.len(), all);
     context.note_left_out(left_out, IN_TABLES);
     gathered.finish(context)
 }
@@ -96,8 +96,8 @@ fn check(context: &Context, args: &LatencyArgs) -> Result<()> {
         }
     }
     let tables = [
-        args.plot.is_some() && args.every.is_none(),
-        args.every.is_some(),
+        args.plot.is_some() && args.over_time.every.is_none(),
+        args.over_time.every.is_some(),
         args.slowest.is_some(),
     ];
     let delimited = matches!(Form::of(&context.flags.output), Some(Form::Delimited(_)));
@@ -116,7 +116,7 @@ fn for_one_trace(args: &LatencyArgs, what: &str) -> CommandError {
     let of_many = [
         (args.per.is_some(), "--per"),
         (args.plot.is_some(), "--plot"),
-        (args.every.is_some(), "--every"),
+        (args.over_time.every.is_some(), "--every"),
         (args.slowest.is_some(), "--slowest"),
         (args.what_if.is_some(), "--what-if"),
     ];
@@ -149,7 +149,7 @@ fn question(args: &LatencyArgs) -> Result<Question> {
         None if only_traces => Unit::Trace,
         None => Unit::Call,
     };
-    let what_if = args.what_if.as_ref().map(|s| (s.name.clone(), s.factor));
+    let what_if = args.what_if.as_ref().map(|what_if| what_if.0.clone());
     Ok(Question {
         key,
         second,
@@ -164,8 +164,13 @@ fn question(args: &LatencyArgs) -> Result<Question> {
 
 /// How much of the spans the keys need.
 fn detail(question: &Question) -> Detail {
-    let models = GroupKey::Span(By::Model);
-    if question.key == models || question.second == Some(models) {
+    let needs_models = |key: &GroupKey| {
+        matches!(
+            key,
+            GroupKey::Span(By::Model) | GroupKey::Trace(TraceKey::Models)
+        )
+    };
+    if needs_models(&question.key) || question.second.as_ref().is_some_and(needs_models) {
         Detail::Measures
     } else {
         Detail::Times
@@ -174,16 +179,16 @@ fn detail(question: &Question) -> Detail {
 
 /// Whether a key is something of the traces.
 fn needs_info(question: &Question) -> bool {
-    let of_traces = |key: &GroupKey| matches!(key, GroupKey::Trace(_));
+    let of_traces =
+        |key: &GroupKey| matches!(key, GroupKey::Trace(key) if *key != TraceKey::Models);
     of_traces(&question.key) || question.second.as_ref().is_some_and(of_traces)
 }
 
 fn intervals(many: &Many, args: &LatencyArgs) -> Result<Option<Vec<Interval>>> {
-    let Some(every) = args.every else {
+    let Some(every) = args.over_time.buckets() else {
         return Ok(None);
     };
-    let every_ns = i64::try_from(every.duration().as_nanos()).unwrap_or(i64::MAX);
-    over_time(many.plotted().to_vec(), every_ns)
+    over_time(many.plotted().to_vec(), every)
         .map(Some)
         .map_err(too_many_intervals)
 }
@@ -263,7 +268,13 @@ fn write_text(
     if let Some(intervals) = parts.intervals.filter(|intervals| !intervals.is_empty()) {
         writeln!(out)?;
         let title = format!("{what} over time");
-        left_out.extend(plot::write_over_time(out, &title, intervals, &layout)?);
+        left_out.extend(plot::write_over_time(
+            out,
+            &title,
+            intervals,
+            args.over_time.buckets(),
+            &layout,
+        )?);
     }
     if !report.slowest.is_empty() {
         writeln!(out)?;

@@ -86,10 +86,10 @@ impl Section<'_, '_> {
         })?;
         self.html
             .element("td", &[("class", "name")], &short(name))?;
-        let type_name = row.span_type.as_deref();
+        let type_name = row.span_type();
         let class = format!("type {}", type_name.map_or("unknown", kind));
         let types = match type_name {
-            Some(name) if row.mixed_types => format!("{name}, …"),
+            Some(name) if row.types.len() > 1 => format!("{name}, …"),
             Some(name) => name.to_owned(),
             None => number::NONE.to_owned(),
         };

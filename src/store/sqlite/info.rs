@@ -14,10 +14,16 @@ use crate::filter::{record_members, write_float};
 use crate::model::{
     Assessment, AssessmentKind, Source, Timestamp, TraceInfo, TraceState, metadata, tag,
 };
-use crate::store::wire;
+use crate::store::{InfoParts, wire};
 
 /// Metadata that newer schemas keep as columns of numbers.
 const RECORDS: [&str; 2] = [metadata::TOKEN_USAGE, metadata::COST];
+
+/// The assessments of a trace.
+const ASSESSMENTS: &str = "SELECT assessment_id, name, assessment_type, value, error, \
+     created_timestamp, last_updated_timestamp, source_type, source_id, span_id, rationale, \
+     overrides, valid, assessment_metadata FROM assessments WHERE trace_id = ?1 \
+     ORDER BY created_timestamp, rowid";
 
 /// The columns of `trace_info`, named `t`, that [`Reader::info`] takes, for a `SELECT`.
 pub(super) fn columns(schema: &Schema) -> String {
@@ -76,17 +82,13 @@ impl<'c> Reader<'c> {
                 "SELECT key, value FROM {table} WHERE request_id = ?1"
             ))
         };
-        let assessments = "SELECT assessment_id, name, assessment_type, value, error, \
-             created_timestamp, last_updated_timestamp, source_type, source_id, span_id, rationale, \
-             overrides, valid, assessment_metadata FROM assessments WHERE trace_id = ?1 \
-             ORDER BY created_timestamp, rowid";
         Ok(Self {
             schema,
             tags: pairs("trace_tags")?,
             metadata: pairs("trace_request_metadata")?,
             assessments: schema
                 .has_assessments()
-                .then(|| connection.prepare_cached(assessments))
+                .then(|| connection.prepare_cached(ASSESSMENTS))
                 .transpose()?,
         })
     }
@@ -96,9 +98,7 @@ impl<'c> Reader<'c> {
         let mut info = TraceInfo::new(text(row, 0)?.unwrap_or_default());
         info.experiment_id = Some(row.get::<_, i64>(1)?.to_string());
         info.request_time = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis);
-        info.execution_duration_ns = row
-            .get::<_, Option<i64>>(3)?
-            .map(|ms| ms.saturating_mul(1_000_000));
+        info.execution_duration_ns = duration_ns(row, 3)?;
         info.state = TraceState::parse(&text(row, 4)?.unwrap_or_default());
         info.client_request_id = text(row, 5)?.filter(|id| !id.is_empty());
         info.request_preview = text(row, 6)?;
@@ -126,27 +126,88 @@ impl<'c> Reader<'c> {
             info.metadata.remove(metadata::SESSION);
             info.metadata
                 .extend(text(row, 9)?.map(|id| (metadata::SESSION.to_owned(), id)));
-            let mut first = 10;
-            for key in RECORDS {
-                let members = record_members(key);
-                info.metadata.remove(key);
-                info.metadata
-                    .extend(json_object(row, first, members)?.map(|json| (key.to_owned(), json)));
-                first += members.len();
-            }
+            add_usage(row, 10, info)?;
         }
         Ok(())
     }
 }
 
-/// What [`bare`] takes, for a `SELECT`.
-pub(super) const BARE: &str = "t.request_id, t.status";
+/// Reads ids, states, times and some parts of traces, and nothing else of them:
+/// what [`Store::complete`](crate::store::Store::complete) takes for an id alone.
+pub(super) struct PartReader<'c> {
+    parts: InfoParts,
+    assessments: Option<CachedStatement<'c>>,
+}
 
-/// A trace of which only the id and the state are read.
-pub(super) fn bare(row: &Row<'_>) -> rusqlite::Result<TraceInfo> {
-    let mut info = TraceInfo::new(text(row, 0)?.unwrap_or_default());
-    info.state = TraceState::parse(&text(row, 1)?.unwrap_or_default());
-    Ok(info)
+impl<'c> PartReader<'c> {
+    /// Whether parts can be read by themselves.
+    pub(super) fn can_read(schema: &Schema, parts: InfoParts) -> bool {
+        !parts.usage || schema.has_trace_column("session_id")
+    }
+
+    /// What [`PartReader::info`] takes, for a `SELECT`.
+    pub(super) fn columns(parts: InfoParts) -> String {
+        let mut list = String::from("t.request_id, t.status, t.timestamp_ms, t.execution_time_ms");
+        if parts.usage {
+            for column in RECORDS.into_iter().flat_map(record_members) {
+                list.push_str(", t.");
+                list.push_str(column);
+            }
+        }
+        list
+    }
+
+    pub(super) fn new(
+        connection: &'c Connection,
+        schema: &Schema,
+        parts: InfoParts,
+    ) -> rusqlite::Result<Self> {
+        let wanted = parts.assessments && schema.has_assessments();
+        let any = || {
+            connection.query_row("SELECT EXISTS (SELECT 1 FROM assessments)", [], |row| {
+                row.get::<_, bool>(0)
+            })
+        };
+        let assessments = if wanted && any()? {
+            Some(connection.prepare_cached(ASSESSMENTS)?)
+        } else {
+            None
+        };
+        Ok(Self { parts, assessments })
+    }
+
+    pub(super) fn info(&mut self, row: &Row<'_>) -> rusqlite::Result<TraceInfo> {
+        let mut info = TraceInfo::new(text(row, 0)?.unwrap_or_default());
+        info.state = TraceState::parse(&text_ref(row, 1)?.unwrap_or_default());
+        info.request_time = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis);
+        info.execution_duration_ns = duration_ns(row, 3)?;
+        if self.parts.usage {
+            add_usage(row, 4, &mut info)?;
+        }
+        if let Some(statement) = &mut self.assessments {
+            info.assessments = statement
+                .query_map([&info.trace_id], assessment)?
+                .collect::<rusqlite::Result<_>>()?;
+        }
+        Ok(info)
+    }
+}
+
+fn duration_ns(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<i64>> {
+    let ms = row.get::<_, Option<i64>>(at)?;
+    Ok(ms.map(|ms| ms.saturating_mul(1_000_000)))
+}
+
+/// Tokens and cost out of their columns, from one on.
+fn add_usage(row: &Row<'_>, mut first: usize, info: &mut TraceInfo) -> rusqlite::Result<()> {
+    for key in RECORDS {
+        let members = record_members(key);
+        info.metadata.remove(key);
+        info.metadata
+            .extend(json_object(row, first, members)?.map(|json| (key.to_owned(), json)));
+        first += members.len();
+    }
+    Ok(())
 }
 
 fn pairs(

@@ -7,19 +7,19 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::Shared;
 use super::expression::{Compiler, FEW_SPANS};
 use super::fields::{metadata_value, tag_value};
-use super::info::{BARE, Reader, bare, columns};
+use super::info::{PartReader, Reader, columns};
 use super::schema::Schema;
 use super::statement::Parameters;
 use crate::filter::order::OrderKey;
 use crate::filter::{Filter, OrderBy};
 use crate::model::{TraceInfo, metadata, tag};
 use crate::store::local::filter_of;
-use crate::store::{Explanation, Query, StoreError};
+use crate::store::{Explanation, InfoParts, Query, StoreError};
 
 /// Pages that may wait for their reader.
 const AHEAD: usize = 4;
@@ -111,7 +111,8 @@ struct Prepared {
     parameters: Parameters,
     /// What is not decided by SQL: all of the filter, where the schema has no spans.
     residual: Option<Filter>,
-    ids_only: bool,
+    /// What of the traces is read, where not all is.
+    parts: Option<InfoParts>,
 }
 
 impl Prepared {
@@ -142,7 +143,11 @@ impl Prepared {
             query.any_order && by_time && query.limit.is_none() && compiled.conjuncts.is_empty();
         conditions.extend(compiled.conjuncts);
         let undecided = !schema.has_spans() && filter.needs_spans();
-        let ids_only = query.ids_only && !undecided;
+        let parts = match query.ids_only {
+            true => Some(InfoParts::NONE),
+            false => query.parts,
+        };
+        let parts = parts.filter(|parts| !undecided && PartReader::can_read(schema, *parts));
         let index = match schema.time_index(experiments.len() == 1) {
             _ if sequential => " NOT INDEXED".to_owned(),
             Some(name) if by_time => format!(" INDEXED BY {name}"),
@@ -155,11 +160,7 @@ impl Prepared {
         };
         let sql = format!(
             "SELECT {} FROM trace_info t{index} WHERE {} ORDER BY {} LIMIT {limit}",
-            if ids_only {
-                BARE.to_owned()
-            } else {
-                columns(schema)
-            },
+            parts.map_or_else(|| columns(schema), PartReader::columns),
             conditions.join(" AND "),
             if sequential {
                 "t.rowid".to_owned()
@@ -174,7 +175,7 @@ impl Prepared {
             sql,
             parameters,
             residual: undecided.then(|| filter.clone()),
-            ids_only,
+            parts,
         })
     }
 
@@ -235,13 +236,12 @@ impl Prepared {
             .query(rusqlite::params_from_iter(self.parameters.values()))
             .map_err(|e| database.error(&e))?;
         let mut reader =
-            Reader::new(&transaction, &shared.schema).map_err(|e| database.error(&e))?;
+            RowReader::new(&transaction, shared, self.parts).map_err(|e| database.error(&e))?;
         let matcher = self.residual.as_ref().map(Filter::matcher);
         let mut page = Vec::new();
         loop {
             let row = rows.next().map_err(|e| database.error(&e))?;
             let info = match row {
-                Some(row) if self.ids_only => Some(bare(row)),
                 Some(row) => Some(reader.info(row)),
                 None => None,
             };
@@ -266,6 +266,32 @@ impl Prepared {
                 Some(info) => page.push(info),
                 None => return Ok(()),
             }
+        }
+    }
+}
+
+/// Reads traces, all of them or some parts.
+enum RowReader<'c> {
+    Whole(Reader<'c>),
+    Parts(PartReader<'c>),
+}
+
+impl<'c> RowReader<'c> {
+    fn new(
+        connection: &'c Connection,
+        shared: &'c Shared,
+        parts: Option<InfoParts>,
+    ) -> rusqlite::Result<Self> {
+        Ok(match parts {
+            None => Self::Whole(Reader::new(connection, &shared.schema)?),
+            Some(parts) => Self::Parts(PartReader::new(connection, &shared.schema, parts)?),
+        })
+    }
+
+    fn info(&mut self, row: &Row<'_>) -> rusqlite::Result<TraceInfo> {
+        match self {
+            Self::Whole(reader) => reader.info(row),
+            Self::Parts(reader) => reader.info(row),
         }
     }
 }

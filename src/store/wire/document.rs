@@ -223,7 +223,7 @@ fn info_from_spans(spans: &[Span]) -> TraceInfo {
         .map(|s| Timestamp::from_nanos(s.start_ns))
         .min();
     if let Some(root) = spans.iter().find(|s| s.parent_id.is_none()) {
-        info.execution_duration_ns = root.raw_duration_ns();
+        info.execution_duration_ns = root.raw_duration_ns().map(|ns| ns.max(0));
         info.state = match (root.end_ns, root.status) {
             (None, _) => TraceState::InProgress,
             (Some(_), StatusCode::Error) => TraceState::Error,

@@ -1,0 +1,65 @@
+//! Tokens and cost of traces whose metadata has none, added up from their spans,
+//! so that every command tells the same of a trace.
+
+use super::Context;
+use crate::analysis::roll_up;
+use crate::model::TraceInfo;
+use crate::parallel;
+use crate::render::number;
+use crate::store::{Batches, Detail, Store};
+
+/// Traces whose spans are looked at for nothing else, where they are far away.
+const MOST_FAR_AWAY: usize = 100;
+
+/// Looks for what metadata lacks.
+#[derive(Debug, Default)]
+pub(super) struct UsageLookup {
+    looked_up: usize,
+    passed_over: usize,
+}
+
+impl UsageLookup {
+    /// Adds tokens and cost to the traces that have none, from their spans. What
+    /// cannot be read stays as it is: the trace itself was not asked for.
+    pub(super) fn complete(&mut self, store: &dyn Store, infos: &mut [TraceInfo]) {
+        let lacks = |info: &&mut TraceInfo| info.usage().is_none() || info.cost().is_none();
+        let lacking: Vec<&mut TraceInfo> = infos.iter_mut().filter(lacks).collect();
+        if lacking.is_empty() {
+            return;
+        }
+        if !store.has_spans_at_hand() && self.looked_up + lacking.len() > MOST_FAR_AWAY {
+            self.passed_over += lacking.len();
+            return;
+        }
+        self.looked_up += lacking.len();
+        let wanted: Vec<TraceInfo> = lacking.iter().map(|info| (**info).clone()).collect();
+        let Batches { traces, at_once } = store.batches(Detail::Measures);
+        let batches: Vec<&[TraceInfo]> = wanted.chunks(traces.max(1)).collect();
+        let mut lacking = lacking.into_iter();
+        let ask = |batch: &&[TraceInfo]| -> Vec<_> {
+            let traces = store.complete_all(batch, Detail::Measures);
+            let rolled_up = traces.into_iter().map(|trace| trace.map(|t| roll_up(&t)));
+            rolled_up.collect()
+        };
+        let outcome: Result<(), std::convert::Infallible> =
+            parallel::for_each_in_order(at_once, &batches, ask, |_, found| {
+                for (rolled_up, info) in found.into_iter().zip(lacking.by_ref()) {
+                    if let Ok(rolled_up) = rolled_up {
+                        info.rolled_up = rolled_up;
+                    }
+                }
+                Ok(())
+            });
+        let Ok(()) = outcome;
+    }
+
+    /// Says of how many traces nothing was looked up.
+    pub(super) fn note(&self, context: &Context) {
+        if self.passed_over > 0 {
+            context.note(&format!(
+                "{} without tokens or cost in their metadata: their spans were not looked at for them",
+                number::counted(self.passed_over, "trace")
+            ));
+        }
+    }
+}
