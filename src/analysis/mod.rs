@@ -56,6 +56,6 @@ pub use stats::{
     AssessmentRow, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsRow, StatsSort,
 };
 pub use tree::{Guides, Node, NodeId, Place, Siblings, SpanTree, Standing, TotalBasis};
-pub use usage::{Figure, FigureSource, UsageReport, span_cost, span_usage, trace_usage};
+pub use usage::{Figure, FigureSource, UsageReport, roll_up, span_cost, span_usage, trace_usage};
 pub use verdict::{Change, Failure, Judgement, Problem, Ruling, Terms};
 pub use warning::Warning;

@@ -2,7 +2,7 @@
 //! them used, so going down the tree the first span that holds counts is
 //! counted, and its descendants are not.
 
-use crate::model::{Cost, Span, TokenUsage, Trace};
+use crate::model::{Cost, RolledUp, Span, TokenUsage, Trace, attribute};
 
 use super::SpanTree;
 
@@ -64,11 +64,14 @@ pub fn span_cost(span: &Span) -> Option<Cost> {
 /// Tokens and cost of a trace, from its metadata and from its spans.
 pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
     let tokens = (
-        trace.info.usage().filter(|u| *u != TokenUsage::default()),
+        trace
+            .info
+            .recorded_usage()
+            .filter(|u| *u != TokenUsage::default()),
         sum_of_topmost(trace, tree, span_usage, TokenUsage::plus),
     );
     let cost = (
-        trace.info.cost().filter(|c| *c != Cost::default()),
+        trace.info.recorded_cost().filter(|c| *c != Cost::default()),
         sum_of_topmost(trace, tree, span_cost, Cost::plus),
     );
     UsageReport {
@@ -82,6 +85,22 @@ pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
             from_spans: cost.1,
             differs: both(cost.0, cost.1, costs_differ),
         },
+    }
+}
+
+/// What the spans of a trace come to.
+pub fn roll_up(trace: &Trace) -> RolledUp {
+    let reports = |span: &Span| {
+        let keys = [attribute::TOKEN_USAGE, attribute::COST];
+        keys.iter().any(|key| span.attribute(key).is_some())
+    };
+    if !trace.spans.iter().any(reports) {
+        return RolledUp::default();
+    }
+    let tree = SpanTree::build(trace);
+    RolledUp {
+        usage: sum_of_topmost(trace, &tree, span_usage, TokenUsage::plus),
+        cost: sum_of_topmost(trace, &tree, span_cost, Cost::plus),
     }
 }
 
@@ -130,7 +149,7 @@ fn costs_differ(a: &Cost, b: &Cost) -> bool {
 mod tests {
     use super::*;
     use crate::analysis::sample::{SpanExt, span, trace};
-    use crate::model::{attribute, metadata};
+    use crate::model::metadata;
 
     const SMALL: &str = r#"{"input_tokens": 10, "output_tokens": 2, "total_tokens": 12}"#;
     const LARGE: &str = r#"{"input_tokens": 30, "output_tokens": 5, "total_tokens": 35}"#;

@@ -9,7 +9,9 @@ use anyhow::Result;
 
 use super::resolve::Failures;
 use super::selection::{check_experiments, explain, filter_of, name_experiments};
+use super::usage::UsageLookup;
 use super::{Context, resolve};
+use crate::analysis::roll_up;
 use crate::cli::SelectionArgs;
 use crate::error::{CommandError, Exit};
 use crate::model::{Trace, TraceInfo};
@@ -30,6 +32,8 @@ pub(super) struct Need {
     pub(super) info: bool,
     /// Where it is not, what is needed besides ids, states and times.
     pub(super) parts: InfoParts,
+    /// Whether tokens and cost are needed, from the spans where metadata has none.
+    pub(super) usage: bool,
     /// Whether any order will do.
     pub(super) any_order: bool,
 }
@@ -40,6 +44,7 @@ impl Need {
         spans: None,
         info: true,
         parts: InfoParts::NONE,
+        usage: false,
         any_order: false,
     };
 
@@ -49,6 +54,7 @@ impl Need {
             spans: Some(detail),
             info: true,
             parts: InfoParts::NONE,
+            usage: false,
             any_order: false,
         }
     }
@@ -65,6 +71,8 @@ pub(super) struct Gathered {
     pub(super) limited: bool,
     /// Traces that could not be had.
     pub(super) failures: Failures,
+    /// Of which tokens and cost were looked for in the spans.
+    usage: UsageLookup,
 }
 
 impl Gathered {
@@ -78,6 +86,7 @@ impl Gathered {
     /// # Errors
     /// That of the last trace that could not be had.
     pub(super) fn finish(self, context: &Context) -> Result<Exit> {
+        self.usage.note(context);
         fail_with(context, self.failures)
     }
 }
@@ -287,6 +296,9 @@ impl<'a> Run<'a> {
             });
         }
         let Some(detail) = need.spans else {
+            if need.usage {
+                self.gathered.usage.complete(store, &mut infos);
+            }
             return infos
                 .into_iter()
                 .try_for_each(|info| self.hand_over("", Ok(without_spans(info)), each));
@@ -336,7 +348,10 @@ impl<'a> Run<'a> {
         each: &mut impl FnMut(Trace) -> Result<()>,
     ) -> Result<()> {
         match trace {
-            Ok(trace) => {
+            Ok(mut trace) => {
+                if self.need.usage && !trace.spans.is_empty() {
+                    trace.info.rolled_up = roll_up(&trace);
+                }
                 each(trace)?;
                 self.gathered.traces += 1;
             }

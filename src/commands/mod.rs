@@ -18,6 +18,7 @@ mod selection;
 mod stats;
 mod tag;
 mod target;
+mod usage;
 
 use std::cell::OnceCell;
 use std::collections::HashSet;

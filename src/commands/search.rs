@@ -10,6 +10,7 @@ use super::form::Form;
 use super::selection::{
     check_experiments, explain, filter_of, looks_like_filter, name_experiments,
 };
+use super::usage::UsageLookup;
 use crate::cli::{OutputFormat, SearchArgs, WITH_IDS};
 use crate::error::{CommandError, Exit, FilterError};
 use crate::export::JsonForm;
@@ -199,6 +200,7 @@ fn list(
     let mut out = context.terminal.output();
     let mut progress = context.terminal.progress("searching");
     let (mut scanned, mut kept) = (0, 0);
+    let mut usage = UsageLookup::default();
     let mut cut = false;
     {
         let mut printer = Printer::new(context, args, &mut out)?;
@@ -211,6 +213,9 @@ fn list(
                 page.truncate(room);
             }
             kept += page.len();
+            if printer.shows_usage() {
+                usage.complete(store, &mut page);
+            }
             if args.include_spans {
                 parallel::for_each_in_order(
                     store.at_once(),
@@ -244,6 +249,7 @@ fn list(
             sample.seed
         ));
     }
+    usage.note(context);
     if cut && args.limit.is_none() {
         context.note(&format!(
             "more traces match than the {kept} shown; see them with -n N or --all"
@@ -270,7 +276,13 @@ fn note_scan_limit(context: &Context, search: &Search<'_>) -> bool {
 }
 
 /// Prints traces in the format that was asked for.
-enum Printer<'a> {
+struct Printer<'a> {
+    kind: Kind<'a>,
+    /// Whether there is a column of tokens or cost.
+    shows_usage: bool,
+}
+
+enum Kind<'a> {
     Table(&'a mut Output, SearchTable),
     Json(&'a mut Output, TraceList),
     Delimited(TraceRows<'a>),
@@ -284,37 +296,51 @@ impl<'a> Printer<'a> {
         } else {
             args.columns.clone()
         };
-        Ok(match Form::of(&context.flags.output) {
-            Some(Form::Text) => Self::Table(out, SearchTable::new(columns, context.layout())),
-            Some(Form::Json(form)) => Self::Json(out, TraceList::new(form)),
-            Some(Form::Delimited(format)) => Self::Delimited(TraceRows::new(out, format, columns)?),
-            None => Self::Ids(out),
-        })
+        let form = Form::of(&context.flags.output);
+        let of_usage = |column: &Column| {
+            matches!(
+                column,
+                Column::Tokens | Column::InputTokens | Column::OutputTokens | Column::Cost
+            )
+        };
+        let shows_usage =
+            matches!(form, Some(Form::Text | Form::Delimited(_))) && columns.iter().any(of_usage);
+        let kind = match form {
+            Some(Form::Text) => Kind::Table(out, SearchTable::new(columns, context.layout())),
+            Some(Form::Json(form)) => Kind::Json(out, TraceList::new(form)),
+            Some(Form::Delimited(format)) => Kind::Delimited(TraceRows::new(out, format, columns)?),
+            None => Kind::Ids(out),
+        };
+        Ok(Self { kind, shows_usage })
+    }
+
+    fn shows_usage(&self) -> bool {
+        self.shows_usage
     }
 
     fn push(&mut self, info: &TraceInfo) -> Result<()> {
-        match self {
-            Self::Table(out, table) => table.push(out, info)?,
-            Self::Json(out, list) => list.push(out, &TraceParts::info_only(info))?,
-            Self::Delimited(rows) => rows.push(info)?,
-            Self::Ids(out) => writeln!(out, "{}", crate::render::sanitize::line(&info.trace_id))?,
+        match &mut self.kind {
+            Kind::Table(out, table) => table.push(out, info)?,
+            Kind::Json(out, list) => list.push(out, &TraceParts::info_only(info))?,
+            Kind::Delimited(rows) => rows.push(info)?,
+            Kind::Ids(out) => writeln!(out, "{}", crate::render::sanitize::line(&info.trace_id))?,
         }
         Ok(())
     }
 
     fn push_whole(&mut self, trace: &Trace) -> Result<()> {
-        match self {
-            Self::Json(out, list) => Ok(list.push(out, &TraceParts::whole(trace, None))?),
+        match &mut self.kind {
+            Kind::Json(out, list) => Ok(list.push(out, &TraceParts::whole(trace, None))?),
             _ => self.push(&trace.info),
         }
     }
 
     fn finish(self, truncated: bool) -> Result<()> {
-        match self {
-            Self::Table(out, mut table) => table.flush(out)?,
-            Self::Json(out, list) => list.finish(out, None, truncated)?,
-            Self::Delimited(rows) => rows.finish()?,
-            Self::Ids(_) => {}
+        match self.kind {
+            Kind::Table(out, mut table) => table.flush(out)?,
+            Kind::Json(out, list) => list.finish(out, None, truncated)?,
+            Kind::Delimited(rows) => rows.finish()?,
+            Kind::Ids(_) => {}
         }
         Ok(())
     }

@@ -318,9 +318,11 @@ fn answer(
         }
     }
     let mut stats = Stats::new(question.clone());
+    let needs_usage = question.aggregates.iter().any(|a| a.measure.is_usage());
     let spans = match stats.need() {
         aggregate::Need::Info => None,
-        aggregate::Need::Times => Some(Detail::Times),
+        aggregate::Need::Times if !needs_usage => Some(Detail::Times),
+        aggregate::Need::Times => Some(Detail::Measures),
         aggregate::Need::Measures => Some(Detail::Measures),
         aggregate::Need::Whole => Some(Detail::Whole),
     };
@@ -329,6 +331,7 @@ fn answer(
         spans,
         info: parts.is_none(),
         parts: parts.unwrap_or_default(),
+        usage: needs_usage,
         // Numbers are the same in any order, but for sums of fractions.
         any_order: question.aggregates.iter().all(is_whole),
     };
@@ -368,12 +371,7 @@ fn parts(question: &StatsQuestion) -> Option<InfoParts> {
         aggregates.any(|aggregate| wanted(&aggregate.measure))
     };
     Some(InfoParts {
-        usage: measures(|measure| {
-            matches!(
-                measure,
-                Measure::Tokens | Measure::InputTokens | Measure::OutputTokens | Measure::Cost
-            )
-        }),
+        usage: measures(Measure::is_usage),
         assessments: question.assessments
             || measures(|m| matches!(m, Measure::Feedback(_) | Measure::Expectation(_))),
     })

@@ -167,6 +167,7 @@ fn matching(context: &Context, args: &FilterArgs) -> Result<Vec<String>> {
         spans: None,
         info: false,
         parts: InfoParts::NONE,
+        usage: false,
         any_order: false,
     };
     let mut ids = Vec::new();

@@ -18,5 +18,5 @@ pub use ids::{SpanId, looks_like_trace_id, normalize_trace_id};
 pub use request::last_user_text;
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
 pub use time::Timestamp;
-pub use trace::{Experiment, Trace, TraceInfo, TraceState, metadata, tag};
+pub use trace::{Experiment, RolledUp, Trace, TraceInfo, TraceState, metadata, tag};
 pub use usage::{Cost, TokenUsage};

@@ -86,6 +86,17 @@ pub struct TraceInfo {
     pub response_preview: Option<String>,
     /// Feedback and expectations.
     pub assessments: Vec<Assessment>,
+    /// What was added up from its spans, where somebody did.
+    pub rolled_up: RolledUp,
+}
+
+/// Tokens and cost of the spans of a trace, for where its metadata has none.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct RolledUp {
+    /// Tokens.
+    pub usage: Option<TokenUsage>,
+    /// US dollars.
+    pub cost: Option<Cost>,
 }
 
 impl TraceInfo {
@@ -103,6 +114,7 @@ impl TraceInfo {
             request_preview: None,
             response_preview: None,
             assessments: Vec::new(),
+            rolled_up: RolledUp::default(),
         }
     }
 
@@ -131,13 +143,23 @@ impl TraceInfo {
         self.metadata.get(metadata::MODEL_ID).map(String::as_str)
     }
 
-    /// Token usage of the whole trace, where the metadata has it.
+    /// Token usage of the whole trace: the metadata's, else what its spans came to.
     pub fn usage(&self) -> Option<TokenUsage> {
+        self.recorded_usage().or(self.rolled_up.usage)
+    }
+
+    /// Cost of the whole trace, likewise.
+    pub fn cost(&self) -> Option<Cost> {
+        self.recorded_cost().or(self.rolled_up.cost)
+    }
+
+    /// Token usage of the whole trace, where the metadata has it.
+    pub fn recorded_usage(&self) -> Option<TokenUsage> {
         TokenUsage::parse(self.metadata.get(metadata::TOKEN_USAGE)?)
     }
 
     /// Cost of the whole trace, where the metadata has it.
-    pub fn cost(&self) -> Option<Cost> {
+    pub fn recorded_cost(&self) -> Option<Cost> {
         Cost::parse(self.metadata.get(metadata::COST)?)
     }
 

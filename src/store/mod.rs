@@ -230,6 +230,11 @@ pub trait Store: Send + Sync {
         parallel::cores()
     }
 
+    /// Whether spans can be looked at for a little more than the traces themselves.
+    fn has_spans_at_hand(&self) -> bool {
+        true
+    }
+
     /// How [`Store::complete_all`] is best called.
     fn batches(&self, _detail: Detail) -> Batches {
         Batches::of_one(self.at_once())

@@ -79,12 +79,19 @@ struct Looked {
 
 impl Judge<'_> {
     fn need(&self) -> Need {
-        match self.tally.need() {
+        let usage = self
+            .rules
+            .iter()
+            .any(|rule| rule.aggregate.measure.is_usage());
+        let need = match self.tally.need() {
             aggregate::Need::Info => Need::INFO,
-            aggregate::Need::Times => Need::with_spans(Detail::Times),
-            aggregate::Need::Measures => Need::with_spans(Detail::Measures),
+            aggregate::Need::Times if !usage => Need::with_spans(Detail::Times),
+            aggregate::Need::Times | aggregate::Need::Measures => {
+                Need::with_spans(Detail::Measures)
+            }
             aggregate::Need::Whole => Need::with_spans(Detail::Whole),
-        }
+        };
+        Need { usage, ..need }
     }
 
     /// Looks at the traces once.

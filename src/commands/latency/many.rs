@@ -28,7 +28,8 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     let need = Need {
         spans: Some(detail(&question)),
         info: needs_info(&question),
-        parts: InfoParts::default(),
+        parts: InfoParts::NONE,
+        usage: false,
         any_order: true,
     };
     let gathered = gather(

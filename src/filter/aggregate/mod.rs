@@ -180,6 +180,14 @@ impl Measure {
         }
     }
 
+    /// Whether it is about tokens or cost of whole traces.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Tokens | Self::InputTokens | Self::OutputTokens | Self::Cost
+        )
+    }
+
     fn need(&self) -> Need {
         match self {
             Self::Spans | Self::Span | Self::SpanDuration | Self::SelfTime | Self::CriticalTime => {

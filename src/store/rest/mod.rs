@@ -325,6 +325,10 @@ impl RestStore {
 }
 
 impl Store for RestStore {
+    fn has_spans_at_hand(&self) -> bool {
+        false
+    }
+
     fn describe(&self) -> String {
         self.http.host()
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::assessment::WireAssessment;
 use super::null_as_default;
-use crate::model::{Timestamp, TraceInfo, TraceState};
+use crate::model::{RolledUp, Timestamp, TraceInfo, TraceState};
 
 /// Trace info in any spelling; [`WireInfo::into_info`] makes it the model's.
 #[derive(Deserialize)]
@@ -74,6 +74,7 @@ impl WireInfo {
                 .or(self
                     .execution_duration_ms
                     .map(|ms| ms.saturating_mul(1_000_000))),
+            rolled_up: RolledUp::default(),
             state: self
                 .state
                 .as_deref()
