@@ -305,12 +305,12 @@ mod tests {
         many.into_report(Sort::Critical)
     }
 
-    fn supposed(name: &str, with_called: bool, factor: f64) -> Option<Supposition> {
-        Some(Supposition {
+    fn supposed(name: &str, with_called: bool, factor: f64) -> Supposition {
+        Supposition {
             name: name.to_owned(),
             with_called,
             factor,
-        })
+        }
     }
 
     fn named(id: &str, work_ms: i64) -> Trace {
@@ -340,7 +340,7 @@ mod tests {
     fn traces_in_progress_count_but_are_no_sample() {
         let mut open = named("open", 10);
         open.spans[0].end_ns = None;
-        let report = report(&[named("a", 10), open], supposed("work", true, 0.5));
+        let report = report(&[named("a", 10), open], Some(supposed("work", true, 0.5)));
         assert_eq!((report.traces, report.in_progress), (2, 1));
         assert_eq!(report.stats.map(|s| s.n), Some(1));
         let what_if = report.what_if.unwrap();
@@ -357,7 +357,7 @@ mod tests {
             span("http", "again", 20, 80),
         ])];
         let saved = |name, with_called, factor| {
-            let report = report(&traces, supposed(name, with_called, factor));
+            let report = report(&traces, Some(supposed(name, with_called, factor)));
             let what_if = report.what_if.unwrap();
             (what_if.named, what_if.traces, what_if.saved_ns / MS)
         };
@@ -375,7 +375,10 @@ mod tests {
         bare.info.execution_duration_ns = Some(1_011 * MS);
         let mut begun = bare.clone();
         begun.info.state = crate::model::TraceState::InProgress;
-        let report = report(&[bare, begun, named("a", 10)], supposed("work", true, 0.0));
+        let report = report(
+            &[bare, begun, named("a", 10)],
+            Some(supposed("work", true, 0.0)),
+        );
         assert_eq!(
             (report.traces, report.without_spans, report.in_progress),
             (3, 1, 1)

@@ -17,7 +17,7 @@ use crate::error::{CommandError, Exit};
 use crate::model::{Trace, TraceInfo};
 use crate::parallel;
 use crate::progress::Progress;
-use crate::render::{number, sanitize};
+use crate::render::sanitize;
 use crate::store::{Batches, Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError};
 
 /// Batches of spans that are fetched before more traces are asked for.

@@ -322,8 +322,7 @@ fn answer(
     let spans = match stats.need() {
         aggregate::Need::Info => None,
         aggregate::Need::Times if !needs_usage => Some(Detail::Times),
-        aggregate::Need::Times => Some(Detail::Measures),
-        aggregate::Need::Measures => Some(Detail::Measures),
+        aggregate::Need::Times | aggregate::Need::Measures => Some(Detail::Measures),
         aggregate::Need::Whole => Some(Detail::Whole),
     };
     let parts = parts(question);

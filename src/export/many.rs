@@ -83,13 +83,15 @@ fn keys(question: &Question) -> Vec<String> {
 
 /// An interval, with its day where it is one, and what is in it.
 pub(super) fn start_json(start: Start, name: &str, value: Value) -> Value {
-    match (start.midnight, start.day()) {
+    let mut document = match (start.midnight, start.day()) {
         (Some(midnight), Some(day)) => {
             let midnight = midnight.to_rfc3339_opts(SecondsFormat::Secs, true);
-            json!({"start": midnight, "day": day.to_string(), name: value})
+            json!({"start": midnight, "day": day.to_string()})
         }
-        _ => json!({"start": Timestamp::from_nanos(start.ns).to_string(), name: value}),
-    }
+        _ => json!({"start": Timestamp::from_nanos(start.ns).to_string()}),
+    };
+    document[name] = value;
+    document
 }
 
 /// When an interval begins: a day has no time of day.

@@ -307,7 +307,7 @@ fn samples_are_repeatable_and_said() {
     assert!((60..180).contains(&kept), "{kept}");
     assert_eq!(
         one.stderr,
-        format!("note: kept {kept} traces of 1200 with --seed 7\n")
+        format!("note: kept {kept} traces of 1,200 with --seed 7\n")
     );
     let few = many().run("search -n 5 --sample 0.5 --seed 7 -o ids");
     assert_eq!(few.lines().len(), 5);

@@ -183,7 +183,9 @@ proptest! {
             keys: vec![GroupKey::Span(By::Name)],
             ..StatsQuestion::default()
         });
-        traces.iter().for_each(|trace| stats.add(trace));
+        for trace in &traces {
+            stats.add(trace);
+        }
         let sums = stats.into_report().unwrap().rows;
         let table = taken_together(&traces, question(GroupKey::Span(By::Name), None, Unit::Call));
         for row in table.rows.iter().filter(|row| row.key != RowKey::NoSpan) {

@@ -143,9 +143,10 @@ impl Prepared {
             query.any_order && by_time && query.limit.is_none() && compiled.conjuncts.is_empty();
         conditions.extend(compiled.conjuncts);
         let undecided = !schema.has_spans() && filter.needs_spans();
-        let parts = match query.ids_only {
-            true => Some(InfoParts::NONE),
-            false => query.parts,
+        let parts = if query.ids_only {
+            Some(InfoParts::NONE)
+        } else {
+            query.parts
         };
         let parts = parts.filter(|parts| !undecided && PartReader::can_read(schema, *parts));
         let index = match schema.time_index(experiments.len() == 1) {
@@ -241,10 +242,7 @@ impl Prepared {
         let mut page = Vec::new();
         loop {
             let row = rows.next().map_err(|e| database.error(&e))?;
-            let info = match row {
-                Some(row) => Some(reader.info(row)),
-                None => None,
-            };
+            let info = row.map(|row| reader.info(row));
             let info = info.transpose().map_err(|e| database.error(&e))?;
             if let (Some(info), Some(matcher)) = (&info, &matcher)
                 && !matcher.matches(info, &shared.spans_or_none(&transaction, info)?)
