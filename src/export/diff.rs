@@ -9,17 +9,20 @@ use serde::{Serialize, Serializer};
 
 use super::delimited::{Delimited, RowWriter, maybe, number};
 use super::json::{self, JsonForm};
+use super::unreadable::{self, UnreadableJson};
 use crate::analysis::{
     Diff, DiffRow, Measure, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
 };
+use crate::model::Unreadable;
 
-/// Writes a comparison with `rows`, which are all or the first of its rows.
+/// Writes a comparison with `rows`, which are all or the first of its rows; beside
+/// them, whether something is missing, and the traces that cannot be read.
 pub fn write_json(
     out: &mut dyn Write,
     diff: &Diff,
     rows: &[DiffRow],
     sources: &Sides<Option<String>>,
-    truncated: bool,
+    (truncated, unreadable): (bool, &[Unreadable]),
     form: JsonForm,
 ) -> io::Result<()> {
     let side = |side| {
@@ -51,6 +54,7 @@ pub fn write_json(
         rows: rows.iter().map(RowJson::from).collect(),
         unchanged_rows: diff.unchanged,
         truncated,
+        unreadable: unreadable::list(unreadable, form),
     };
     json::write(out, &document, form)
 }
@@ -121,6 +125,8 @@ struct DiffJson<'a> {
     rows: Vec<RowJson<'a>>,
     unchanged_rows: usize,
     truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<Vec<UnreadableJson<'a>>>,
 }
 
 #[derive(Serialize)]

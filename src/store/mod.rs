@@ -17,7 +17,7 @@ mod wire;
 use std::ops::ControlFlow;
 
 use crate::filter::{Filter, OrderBy};
-use crate::model::{Experiment, Trace, TraceInfo};
+use crate::model::{Experiment, Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::settings::Location;
 
@@ -167,6 +167,8 @@ pub struct Page {
     pub next: Option<String>,
     /// How many traces were looked at for this page.
     pub scanned: usize,
+    /// Those that cannot be read, so that nobody knows whether they match.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// An HTTP request that would be sent.

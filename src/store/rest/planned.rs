@@ -96,6 +96,7 @@ impl Planned {
             traces,
             next: None,
             scanned,
+            unreadable: Vec::new(),
         };
         Ok((page, ended))
     }
