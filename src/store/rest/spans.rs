@@ -105,7 +105,7 @@ fn artifact(http: &Http, trace_id: &str, detail: Detail) -> Result<Option<Vec<Sp
     let body = http.send(&call)?;
     spans_from_slice(&body, detail)
         .map(Some)
-        .map_err(|error| http.bad_answer(&call, &error))
+        .map_err(|flaw| http.bad_spans(&call, &flaw))
 }
 
 fn get_trace<D: Depth>(
