@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::settings::{Connection, Credentials};
 use crate::store::StoreError;
-use crate::store::wire::{self, Flaw};
+use crate::store::wire::{self, Fault, Flaw, InfoPage};
 
 /// Called once for every exchange, for `--verbose`; `None` for silence.
 pub type RequestLog = Option<Arc<dyn Fn(&RequestRecord) + Send + Sync>>;
@@ -124,6 +124,12 @@ impl Http {
         wire::from_slice(&body).map_err(|error| self.bad_answer(call, &error))
     }
 
+    /// Sends and reads a page of traces.
+    pub(super) fn page(&self, call: &Call) -> Result<InfoPage, StoreError> {
+        let body = self.send(call)?;
+        wire::read_page(&body).map_err(|error| self.bad_answer(call, &error))
+    }
+
     /// A body whose spans cannot be read.
     pub(super) fn bad_spans(&self, call: &Call, flaw: &Flaw) -> StoreError {
         StoreError::BadAnswer {
@@ -143,9 +149,9 @@ impl Http {
             host: self.host(),
             path: call.url.path().to_owned(),
             reason: if error.is_eof() {
-                format!("it is cut short ({error})")
+                format!("it is cut short ({})", Fault::of(error))
             } else {
-                error.to_string()
+                Fault::of(error).to_string()
             },
         }
     }

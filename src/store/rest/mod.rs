@@ -16,6 +16,7 @@ use std::thread;
 
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -24,13 +25,13 @@ use self::http::{Call, Http};
 use self::planned::Planned;
 use self::spans::Fetched;
 use super::local::lock;
-use super::wire::{WireInfo, null_as_default};
+use super::wire::{null_as_default, read_info};
 use super::{
     Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion, Page,
     Query, Store, StoreError, TagChanges,
 };
 use crate::filter::{Filter, Plan, Server};
-use crate::model::{CATALOG_PREFIX, Experiment, Trace, TraceInfo};
+use crate::model::{CATALOG_PREFIX, Experiment, Trace, TraceInfo, Unreadable};
 use crate::settings::Connection;
 
 pub use self::http::{RequestLog, RequestRecord};
@@ -65,13 +66,6 @@ const NEWEST: (u32, u32) = (u32::MAX, 0);
 enum Generation {
     V3,
     V2,
-}
-
-#[derive(Deserialize)]
-struct WirePage {
-    #[serde(default, deserialize_with = "null_as_default")]
-    traces: Vec<WireInfo>,
-    next_page_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -267,20 +261,15 @@ impl RestStore {
         size: usize,
         token: Option<&str>,
     ) -> Result<Page, StoreError> {
-        let page: WirePage = self.by_generation(
-            || self.http.json(&self.search_call(query, size, token)),
-            || self.http.json(&self.search_call_v2(query, size, token)),
+        let page = self.by_generation(
+            || self.http.page(&self.search_call(query, size, token)),
+            || self.http.page(&self.search_call_v2(query, size, token)),
         )?;
-        let traces: Vec<TraceInfo> = page
-            .traces
-            .into_iter()
-            .filter_map(WireInfo::into_info)
-            .collect();
         Ok(Page {
-            scanned: traces.len(),
-            traces,
+            scanned: page.traces.len() + page.unreadable.len(),
+            traces: page.traces,
             next: page.next_page_token.filter(|t| !t.is_empty()),
-            unreadable: Vec::new(),
+            unreadable: page.unreadable,
         })
     }
 
@@ -431,7 +420,7 @@ impl Store for RestStore {
         }
         #[derive(Deserialize)]
         struct V2 {
-            trace_info: WireInfo,
+            trace_info: Box<RawValue>,
         }
         let v3 = || {
             let url = self.http.url(&["api", "3.0", "mlflow", "traces", trace_id]);
@@ -444,10 +433,13 @@ impl Store for RestStore {
             self.http.json::<V2>(&Call::get(url))
         };
         match self.by_generation(v3, v2) {
-            Ok(answer) => answer
-                .trace_info
-                .into_info()
-                .ok_or_else(|| self.unknown_trace(trace_id)),
+            Ok(answer) => read_info(&answer.trace_info).map_err(|flaw| {
+                let unreadable = Unreadable {
+                    member: Some(flaw.member),
+                    ..Unreadable::trace(trace_id, flaw.reason)
+                };
+                unreadable.into()
+            }),
             Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),
             // To a server without Unity Catalog its ids are paths that it does not have.
             Err(StoreError::NoSuchEndpoint { .. }) if trace_id.starts_with(CATALOG_PREFIX) => {
