@@ -130,12 +130,15 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<Condition>> {
             )?);
         }
     }
-    let since = args.since.map(|point| point.resolve(context.now));
-    let until = args.until.map(|point| point.resolve_end(context.now));
-    for (time, comparator) in [(since, GreaterOrEqual), (until, Less)] {
-        if let Some(time) = time {
-            // The first whole millisecond that is not before the time.
-            let millis = time.millis() + i64::from(time.nanos().rem_euclid(1_000_000) != 0);
+    // Traces have whole milliseconds, spans finer times: one that began in the
+    // millisecond of a span's time is at or after it, and not before what follows.
+    let since = args.since.map(|point| point.resolve(context.now).millis());
+    let until = args.until.map(|point| {
+        let time = point.resolve_end(context.now);
+        time.millis() + i64::from(time.nanos().rem_euclid(1_000_000) != 0)
+    });
+    for (millis, comparator) in [(since, GreaterOrEqual), (until, Less)] {
+        if let Some(millis) = millis {
             all.push(Condition::number(Field::Timestamp, comparator, millis)?);
         }
     }

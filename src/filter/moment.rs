@@ -78,7 +78,8 @@ impl Moment {
 
     /// The instant that a text names, in all forms that a filter takes, and the first
     /// one after what it names: `08:00:01` is all of that second, as times are shown
-    /// without their fraction, while a date and `08:00` are where a day and a minute begin.
+    /// without their fraction, while a date and `08:00` are where a day and a minute begin,
+    /// and a fraction is exact.
     pub fn instant_of(&self, text: &str) -> Option<(Timestamp, Timestamp)> {
         let read = self.read(text.trim())?;
         let ns = read.instant.timestamp_nanos_opt()?;
@@ -198,7 +199,7 @@ fn calendar(text: &str) -> Option<Calendar> {
     let (time, zone) = rest.split_at(zone_at);
     let (time, lasts_ns) = ["%H:%M", "%H:%M:%S", "%H:%M:%S%.f"]
         .iter()
-        .zip([0, 1_000_000_000, 1])
+        .zip([0, 1_000_000_000, 0])
         .find_map(|(format, lasts)| Some((NaiveTime::parse_from_str(time, format).ok()?, lasts)))?;
     let offset = match zone.trim() {
         "" => None,
@@ -433,7 +434,7 @@ mod tests {
             ("2026-11-22", 0),
             ("2026-11-22 08:00Z", 0),
             ("2026-11-22 08:00:01Z", 1_000_000_000),
-            ("2026-11-22 08:00:01.250Z", 1),
+            ("2026-11-22 08:00:01.250Z", 0),
             ("now", 0),
             ("today", 0),
         ] {

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures, Shown};
 use super::latency::{Measure, names, write_errors_note, write_flowing, write_note};
+use super::short_id::ShortIds;
 use super::style::Painted;
 use super::waterfall::share_bar;
 use super::{Layout, LeftOut, number};
@@ -167,6 +168,9 @@ const fn sample_note(question: &Question) -> &'static str {
     }
 }
 
+/// From so many columns on, lists of traces have whole ids.
+const WIDE: usize = 120;
+
 /// Writes the slowest traces; gives the columns left out.
 pub fn write_slowest(
     out: &mut dyn Write,
@@ -210,14 +214,20 @@ pub fn write_slowest(
         column(&|slow| plain(time(slow))),
     ));
     figures.push(Figure::words("MOSTLY WAITED FOR", 1, column(&mostly)));
-    // An id that is cut cannot be looked up, so it is no name that gives way.
+    // Its beginning finds a trace, too, but not what a cut of the table would leave of it.
+    let narrow = layout.width.is_some_and(|width| width < WIDE);
+    let mut short = ShortIds::among(slowest.iter().map(|slow| slow.trace_id.as_str()));
+    let ids = slowest.iter().map(|slow| {
+        let id = if narrow {
+            short.short(&slow.trace_id)
+        } else {
+            &slow.trace_id
+        };
+        Cell::new(style.id(), id)
+    });
     let ids = Figure {
         least: usize::MAX,
-        ..Figure::words(
-            "TRACE ID",
-            0,
-            column(&|slow| Cell::new(style.id(), &slow.trace_id)),
-        )
+        ..Figure::words("TRACE ID", 0, ids.collect())
     };
     let shown = Figures {
         names: vec![ids],
