@@ -161,6 +161,11 @@ impl Phase {
 
     /// Gives the bar its look, message and position.
     fn dress(&self, bar: &ProgressBar) {
+        let message = match self.message.as_str() {
+            "" => WORKING.to_owned(),
+            message => message.to_owned(),
+        };
+        bar.set_message(message);
         let template = match (self.total, self.position) {
             (Some(_), _) => "{msg} {wide_bar} {human_pos}/{human_len}",
             (None, Some(position)) if position > 0 => "{spinner} {msg} {human_pos}",
@@ -172,11 +177,6 @@ impl Phase {
             bar.set_length(total);
         }
         bar.set_position(self.position.unwrap_or_default());
-        let message = match self.message.as_str() {
-            "" => WORKING.to_owned(),
-            message => message.to_owned(),
-        };
-        bar.set_message(message);
     }
 }
 

@@ -65,5 +65,5 @@ fn what_comes_before_the_traces_is_waited_for_with_a_sign_too() {
     let late = experiments(&[("1", "shop")]).late(PAUSE);
     let fake = Fake::with_traces().on("POST", EXPERIMENTS, late);
     let text = on_a_terminal(&["search"], &fake.uri());
-    assert!(text.contains("working"), "{text:?}");
+    assert!(text.contains("searching"), "{text:?}");
 }
