@@ -184,7 +184,7 @@ fn columns_without_room_are_named() {
     for (words, note) in [
         (
             vec!["latency", "--all", "--slowest", "2"],
-            "note: there is no room for MAX, TOTAL, SELF, SPANS, STARTED; `-o csv` and `-o json` have all\n",
+            "note: there is no room for MAX, TOTAL, SELF; `-o csv` and `-o json` have all\n",
         ),
         (
             vec!["latency", "latest", "--critical-path"],

@@ -441,16 +441,27 @@ fn columns_are_chosen_and_delimited_output_is_complete() {
 }
 
 #[test]
-fn tables_fit_the_terminal_and_never_cut_ids() {
+fn tables_fit_the_terminal_and_ids_stay_what_finds_their_traces() {
     for width in [40, 80, 100, 120, 200] {
         let table = many().terminal(width).run("search -n 30 --color never");
         assert_eq!(table.code, Some(0));
         let ids = ids(many(), "");
-        for id in &ids[..30] {
+        let shown: Vec<&str> = table
+            .stdout
+            .split_whitespace()
+            .filter(|word| word.starts_with("tr-"))
+            .collect();
+        assert_eq!(shown.len(), 30, "{width}: {table}");
+        for (short, id) in shown.into_iter().zip(&ids) {
             assert!(
-                table.stdout.contains(id.as_str()),
-                "{id} at {width}\n{table}"
+                short.len() >= "tr-12345678".len() && id.starts_with(short),
+                "{width}: {table}"
             );
+            let same = ids[..30].iter().filter(|id| id.starts_with(short));
+            assert_eq!(same.count(), 1, "{short} at {width}: {table}");
+        }
+        if (80..=100).contains(&width) {
+            assert_eq!(table.lines().len(), 31, "{width}: {table}");
         }
         for line in table.lines() {
             assert!(
