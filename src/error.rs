@@ -26,8 +26,6 @@ pub enum Exit {
     Unauthorized,
     /// Local data cannot be read.
     Data,
-    /// Done, but some traces could not be read.
-    Unreadable,
 }
 
 impl Exit {
@@ -41,7 +39,6 @@ impl Exit {
             Self::Server => 4,
             Self::Unauthorized => 5,
             Self::Data => 6,
-            Self::Unreadable => 7,
         }
     }
 }

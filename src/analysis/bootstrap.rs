@@ -9,6 +9,7 @@
 
 use super::number::{difference, rounded_mean};
 use super::percentile::{Quantile, percentile_by};
+use super::welch::float;
 
 /// The seed where none was chosen.
 pub const DEFAULT_SEED: u64 = 1;
@@ -112,6 +113,64 @@ fn resampled(sorted: &[i64], stream: u64, times: usize) -> Vec<Statistics> {
         ]
     };
     (0..times).map(|_| draw()).collect()
+}
+
+/// How many percentiles of samples drawn again are kept.
+pub(super) const DRAWN_KEPT: usize = 199;
+
+/// Samples so large that the percentiles of samples drawn from them are as good as
+/// normally distributed in rank.
+const MANY: usize = 1_000;
+
+/// A percentile, in parts of ten thousand, of samples drawn again from one in
+/// ascending order: values that are equally likely, ascending.
+pub(super) fn drawn_percentiles(sorted: &[f64], parts: u16) -> Vec<f64> {
+    let (n, p) = (sorted.len(), f64::from(parts) / 10_000.0);
+    let kept = (0..DRAWN_KEPT).map(|at| (at * 2 + 1, DRAWN_KEPT * 2));
+    if n == 0 {
+        return Vec::new();
+    }
+    if n > MANY {
+        let (centre, spread) = (float(n - 1) * p, (float(n) * p * (1.0 - p)).sqrt());
+        let rank = |(part, whole)| centre + spread * normal_quantile(float(part) / float(whole));
+        return kept.map(|at| at_rank(sorted, rank(at))).collect();
+    }
+    let mut random = SplitMix64(DEFAULT_SEED);
+    let mut sample = vec![0.0; n];
+    let mut drawn: Vec<f64> = (0..2_000)
+        .map(|_| {
+            sample.fill_with(|| sorted[random.below(n)]);
+            sample.sort_unstable_by(f64::total_cmp);
+            at_rank(&sample, float(n - 1) * p)
+        })
+        .collect();
+    drawn.sort_unstable_by(f64::total_cmp);
+    kept.map(|(part, whole)| drawn[drawn.len() * part / whole])
+        .collect()
+}
+
+/// Linear interpolation between the values at the ranks around it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank is clamped to those there are"
+)]
+fn at_rank(sorted: &[f64], rank: f64) -> f64 {
+    let rank = rank.clamp(0.0, float(sorted.len() - 1));
+    let below = rank.floor();
+    let (low, high) = (sorted[below as usize], sorted[rank.ceil() as usize]);
+    low + (high - low) * (rank - below)
+}
+
+/// The quantile of the normal distribution, by Abramowitz and Stegun, 26.2.23,
+/// within 0.0005.
+fn normal_quantile(p: f64) -> f64 {
+    let tail = p.min(1.0 - p);
+    let t = (-2.0 * tail.ln()).sqrt();
+    let above = 2.515_517 + t * (0.802_853 + t * 0.010_328);
+    let below = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
+    let size = t - above / below;
+    if p < 0.5 { -size } else { size }
 }
 
 /// Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014.

@@ -8,15 +8,18 @@
 //! every change exactly.
 
 mod comparison;
+mod rows;
 mod totals;
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 use super::number::{difference, rounded_mean};
-use super::{By, RowKey};
+use super::{By, LogChange, RowKey, Test};
 
 pub use comparison::Comparison;
 pub use totals::{Measure, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict};
@@ -139,21 +142,57 @@ pub struct DiffRow {
     /// Time on the critical path.
     pub critical_ns: Sides<i64>,
     /// The change of the critical time as a share of the change of the total;
-    /// adds up to 1 over all rows. `None` where the total did not change.
+    /// adds up to 1 over all rows. `None` where the total did not change, or not
+    /// by more than chance explains.
     pub share: Option<f64>,
-    /// Half the width of the 95 % confidence interval of the change of the
-    /// critical time; `None` for single traces, and with too few to tell.
-    pub margin_ns: Option<i64>,
+    /// Whether the critical time changed by more than chance explains; `None` for
+    /// single traces.
+    pub finding: Option<Finding>,
     /// `None` for sets, and for time in which no span was running.
     pub matching: Option<Matching>,
 }
 
+/// What a test says about a row of sets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Finding {
+    /// The verdict, all rows being judged together.
+    pub verdict: Verdict,
+    /// The test that the verdict is from; `None` with too few traces that have such a span.
+    pub test: Option<Test>,
+    /// The change of the typical critical time of traces that have some.
+    pub typical: Option<LogChange>,
+    /// How likely a change of this size is by chance, for this row alone.
+    pub p: Option<f64>,
+    /// The same, adjusted for the number of rows.
+    pub p_adjusted: Option<f64>,
+}
+
+/// How many rows of sets were tested, and what came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowsFound {
+    /// Rows that were tested.
+    pub tested: usize,
+    /// Rows that changed by more than chance explains.
+    pub beyond_noise: usize,
+}
+
+impl RowsFound {
+    /// How many rows would be called different by chance if each were judged alone.
+    #[expect(clippy::cast_precision_loss, reason = "no table is that long")]
+    pub fn by_chance(&self) -> f64 {
+        self.tested as f64 * 0.05
+    }
+}
+
 impl DiffRow {
-    /// Whether the change of the critical time exceeds what chance explains;
-    /// `None` where that is not known.
+    /// Whether the critical time changed by more than chance explains; `None`
+    /// where that is not known.
     pub fn is_beyond_noise(&self) -> Option<bool> {
-        let margin = self.margin_ns?.unsigned_abs();
-        Some(self.critical_ns.change().unsigned_abs() > margin)
+        match self.finding?.verdict {
+            Verdict::Higher | Verdict::Lower => Some(true),
+            Verdict::Noise => Some(false),
+            Verdict::TooFew => None,
+        }
     }
 }
 
@@ -196,6 +235,8 @@ pub struct Diff {
     pub totals: Vec<Total>,
     /// Rows in which something differs.
     pub rows: Vec<DiffRow>,
+    /// How many of them changed by more than chance explains.
+    pub found: RowsFound,
     /// Rows that are the same on both sides.
     pub unchanged: usize,
     /// How all spans belong together; `None` for sets.
@@ -206,6 +247,13 @@ impl Diff {
     /// Whether nothing differs at all.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.totals.iter().all(|total| total.change() == Some(0))
+    }
+
+    /// Whether the durations of two sets differ by no more than chance explains.
+    pub fn is_within_noise(&self) -> bool {
+        let is_noise = |total: &Total| total.verdict == Some(Verdict::Noise);
+        let mut typical = self.totals.iter().filter(|t| t.measure == Measure::Typical);
+        typical.any(is_noise)
     }
 
     /// The change of the mean total in nanoseconds.

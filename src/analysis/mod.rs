@@ -20,10 +20,13 @@ mod measure;
 mod number;
 mod over_time;
 mod percentile;
+mod proportion;
 mod self_time;
 mod stats;
+mod student;
 mod tree;
 mod tree_build;
+mod typical;
 mod usage;
 mod verdict;
 mod warning;
@@ -39,8 +42,8 @@ pub use bootstrap::{ConfidenceInterval, DEFAULT_SEED};
 pub use buckets::{Buckets, Start};
 pub use critical_path::Section;
 pub use diff::{
-    Comparison, Diff, DiffRow, DiffSort, Intake, Matching, Measure, OnlyTrace, Side, Sides, Total,
-    UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
+    Comparison, Diff, DiffRow, DiffSort, Finding, Intake, Matching, Measure, OnlyTrace, RowsFound,
+    Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
 };
 pub use gaps::Gap;
 pub use group::{By, GroupKey, RowKey, TraceKey};
@@ -48,7 +51,7 @@ pub use histogram::{Bin, Histogram};
 pub use lanes::{Lanes, Slot};
 pub use latency::{LatencyReport, analyse};
 pub use many::{Many, ManyReport, Question, SlowTrace, Supposition, WhatIf};
-pub use measure::{MOST_BLAMED, Measured, Sample, SampleSpan, Tally};
+pub use measure::{MOST_BLAMED, Measured, Noise, Sample, SampleSpan, Spread, Tally, Told};
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
 pub use percentile::{Quantile, Summary, percentile};
@@ -56,6 +59,8 @@ pub use stats::{
     AssessmentRow, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsRow, StatsSort,
 };
 pub use tree::{Guides, Node, NodeId, Place, Siblings, SpanTree, Standing, TotalBasis};
+pub use typical::{LogChange, Logs, Test};
 pub use usage::{Figure, FigureSource, UsageReport, roll_up, span_cost, span_usage, trace_usage};
-pub use verdict::{Change, Failure, Judgement, Problem, Ruling, Terms};
+pub use verdict::{Change, Earlier, Failure, Judgement, Problem, Ruling, Terms};
 pub use warning::Warning;
+pub use welch::Moments;

@@ -1,9 +1,11 @@
 //! Rules judged by what their aggregates came to, alone and beside an earlier
-//! value. Larger is worse, except where a rule asks for much (`>` and `>=`) and,
-//! where it asks for nothing, for feedback and expectations.
+//! value. A value regressed when it is worse by more than is allowed and by more
+//! than chance explains. Which way is worse is the aggregate's own, whatever a
+//! rule asks of it.
 
-use super::{Measured, Sample};
-use crate::filter::aggregate::{Bound, Function, Measure, Rule, Unit};
+use super::diff::Verdict;
+use super::{Measured, Noise, Sample, Spread};
+use crate::filter::aggregate::{Aggregate, Bound, Function, Rule, Unit};
 use crate::filter::{Comparator, Number};
 
 /// Rounding must not turn a change that is just allowed into one that is not.
@@ -70,8 +72,18 @@ pub enum Failure {
 /// The comparison with an earlier value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change {
-    /// The earlier value; `None` where there is none.
+    /// Whether the baseline has the aggregate at all.
+    pub known: bool,
+    /// The earlier value; `None` where there is none, or nothing was measured.
     pub before: Option<Number>,
+    /// How many samples were behind it.
+    pub n: usize,
+    /// Whether a larger value is a worse one.
+    pub larger_is_worse: bool,
+    /// Whether it is worse by more than is allowed, chance being left aside.
+    pub exceeds: bool,
+    /// Whether chance explains the change; `None` where there is none.
+    pub noise: Option<Noise>,
     /// By what share of the earlier value it may become worse.
     pub allowed: f64,
     /// By what share of the earlier value it changed; `None` where that was 0 or is missing.
@@ -85,6 +97,59 @@ pub struct Terms {
     pub allow_empty: bool,
     /// By what share a value may become worse, where it is compared with an earlier one.
     pub max_regression: Option<f64>,
+    /// Whether chance is no excuse.
+    pub strict: bool,
+}
+
+/// What an aggregate came to earlier.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Earlier {
+    /// Its value; `None` where there was nothing to measure.
+    pub value: Option<Number>,
+    /// How many samples were behind it.
+    pub n: usize,
+    /// How far they were spread, where that was kept.
+    pub spread: Option<Spread>,
+}
+
+impl Change {
+    fn new(
+        aggregate: &Aggregate,
+        measured: &Measured,
+        earlier: Option<&Earlier>,
+        allowed: f64,
+    ) -> Self {
+        let before = earlier.and_then(|earlier| earlier.value);
+        let both = before.zip(measured.value);
+        let larger_is_worse = aggregate.larger_is_worse();
+        Self {
+            known: earlier.is_some(),
+            before,
+            n: earlier.map_or(0, |earlier| earlier.n),
+            larger_is_worse,
+            exceeds: both
+                .is_some_and(|(before, now)| exceeds(before, now, allowed, larger_is_worse)),
+            noise: both.zip(earlier).map(|((before, _), earlier)| {
+                let (a, b) = (earlier.spread.as_ref(), measured.spread.as_ref());
+                Noise::compare(aggregate, before.as_f64(), a, b)
+            }),
+            allowed,
+            ratio: both.and_then(ratio),
+        }
+    }
+
+    /// Whether chance alone does not explain that the value is worse.
+    pub fn is_beyond_noise(&self) -> Option<bool> {
+        match self.noise? {
+            Noise::TooFew { .. } => None,
+            Noise::Exact | Noise::Unknown => Some(true),
+            Noise::Told(told) => Some(match told.verdict {
+                Verdict::Higher => self.larger_is_worse,
+                Verdict::Lower => !self.larger_is_worse,
+                Verdict::Noise | Verdict::TooFew => false,
+            }),
+        }
+    }
 }
 
 impl Judgement {
@@ -100,15 +165,12 @@ impl Judgement {
 }
 
 impl Ruling {
-    /// Judges what a rule's aggregate came to; `before` is the earlier value, where
-    /// one is known.
-    pub fn new(rule: &Rule, measured: Measured, before: Option<Number>, terms: Terms) -> Self {
-        let larger_is_worse = larger_is_worse(rule);
-        let change = terms.max_regression.map(|allowed| Change {
-            before,
-            allowed,
-            ratio: before.zip(measured.value).and_then(ratio),
-        });
+    /// Judges what a rule's aggregate came to; `earlier` is what it was, where that
+    /// is known.
+    pub fn new(rule: &Rule, measured: Measured, earlier: Option<&Earlier>, terms: Terms) -> Self {
+        let change = terms
+            .max_regression
+            .map(|allowed| Change::new(&rule.aggregate, &measured, earlier, allowed));
         let mut failures = Vec::new();
         match measured.value {
             None if terms.allow_empty => {}
@@ -121,19 +183,24 @@ impl Ruling {
                     Some(Change { before: None, .. }) if rule.bound.is_none() => {
                         failures.push(Failure::NoBaseline);
                     }
-                    Some(Change {
-                        before: Some(before),
-                        allowed,
-                        ..
-                    }) if regressed(before, value, allowed, larger_is_worse) => {
-                        failures.push(Failure::Regression);
+                    Some(change) if change.exceeds => {
+                        if terms.strict || change.is_beyond_noise() == Some(true) {
+                            failures.push(Failure::Regression);
+                        }
                     }
                     _ => {}
                 }
             }
         }
         let function = rule.aggregate.function;
-        let mut blamed = blamed(function, &measured, larger_is_worse).to_vec();
+        let larger_is_to_blame = match (rule.bound, failures.as_slice()) {
+            (Some(_), [Failure::Regression]) | (None, _) => rule.aggregate.larger_is_worse(),
+            (Some(bound), _) => !matches!(
+                bound.comparator,
+                Comparator::Greater | Comparator::GreaterOrEqual
+            ),
+        };
+        let mut blamed = blamed(function, &measured, larger_is_to_blame).to_vec();
         // Each of these alone breaks the rule, or does not.
         if let (Function::Max | Function::Min, Some(bound), [Failure::Bound]) =
             (function, rule.bound, failures.as_slice())
@@ -175,18 +242,7 @@ impl Ruling {
     }
 }
 
-fn larger_is_worse(rule: &Rule) -> bool {
-    match rule.bound.map(|bound| bound.comparator) {
-        Some(Comparator::Less | Comparator::LessOrEqual) => true,
-        Some(Comparator::Greater | Comparator::GreaterOrEqual) => false,
-        _ => !matches!(
-            rule.aggregate.measure,
-            Measure::Feedback(_) | Measure::Expectation(_)
-        ),
-    }
-}
-
-fn regressed(before: Number, now: Number, allowed: f64, larger_is_worse: bool) -> bool {
+fn exceeds(before: Number, now: Number, allowed: f64, larger_is_worse: bool) -> bool {
     let (before, now) = (before.as_f64(), now.as_f64());
     let worse = if larger_is_worse {
         now - before
@@ -235,9 +291,18 @@ mod tests {
             first: sample("first"),
             largest: sample("largest"),
             smallest: sample("smallest"),
+            spread: None,
         };
         let rule = parse_rule(rule, &Moment::utc()).unwrap();
-        Ruling::new(&rule, measured, before.map(Number::Float), terms)
+        Ruling::new(&rule, measured, before.map(earlier).as_ref(), terms)
+    }
+
+    fn earlier(value: f64) -> Earlier {
+        Earlier {
+            value: Some(Number::Float(value)),
+            n: 7,
+            spread: None,
+        }
     }
 
     fn failures(rule: &str, value: f64) -> Vec<Failure> {
@@ -281,9 +346,12 @@ mod tests {
         assert!(!regresses("sum(tokens)", 3.0, 3.3));
         assert!(regresses("avg(feedback.q)", 1.0, 0.8));
         assert!(!regresses("avg(feedback.q)", 1.0, 2.0));
-        assert!(regresses("sum(tokens) >= 5", 100.0, 80.0));
-        assert!(!regresses("sum(tokens) >= 5", 100.0, 900.0));
-        assert!(regresses("avg(feedback.q) <= 5", 1.0, 2.0));
+        // Whatever a rule asks for besides.
+        assert!(!regresses("sum(tokens) >= 5", 100.0, 80.0));
+        assert!(regresses("sum(tokens) >= 5", 100.0, 900.0));
+        assert!(!regresses("avg(feedback.q) <= 5", 1.0, 2.0));
+        assert!(regresses("count() <= 500", 100.0, 80.0));
+        assert!(regresses("count(where status = 'ERROR') >= 1", 10.0, 20.0));
         assert!(regresses("error_rate()", 0.0, 0.001));
         assert!(!regresses("error_rate()", 0.0, 0.0));
         assert!(regresses("avg(feedback.q)", -1.0, -1.2));
@@ -348,13 +416,14 @@ mod tests {
                 first: Vec::new(),
                 largest: samples([9.0, 6.0, 5.0]),
                 smallest: samples([6.0, 7.0, 8.0]),
+                spread: None,
             };
             let terms = Terms {
                 max_regression: before.map(|_| 0.1),
                 ..Terms::default()
             };
             let parsed = parse_rule(rule, &Moment::utc()).unwrap();
-            let ruling = Ruling::new(&parsed, measured, before.map(Number::Float), terms);
+            let ruling = Ruling::new(&parsed, measured, before.map(earlier).as_ref(), terms);
             assert_eq!(ruling.blamed.len(), blamed, "{rule}");
         }
     }

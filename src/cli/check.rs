@@ -46,8 +46,8 @@ pub struct CheckArgs {
 
     /// Compare each aggregate with its value in a file that --save wrote
     ///
-    /// A rule may then be an aggregate alone. Larger is worse, except for rules with > or >= and
-    /// for feedback and expectations.
+    /// A rule may then be an aggregate alone. Less feedback and fewer good traces are worse, and
+    /// more of time, tokens, money and errors.
     #[arg(
         long,
         value_name = "FILE",
@@ -58,6 +58,9 @@ pub struct CheckArgs {
     pub baseline: Option<PathBuf>,
 
     /// By how much a value may be worse than in the baseline, such as 10%
+    ///
+    /// A value fails that is worse by more than this and by more than chance explains at 95 %;
+    /// chance is told from 20 samples on each side.
     #[arg(
         long,
         value_name = "PERCENT",
@@ -65,6 +68,10 @@ pub struct CheckArgs {
         requires = "baseline"
     )]
     pub max_regression: Option<Percent>,
+
+    /// Fail values that are worse by more than --max-regression, whatever chance explains
+    #[arg(long, help_heading = "Rules", requires = "max_regression")]
+    pub strict: bool,
 
     /// Wait so long for the first trace, for traces in progress, and for counts that have to be larger
     ///

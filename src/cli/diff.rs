@@ -24,9 +24,14 @@ What is told:
   duration fell, and the reverse. Of sets, every other figure is the mean per trace. Durations are
   those of root spans, in nanoseconds, while mlt search, stats and check have MLflow's, in whole
   milliseconds.
-  A change is more than noise when its 95 % interval leaves out 0: of durations by bootstrap, of
-  the rest by Welch's approximation, from 20 traces on each side (p95: 72). Of many rows that did
-  not change at all, one in 20 exceeds its noise by chance.
+  What chance explains of sets, from 20 traces on each side: whether durations changed is told by
+  the typical one, the geometric mean, by Welch's test on logarithms (0 counts as 1 ns), and so
+  are tokens and cost, by log(1 + x); p50 and p95 by bootstrap; failures by Newcombe's interval for
+  two shares. The mean duration has a bootstrap interval and no verdict, since it has a long tail.
+  Rows are judged together (Benjamini and Hochberg, 5 %), from 10 traces on each side that have
+  such a span: by the time in traces that have some, or by how often there is some (Fisher). Where
+  the duration is within noise, there are no shares of its change.
+  -o json and csv have test, p, p_adjusted, intervals and verdict: higher, lower, noise or too_few.
   The exit code is 0 whatever differs.";
 
 /// Show what differs between two traces, or two sets of traces.

@@ -207,9 +207,7 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
             left_out = render::diff::write(&mut out, &diff, rows, &described, &context.layout())?;
         }
         Form::Json(form) => {
-            let all = [&gathered.before, &gathered.after].map(|side| side.unreadable.as_slice());
-            let missing = (truncated, &*all.concat());
-            export::diff::write_json(&mut out, &diff, rows, &described, missing, form)?;
+            export::diff::write_json(&mut out, &diff, rows, &described, truncated, form)?;
         }
         Form::Delimited(format) => export::diff::write_delimited(&mut out, rows, format)?,
     }
@@ -230,11 +228,7 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
     }
     context.note_left_out(left_out, IN_TABLES);
     let before = gathered.before.finish(contexts.before);
-    let after = gathered.after.finish(contexts.after)?;
-    Ok(match before? {
-        Exit::Success => after,
-        exit => exit,
-    })
+    gathered.after.finish(contexts.after).and(before)
 }
 
 const fn name(side: Side) -> &'static str {
@@ -251,7 +245,7 @@ fn require_traces(comparison: &Comparison, side: Side, gathered: &mut Gathered) 
     if intake.traces > 0 {
         return Ok(());
     }
-    if let Some(error) = gathered.take_error() {
+    if let Some((_, error)) = gathered.failures.pop() {
         return Err(error);
     }
     let side = name(side);

@@ -18,7 +18,6 @@ mod selection;
 mod stats;
 mod tag;
 mod target;
-mod unreadable;
 mod usage;
 
 use std::cell::OnceCell;

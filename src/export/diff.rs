@@ -9,20 +9,18 @@ use serde::{Serialize, Serializer};
 
 use super::delimited::{Delimited, RowWriter, maybe, number};
 use super::json::{self, JsonForm};
-use super::unreadable::{self, UnreadableJson};
 use crate::analysis::{
-    Diff, DiffRow, Measure, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
+    Diff, DiffRow, LogChange, Measure, Side, Sides, Test, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE,
+    Verdict,
 };
-use crate::model::Unreadable;
 
-/// Writes a comparison with `rows`, which are all or the first of its rows; beside
-/// them, whether something is missing, and the traces that cannot be read.
+/// Writes a comparison with `rows`, which are all or the first of its rows.
 pub fn write_json(
     out: &mut dyn Write,
     diff: &Diff,
     rows: &[DiffRow],
     sources: &Sides<Option<String>>,
-    (truncated, unreadable): (bool, &[Unreadable]),
+    truncated: bool,
     form: JsonForm,
 ) -> io::Result<()> {
     let side = |side| {
@@ -37,6 +35,7 @@ pub fn write_json(
             total_ns: *diff.total_ns.get(side),
         }
     };
+    let sets = !diff.pair;
     let document = DiffJson {
         by: diff.by.as_str(),
         compared: if diff.pair { "traces" } else { "sets" },
@@ -52,16 +51,18 @@ pub fn write_json(
             matched_change_ns: m.matched_change_ns,
         }),
         rows: rows.iter().map(RowJson::from).collect(),
+        rows_tested: sets.then_some(diff.found.tested),
+        rows_beyond_noise: sets.then_some(diff.found.beyond_noise),
+        rows_by_chance: sets.then(|| diff.found.by_chance()),
         unchanged_rows: diff.unchanged,
         truncated,
-        unreadable: unreadable::list(unreadable, form),
     };
     json::write(out, &document, form)
 }
 
 /// Writes the rows of a comparison.
 pub fn write_delimited(out: &mut dyn Write, rows: &[DiffRow], format: Delimited) -> io::Result<()> {
-    const HEADS: [&str; 20] = [
+    const HEADS: [&str; 26] = [
         "name",
         "traces_before",
         "traces_after",
@@ -76,8 +77,14 @@ pub fn write_delimited(out: &mut dyn Write, rows: &[DiffRow], format: Delimited)
         "critical_after_ns",
         "critical_change_ns",
         "share",
-        "noise_ns",
+        "verdict",
         "beyond_noise",
+        "test",
+        "typical_change_ratio",
+        "typical_low_ratio",
+        "typical_high_ratio",
+        "p",
+        "p_adjusted",
         "matched",
         "new",
         "gone",
@@ -86,6 +93,9 @@ pub fn write_delimited(out: &mut dyn Write, rows: &[DiffRow], format: Delimited)
     let mut writer = RowWriter::new(out, format);
     writer.row(HEADS.map(Cow::Borrowed))?;
     for row in rows.iter().map(RowJson::from) {
+        let change = row.typical_change_ratio;
+        let interval = row.typical_interval_ratio;
+        let typical = change.zip(interval).map(|(c, [low, high])| [c, low, high]);
         writer.row([
             Cow::Borrowed(row.name),
             number(row.traces_before),
@@ -101,8 +111,14 @@ pub fn write_delimited(out: &mut dyn Write, rows: &[DiffRow], format: Delimited)
             number(row.critical_after_ns),
             number(row.critical_change_ns),
             maybe(row.share),
-            maybe(row.noise_ns),
+            maybe(row.verdict),
             maybe(row.beyond_noise),
+            maybe(row.test),
+            maybe(typical.map(|t| t[0])),
+            maybe(typical.map(|t| t[1])),
+            maybe(typical.map(|t| t[2])),
+            maybe(row.p),
+            maybe(row.p_adjusted),
             maybe(row.matched),
             maybe(row.new),
             maybe(row.gone),
@@ -123,10 +139,11 @@ struct DiffJson<'a> {
     totals: TotalsJson<'a>,
     spans: Option<MatchingJson>,
     rows: Vec<RowJson<'a>>,
+    rows_tested: Option<usize>,
+    rows_beyond_noise: Option<usize>,
+    rows_by_chance: Option<f64>,
     unchanged_rows: usize,
     truncated: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unreadable: Option<Vec<UnreadableJson<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -157,6 +174,7 @@ impl Serialize for TotalsJson<'_> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for total in self.0 {
             let key = match total.measure {
+                Measure::Typical => "duration_typical_ns",
                 Measure::Duration => "duration_ns",
                 Measure::P50 => "duration_p50_ns",
                 Measure::P95 => "duration_p95_ns",
@@ -182,6 +200,10 @@ struct TotalJson {
     n_before: usize,
     n_after: usize,
     interval: Option<[Value; 2]>,
+    typical_change_ratio: Option<f64>,
+    typical_interval_ratio: Option<[f64; 2]>,
+    test: Option<&'static str>,
+    p: Option<f64>,
     verdict: Option<&'static str>,
 }
 
@@ -214,9 +236,22 @@ impl From<&Total> for TotalJson {
             n_before: total.n.before,
             n_after: total.n.after,
             interval: total.interval.map(|i| [value(i.low), value(i.high)]),
+            typical_change_ratio: total.typical.map(change_ratio),
+            typical_interval_ratio: total.typical.map(interval_ratio),
+            test: total.test.map(Test::as_str),
+            p: total.p,
             verdict: total.verdict.map(Verdict::as_str),
         }
     }
+}
+
+fn change_ratio(typical: LogChange) -> f64 {
+    typical.ratios()[0]
+}
+
+fn interval_ratio(typical: LogChange) -> [f64; 2] {
+    let [_, low, high] = typical.ratios();
+    [low, high]
 }
 
 #[derive(Serialize)]
@@ -235,8 +270,13 @@ struct RowJson<'a> {
     critical_after_ns: i64,
     critical_change_ns: i64,
     share: Option<f64>,
-    noise_ns: Option<i64>,
+    verdict: Option<&'static str>,
     beyond_noise: Option<bool>,
+    test: Option<&'static str>,
+    typical_change_ratio: Option<f64>,
+    typical_interval_ratio: Option<[f64; 2]>,
+    p: Option<f64>,
+    p_adjusted: Option<f64>,
     matched: Option<usize>,
     new: Option<usize>,
     gone: Option<usize>,
@@ -245,7 +285,8 @@ struct RowJson<'a> {
 
 impl<'a> From<&'a DiffRow> for RowJson<'a> {
     fn from(row: &'a DiffRow) -> Self {
-        let matching = row.matching;
+        let (matching, finding) = (row.matching, row.finding);
+        let typical = finding.and_then(|f| f.typical);
         Self {
             name: row.key.as_str(),
             traces_before: row.traces.before,
@@ -261,8 +302,13 @@ impl<'a> From<&'a DiffRow> for RowJson<'a> {
             critical_after_ns: row.critical_ns.after,
             critical_change_ns: row.critical_ns.change(),
             share: row.share,
-            noise_ns: row.margin_ns,
+            verdict: finding.map(|f| f.verdict.as_str()),
             beyond_noise: row.is_beyond_noise(),
+            test: finding.and_then(|f| f.test).map(Test::as_str),
+            typical_change_ratio: typical.map(change_ratio),
+            typical_interval_ratio: typical.map(interval_ratio),
+            p: finding.and_then(|f| f.p),
+            p_adjusted: finding.and_then(|f| f.p_adjusted),
             matched: matching.map(|m| m.matched),
             new: matching.map(|m| m.new),
             gone: matching.map(|m| m.gone),

@@ -8,10 +8,9 @@ use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::latency::LatencyJson;
+use super::trace;
 pub use super::trace::TraceParts;
-use super::{trace, unreadable};
 use crate::analysis::{By, LatencyReport, Row};
-use crate::model::Unreadable;
 use crate::render::sanitize;
 
 /// How JSON is laid out.
@@ -118,14 +117,12 @@ impl TraceList {
         trace::write(out, trace, self.form, Safe(formatter))
     }
 
-    /// Ends the list. `truncated` says that the store has more traces than were
-    /// written; some may be `unreadable`.
+    /// Ends the list. `truncated` says that the store has more traces than were written.
     pub fn finish(
         self,
         out: &mut dyn Write,
         next_page_token: Option<&str>,
         truncated: bool,
-        unreadable: &[Unreadable],
     ) -> io::Result<()> {
         if self.form == JsonForm::Lines {
             return Ok(());
@@ -136,20 +133,10 @@ impl TraceList {
             "{\n  \"traces\": []"
         };
         let token = serde_json::to_string(&next_page_token)?;
-        write!(
+        writeln!(
             out,
-            "{end},\n  \"next_page_token\": {token},\n  \"truncated\": {truncated}"
-        )?;
-        if let Some(list) = unreadable::list(unreadable, self.form) {
-            write!(out, ",\n  \"{}\": ", unreadable::KEY)?;
-            let mut formatter = PrettyFormatter::new();
-            formatter.begin_object(&mut io::sink())?;
-            list.serialize(&mut serde_json::Serializer::with_formatter(
-                &mut *out,
-                Safe(formatter),
-            ))?;
-        }
-        out.write_all(b"\n}\n")
+            "{end},\n  \"next_page_token\": {token},\n  \"truncated\": {truncated}\n}}"
+        )
     }
 }
 
@@ -233,30 +220,11 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    /// MLflow reads no assessments without times.
-    fn timed(mut info: crate::model::TraceInfo) -> crate::model::TraceInfo {
-        for assessment in &mut info.assessments {
-            assessment.create_time = info.request_time;
-            assessment.last_update_time = info.request_time;
-        }
-        info
-    }
-
-    #[test]
-    fn assessments_that_mlflow_does_not_read_stand_beside_the_info() {
-        let json =
-            printed(|out| write_trace(out, &TraceParts::info_only(&info()), JsonForm::Lines));
-        let trace = parse(&json);
-        assert_eq!(trace["info"].get("assessments"), None);
-        assert_eq!(trace["assessments"][0]["assessment_name"], "correctness");
-    }
-
     #[test]
     fn a_trace_has_the_shape_of_mlflow() {
         let mut trace = trace();
         trace.spans.drain(5..);
         trace.spans.drain(..4);
-        trace.info = timed(trace.info);
         assert_snapshot!(printed(|out| write_trace(out, &TraceParts::whole(&trace, None), JsonForm::Pretty)), @r#"
         {
           "info": {
@@ -292,8 +260,6 @@ mod tests {
                   "source_type": "LLM_JUDGE",
                   "source_id": "gpt-5"
                 },
-                "create_time": "2026-11-22T20:56:36.791Z",
-                "last_update_time": "2026-11-22T20:56:36.791Z",
                 "feedback": {
                   "value": 0.8
                 },
@@ -301,12 +267,13 @@ mod tests {
                 "valid": true
               }
             ],
-            "execution_duration_ms": 1640
+            "execution_duration_ms": 1640,
+            "duration_ns": 1640000000
           },
           "data": {
             "spans": [
               {
-                "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
+                "trace_id": "b6df45fdeeac3d7f64f3de29e167bcbd",
                 "span_id": "00000000000000a3",
                 "parent_span_id": "00000000000000a1",
                 "name": "lookup_order",
@@ -329,8 +296,7 @@ mod tests {
                 },
                 "attributes": {
                   "mlflow.spanType": "\"TOOL\"",
-                  "mlflow.spanInputs": "{\"order\": 12345}",
-                  "mlflow.traceRequestId": "\"tr-b6df45fdeeac3d7f64f3de29e167bcbd\""
+                  "mlflow.spanInputs": "{\"order\": 12345}"
                 },
                 "links": [
                   {
@@ -346,8 +312,7 @@ mod tests {
               }
             ]
           },
-          "spans_included": true,
-          "duration_ns": 1640000000
+          "spans_included": true
         }
         "#);
     }
@@ -407,7 +372,7 @@ mod tests {
                 for _ in 0..count {
                     list.push(out, &TraceParts::info_only(&info()))?;
                 }
-                list.finish(out, truncated.then_some("to\"ken"), truncated, &[])
+                list.finish(out, truncated.then_some("to\"ken"), truncated)
             })
         };
         assert_snapshot!(list(0, JsonForm::Pretty, false), @r#"
@@ -448,7 +413,7 @@ mod tests {
 
     #[test]
     fn assessments_have_the_shape_of_the_rest_api() {
-        let mut info = timed(info());
+        let mut info = info();
         let base = info.assessments.remove(0);
         info.assessments = vec![
             Assessment {
@@ -490,8 +455,6 @@ mod tests {
               "source_type": "LLM_JUDGE",
               "source_id": "gpt-5"
             },
-            "create_time": "2026-11-22T20:56:36.791Z",
-            "last_update_time": "2026-11-22T20:56:36.791Z",
             "feedback": {
               "value": null,
               "error": {
@@ -507,8 +470,6 @@ mod tests {
             "source": {
               "source_type": "HUMAN"
             },
-            "create_time": "2026-11-22T20:56:36.791Z",
-            "last_update_time": "2026-11-22T20:56:36.791Z",
             "expectation": {
               "value": {
                 "facts": [

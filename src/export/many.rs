@@ -11,11 +11,10 @@ use serde_json::{Map, Value, json};
 use super::Delimited;
 use super::delimited::{RowWriter, maybe, number};
 use super::json::{JsonForm, write};
-use super::unreadable::add_to;
 use crate::analysis::{
     Bin, Histogram, Interval, ManyReport, Question, Row, RowKey, SlowTrace, Start, Summary, WhatIf,
 };
-use crate::model::{Timestamp, Unreadable};
+use crate::model::Timestamp;
 
 /// What is written besides the rows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,8 +27,6 @@ pub struct ManyParts<'a> {
     pub slowest: bool,
     /// Whether traces or rows are missing.
     pub truncated: bool,
-    /// Traces that cannot be read.
-    pub unreadable: &'a [Unreadable],
 }
 
 /// Writes all of a report as JSON.
@@ -74,7 +71,6 @@ pub fn write_json(
         document["what_if"] = what_if_json(what_if);
     }
     document["truncated"] = parts.truncated.into();
-    add_to(&mut document, parts.unreadable, form);
     write(out, &document, form)
 }
 

@@ -22,7 +22,6 @@ mod file_name;
 mod hash;
 mod latency;
 mod trace;
-pub mod unreadable;
 
 #[cfg(test)]
 mod properties;

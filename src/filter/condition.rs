@@ -153,6 +153,7 @@ impl Condition {
             field,
             comparator,
             value: Value::Text(value),
+            since_now: Vec::new(),
         })
     }
 
@@ -185,6 +186,7 @@ impl Condition {
             field,
             comparator,
             value: Value::Number(value),
+            since_now: Vec::new(),
         })
     }
 
@@ -205,6 +207,7 @@ impl Condition {
             field,
             comparator,
             value: Value::Range(finite(low.into())?, finite(high.into())?),
+            since_now: Vec::new(),
         })
     }
 
@@ -230,6 +233,7 @@ impl Condition {
             field,
             comparator,
             value: Value::Bool(value),
+            since_now: Vec::new(),
         })
     }
 
@@ -261,6 +265,7 @@ impl Condition {
             field,
             comparator,
             value: Value::List(values),
+            since_now: Vec::new(),
         })
     }
 
@@ -275,6 +280,7 @@ impl Condition {
             field,
             comparator,
             value: Value::None,
+            since_now: Vec::new(),
         })
     }
 
@@ -289,6 +295,7 @@ impl Condition {
             field: Field::EndTime,
             comparator,
             value: Value::Text(value.to_owned()),
+            since_now: Vec::new(),
         })
     }
 }

@@ -70,6 +70,7 @@ mod parser;
 mod plan;
 mod print;
 mod python;
+mod readable;
 mod regex;
 mod resolve;
 mod span_value;

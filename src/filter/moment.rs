@@ -7,6 +7,7 @@ use chrono::{
     SecondsFormat, TimeZone, Utc,
 };
 
+use super::readable::since_now;
 use super::terms::Number;
 use crate::model::Timestamp;
 
@@ -37,11 +38,15 @@ pub(super) struct Time {
     pub(super) ms: Number,
     /// How it was read, where that depends on the zone.
     pub(super) note: Option<String>,
+    /// How it is written, where it counts from the present.
+    pub(super) since_now: Option<String>,
 }
 
 /// An instant that was read.
 struct Read {
     instant: DateTime<FixedOffset>,
+    /// How it is written, where it counts from the present.
+    since_now: Option<String>,
     /// Whether the text names no zone where it would need one.
     zoneless: bool,
     /// How long that lasts which the text names.
@@ -73,6 +78,7 @@ impl Moment {
             let read = read.instant.to_rfc3339_opts(SecondsFormat::AutoSi, true);
             format!("`{text}` is read as {read}")
         });
+        time.since_now = read.since_now;
         Some(time)
     }
 
@@ -88,15 +94,19 @@ impl Moment {
     }
 
     fn read(&self, text: &str) -> Option<Read> {
-        let exactly = |ns: i64| Read {
-            instant: DateTime::from_timestamp_nanos(ns).fixed_offset(),
-            zoneless: false,
-            lasts_ns: 0,
+        let counted = |ns: i64| {
+            Some(Read {
+                instant: DateTime::from_timestamp_nanos(self.now_ns().checked_add(ns)?)
+                    .fixed_offset(),
+                since_now: Some(since_now(ns)),
+                zoneless: false,
+                lasts_ns: 0,
+            })
         };
         let lower = text.to_ascii_lowercase();
         let words = lower.strip_prefix("now").map(str::trim_start);
         if words == Some("") {
-            return Some(exactly(self.now_ns()));
+            return counted(0);
         }
         let relative = words.unwrap_or(text);
         if let Some(rest) = relative.strip_prefix(['-', '+']) {
@@ -107,7 +117,7 @@ impl Moment {
             } else {
                 ns
             };
-            return Some(exactly(self.now_ns().checked_add(ns)?));
+            return counted(ns);
         }
         let days_ago = match lower.as_str() {
             "today" => Some(0),
@@ -132,6 +142,7 @@ impl Moment {
         };
         Some(Read {
             instant,
+            since_now: days_ago.map(|_| lower),
             zoneless,
             lasts_ns: written.lasts_ns,
         })
@@ -180,7 +191,11 @@ fn millis(ns: i64) -> Time {
     } else {
         Number::Float(ms as f64 + 0.5)
     };
-    Time { ms, note: None }
+    Time {
+        ms,
+        note: None,
+        since_now: None,
+    }
 }
 
 /// A date, perhaps with a time of day, perhaps with a zone.

@@ -99,6 +99,8 @@ pub(super) struct Parser<'a, 't> {
     pub(super) last: Option<Clause<'t>>,
     warnings: Vec<Warning>,
     pub(super) notes: Vec<String>,
+    /// How the times of the condition that is being read count from the present.
+    pub(super) since_now: Vec<Option<String>>,
     /// The conditions on run ids, of which several are not what they seem.
     run_ids: Vec<Clause<'t>>,
 }
@@ -115,6 +117,7 @@ impl<'a, 't> Parser<'a, 't> {
             last: None,
             warnings: Vec::new(),
             notes: Vec::new(),
+            since_now: Vec::new(),
             run_ids: Vec::new(),
         }
     }
@@ -334,6 +337,7 @@ impl<'a, 't> Parser<'a, 't> {
             ));
         }
         let token = self.peek();
+        self.since_now.clear();
         let (made, value) = match comparator {
             Comparator::IsNull | Comparator::IsNotNull => {
                 (Condition::null(field.clone(), comparator), None)
@@ -348,9 +352,12 @@ impl<'a, 't> Parser<'a, 't> {
             _ => (self.comparison(field.clone(), comparator)?, Some(token)),
         };
         let value_span = token.start..self.previous_end().max(token.start);
-        let condition = made.map_err(|error| {
+        let mut condition = made.map_err(|error| {
             mistakes::refused(&error, &field, comparator, &token, value_span.clone())
         })?;
+        if self.since_now.iter().any(Option::is_some) {
+            condition.since_now = std::mem::take(&mut self.since_now);
+        }
         let clause = Clause {
             condition,
             key: key.span,

@@ -12,6 +12,9 @@ pub struct Condition {
     pub(super) field: Field,
     pub(super) comparator: Comparator,
     pub(super) value: Value,
+    /// How times that count from the present were written, one for each bound of the
+    /// value: `-1h`. Empty where there is none.
+    pub(super) since_now: Vec<Option<String>>,
 }
 
 impl Condition {

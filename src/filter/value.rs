@@ -124,11 +124,17 @@ impl Parser<'_, '_> {
 
     fn quantity(&mut self, field: &Field, text: &str) -> Option<Number> {
         if let Some(number) = parse_number(text) {
+            self.since_now.push(None);
             return Some(number);
         }
         match field {
             Field::Timestamp | Field::EndTime => {
-                let Time { ms, note } = self.moment.time(text)?;
+                let Time {
+                    ms,
+                    note,
+                    since_now,
+                } = self.moment.time(text)?;
+                self.since_now.push(since_now);
                 if let Some(note) = note
                     && !self.notes.contains(&note)
                 {

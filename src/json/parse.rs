@@ -136,10 +136,7 @@ impl Parser<'_> {
                 b'"' => break,
                 b'\\' if self.at + 1 < self.text.len() => self.escape()?,
                 b'\\' => return Err(self.cut()),
-                _ => {
-                    self.at += 1;
-                    return Err(self.wrong("a text goes over the end of the line"));
-                }
+                _ => return Err(self.wrong("a text goes over the end of the line")),
             }
         }
         self.at += 1;
@@ -258,7 +255,7 @@ impl Parser<'_> {
 
     fn cut(&self) -> Trouble {
         Trouble {
-            reason: "EOF while parsing a value",
+            reason: "it ends too early",
             offset: self.text.len(),
             is_cut: true,
         }

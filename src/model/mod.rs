@@ -10,15 +10,13 @@ mod request;
 mod span;
 mod time;
 mod trace;
-mod unreadable;
 mod usage;
 
 pub use assessment::{Assessment, AssessmentError, AssessmentKind, Source};
 pub use decimal::DecimalSum;
-pub use ids::{CATALOG_PREFIX, SpanId, looks_like_trace_id, normalize_trace_id, trace_id_digits};
+pub use ids::{SpanId, looks_like_trace_id, normalize_trace_id};
 pub use request::last_user_text;
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
 pub use time::Timestamp;
 pub use trace::{Experiment, RolledUp, Trace, TraceInfo, TraceState, metadata, tag};
-pub use unreadable::Unreadable;
 pub use usage::{Cost, TokenUsage};

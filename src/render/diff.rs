@@ -3,18 +3,21 @@
 //! what got worse and what got better also differ by colour, but a change that
 //! chance may explain has none.
 
+mod notes;
+mod totals;
+
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::figures::{Figure, Figures, Shown};
+use super::figures::{Figure, Figures};
 use super::latency::{names, write_note};
-use super::many::{ROUGH_NOTE, percentile};
 use super::style::Painted;
 use super::table::GAP;
 use super::{Layout, LeftOut, number};
-use crate::analysis::{
-    Diff, DiffRow, Measure, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
-};
+use crate::analysis::{Diff, DiffRow, LogChange, Side, Sides, Test, Verdict};
+
+const VERDICT: &str = "VERDICT";
+const TYPICAL: &str = "TYPICAL %";
 
 /// Writes what is compared (the file or filter of each side, where there is one), the figures of the whole, and `rows`, which are all
 /// or the first of the comparison's. Gives the columns left out.
@@ -29,7 +32,7 @@ pub fn write(
         write_subject(out, label, diff, side, sources.get(side).as_deref(), layout)?;
     }
     writeln!(out)?;
-    let mut left_out = write_totals(out, diff, layout)?;
+    let mut left_out = totals::write(out, diff, layout)?;
     writeln!(out)?;
     if diff.rows.is_empty() {
         let nothing = if diff.is_empty() {
@@ -38,9 +41,9 @@ pub fn write(
             "No row differs."
         };
         writeln!(out, "{}", Painted(layout.style.ok(), nothing))?;
-        write_note(out, &unchanged(diff), layout)?;
-        if is_marked(diff) {
-            write_note(out, ROUGH_NOTE, layout)?;
+        write_note(out, &notes::unchanged(diff), layout)?;
+        for note in notes::on_totals(diff) {
+            write_note(out, &note, layout)?;
         }
         return Ok(left_out);
     }
@@ -91,92 +94,13 @@ fn write_subject(
     writeln!(out, "{line}")
 }
 
-fn write_totals(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Result<LeftOut> {
-    let style = layout.style;
-    let totals = &diff.totals;
-    let column = |of: &dyn Fn(&Total) -> Cell| totals.iter().map(of).collect::<Vec<Cell>>();
-    let plain = |text: String| Cell::new(style.text(), text);
-    let muted = |text: String| Cell::new(style.muted(), text);
-    let value = |total: &Total, side| match *total.value.get(side) {
-        Some(ns) if total.is_rough(side) => plain(percentile(ns, true)),
-        Some(value) => plain(amount(total.measure, value)),
-        None => muted(number::NONE.to_owned()),
-    };
-    let title = if diff.pair { "TRACE" } else { "PER TRACE" };
-    let labels = column(&|total| plain(label(total.measure, diff.pair).to_owned()));
-    let mut figures = vec![
-        Figure::numbers("BEFORE", 0, column(&|t| value(t, Side::Before))),
-        Figure::numbers("AFTER", 0, column(&|t| value(t, Side::After))),
-        Figure::numbers("CHANGE", 0, column(&|t| total_change(t, layout))),
-        Figure::numbers("CHANGE %", 2, column(&|t| plain(relative(t)))),
-    ];
-    if !diff.pair {
-        let count = |n: usize| number::count(i64::try_from(n).unwrap_or(i64::MAX));
-        let n = |t: &Total| plain(both(&t.n.map(|n| count(*n)), layout));
-        let interval = |t: &Total| match t.interval {
-            Some(i) => plain(format!(
-                "{} to {}",
-                change_of(t.measure, i.low),
-                change_of(t.measure, i.high)
-            )),
-            None => muted(number::NONE.to_owned()),
-        };
-        figures.push(Figure::numbers("TRACES", 3, column(&n)));
-        figures.push(Figure::numbers("95 % INTERVAL", 1, column(&interval)));
-        figures.push(Figure::words("VERDICT", 0, column(&|t| verdict(t, layout))));
+/// `2 → 3`, or once what did not change.
+fn both(texts: &Sides<String>, layout: &Layout) -> String {
+    if texts.before == texts.after {
+        return texts.before.clone();
     }
-    let table = Figures {
-        names: vec![Figure::words(title, 0, labels)],
-        numbers: figures,
-        bars: None,
-    };
-    Ok(table.write(out, layout)?.left_out)
-}
-
-fn label(measure: Measure, pair: bool) -> &'static str {
-    match measure {
-        Measure::Duration if pair => "duration",
-        Measure::Duration => "mean duration",
-        Measure::P50 => "p50 duration",
-        Measure::P95 => "p95 duration",
-        Measure::Spans => "spans",
-        Measure::FailedSpans => "failed spans",
-        Measure::ErrorRate => "failed",
-        Measure::Tokens => "tokens",
-        Measure::InputTokens => "input tokens",
-        Measure::OutputTokens => "output tokens",
-        Measure::Cost => "cost",
-    }
-}
-
-/// A value in its unit, without a plus sign.
-fn amount(measure: Measure, value: i64) -> String {
-    match measure {
-        Measure::Duration | Measure::P50 | Measure::P95 => number::duration(value),
-        Measure::ErrorRate => format!("{} %", tenths(value, UNITS_PER_WHOLE)),
-        Measure::Cost => money(value),
-        Measure::Spans
-        | Measure::FailedSpans
-        | Measure::Tokens
-        | Measure::InputTokens
-        | Measure::OutputTokens => number::count(value),
-    }
-}
-
-/// The same for a change: rates differ by percentage points.
-fn change_of(measure: Measure, change: i64) -> String {
-    signed(change, |change| match measure {
-        Measure::ErrorRate => format!("{} pp", tenths(change, UNITS_PER_WHOLE)),
-        measure => amount(measure, change),
-    })
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "no more than 15 digits are printed"
-)]
-fn money(units: i64) -> String {
-    number::cost(units as f64 / UNITS_PER_DOLLAR as f64)
+    let arrow = layout.glyphs.pick("→", "->");
+    format!("{} {arrow} {}", texts.before, texts.after)
 }
 
 /// With its sign, but for nothing at all.
@@ -185,36 +109,16 @@ fn signed(value: i64, text: impl Fn(i64) -> String) -> String {
     format!("{plus}{}", text(value))
 }
 
-/// A share in percent with one decimal, negative ones too.
-fn tenths(part: i64, whole: i64) -> String {
-    let size = i64::try_from(part.unsigned_abs()).unwrap_or(i64::MAX);
-    let sign = if part < 0 { "-" } else { "" };
-    format!("{sign}{}", number::percent(size, whole))
-}
-
-/// The change as a share of what there was before.
-fn relative(total: &Total) -> String {
-    match (total.measure, total.change(), total.value.before) {
-        // Percent of percent help nobody.
-        (Measure::ErrorRate, ..) => number::NONE.to_owned(),
-        (_, Some(change), Some(before @ 1..)) => signed(change, |change| tenths(change, before)),
-        _ => number::NONE.to_owned(),
+/// A share in percent with its sign and one decimal: `+12.0`.
+fn signed_percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let sign = if percent < 0.0 { "-" } else { "+" };
+    match percent.abs() {
+        0.0 => "0.0".to_owned(),
+        tiny if tiny < 0.05 => format!("{sign}<0.1"),
+        large if large >= 100_000.0 => format!("{sign}{large:.0}"),
+        size => format!("{sign}{size:.1}"),
     }
-}
-
-fn total_change(total: &Total, layout: &Layout) -> Cell {
-    let style = layout.style;
-    let Some(change) = total.change() else {
-        return Cell::new(style.muted(), number::NONE);
-    };
-    let told = matches!(total.verdict, None | Some(Verdict::Higher | Verdict::Lower));
-    // That there are more spans is neither good nor bad.
-    let look = if told && total.measure != Measure::Spans {
-        change_look(change, layout)
-    } else {
-        style.text()
-    };
-    Cell::new(look, change_of(total.measure, change))
 }
 
 /// Less time, fewer errors, tokens and dollars are better.
@@ -226,28 +130,19 @@ fn change_look(change: i64, layout: &Layout) -> anstyle::Style {
     }
 }
 
-fn verdict(total: &Total, layout: &Layout) -> Cell {
+fn verdict_cell(
+    verdict: Verdict,
+    [higher, lower]: [&'static str; 2],
+    too_few: &'static str,
+    layout: &Layout,
+) -> Cell {
     let style = layout.style;
-    let words = match total.measure {
-        Measure::Duration | Measure::P50 | Measure::P95 => ["slower", "faster"],
-        _ => ["more", "less"],
-    };
-    match total.verdict {
-        Some(Verdict::Higher) => Cell::new(style.error(), words[0]),
-        Some(Verdict::Lower) => Cell::new(style.ok(), words[1]),
-        Some(Verdict::Noise) => Cell::new(style.text(), "within noise"),
-        Some(Verdict::TooFew) => Cell::new(style.text(), "too few traces"),
-        None => Cell::default(),
+    match verdict {
+        Verdict::Higher => Cell::new(style.error(), higher),
+        Verdict::Lower => Cell::new(style.ok(), lower),
+        Verdict::Noise => Cell::new(style.text(), "within noise"),
+        Verdict::TooFew => Cell::new(style.text(), too_few),
     }
-}
-
-/// `2 → 3`, or once what did not change.
-fn both(texts: &Sides<String>, layout: &Layout) -> String {
-    if texts.before == texts.after {
-        return texts.before.clone();
-    }
-    let arrow = layout.glyphs.pick("→", "->");
-    format!("{} {arrow} {}", texts.before, texts.after)
 }
 
 fn write_rows(
@@ -259,8 +154,8 @@ fn write_rows(
     let style = layout.style;
     let column = |of: &dyn Fn(&DiffRow) -> Cell| rows.iter().map(of).collect::<Vec<Cell>>();
     let time = |ns: i64| Cell::new(style.text(), number::duration(ns));
-    let margin = |row: &DiffRow| match row.margin_ns {
-        Some(ns) => Cell::new(style.text(), format!("±{}", number::duration(ns))),
+    let typical = |row: &DiffRow| match row.finding.and_then(|finding| finding.typical) {
+        Some(typical) => Cell::new(style.text(), typical_change(typical)),
         None => Cell::new(style.muted(), number::NONE),
     };
     let self_change = |row: &DiffRow| {
@@ -273,14 +168,21 @@ fn write_rows(
         Figure::numbers("AFTER", 2, column(&|row| time(row.critical_ns.after))),
         Figure::numbers("CHANGE", 0, column(&|row| row_change(row, layout))),
     ];
-    if rows.iter().any(|row| row.margin_ns.is_some()) {
-        figures.push(Figure::numbers("NOISE", 1, column(&margin)));
+    if diff.found.tested > 0 {
+        figures.push(Figure::numbers(TYPICAL, 4, column(&typical)));
+        figures.push(Figure::words(
+            VERDICT,
+            0,
+            column(&|row| row_verdict(row, layout)),
+        ));
     }
-    figures.push(Figure::numbers(
-        "SHARE %",
-        1,
-        column(&|row| Cell::new(style.text(), share(row.share))),
-    ));
+    if !diff.is_within_noise() {
+        figures.push(Figure::numbers(
+            "SHARE %",
+            1,
+            column(&|row| Cell::new(style.text(), share(row.share))),
+        ));
+    }
     if rows.iter().any(|row| row.errors != Sides::default()) {
         figures.push(Figure::numbers(
             "ERRORS",
@@ -306,7 +208,7 @@ fn write_rows(
         bars: None,
     }
     .write(out, layout)?;
-    write_footer(out, diff, &shown, layout)?;
+    notes::write(out, diff, &shown, layout)?;
     Ok(shown.left_out)
 }
 
@@ -370,11 +272,37 @@ fn errors(diff: &Diff, row: &DiffRow, layout: &Layout) -> Cell {
     Cell::new(look, both(&text, layout))
 }
 
+/// `+12.0 (+3.0 to +22.0)`.
+fn typical_change(typical: LogChange) -> String {
+    let [change, low, high] = typical.ratios().map(signed_percent);
+    format!("{change} ({low} to {high})")
+}
+
+fn row_verdict(row: &DiffRow, layout: &Layout) -> Cell {
+    let Some(finding) = row.finding else {
+        return Cell::default();
+    };
+    let words = match finding.test {
+        Some(Test::Fisher) => ["more often", "less often"],
+        _ => ["slower", "faster"],
+    };
+    verdict_cell(finding.verdict, words, "too few", layout)
+}
+
 fn row_change(row: &DiffRow, layout: &Layout) -> Cell {
     let change = row.critical_ns.change();
-    let look = match (row.is_beyond_noise(), row.matching) {
-        (Some(false), _) | (None, None) => layout.style.text(),
-        _ => change_look(change, layout),
+    let told = match row.finding.map(|finding| finding.verdict) {
+        // A single trace is what it is; the time without a span has no partner.
+        None => row.matching.is_some(),
+        // The mean may go another way than what is typical.
+        Some(Verdict::Higher) => change > 0,
+        Some(Verdict::Lower) => change < 0,
+        Some(Verdict::Noise | Verdict::TooFew) => false,
+    };
+    let look = if told {
+        change_look(change, layout)
+    } else {
+        layout.style.text()
     };
     Cell::new(look, signed(change, number::duration))
 }
@@ -388,83 +316,6 @@ fn share(share: Option<f64>) -> String {
         }
         Some(share) => format!("{:.1}", share * 100.0),
     }
-}
-
-fn unchanged(diff: &Diff) -> String {
-    match diff.unchanged {
-        1 => "1 row is the same on both sides and not shown.".to_owned(),
-        _ => format!(
-            "{} are the same on both sides and not shown.",
-            number::counted(diff.unchanged, "row")
-        ),
-    }
-}
-
-/// Whether a percentile is marked.
-fn is_marked(diff: &Diff) -> bool {
-    let rough = |total: &Total| total.is_rough(Side::Before) || total.is_rough(Side::After);
-    diff.totals.iter().any(rough)
-}
-
-/// Says what the figures mean.
-fn write_footer(
-    out: &mut dyn Write,
-    diff: &Diff,
-    shown: &Shown,
-    layout: &Layout,
-) -> io::Result<()> {
-    writeln!(out)?;
-    let mut notes: Vec<String> = Vec::new();
-    notes.push(if diff.pair {
-        "BEFORE, AFTER: time on the critical path. The changes add up to that of the duration.".to_owned()
-    } else {
-        "BEFORE, AFTER: time on the critical path, the mean per trace. The changes add up to that of the mean duration.".to_owned()
-    });
-    if shown.has("SHARE %") {
-        notes.push("SHARE %: the part of the change of the duration.".to_owned());
-    }
-    if shown.has("ERRORS") {
-        notes.push(if diff.pair {
-            "ERRORS: calls that failed.".to_owned()
-        } else {
-            "ERRORS: the share of calls that failed.".to_owned()
-        });
-    }
-    if shown.has("NOISE") {
-        notes.push(
-            "NOISE: half of the 95 % interval of the change; a smaller change may be chance."
-                .to_owned(),
-        );
-    }
-    if diff
-        .totals
-        .iter()
-        .any(|t| t.verdict == Some(Verdict::TooFew))
-    {
-        notes.push(format!(
-            "Too few traces: to tell a change from chance takes {} on each side, for p95 {}.",
-            Measure::Duration.least_values(),
-            Measure::P95.least_values()
-        ));
-    }
-    if is_marked(diff) {
-        notes.push(ROUGH_NOTE.to_owned());
-    }
-    if let Some(m) = diff.matching.filter(|m| m.new + m.gone > 0) {
-        let count = |n: usize| number::count(i64::try_from(n).unwrap_or(i64::MAX));
-        notes.push(format!(
-            "{} in both traces, {} only before, {} only after.",
-            number::counted(m.matched, "span"),
-            count(m.gone),
-            count(m.new)
-        ));
-    }
-    if diff.unchanged > 0 {
-        notes.push(unchanged(diff));
-    }
-    notes
-        .iter()
-        .try_for_each(|note| write_note(out, note, layout))
 }
 
 #[cfg(test)]
@@ -516,7 +367,7 @@ mod tests {
         let pair = compared(&[chain(3)], &[chain(4)]);
         assert!(page(&pair, &layout).contains("␛[31m+"), "slower is red");
         let back = compared(&[chain(4)], &[chain(3)]);
-        assert!(page(&back, &layout).contains("␛[1m-"), "faster stands out");
+        assert!(page(&back, &layout).contains("␛[32m-"), "faster is green");
         let few = compared(&vec![chain(3); 2], &vec![chain(4); 2]);
         let text = page(&few, &layout);
         assert!(
@@ -526,23 +377,15 @@ mod tests {
     }
 
     #[test]
-    fn amounts_keep_the_digits_that_count() {
-        for (units, text) in [
-            (0, "$0"),
-            (177_200_000, "$0.000177"),
-            (-2_730_000, "-$0.00000273"),
-            (9_990_000_000, "$0.00999"),
-            (12_345_000_000, "$0.0123"),
-            (1, "$0.00000000000100"),
-        ] {
-            assert_eq!(money(units), text);
-        }
-        assert_eq!(change_of(Measure::ErrorRate, -71_000), "-7.1 pp");
-        assert_eq!(amount(Measure::ErrorRate, 71_000), "7.1 %");
+    fn shares_and_means_keep_the_digits_that_count() {
         assert_eq!(per_trace(1, 3), "0.33");
         assert_eq!(per_trace(6, 3), "2");
         assert_eq!(per_trace(1, 900), "<0.01");
         assert_eq!(share(Some(-0.000_4)), "-<0.1");
         assert_eq!(share(Some(2.501)), "250.1");
+        assert_eq!(signed_percent(0.12), "+12.0");
+        assert_eq!(signed_percent(-0.000_4), "-<0.1");
+        assert_eq!(signed_percent(0.0), "0.0");
+        assert_eq!(signed_percent(54_321.0), "+5432100");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::number;
 use crate::filter::Number;
-use crate::filter::aggregate::Unit;
+use crate::filter::aggregate::{Unit, exact};
 
 /// `1.64 s`, `1,204`, `5.9 %`, `$0.0123`, `0.94`.
 pub fn quantity(value: Number, unit: Unit) -> String {
@@ -17,10 +17,42 @@ pub fn quantity(value: Number, unit: Unit) -> String {
     }
 }
 
+/// The same with every digit, where fewer would mislead: `2.0004 s`.
+pub fn exactly(value: Number, unit: Unit) -> String {
+    let text = exact(value, unit);
+    match unit {
+        Unit::Time | Unit::Share => {
+            let is_unit = |c: char| c == '%' || (c.is_alphabetic() && c != 'e');
+            let at = text.find(is_unit).unwrap_or(text.len());
+            format!("{} {}", &text[..at], &text[at..])
+        }
+        Unit::Dollars => match text.strip_prefix('-') {
+            Some(size) => format!("-${size}"),
+            None => format!("${text}"),
+        },
+        Unit::Amount | Unit::Number => text,
+    }
+}
+
 /// A change with its sign: `+9.3 %`.
 pub fn change(ratio: f64) -> String {
     let sign = if ratio >= 0.0 { "+" } else { "-" };
     format!("{sign}{}", percent(ratio.abs()))
+}
+
+/// A change and what is allowed of it, with decimals enough to tell them apart.
+pub fn change_beyond(ratio: f64, allowed: f64) -> (String, String) {
+    let pair = (change(ratio), percent(allowed.abs()));
+    if pair.0[1..] != pair.1 {
+        return pair;
+    }
+    let to = |share: f64, places: usize| format!("{:.places$} %", share.abs() * 100.0);
+    let sign = &pair.0[..1];
+    let places = (2..=9).find(|places| to(ratio, *places) != to(allowed, *places));
+    match places {
+        Some(places) => (format!("{sign}{}", to(ratio, places)), to(allowed, places)),
+        None => pair,
+    }
 }
 
 /// A share in percent with one decimal; `<0.1 %` for what is tiny but not nothing.
@@ -68,6 +100,19 @@ mod tests {
         ] {
             assert_eq!(quantity(value, unit), shown);
         }
+        for (value, unit, shown) in [
+            (Number::Integer(2_000_400_000), Unit::Time, "2.0004 s"),
+            (Number::Integer(7), Unit::Time, "7 ns"),
+            (Number::Float(0.2004), Unit::Share, "20.04 %"),
+            (Number::Float(4.800_000_1), Unit::Dollars, "$4.8000001"),
+            (Number::Float(0.123_45), Unit::Number, "0.12345"),
+        ] {
+            assert_eq!(exactly(value, unit), shown);
+        }
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(change_beyond(0.35, 0.2), pair("+35.0 %", "20.0 %"));
+        assert_eq!(change_beyond(0.200_4, 0.2), pair("+20.04 %", "20.00 %"));
+        assert_eq!(change_beyond(-0.200_04, 0.2), pair("-20.004 %", "20.000 %"));
         assert_eq!(change(0.5), "+50.0 %");
         assert_eq!(change(-0.02), "-2.0 %");
     }

@@ -6,16 +6,17 @@ use std::io::{self, Write};
 
 use super::cell::Cell;
 use super::figures::{Figure, Figures};
-use super::quantity::{change, quantity};
+use super::quantity::{change, change_beyond, exactly, quantity};
 use super::style::Painted;
 use super::{Layout, LeftOut, NO_MATCH, number, sanitize, text};
-use crate::analysis::{Failure, Judgement, MOST_BLAMED, Problem, Ruling, Sample};
+use crate::analysis::{Change, Failure, Judgement, MOST_BLAMED, Noise, Problem, Ruling, Sample};
 use crate::filter::Number;
-use crate::filter::aggregate::exact;
 use crate::model::looks_like_trace_id;
 
 /// Said of an aggregate that was not computed when the baseline was saved.
 const NO_BASELINE: &str = "not in the baseline";
+/// Said of one that had nothing to measure then.
+const NOTHING_BEFORE: &str = "nothing in the baseline";
 const TO_BLAME: &str = "TO BLAME";
 const BEFORE: &str = "BEFORE";
 /// Before the lines below a rule: as wide as what became of it.
@@ -203,38 +204,74 @@ fn count(n: usize) -> String {
     number::count(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
-/// What a rule came to; `~` marks a percentile of few samples. What would look
-/// like the limit that it misses is shown with all its digits.
+/// What a rule came to; `~` marks a percentile of few samples.
 pub fn value(ruling: &Ruling) -> String {
     let Some(value) = ruling.measured.value else {
         return number::NONE.to_owned();
     };
-    let shown = quantity(value, ruling.unit);
-    let limits = [
-        ruling.bound.map(|bound| bound.limit),
-        ruling.change.and_then(|change| change.before),
-    ];
-    let misleads =
-        |limit: Number| value.compare(limit).is_ne() && quantity(limit, ruling.unit) == shown;
-    let shown = if !ruling.passed() && limits.into_iter().flatten().any(misleads) {
-        exact(value, ruling.unit)
-    } else {
-        shown
-    };
+    let shown = shown(value, ruling);
     let mark = if is_rough(ruling) { "~" } else { "" };
     format!("{mark}{shown}")
+}
+
+/// A value, with all its digits where fewer look like what the rule fails by.
+fn shown(value: Number, ruling: &Ruling) -> String {
+    if misleads(ruling) {
+        exactly(value, ruling.unit)
+    } else {
+        quantity(value, ruling.unit)
+    }
+}
+
+/// Whether a rule fails by so little that the figures look the same.
+fn misleads(ruling: &Ruling) -> bool {
+    let failed = |failure| ruling.failures.contains(&failure);
+    let limits = [
+        ruling
+            .bound
+            .filter(|_| failed(Failure::Bound))
+            .map(|b| b.limit),
+        ruling
+            .change
+            .filter(|_| failed(Failure::Regression))
+            .and_then(|change| change.before),
+    ];
+    let text = |value: Number| quantity(value, ruling.unit);
+    let value = ruling.measured.value.map(text);
+    let mut limits = limits.into_iter().flatten();
+    limits.any(|limit| Some(text(limit)) == value)
 }
 
 /// The earlier value and the change since: `1.50 s, +9.3 %`.
 pub fn before(ruling: &Ruling) -> Option<String> {
     let comparison = ruling.change?;
     let Some(before) = comparison.before else {
-        return Some(NO_BASELINE.to_owned());
+        let nothing = if comparison.known {
+            NOTHING_BEFORE
+        } else {
+            NO_BASELINE
+        };
+        return Some(nothing.to_owned());
     };
-    let before = quantity(before, ruling.unit);
+    let before = shown(before, ruling);
     Some(match comparison.ratio {
+        Some(ratio) if ruling.failures.contains(&Failure::Regression) => {
+            format!("{before}, {}", change_beyond(ratio, comparison.allowed).0)
+        }
         Some(ratio) => format!("{before}, {}", change(ratio)),
         None => before,
+    })
+}
+
+/// Why a value that is worse by more than is allowed passes all the same.
+fn excuse(ruling: &Ruling) -> Option<&'static str> {
+    let change = ruling.change.filter(|change| change.exceeds)?;
+    if ruling.failures.contains(&Failure::Regression) {
+        return None;
+    }
+    Some(match change.noise {
+        Some(Noise::TooFew { .. }) => "too few to tell",
+        _ => "within noise",
     })
 }
 
@@ -243,7 +280,10 @@ pub fn before(ruling: &Ruling) -> Option<String> {
 pub fn comparison(ruling: &Ruling) -> Option<String> {
     let before = before(ruling)?;
     if !ruling.failures.contains(&Failure::Regression) {
-        return Some(before);
+        return Some(match excuse(ruling) {
+            Some(excuse) => format!("{before}, {excuse}"),
+            None => before,
+        });
     }
     Some(match from_nothing(ruling) {
         Some(direction) => format!("{before} (allows no {direction})"),
@@ -252,8 +292,10 @@ pub fn comparison(ruling: &Ruling) -> Option<String> {
 }
 
 fn allowed(ruling: &Ruling) -> String {
-    let allowed = ruling.change.map_or(0.0, |change| change.allowed);
-    change(allowed).trim_start_matches('+').to_owned()
+    let Some(Change { allowed, ratio, .. }) = ruling.change else {
+        return String::new();
+    };
+    change_beyond(ratio.unwrap_or_default(), allowed).1
 }
 
 /// Which way a value went from 0, of which every share is 0.
@@ -287,7 +329,7 @@ fn blamed(sample: &Sample, id: &str, with_path: bool, ruling: &Ruling) -> String
     }
     if let Some(value) = sample.value {
         text.push_str(" (");
-        text.push_str(&quantity(value, ruling.unit));
+        text.push_str(&shown(value, ruling));
         text.push(')');
     }
     text
@@ -300,7 +342,10 @@ pub fn sentence(ruling: &Ruling) -> String {
     let mut parts: Vec<String> = value.into_iter().chain(reasons(ruling)).collect();
     let lacks_baseline = ruling.change.is_some_and(|change| change.before.is_none());
     if lacks_baseline && !ruling.failures.contains(&Failure::NoBaseline) {
-        parts.push(NO_BASELINE.to_owned());
+        parts.extend(before(ruling));
+    }
+    if let (Some(excuse), Some(before)) = (excuse(ruling), before(ruling)) {
+        parts.push(format!("the baseline had {before}, {excuse}"));
     }
     parts.push(format!("n = {}", count(ruling.measured.n)));
     let sentence = parts.join(", ");
@@ -326,7 +371,7 @@ pub fn reasons(ruling: &Ruling) -> Vec<String> {
             };
             format!("the baseline had {before}, {allowed}")
         }
-        Failure::NoBaseline => NO_BASELINE.to_owned(),
+        Failure::NoBaseline => before(ruling).unwrap_or_default(),
     };
     ruling.failures.iter().map(reason).collect()
 }

@@ -15,10 +15,9 @@ mod sqlite;
 mod wire;
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use crate::filter::{Filter, OrderBy};
-use crate::model::{Experiment, Trace, TraceInfo, Unreadable};
+use crate::model::{Experiment, Trace, TraceInfo};
 use crate::parallel;
 use crate::settings::Location;
 
@@ -168,8 +167,6 @@ pub struct Page {
     pub next: Option<String>,
     /// How many traces were looked at for this page.
     pub scanned: usize,
-    /// Those that cannot be read, so that nobody knows whether they match.
-    pub unreadable: Vec<Unreadable>,
 }
 
 /// An HTTP request that would be sent.
@@ -304,7 +301,10 @@ pub trait Store: Send + Sync {
     fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
         Ok(Explanation {
             sent: Vec::new(),
-            here: Some(query.filter.to_string()),
+            here: Some(match &query.filter {
+                FilterSource::Parsed(filter) => filter.readable().to_string(),
+                FilterSource::Raw(text) => text.clone(),
+            }),
             cost: "every trace is looked at".to_owned(),
         })
     }
@@ -326,12 +326,6 @@ pub trait Store: Send + Sync {
     }
 }
 
-/// Whether a folder is none of MLflow's, and has files of traces in it.
-fn is_of_files(folder: &Path) -> bool {
-    !mlruns::is_store(folder)
-        && file::prepare::files_in(folder).is_ok_and(|files| !files.is_empty())
-}
-
 /// Opens the store that `location` names.
 ///
 /// # Errors
@@ -340,7 +334,6 @@ pub fn open(location: &Location, log: RequestLog) -> Result<Box<dyn Store>, Stor
     Ok(match location {
         Location::Server(connection) => Box::new(rest::RestStore::new(connection, log)?),
         Location::Sqlite(path) => Box::new(sqlite::open(path)?),
-        Location::Mlruns(path) if is_of_files(path) => Box::new(file::FileStore::open(path)?),
         Location::Mlruns(path) => Box::new(mlruns::Mlruns::open(path)?),
         Location::File(path) => Box::new(file::FileStore::open(path)?),
         Location::Stdin => Box::new(file::FileStore::stdin()?),

@@ -118,15 +118,16 @@ fn two_releases_are_compared_by_their_means() {
     before  5 traces  tags.release = '2026.11.2'
     after   1 trace  tags.release = '2026.12.0-rc1'
 
-    PER TRACE          BEFORE       AFTER       CHANGE  CHANGE %  TRACES  95 % INTERVAL  VERDICT
-    mean duration      2.03 s      952 ms      -1.08 s     -53.2   5 → 1              -  too few traces
-    p50 duration       1.55 s      952 ms      -603 ms     -38.8   5 → 1              -  too few traces
-    p95 duration      ~3.99 s     ~952 ms      -3.04 s     -76.2   5 → 1              -  too few traces
-    failed             20.0 %       0.0 %     -20.0 pp         -   5 → 1              -  too few traces
-    tokens                 96          76          -20     -20.8   4 → 1              -  too few traces
-    input tokens           62          63           +1      +1.6   4 → 1              -  too few traces
-    output tokens          35          13          -22     -62.9   4 → 1              -  too few traces
-    cost           $0.0000300  $0.0000172  -$0.0000127     -42.4   4 → 1              -  too few traces
+    PER TRACE             BEFORE       AFTER       CHANGE  CHANGE %  TRACES  95 % INTERVAL  VERDICT
+    typical duration      1.74 s      952 ms      -791 ms     -45.4   5 → 1              -  too few traces
+    mean duration         2.03 s      952 ms      -1.08 s     -53.2   5 → 1              -  -
+    p50 duration          1.55 s      952 ms      -603 ms     -38.8   5 → 1              -  too few traces
+    p95 duration         ~3.99 s     ~952 ms      -3.04 s     -76.2   5 → 1              -  too few traces
+    failed                20.0 %       0.0 %     -20.0 pp         -   5 → 1              -  too few traces
+    tokens                    96          76          -20     -20.8   4 → 1              -  too few traces
+    input tokens              62          63           +1      +1.6   4 → 1              -  too few traces
+    output tokens             35          13          -22     -62.9   4 → 1              -  too few traces
+    cost              $0.0000300  $0.0000172  -$0.0000127     -42.4   4 → 1              -  too few traces
 
     PATH                           CALLS   BEFORE    AFTER    CHANGE  SHARE %      ERRORS  SELF BEFORE  SELF AFTER  SELF CHANGE
     rag-answer > vector-search         1   878 ms  72.4 ms   -805 ms     74.4  20.0 % → 0       878 ms     72.4 ms      -805 ms
@@ -138,7 +139,7 @@ fn two_releases_are_compared_by_their_means() {
     BEFORE, AFTER: time on the critical path, the mean per trace. The changes add up to that of the mean duration.
     SHARE %: the part of the change of the duration.
     ERRORS: the share of calls that failed.
-    Too few traces: to tell a change from chance takes 20 on each side, for p95 72.
+    Too few traces: to tell a change from chance takes 20 on each side.
     ~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.
     --- exit 0
     ");
@@ -198,7 +199,9 @@ fn a_row_is_what_its_spans_come_to() {
         assert_eq!(row["critical_after_ns"], after, "{name}");
         assert_eq!(row["critical_change_ns"], after - before, "{name}");
     }
-    assert_eq!(document["totals"]["duration_ns"]["verdict"], "too_few");
+    let totals = &document["totals"];
+    assert_eq!(totals["duration_typical_ns"]["verdict"], "too_few");
+    assert_eq!(totals["duration_ns"]["verdict"], Value::Null);
 }
 
 #[test]
@@ -227,7 +230,7 @@ fn files_of_many_traces_say_whether_it_is_more_than_noise() {
         file(30, 60, "call"),
     );
     let verdicts = |outcome: Value| {
-        let duration = &outcome["totals"]["duration_ns"];
+        let duration = &outcome["totals"]["duration_typical_ns"];
         let row = &outcome["rows"][0];
         (
             duration["verdict"].clone(),
@@ -244,7 +247,7 @@ fn files_of_many_traces_say_whether_it_is_more_than_noise() {
         verdicts(slower),
         (
             json!("higher"),
-            json!("too_few"),
+            json!("higher"),
             json!("root > call"),
             json!(true)
         )
@@ -254,7 +257,7 @@ fn files_of_many_traces_say_whether_it_is_more_than_noise() {
         verdicts(same),
         (
             json!("noise"),
-            json!("too_few"),
+            json!("noise"),
             json!("root > call"),
             json!(false)
         )
@@ -271,9 +274,19 @@ fn files_of_many_traces_say_whether_it_is_more_than_noise() {
         "{table}"
     );
     assert!(
-        table.stdout.contains("slower") && table.stdout.contains("NOISE"),
+        table.stdout.contains("slower")
+            && table
+                .stdout
+                .contains("1 of 1 row with traces enough lies beyond noise"),
         "{table}"
     );
+    let equal = compared(&usual, &again).run("");
+    assert!(!equal.ok().contains("SHARE %"), "{equal}");
+    let csv = compared(&usual, &slow).run("-o csv");
+    let head = csv.ok().lines().next().unwrap_or_default().to_owned();
+    for column in ["verdict", "test", "typical_change_ratio", "p_adjusted"] {
+        assert!(head.split(',').any(|name| name == column), "{head}");
+    }
 }
 
 #[test]

@@ -4,11 +4,12 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::totals::{Measure, Samples};
-use super::{Diff, DiffRow, DiffSort, Intake, Matching, OnlyTrace, Side, Sides};
+use super::totals::Samples;
+use super::{Diff, DiffRow, DiffSort, Intake, Matching, OnlyTrace, Side, Sides, rows};
 use crate::analysis::group::Grouper;
 use crate::analysis::number::{difference, float, narrow, rounded_mean};
-use crate::analysis::{By, GroupKey, LatencyReport, NodeId, RowKey, Standing, welch};
+use crate::analysis::typical::Logs;
+use crate::analysis::{By, GroupKey, LatencyReport, NodeId, RowKey, Standing};
 use crate::model::StatusCode;
 
 /// Traces of both sides, summed up as they come.
@@ -60,8 +61,9 @@ struct Group {
     calls: usize,
     errors: usize,
     self_ns: i128,
-    /// Of the traces that have such a span.
-    critical_ns: welch::Sums,
+    critical_ns: i128,
+    /// The critical time of each trace that has such a span.
+    critical: Logs,
     /// The critical time in the trace that is being added, once there is one.
     here_ns: Option<i64>,
 }
@@ -195,21 +197,31 @@ impl Comparison {
             }
         }
         let change = scaled_change(used.map(|sums| sums.total_ns), intake.map(|i| i.traces));
-        let rows = contrasts.iter().map(|(number, contrast)| DiffRow {
-            matching: matchings.get(number).copied(),
-            ..contrast.row(key(*number).clone(), change, pair)
-        });
-        Diff {
+        let mut rows: Vec<DiffRow> = contrasts
+            .iter()
+            .map(|(number, contrast)| DiffRow {
+                matching: matchings.get(number).copied(),
+                ..contrast.row(key(*number).clone(), change, pair)
+            })
+            .collect();
+        let found = rows::together(&mut rows);
+        let mut diff = Diff {
             by: self.by,
             pair,
             only: used.map(|sums| sums.only.as_ref().map(|(trace, _)| trace.clone())),
             intake,
             total_ns: used.map(|sums| narrow(sums.total_ns)),
             totals: Samples::compare(used.map(|sums| &sums.samples), pair, seed),
-            rows: rows.collect(),
+            rows,
+            found,
             unchanged,
             matching: pair.then(|| matchings.values().fold(Matching::default(), Matching::plus)),
+        };
+        // Shares of a change that may be none at all add up to 100 % of nothing.
+        if diff.is_within_noise() {
+            diff.rows.iter_mut().for_each(|row| row.share = None);
         }
+        diff
     }
 
     /// For each group of two single traces, how its spans belong together.
@@ -264,7 +276,8 @@ impl Group {
     fn end_trace(&mut self) {
         if let Some(critical_ns) = self.here_ns.take() {
             self.traces += 1;
-            self.critical_ns.add(critical_ns);
+            self.critical_ns += i128::from(critical_ns);
+            self.critical.add_time(critical_ns);
         }
     }
 }
@@ -276,10 +289,6 @@ struct Contrast<'a> {
 }
 
 impl Contrast<'_> {
-    /// Traces with such a span that the more frequent side needs for an interval:
-    /// with fewer, the normal distribution is too far off.
-    const LEAST_OCCURRENCES: usize = 10;
-
     fn is_there(&self) -> bool {
         self.groups.before.traces > 0 || self.groups.after.traces > 0
     }
@@ -291,14 +300,14 @@ impl Contrast<'_> {
 
     fn differs(&self) -> bool {
         let counts = |group: &Group| [group.calls, group.errors].map(wide);
-        let times = |group: &Group| [group.self_ns, group.critical_ns.sum];
+        let times = |group: &Group| [group.self_ns, group.critical_ns];
         (0..2).any(|at| self.change(|g| counts(g)[at]) != 0 || self.change(|g| times(g)[at]) != 0)
     }
 
     /// What it is sorted by.
     fn size(&self, sort: DiffSort) -> u128 {
         match sort {
-            DiffSort::Critical => self.change(|g| g.critical_ns.sum).unsigned_abs(),
+            DiffSort::Critical => self.change(|g| g.critical_ns).unsigned_abs(),
             DiffSort::SelfTime => self.change(|g| g.self_ns).unsigned_abs(),
             DiffSort::Calls => self.change(|g| wide(g.calls)).unsigned_abs(),
             DiffSort::Errors => self.change(|g| wide(g.errors)).unsigned_abs(),
@@ -310,37 +319,26 @@ impl Contrast<'_> {
         let means = |of: fn(&Group) -> i128| {
             Sides::of(|side| rounded_mean(of(self.groups.get(side)), *self.traces.get(side)))
         };
-        let change = self.change(|g| g.critical_ns.sum);
+        let change = self.change(|g| g.critical_ns);
         DiffRow {
             key,
             traces: self.groups.map(|g| g.traces),
             calls: self.groups.map(|g| g.calls),
             errors: self.groups.map(|g| g.errors),
             self_ns: means(|g| g.self_ns),
-            critical_ns: means(|g| g.critical_ns.sum),
+            critical_ns: means(|g| g.critical_ns),
             share: match (total_change, change) {
                 (0, _) => None,
                 // Not the 0 with a minus sign that dividing by less gives.
                 (_, 0) => Some(0.0),
                 _ => Some(float(change) / float(total_change)),
             },
-            margin_ns: if pair { None } else { self.margin() },
+            finding: (!pair).then(|| {
+                let logs = self.groups.map(|g| g.critical);
+                rows::alone(&logs, self.traces, self.groups.map(|g| g.traces))
+            }),
             matching: None,
         }
-    }
-
-    fn margin(&self) -> Option<i64> {
-        let occurrences = self.groups.map(|g| g.traces);
-        if self.traces.before.min(self.traces.after) < Measure::Duration.least_values()
-            || occurrences.before.max(occurrences.after) < Self::LEAST_OCCURRENCES
-        {
-            return None;
-        }
-        let sums = self.groups.map(|g| &g.critical_ns);
-        welch::margin(
-            (sums.before, self.traces.before),
-            (sums.after, self.traces.after),
-        )
     }
 }
 

@@ -34,6 +34,20 @@ fn exchanged(diff: Diff) -> Diff {
             after: sides.before,
         }
     }
+    fn swap_verdict(verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Higher => Verdict::Lower,
+            Verdict::Lower => Verdict::Higher,
+            other => other,
+        }
+    }
+    fn swap_change(typical: LogChange) -> LogChange {
+        LogChange {
+            change: -typical.change,
+            low: -typical.high,
+            high: -typical.low,
+        }
+    }
     let opposite = |m: Matching| Matching {
         matched: m.matched,
         new: m.gone,
@@ -48,7 +62,11 @@ fn exchanged(diff: Diff) -> Diff {
         self_ns: swap(row.self_ns),
         critical_ns: swap(row.critical_ns),
         share: row.share,
-        margin_ns: row.margin_ns,
+        finding: row.finding.map(|finding| Finding {
+            verdict: swap_verdict(finding.verdict),
+            typical: finding.typical.map(swap_change),
+            ..finding
+        }),
         matching: row.matching.map(opposite),
     };
     let total = |total: Total| Total {
@@ -59,11 +77,10 @@ fn exchanged(diff: Diff) -> Diff {
             low: -i.high,
             high: -i.low,
         }),
-        verdict: total.verdict.map(|verdict| match verdict {
-            Verdict::Higher => Verdict::Lower,
-            Verdict::Lower => Verdict::Higher,
-            other => other,
-        }),
+        typical: total.typical.map(swap_change),
+        test: total.test,
+        p: total.p,
+        verdict: total.verdict.map(swap_verdict),
     };
     Diff {
         by: diff.by,
@@ -76,6 +93,7 @@ fn exchanged(diff: Diff) -> Diff {
         total_ns: swap(diff.total_ns),
         totals: diff.totals.into_iter().map(total).collect(),
         rows: diff.rows.into_iter().map(row).collect(),
+        found: diff.found,
         unchanged: diff.unchanged,
         matching: diff.matching.map(opposite),
     }
@@ -142,6 +160,7 @@ proptest! {
         prop_assert!(diff.intake.before.traces == 0 || diff.is_empty(), "{diff:?}");
         for total in &diff.totals {
             prop_assert!(total.interval.is_none_or(|i| i.low == -i.high));
+            prop_assert!(total.p.is_none_or(|p| p > 0.99));
             prop_assert!(matches!(total.verdict, None | Some(Verdict::Noise | Verdict::TooFew)));
         }
     }
@@ -182,7 +201,8 @@ proptest! {
             let contributions = sum(&diff, |row| row.critical_ns.change());
             let most = i64::try_from(diff.rows.len() + 1).unwrap();
             prop_assert!((contributions - diff.change_ns()).abs() <= most);
-            prop_assert_eq!(diff.totals[0].change(), Some(diff.change_ns()));
+            let mean = diff.totals.iter().find(|t| t.measure == Measure::Duration);
+            prop_assert_eq!(mean.and_then(Total::change), Some(diff.change_ns()));
         }
     }
 

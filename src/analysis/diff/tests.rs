@@ -21,6 +21,10 @@ fn row<'d>(diff: &'d Diff, key: &str) -> &'d DiffRow {
         .unwrap_or_else(|| panic!("no {key} in {:?}", diff.rows))
 }
 
+fn total(diff: &Diff, measure: Measure) -> Total {
+    *diff.totals.iter().find(|t| t.measure == measure).unwrap()
+}
+
 /// A root of which one child takes so many milliseconds.
 fn with_child(name: &str, ms: i64) -> Trace {
     trace([span("root", "", 0, 10 + ms), span(name, "root", 0, ms)])
@@ -102,7 +106,8 @@ fn sets_are_compared_by_their_means() {
             after: 1
         }
     );
-    assert_eq!((a.margin_ns, a.matching), (None, None));
+    assert_eq!(a.finding.unwrap().verdict, Verdict::TooFew);
+    assert_eq!(a.matching, None);
     let b = row(&diff, "root > b");
     assert_eq!(
         b.critical_ns,
@@ -115,7 +120,11 @@ fn sets_are_compared_by_their_means() {
     assert_eq!((a.share, b.share), (Some(5.0), Some(-4.0)));
     // The root itself took 10 ms in every trace.
     assert_eq!((diff.rows.len(), diff.unchanged), (2, 1));
-    assert_eq!(diff.totals[0].verdict, Some(Verdict::TooFew));
+    assert_eq!(
+        total(&diff, Measure::Typical).verdict,
+        Some(Verdict::TooFew)
+    );
+    assert_eq!(total(&diff, Measure::Duration).verdict, None);
 }
 
 #[test]
@@ -126,8 +135,8 @@ fn a_change_beyond_noise_is_told_from_one_within() {
     let verdict = |before: &[Trace], after: &[Trace]| {
         let diff = compared(before, after, By::Path);
         let beyond = diff.rows.first().and_then(DiffRow::is_beyond_noise);
-        let p95 = diff.totals.iter().find(|t| t.measure == Measure::P95);
-        (diff.totals[0].verdict, beyond, p95.unwrap().verdict)
+        let typical = total(&diff, Measure::Typical).verdict;
+        (typical, beyond, total(&diff, Measure::P95).verdict)
     };
     let (higher, noise) = (Some(Verdict::Higher), Some(Verdict::Noise));
     assert_eq!(
@@ -136,7 +145,7 @@ fn a_change_beyond_noise_is_told_from_one_within() {
     );
     assert_eq!(
         verdict(&many(100, 30), &many(120, 30)),
-        (higher, Some(true), Some(Verdict::TooFew))
+        (higher, Some(true), higher)
     );
     assert_eq!(
         verdict(&many(100, 80), &many(100, 75)),
@@ -149,13 +158,78 @@ fn a_change_beyond_noise_is_told_from_one_within() {
 }
 
 #[test]
-fn a_path_that_is_rarely_there_has_no_margin() {
-    let usual = || (0..40).map(|_| with_child("a", 10));
-    let before: Vec<Trace> = usual().collect();
-    let after: Vec<Trace> = usual().chain((0..9).map(|_| with_child("b", 10))).collect();
-    let diff = compared(&before, &after, By::Path);
-    assert_eq!(row(&diff, "root > b").margin_ns, None);
-    assert!(row(&diff, "root > a").margin_ns.is_some());
+fn a_path_that_is_rarely_there_on_a_side_is_not_judged() {
+    let sets = |rare: i64| -> Vec<Trace> {
+        let rare = (0..rare).map(|_| with_child("b", 10));
+        (0..40).map(|_| with_child("a", 10)).chain(rare).collect()
+    };
+    let judged = |before: &[Trace], after: &[Trace]| {
+        let diff = compared(before, after, By::Path);
+        let verdict = |key: &str| row(&diff, key).finding.unwrap().verdict;
+        assert_ne!(verdict("root > a"), Verdict::TooFew);
+        verdict("root > b")
+    };
+    assert_eq!(judged(&sets(0), &sets(30)), Verdict::TooFew);
+    assert_eq!(judged(&sets(9), &sets(30)), Verdict::TooFew);
+    assert_eq!(judged(&sets(10), &sets(90)), Verdict::Higher);
+}
+
+#[test]
+fn rows_are_judged_together_and_shares_of_noise_are_none() {
+    // Thirty steps, of which the first takes longer by so much.
+    let set = |more: i64, seed: i64| -> Vec<Trace> {
+        let one = |i: i64| {
+            let mut spans = vec![span("root", "", 0, 10_000)];
+            let mut at = 0;
+            for step in 0..30 {
+                let jitter = (i * 7919 + step * 104_729 + seed * 31) % 97;
+                let took = 40 + jitter + if step == 0 { more } else { 0 };
+                let name = format!("s{step:02}");
+                spans.push(span(&name, "root", at, at + took));
+                at += took;
+            }
+            spans[0] = span("root", "", 0, at);
+            trace(spans)
+        };
+        (0..40).map(one).collect()
+    };
+    let equal = compared(&set(0, 1), &set(0, 2), By::Path);
+    assert_eq!(equal.found.beyond_noise, 0, "{equal:?}");
+    assert!(equal.found.tested >= 25 && equal.found.by_chance() > 1.0);
+    assert!(equal.is_within_noise());
+    assert!(equal.rows.iter().all(|row| row.share.is_none()));
+    let slower = compared(&set(60, 1), &set(0, 2), By::Path);
+    assert_eq!(slower.found.beyond_noise, 1, "{slower:?}");
+    let first = row(&slower, "root > s00");
+    assert_eq!(first.is_beyond_noise(), Some(true));
+    let finding = first.finding.unwrap();
+    assert_eq!(
+        (finding.verdict, finding.test),
+        (Verdict::Lower, Some(Test::WelchLog))
+    );
+    assert!(finding.p_adjusted > finding.p);
+}
+
+#[test]
+fn failures_are_compared_as_shares() {
+    let set = |n: usize, failed: usize| -> Vec<Trace> {
+        let mut traces = vec![with_child("a", 10); n];
+        for trace in &mut traces[..failed] {
+            trace.info.state = TraceState::Error;
+        }
+        traces
+    };
+    let rate = |before: &[Trace], after: &[Trace]| {
+        let rate = total(&compared(before, after, By::Path), Measure::ErrorRate);
+        (rate.verdict.unwrap(), rate.interval.unwrap())
+    };
+    let (verdict, interval) = rate(&set(20, 0), &set(200, 5));
+    assert_eq!(verdict, Verdict::Noise);
+    assert_eq!((interval.low, interval.high), (-136_756, 57_178));
+    let (verdict, interval) = rate(&set(20, 0), &set(20, 0));
+    assert_eq!(verdict, Verdict::Noise);
+    assert_eq!((interval.low, interval.high), (-161_125, 161_125));
+    assert_eq!(rate(&set(50, 1), &set(50, 20)).0, Verdict::Higher);
 }
 
 #[test]
@@ -199,7 +273,6 @@ fn tokens_and_cost_are_compared_where_both_sides_have_them() {
         trace
     };
     let diff = compared(&[with(Some("0.1"), 10)], &[with(Some("0.3"), 7)], By::Path);
-    let total = |diff: &Diff, measure| *diff.totals.iter().find(|t| t.measure == measure).unwrap();
     assert_eq!(total(&diff, Measure::Tokens).change(), Some(-3));
     assert_eq!(
         total(&diff, Measure::Cost).change(),

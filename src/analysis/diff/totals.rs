@@ -1,16 +1,19 @@
 //! The figures of whole traces in a comparison: duration, spans, errors, tokens
 //! and cost, of one trace on each side or of a set. Money is counted in units of
-//! 10^-12 dollars, so that it adds up as exactly as time does. Durations have
-//! intervals by bootstrap, which is right for percentiles, too; the others, of
-//! which there are only means, by Welch's approximation.
+//! 10^-12 dollars, so that it adds up as exactly as time does. Percentiles have
+//! intervals by bootstrap, and so has the mean duration, which has no verdict:
+//! whether durations changed is told by their logarithms, as it is of tokens and
+//! cost. Shares have Newcombe's interval.
 
 use std::cell::OnceCell;
 
 use super::{Side, Sides};
 use crate::analysis::bootstrap::{ConfidenceInterval, intervals};
-use crate::analysis::number::{rounded_mean, scaled};
+use crate::analysis::number::{float, rounded_mean, scaled, whole};
 use crate::analysis::percentile::p95_is_rough;
-use crate::analysis::{LatencyReport, Quantile, percentile, welch};
+use crate::analysis::proportion::{Share, newcombe};
+use crate::analysis::typical::{self, Logs};
+use crate::analysis::{LatencyReport, LogChange, Quantile, Test, percentile};
 use crate::model::{Cost, StatusCode, TokenUsage, TraceState};
 
 /// Units of money in a dollar.
@@ -21,6 +24,8 @@ pub const UNITS_PER_WHOLE: i64 = 1_000_000;
 /// What is compared of whole traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
+    /// The geometric mean of durations in nanoseconds.
+    Typical,
     /// The duration in nanoseconds; of sets, the mean.
     Duration,
     /// The median of durations in nanoseconds.
@@ -53,7 +58,8 @@ impl Measure {
         Self::OutputTokens,
         Self::Cost,
     ];
-    const OF_SETS: [Self; 8] = [
+    const OF_SETS: [Self; 9] = [
+        Self::Typical,
         Self::Duration,
         Self::P50,
         Self::P95,
@@ -64,20 +70,14 @@ impl Measure {
         Self::Cost,
     ];
 
-    /// Values that each side needs before an interval says anything. Fewer than
-    /// 20 drawn again look too much like themselves; and as all of n values lie
-    /// below the 95th percentile with probability `0.95^n`, no interval for it
-    /// reaches 95 % with fewer than 72, whatever its method (`0.95^n <= 0.025`).
-    pub const fn least_values(self) -> usize {
-        match self {
-            Self::P95 => 72,
-            _ => 20,
-        }
-    }
+    /// Values that each side needs before a test says anything: fewer than 20 drawn
+    /// again look too much like themselves.
+    pub const LEAST_VALUES: usize = 20;
 
     /// The name in exports.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Typical => "duration_typical",
             Self::Duration => "duration",
             Self::P50 => "duration_p50",
             Self::P95 => "duration_p95",
@@ -106,6 +106,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// What a probability tells at 5 %.
+    pub(in crate::analysis) fn of(p: f64, rises: bool) -> Self {
+        match (p <= 0.05, rises) {
+            (true, true) => Self::Higher,
+            (true, false) => Self::Lower,
+            (false, _) => Self::Noise,
+        }
+    }
+
     /// `higher`, `lower`, `noise` or `too_few`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -118,7 +127,7 @@ impl Verdict {
 }
 
 /// A figure of whole traces on both sides, in the unit of its measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Total {
     /// Which figure.
     pub measure: Measure,
@@ -128,7 +137,13 @@ pub struct Total {
     pub value: Sides<Option<i64>>,
     /// The 95 % confidence interval of the change, with traces enough.
     pub interval: Option<ConfidenceInterval>,
-    /// `None` for single traces, which say nothing about chance.
+    /// The change of the typical value, where the verdict is about that.
+    pub typical: Option<LogChange>,
+    /// What the interval and the verdict are from, with traces enough.
+    pub test: Option<Test>,
+    /// How likely a change of this size is by chance, where the test says it.
+    pub p: Option<f64>,
+    /// `None` for single traces, which say nothing about chance, and for means of durations.
     pub verdict: Option<Verdict>,
 }
 
@@ -194,7 +209,7 @@ impl Samples {
 
     /// The figures that either side has.
     pub(super) fn compare(sides: Sides<&Self>, pair: bool, seed: u64) -> Vec<Total> {
-        let of_durations = OnceCell::new();
+        let drawn = OnceCell::new();
         let measures: &[Measure] = if pair {
             &Measure::OF_PAIRS
         } else {
@@ -202,36 +217,36 @@ impl Samples {
         };
         let totals = measures.iter().map(|&measure| {
             let values = sides.map(|side| side.values(measure));
-            let n = values.map(Vec::len);
-            let value = values.map(|values| figure(measure, values));
             let mut total = Total {
                 measure,
-                n,
-                value,
+                n: values.map(Vec::len),
+                value: values.map(|values| figure(measure, values)),
                 interval: None,
+                typical: None,
+                test: None,
+                p: None,
                 verdict: None,
             };
             if pair {
                 return total;
             }
-            if n.before.min(n.after) < measure.least_values() {
-                total.verdict = Some(Verdict::TooFew);
-                return total;
+            let enough = total.n.before.min(total.n.after) >= Measure::LEAST_VALUES;
+            let bootstrap =
+                || *drawn.get_or_init(|| intervals(&values.before, &values.after, seed));
+            match measure {
+                Measure::Duration if enough => {
+                    total.interval = Some(bootstrap().mean);
+                    total.test = Some(Test::Bootstrap);
+                }
+                Measure::Duration => {}
+                _ if !enough => total.verdict = Some(Verdict::TooFew),
+                Measure::P50 => total.judge_interval(Test::Bootstrap, Some(bootstrap().p50)),
+                Measure::P95 => total.judge_interval(Test::Bootstrap, Some(bootstrap().p95)),
+                Measure::ErrorRate => {
+                    total.judge_interval(Test::Newcombe, difference_of_shares(&values));
+                }
+                _ => total.judge_typical(&values),
             }
-            let draw = || intervals(&values.before, &values.after, seed);
-            let interval = match measure {
-                Measure::Duration => Some(of_durations.get_or_init(draw).mean),
-                Measure::P50 => Some(of_durations.get_or_init(draw).p50),
-                Measure::P95 => Some(of_durations.get_or_init(draw).p95),
-                _ => welch::interval(&values.before, &values.after),
-            };
-            total.interval = interval;
-            total.verdict = Some(match interval {
-                None => Verdict::TooFew,
-                Some(interval) if interval.low > 0 => Verdict::Higher,
-                Some(interval) if interval.high < 0 => Verdict::Lower,
-                Some(_) => Verdict::Noise,
-            });
             total
         });
         totals.filter(|total| !total.is_absent()).collect()
@@ -241,7 +256,9 @@ impl Samples {
     fn values(&self, measure: Measure) -> Vec<i64> {
         let count = |count: usize| vec![i64::try_from(count).unwrap_or(i64::MAX)];
         let mut values = match measure {
-            Measure::Duration | Measure::P50 | Measure::P95 => self.durations.clone(),
+            Measure::Typical | Measure::Duration | Measure::P50 | Measure::P95 => {
+                self.durations.clone()
+            }
             Measure::Spans => count(self.spans),
             Measure::FailedSpans => count(self.failed_spans),
             Measure::ErrorRate => self.failures.clone(),
@@ -257,12 +274,67 @@ impl Samples {
 
 fn figure(measure: Measure, sorted: &[i64]) -> Option<i64> {
     match measure {
+        _ if sorted.is_empty() => None,
+        Measure::Typical => Some(whole(logs(measure, sorted).mean().exp())),
         Measure::P50 => percentile(sorted, Quantile::P50),
         Measure::P95 => percentile(sorted, Quantile::P95),
-        _ if sorted.is_empty() => None,
         _ => {
             let sum = sorted.iter().map(|&value| i128::from(value)).sum();
             Some(rounded_mean(sum, sorted.len()))
         }
+    }
+}
+
+/// The logarithms of times, tokens and money, of which 10^-9 dollars are one.
+fn logs(measure: Measure, values: &[i64]) -> Logs {
+    let mut logs = Logs::default();
+    for &value in values {
+        match measure {
+            Measure::Typical => logs.add_time(value),
+            Measure::Cost => logs.add_amount(float(i128::from(value)) / 1e3),
+            _ => logs.add_amount(float(i128::from(value))),
+        }
+    }
+    logs
+}
+
+fn difference_of_shares(values: &Sides<Vec<i64>>) -> Option<ConfidenceInterval> {
+    let share = |values: &Vec<i64>| {
+        let hits = values.iter().filter(|value| **value > 0).count();
+        let n = values.len();
+        (Share { hits, n }, 1.0)
+    };
+    let (low, high) = newcombe(share(&values.before), share(&values.after))?;
+    let units = |share: f64| whole(share * float(i128::from(UNITS_PER_WHOLE)));
+    Some(ConfidenceInterval {
+        low: units(low),
+        high: units(high),
+    })
+}
+
+impl Total {
+    fn judge_interval(&mut self, test: Test, interval: Option<ConfidenceInterval>) {
+        self.test = Some(test);
+        self.interval = interval;
+        self.verdict = Some(match interval {
+            None => Verdict::TooFew,
+            Some(interval) if interval.low > 0 => Verdict::Higher,
+            Some(interval) if interval.high < 0 => Verdict::Lower,
+            Some(_) => Verdict::Noise,
+        });
+    }
+
+    fn judge_typical(&mut self, values: &Sides<Vec<i64>>) {
+        let logs = values.map(|values| logs(self.measure, values));
+        let found = if self.measure == Measure::Typical {
+            typical::compare_all(&logs.before, &logs.after, 0.0)
+        } else {
+            typical::compare(&logs.before, &logs.after, 0.0)
+        };
+        self.test = found.map(|found| found.test);
+        self.typical = found.and_then(|found| found.typical);
+        self.p = found.map(|found| found.p);
+        self.verdict =
+            Some(found.map_or(Verdict::TooFew, |found| Verdict::of(found.p, found.rises)));
     }
 }

@@ -5,6 +5,7 @@
 //! has no duration yet and is left out where durations are measured.
 
 mod extremes;
+mod spread;
 mod values;
 
 #[cfg(test)]
@@ -21,7 +22,10 @@ use crate::model::{
     Assessment, AssessmentKind, Span, SpanId, StatusCode, Trace, TraceInfo, TraceState,
 };
 use extremes::{Blame, Extremes};
+use spread::Keeper;
 use values::Values;
+
+pub use spread::{Noise, Spread, Told};
 
 /// How many samples are kept to blame for a value.
 pub const MOST_BLAMED: usize = 3;
@@ -57,6 +61,8 @@ struct Sum {
     values: Values,
     first: Vec<Blame>,
     extremes: Extremes,
+    /// What the spread is told from, where it was asked for.
+    keeper: Option<Keeper>,
 }
 
 /// An aggregate's value.
@@ -77,6 +83,9 @@ pub struct Measured {
     pub largest: Vec<Sample>,
     /// The smallest samples, the smallest first.
     pub smallest: Vec<Sample>,
+    /// How far the samples are spread, where that was asked for and anything is
+    /// left to chance.
+    pub spread: Option<Spread>,
 }
 
 /// A sample that is to blame for a value.
@@ -117,6 +126,15 @@ impl Tally {
             sums: asked.iter().map(Sum::new).collect(),
             asked,
         }
+    }
+
+    /// Keeps what tells a change of a value from chance, too.
+    #[must_use]
+    pub fn with_spread(mut self) -> Self {
+        for (asked, sum) in self.asked.iter().zip(&mut self.sums) {
+            sum.keeper = Keeper::new(&asked.aggregate);
+        }
+        self
     }
 
     /// How much of the traces has to be known for all the aggregates together.
@@ -185,7 +203,7 @@ impl Tally {
     /// What the aggregates come to, in their order.
     pub fn results(&self) -> Vec<Measured> {
         let both = self.asked.iter().zip(&self.sums);
-        both.map(|(asked, sum)| sum.measured(asked.aggregate.function))
+        both.map(|(asked, sum)| sum.measured(&asked.aggregate))
             .collect()
     }
 }
@@ -231,6 +249,7 @@ impl Sum {
             values: Values::new(*function, measure.unit()),
             first: Vec::new(),
             extremes: Extremes::default(),
+            keeper: None,
         }
     }
 
@@ -296,6 +315,9 @@ impl Sum {
         self.n += 1;
         self.values.add(value);
         self.extremes.add(value, node);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.add(value);
+        }
     }
 
     /// Puts names to the samples of this trace, before the next one comes.
@@ -306,7 +328,8 @@ impl Sum {
         }
     }
 
-    fn measured(&self, function: Function) -> Measured {
+    fn measured(&self, aggregate: &Aggregate) -> Measured {
+        let function = aggregate.function;
         let value = match function {
             Function::Count => Some(Number::Integer(whole(self.hits))),
             Function::ErrorRate => values::share(self.hits, self.n).map(Number::Float),
@@ -320,6 +343,10 @@ impl Sum {
             first: samples(&self.first),
             largest: samples(self.extremes.largest()),
             smallest: samples(self.extremes.smallest()),
+            spread: self
+                .keeper
+                .as_ref()
+                .map(|keeper| keeper.spread(aggregate, self.hits, self.n)),
         }
     }
 }

@@ -1,4 +1,7 @@
-//! Values of aggregates in a file, for a later check to compare with.
+//! Values of aggregates in a file, for a later check to compare with, and how far
+//! the samples behind them were spread. Aggregates are known by what they say and
+//! not by how that was written, and times that count from the present go on
+//! counting from it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,31 +12,41 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Context;
 use super::super::target::cannot;
-use crate::analysis::Judgement;
+use crate::analysis::{Earlier, Judgement, Spread};
 use crate::cli::CheckArgs;
 use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
 use crate::export::json::write;
-use crate::filter::Number;
+use crate::filter::aggregate::{Aggregate, Function, parse_rule};
+use crate::filter::{Moment, Number};
 
-const VERSION: u32 = 1;
+/// With the spread of samples.
+const VERSION: u32 = 2;
+/// With values alone.
+const OLDEST: u32 = 1;
 
-/// The values of an earlier check.
-pub(super) struct Baseline(BTreeMap<String, Option<Number>>);
+/// The values of an earlier check, by the keys of aggregates.
+pub(super) struct Baseline {
+    values: BTreeMap<String, Earlier>,
+    /// Whether it was written without the spread of samples.
+    pub(super) is_old: bool,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Document {
     version: u32,
     traces: usize,
-    values: Vec<Earlier>,
+    values: Vec<Entry>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Earlier {
+struct Entry {
     aggregate: String,
     unit: String,
     value: Option<serde_json::Number>,
     n: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spread: Option<Spread>,
 }
 
 impl Baseline {
@@ -41,7 +54,7 @@ impl Baseline {
     ///
     /// # Errors
     /// A file that cannot be read, or holds something else.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    pub(super) fn read(path: &Path, moment: &Moment) -> Result<Self> {
         let refuse = |what: String| {
             CommandError::new(
                 Exit::Data,
@@ -52,23 +65,57 @@ impl Baseline {
         let document: Document = serde_json::from_slice(&text).map_err(|error| {
             refuse(error.to_string()).hint("`mlt check --save FILE` writes one")
         })?;
-        if document.version != VERSION {
+        if !(OLDEST..=VERSION).contains(&document.version) {
             return Err(refuse(format!("it has version {}", document.version))
                 .hint("write it anew with --save")
                 .into());
         }
         let values = document.values.into_iter();
-        Ok(Self(
-            values
-                .map(|value| (value.aggregate, value.value.as_ref().and_then(number)))
-                .collect(),
-        ))
+        Ok(Self {
+            values: values.map(|entry| entry.read(moment)).collect(),
+            is_old: document.version == OLDEST,
+        })
     }
 
-    /// The value of an aggregate, by how it is printed.
-    pub(super) fn value(&self, aggregate: &str) -> Option<Number> {
-        *self.0.get(aggregate)?
+    /// What an aggregate came to, by its key.
+    pub(super) fn value(&self, key: &str) -> Option<&Earlier> {
+        self.values.get(key)
     }
+}
+
+impl Entry {
+    fn read(self, moment: &Moment) -> (String, Earlier) {
+        let value = self.value.as_ref().and_then(number);
+        let aggregate = parse_rule(&self.aggregate, moment).map(|rule| rule.aggregate);
+        let shares = |aggregate: &Aggregate| share(aggregate, value?, self.n);
+        let spread = self
+            .spread
+            .or_else(|| aggregate.as_ref().ok().and_then(shares));
+        let key = aggregate.map_or(self.aggregate, |aggregate| aggregate.key());
+        let earlier = Earlier {
+            value,
+            n: self.n,
+            spread,
+        };
+        (key, earlier)
+    }
+}
+
+/// A share of so many things says how far it is spread by itself.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a share of a count, clamped"
+)]
+fn share(aggregate: &Aggregate, value: Number, n: usize) -> Option<Spread> {
+    let hits = match aggregate.function {
+        Function::Count if !aggregate.filter.is_empty() => value.as_f64(),
+        Function::ErrorRate => value.as_f64() * n as f64,
+        _ => return None,
+    };
+    let hits = (hits.round() as usize).min(n);
+    Some(Spread::Share { hits, n })
 }
 
 fn number(value: &serde_json::Number) -> Option<Number> {
@@ -103,7 +150,7 @@ pub(super) fn save(
         values: verdict
             .rulings
             .iter()
-            .map(|ruling| Earlier {
+            .map(|ruling| Entry {
                 aggregate: ruling.aggregate.clone(),
                 unit: ruling.unit.as_str().to_owned(),
                 value: ruling.measured.value.and_then(|value| match value {
@@ -111,6 +158,7 @@ pub(super) fn save(
                     Number::Float(fraction) => serde_json::Number::from_f64(fraction),
                 }),
                 n: ruling.measured.n,
+                spread: ruling.measured.spread.clone(),
             })
             .collect(),
     };

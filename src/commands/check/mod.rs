@@ -11,11 +11,13 @@ use anyhow::Result;
 
 use super::gather::{Gathered, Need, gather};
 use super::{Context, resolve};
-use crate::analysis::{Judgement, Problem, Ruling, Standing, Tally, Terms};
+use crate::analysis::{Change, Judgement, Noise, Problem, Ruling, Standing, Tally, Terms};
 use crate::cli::{CheckArgs, Percent, SelectionArgs};
 use crate::error::Exit;
-use crate::filter::aggregate;
+use crate::filter::Number;
+use crate::filter::aggregate::{self, Unit};
 use crate::model::Trace;
+use crate::render::sanitize;
 use crate::store::Detail;
 use baseline::Baseline;
 use report::Report;
@@ -31,15 +33,15 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Exit> {
     let args = &args;
     let report = Report::new(context)?;
     let mut rules = Rules::read(context, args)?;
-    let before = args.baseline.as_deref().map(Baseline::read).transpose()?;
+    let moment = rules::moment(context);
+    let read = |path| Baseline::read(path, &moment);
+    let before = args.baseline.as_deref().map(read).transpose()?;
     rules.resolve_experiments(context)?;
+    let aggregates: Vec<_> = rules.iter().map(|n| n.rule.aggregate.clone()).collect();
+    let tally = Tally::new(&aggregates);
+    let compares = args.baseline.is_some() || args.save.is_some();
     let judge = Judge {
-        tally: Tally::new(
-            &rules
-                .iter()
-                .map(|rule| rule.aggregate.clone())
-                .collect::<Vec<_>>(),
-        ),
+        tally: if compares { tally.with_spread() } else { tally },
         rules: &rules,
         before,
         args,
@@ -50,6 +52,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Exit> {
     } = wait::until_settled(context, args, &judge)?;
     verdict.truncated = gathered.truncated();
     report.write(context, args, &verdict)?;
+    note_comparison(context, &judge, &verdict);
     if let Some(path) = &args.save {
         baseline::save(context, path, args, &verdict)?;
     }
@@ -82,7 +85,7 @@ impl Judge<'_> {
         let usage = self
             .rules
             .iter()
-            .any(|rule| rule.aggregate.measure.is_usage());
+            .any(|named| named.rule.aggregate.measure.is_usage());
         let need = match self.tally.need() {
             aggregate::Need::Info => Need::INFO,
             aggregate::Need::Times if !usage => Need::with_spans(Detail::Times),
@@ -130,13 +133,17 @@ impl Judge<'_> {
         let terms = Terms {
             allow_empty: self.args.allow_empty,
             max_regression: self.args.max_regression.map(Percent::share),
+            strict: self.args.strict,
         };
         let rules = self.rules.iter().zip(tally.results());
         rules
-            .map(|(rule, measured)| {
-                let name = rule.aggregate.to_string();
-                let before = self.before.as_ref().and_then(|file| file.value(&name));
-                Ruling::new(rule, measured, before, terms)
+            .map(|(named, measured)| {
+                let earlier = self.before.as_ref().and_then(|file| file.value(&named.key));
+                Ruling {
+                    rule: named.text.clone(),
+                    aggregate: named.aggregate.clone(),
+                    ..Ruling::new(&named.rule, measured, earlier, terms)
+                }
             })
             .collect()
     }
@@ -147,11 +154,61 @@ impl Judge<'_> {
         let verdict = &looked.verdict;
         let wants_more = || {
             let mut rules = self.rules.iter().zip(&verdict.rulings);
-            rules.any(|(rule, ruling)| ruling.wants_more(rule))
+            rules.any(|(named, ruling)| ruling.wants_more(&named.rule))
         };
         verdict.traces == 0
             || !looked.gathered.failures.is_empty()
             || verdict.problem.is_some()
             || wants_more()
+    }
+}
+
+/// Says what the comparison with a baseline could not tell.
+fn note_comparison(context: &Context, judge: &Judge<'_>, verdict: &Judgement) {
+    let Some(before) = &judge.before else {
+        return;
+    };
+    let named = |is: &dyn Fn(&Ruling, Change) -> bool| -> Vec<String> {
+        let rulings = verdict.rulings.iter();
+        rulings
+            .filter(|ruling| ruling.change.is_some_and(|change| is(ruling, change)))
+            .map(|ruling| format!("`{}`", sanitize::line(&ruling.aggregate)))
+            .collect()
+    };
+    let list = |names: &[String]| {
+        let are = if names.len() == 1 { "is" } else { "are" };
+        format!("{} {are}", names.join(", "))
+    };
+    let missing = named(&|_, change| !change.known);
+    if !missing.is_empty() {
+        context.note(&format!(
+            "{} not in the baseline, and not compared",
+            list(&missing)
+        ));
+    }
+    let nothing = named(&|ruling, change| {
+        let is_none = |value: Option<Number>| value.is_none_or(|value| value.as_f64() == 0.0);
+        let counts = ruling.unit == Unit::Amount && is_none(change.before);
+        change.known && is_none(ruling.measured.value) && (counts || change.before.is_none())
+    });
+    if !nothing.is_empty() {
+        context.note(&format!(
+            "{} about nothing that is there, here and in the baseline",
+            list(&nothing)
+        ));
+    }
+    let few = named(&|ruling, change| {
+        change.exceeds && ruling.passed() && matches!(change.noise, Some(Noise::TooFew { .. }))
+    });
+    if !few.is_empty() {
+        context.note(&format!(
+            "{} worse by more than is allowed, with too few samples to tell that from chance; --strict fails it",
+            list(&few)
+        ));
+    }
+    if before.is_old {
+        context.note(
+            "the baseline is of an older mlt and does not say how far values are spread, so chance is left aside; write it anew with --save",
+        );
     }
 }

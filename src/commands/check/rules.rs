@@ -12,7 +12,18 @@ use crate::filter::aggregate::{Rule, Unit, parse_rule, without_comment};
 use crate::filter::{Moment, Zone, diagnostics};
 
 /// Rules in their order: those of the command line first.
-pub(super) struct Rules(Vec<Rule>);
+pub(super) struct Rules(Vec<Named>);
+
+/// A rule with what it is called, which does not change with the store.
+pub(super) struct Named {
+    pub(super) rule: Rule,
+    /// The rule, as it is printed.
+    pub(super) text: String,
+    /// Its aggregate, likewise.
+    pub(super) aggregate: String,
+    /// What it is known by in a baseline.
+    pub(super) key: String,
+}
 
 /// A rule as it was written.
 struct Written {
@@ -43,10 +54,7 @@ impl Rules {
                 .hint("write for example --require 'p95(duration) <= 2s', or --rules FILE")
                 .into());
         }
-        let moment = Moment {
-            now: context.now,
-            zone: Zone::Local,
-        };
+        let moment = moment(context);
         let may_be_bare = args.baseline.is_some() || args.save.is_some();
         let mut rules = Vec::with_capacity(written.len());
         for Written { place, text } in written {
@@ -67,12 +75,17 @@ impl Rules {
             if rule.bound.is_none() && !may_be_bare {
                 return Err(bare(&rule, place.as_deref()));
             }
-            rules.push(rule);
+            rules.push(Named {
+                text: rule.to_string(),
+                aggregate: rule.aggregate.to_string(),
+                key: rule.aggregate.key(),
+                rule,
+            });
         }
         Ok(Self(rules))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Rule> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Named> {
         self.0.iter()
     }
 
@@ -81,7 +94,7 @@ impl Rules {
     /// # Errors
     /// Those of the store.
     pub(super) fn resolve_experiments(&mut self, context: &Context) -> Result<()> {
-        let names = |rule: &Rule| rule.aggregate.filter.names_experiments();
+        let names = |named: &Named| named.rule.aggregate.filter.names_experiments();
         if !self.0.iter().any(names) {
             return Ok(());
         }
@@ -91,10 +104,18 @@ impl Rules {
             .into_iter()
             .map(|experiment| (experiment.id, experiment.name))
             .collect();
-        for rule in &mut self.0 {
+        for Named { rule, .. } in &mut self.0 {
             rule.aggregate.filter.resolve_experiments(&known);
         }
         Ok(())
+    }
+}
+
+/// When and where rules are read.
+pub(super) fn moment(context: &Context) -> Moment {
+    Moment {
+        now: context.now,
+        zone: Zone::Local,
     }
 }
 

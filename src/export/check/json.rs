@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::analysis::{Failure, Judgement, Ruling, Sample};
+use crate::analysis::{Change, Failure, Judgement, Noise, Ruling, Sample};
 use crate::export::JsonForm;
 use crate::export::json::write;
 use crate::filter::Number;
@@ -48,8 +48,52 @@ struct RuleJson<'a> {
 #[derive(Serialize)]
 struct Baseline {
     value: Option<Json>,
+    n: usize,
     change_ratio: Option<f64>,
     max_regression_ratio: f64,
+    /// Which way is worse: `larger` or `smaller`.
+    worse: &'static str,
+    /// Whether it is worse by more than is allowed.
+    exceeds: bool,
+    /// Whether it is worse by more than chance explains; null where there are too
+    /// few samples to tell, or nothing to compare.
+    beyond_noise: Option<bool>,
+    test: Option<&'static str>,
+    /// Of the change, in the unit of the value.
+    interval: Option<[f64; 2]>,
+    /// Of the change of the typical value, as shares of it.
+    interval_ratio: Option<[f64; 2]>,
+    p: Option<f64>,
+}
+
+impl From<Change> for Baseline {
+    fn from(change: Change) -> Self {
+        let told = match change.noise {
+            Some(Noise::Told(told)) => Some(told),
+            _ => None,
+        };
+        let interval = |relative| {
+            told.filter(|told| told.relative == relative)
+                .and_then(|told| told.interval)
+        };
+        Self {
+            value: change.before.map(Json::from),
+            n: change.n,
+            change_ratio: change.ratio,
+            max_regression_ratio: change.allowed,
+            worse: if change.larger_is_worse {
+                "larger"
+            } else {
+                "smaller"
+            },
+            exceeds: change.exceeds,
+            beyond_noise: change.is_beyond_noise(),
+            test: told.map(|told| told.test.as_str()),
+            interval: interval(false),
+            interval_ratio: interval(true),
+            p: told.and_then(|told| told.p),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -120,11 +164,7 @@ fn rule(ruling: &Ruling) -> RuleJson<'_> {
         limit: ruling.bound.map(|bound| bound.limit.into()),
         n: ruling.measured.n,
         rough: ruling.measured.rough,
-        baseline: ruling.change.map(|change| Baseline {
-            value: change.before.map(Json::from),
-            change_ratio: change.ratio,
-            max_regression_ratio: change.allowed,
-        }),
+        baseline: ruling.change.map(Baseline::from),
         samples: ruling.blamed.iter().map(sample).collect(),
     }
 }

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::analysis::{Judgement, Measured, Problem, Ruling, Sample, SampleSpan, Terms};
+use crate::analysis::{Earlier, Judgement, Measured, Problem, Ruling, Sample, SampleSpan, Terms};
 use crate::filter::aggregate::parse_rule;
 use crate::filter::{Moment, Number};
 use crate::model::SpanId;
@@ -24,13 +24,20 @@ fn ruling(rule: &str, value: Option<Number>, before: Option<Number>, path: &str)
         first: samples.clone(),
         largest: samples.clone(),
         smallest: samples,
+        spread: None,
     };
     let terms = Terms {
         allow_empty: true,
         max_regression: before.map(|_| 0.1),
+        strict: false,
     };
+    let before = before.map(|value| Earlier {
+        value: Some(value),
+        n: 30,
+        spread: None,
+    });
     let rule = parse_rule(rule, &Moment::utc()).unwrap();
-    Ruling::new(&rule, measured, before, terms)
+    Ruling::new(&rule, measured, before.as_ref(), terms)
 }
 
 fn verdict(path: &str) -> Judgement {
@@ -111,7 +118,7 @@ fn a_summary_is_a_table() {
 #[test]
 fn lines_of_json_are_rules_and_what_is_wrong_besides() {
     assert_snapshot!(written(write_lines, "root > a"), @r#"
-    {"rule":"max(self where span.name = 'a') <= 2s","passed":false,"failures":["limit","regression"],"reason":"expected <= 2s, the baseline had 2.00 s, +20.5 %, at most 10.0 % allowed","aggregate":"max(self where span.name = 'a')","unit":"ns","value":2410000000,"comparator":"<=","limit":2000000000,"n":34,"rough":false,"baseline":{"value":2000000000,"change_ratio":0.205,"max_regression_ratio":0.1},"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":2410000000}]}
+    {"rule":"max(self where span.name = 'a') <= 2s","passed":false,"failures":["limit","regression"],"reason":"expected <= 2s, the baseline had 2.00 s, +20.5 %, at most 10.0 % allowed","aggregate":"max(self where span.name = 'a')","unit":"ns","value":2410000000,"comparator":"<=","limit":2000000000,"n":34,"rough":false,"baseline":{"value":2000000000,"n":30,"change_ratio":0.205,"max_regression_ratio":0.1,"worse":"larger","exceeds":true,"beyond_noise":true,"test":null,"interval":null,"interval_ratio":null,"p":null},"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":2410000000}]}
     {"rule":"error_rate() <= 1%","passed":true,"failures":[],"reason":null,"aggregate":"error_rate()","unit":"ratio","value":0.005,"comparator":"<=","limit":0.01,"n":34,"rough":false,"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":0.005}]}
     {"rule":"sum(cost) <= 1","passed":true,"failures":[],"reason":null,"aggregate":"sum(cost)","unit":"usd","value":null,"comparator":"<=","limit":1,"n":0,"rough":false,"samples":[{"trace_id":"tr-1","span_id":"s1","path":"root > a","value":null}]}
     {"passed":false,"problem":"1 trace is still in progress: tr-root > a"}

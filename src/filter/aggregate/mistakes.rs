@@ -6,6 +6,7 @@ use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::super::lexer::{Token, TokenKind};
 use super::super::mistakes::describe;
 use super::super::parser::{KeyText, Parser};
+use super::super::readable;
 use super::super::suggest;
 use super::super::terms::{Comparator, Condition};
 use super::{Aggregate, Function, Measure, Unit};
@@ -316,7 +317,7 @@ pub(super) fn needs_server(condition: &Condition, span: Range<usize>) -> ParseEr
         span,
         format!(
             "only a server can decide {}, and aggregates are computed here",
-            quote(&condition.to_string())
+            quote(&readable::condition(condition))
         ),
     )
     .hint("write the pattern without look-around and references back")

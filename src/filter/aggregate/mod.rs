@@ -25,12 +25,14 @@ mod parse;
 mod print;
 #[cfg(test)]
 mod tests;
+mod worse;
 
 use super::ast::{Expr, Filter};
 use super::terms::{Comparator, Field, Number};
 
 pub use parse::{parse_aggregates, parse_rule, without_comment};
 pub use print::exact;
+pub(super) use print::time;
 
 /// All there is to know about rules, for people: at most 80 columns, with examples
 /// that are indented by four spaces.

@@ -57,9 +57,18 @@ impl fmt::Display for Aggregate {
             if self.measure != Measure::Trace {
                 f.write_str(" ")?;
             }
-            write!(f, "where {}", self.filter)?;
+            write!(f, "where {}", self.filter.readable())?;
         }
         f.write_str(")")
+    }
+}
+
+impl Aggregate {
+    /// What it says, whatever order its conditions were written in.
+    pub fn key(&self) -> String {
+        let mut same = self.clone();
+        same.filter.sort();
+        same.to_string()
     }
 }
 
@@ -109,15 +118,19 @@ pub fn exact(value: Number, unit: Unit) -> String {
     }
 }
 
-/// Nanoseconds in the largest unit in which they need at most three decimals.
-fn time(ns: i64) -> String {
-    const UNITS: [(i64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+/// Nanoseconds in the largest unit that they have one of, with every decimal.
+pub(in crate::filter) fn time(ns: i64) -> String {
+    const UNITS: [(i64, &str, usize); 3] = [
+        (1_000_000_000, "s", 9),
+        (1_000_000, "ms", 6),
+        (1_000, "us", 3),
+    ];
     if ns == 0 {
         return "0s".to_owned();
     }
-    for (unit, name) in UNITS {
-        if ns >= unit && ns % (unit / 1000) == 0 {
-            let fraction = format!("{:03}", ns % unit / (unit / 1000));
+    for (unit, name, places) in UNITS {
+        if ns >= unit {
+            let fraction = format!("{:0places$}", ns % unit);
             return match fraction.trim_end_matches('0') {
                 "" => format!("{}{name}", ns / unit),
                 fraction => format!("{}.{fraction}{name}", ns / unit),

@@ -71,8 +71,8 @@ fn every_form_is_printed_as_it_is_read() {
         ("p0(critical) >= 0", "p0(critical) >= 0s"),
         ("max(duration) < 1.5", "max(duration) < 1.5ms"),
         ("max(duration) < 0.5ns", "max(duration) < 0.5ns"),
-        ("max(duration) < 1s1ns", "max(duration) < 1000000.001us"),
-        ("max(duration) < 1s1us", "max(duration) < 1000.001ms"),
+        ("max(duration) < 1s1ns", "max(duration) < 1.000000001s"),
+        ("max(duration) < 1s1us", "max(duration) < 1.000001s"),
         ("count() >= 20", "count() >= 20"),
         (
             "count(WHERE status = 'OK') > 1k",

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use self::cover::{Alternative, At, Cover, Planner};
 use super::ast::{Expr, Filter};
+use super::readable;
 use super::terms::{Comparator, Condition, Field};
 
 /// What there is to know about a server.
@@ -78,7 +79,7 @@ impl fmt::Display for Plan {
             }
         }
         if !self.residual.is_empty() {
-            write!(f, "\nhere: {}", self.residual)?;
+            write!(f, "\nhere: {}", self.residual.readable())?;
         }
         Ok(())
     }
@@ -123,7 +124,7 @@ impl Filter {
         let residual = residual(&conjuncts, checked, self.span_time_floor_ms().is_some());
         if let Some(condition) = residual.needs_server() {
             return Err(PlanError {
-                condition: condition.to_string(),
+                condition: readable::condition(condition),
             });
         }
         let mut searches: Vec<Filter> = Vec::new();
@@ -297,11 +298,11 @@ mod tests {
         );
         planned(
             "time > 5 AND span.name = 'a' AND span.duration > 1s",
-            "server: timestamp_ms > 5 AND span.name = 'a'\nhere: timestamp_ms > 5 AND span.name = 'a' AND span.duration > 1000",
+            "server: timestamp_ms > 5 AND span.name = 'a'\nhere: time > '1970-01-01T00:00:00.005Z' AND span.name = 'a' AND span.duration > 1s",
         );
         planned(
             "(time > 5 OR name = 'x') AND span.name = 'a'",
-            "server: span.name = 'a'\nhere: timestamp_ms > 5 OR name = 'x'",
+            "server: span.name = 'a'\nhere: time > '1970-01-01T00:00:00.005Z' OR name = 'x'",
         );
         planned(
             "all(span.status = 'OK')",

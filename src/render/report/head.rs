@@ -93,9 +93,8 @@ impl Section<'_, '_> {
                 self.html.fact(term, &text)?;
             }
         }
-        let place = info.place();
         for (term, id) in [
-            ("experiment", place.as_deref()),
+            ("experiment", info.experiment_id.as_deref()),
             ("run", info.run_id()),
             ("model", info.model_id()),
             ("client request", info.client_request_id.as_deref()),

@@ -2,13 +2,10 @@
 //! opened, or what came through a pipe, kept in memory or, when it is more than
 //! a little, in a temporary file without a name.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::SystemTime;
-
-use tempfile::SpooledTempFile;
 
 use crate::store::local::lock;
 
@@ -20,13 +17,7 @@ pub(super) struct Source {
     input: Mutex<Box<dyn Input>>,
     len: u64,
     /// To see whether somebody writes to it.
-    watched: Option<Watched>,
-}
-
-/// A file, and when it was written last before it was read.
-struct Watched {
-    file: File,
-    modified: Option<SystemTime>,
+    growing: Option<File>,
 }
 
 trait Input: Read + Seek + Send {}
@@ -38,8 +29,8 @@ pub(super) enum Trouble {
     Read(io::Error),
     /// It cannot be kept.
     Keep(io::Error),
-    /// It is of a kind that is not read.
-    Refused(String),
+    /// It is a folder.
+    Folder,
 }
 
 impl Source {
@@ -47,14 +38,14 @@ impl Source {
     pub(super) fn file(path: &Path) -> Result<Self, Trouble> {
         let file = File::open(path).map_err(Trouble::Read)?;
         let metadata = file.metadata().map_err(Trouble::Read)?;
+        if metadata.is_dir() {
+            return Err(Trouble::Folder);
+        }
         if !metadata.is_file() {
             return Self::pipe(file);
         }
         Ok(Self {
-            watched: file.try_clone().ok().map(|file| Watched {
-                file,
-                modified: metadata.modified().ok(),
-            }),
+            growing: file.try_clone().ok(),
             input: Mutex::new(Box::new(file)),
             len: metadata.len(),
         })
@@ -62,7 +53,7 @@ impl Source {
 
     /// Everything that comes out of a pipe.
     pub(super) fn pipe(mut from: impl Read) -> Result<Self, Trouble> {
-        let mut kept = temporary();
+        let mut kept = tempfile::spooled_tempfile_in(IN_MEMORY, folder());
         let mut buffer = vec![0; 256 * 1024];
         let mut len = 0;
         loop {
@@ -78,17 +69,7 @@ impl Source {
         Ok(Self {
             input: Mutex::new(Box::new(kept)),
             len,
-            watched: None,
-        })
-    }
-
-    /// What was written into a temporary place.
-    pub(super) fn kept(mut kept: SpooledTempFile) -> io::Result<Self> {
-        let len = kept.seek(SeekFrom::End(0))?;
-        Ok(Self {
-            input: Mutex::new(Box::new(kept)),
-            len,
-            watched: None,
+            growing: None,
         })
     }
 
@@ -97,7 +78,7 @@ impl Source {
         Self {
             input: Mutex::new(Box::new(Cursor::new(bytes))),
             len: bytes.len() as u64,
-            watched: None,
+            growing: None,
         }
     }
 
@@ -112,25 +93,11 @@ impl Source {
 
     /// Whether the file has become longer since it was opened.
     pub(super) fn has_grown(&self) -> bool {
-        self.now().is_some_and(|(_, now)| now.len() > self.len)
+        self.growing
+            .as_ref()
+            .and_then(|file| file.metadata().ok())
+            .is_some_and(|metadata| metadata.len() > self.len)
     }
-
-    /// Whether the file was written to or cut off since it was opened.
-    pub(super) fn has_changed(&self) -> bool {
-        self.now().is_some_and(|(watched, now)| {
-            now.len() != self.len || now.modified().ok() != watched.modified
-        })
-    }
-
-    fn now(&self) -> Option<(&Watched, Metadata)> {
-        let watched = self.watched.as_ref()?;
-        Some((watched, watched.file.metadata().ok()?))
-    }
-}
-
-/// A place in memory for a little, and in a temporary file for more.
-pub(super) fn temporary() -> SpooledTempFile {
-    tempfile::spooled_tempfile_in(IN_MEMORY, folder())
 }
 
 /// `/tmp` is often kept in memory, which a large input would fill.
@@ -205,5 +172,6 @@ mod tests {
         file.write_all(b"two\n").unwrap();
         assert_eq!(text(&source, 0, u64::MAX), "one\n");
         assert!(source.has_grown());
+        assert!(matches!(Source::file(dir.path()), Err(Trouble::Folder)));
     }
 }

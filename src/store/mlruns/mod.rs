@@ -17,8 +17,6 @@ use crate::filter::{Filter, Matcher};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
 use crate::parallel;
 
-pub(super) use self::folder::is_store;
-
 /// The folder of a file store.
 pub(super) struct Mlruns {
     root: PathBuf,
@@ -266,7 +264,6 @@ impl Store for Mlruns {
             scanned: traces.len(),
             traces,
             next,
-            unreadable: Vec::new(),
         })
     }
 

@@ -18,7 +18,6 @@ use url::Url;
 
 use crate::settings::{Connection, Credentials};
 use crate::store::StoreError;
-use crate::store::wire::{self, Fault, Flaw, InfoPage};
 
 /// Called once for every exchange, for `--verbose`; `None` for silence.
 pub type RequestLog = Option<Arc<dyn Fn(&RequestRecord) + Send + Sync>>;
@@ -121,26 +120,7 @@ impl Http {
     /// Sends and reads JSON.
     pub(super) fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, StoreError> {
         let body = self.send(call)?;
-        wire::from_slice(&body).map_err(|error| self.bad_answer(call, &error))
-    }
-
-    /// Sends and reads a page of traces.
-    pub(super) fn page(&self, call: &Call) -> Result<InfoPage, StoreError> {
-        let body = self.send(call)?;
-        wire::read_page(&body).map_err(|error| self.bad_answer(call, &error))
-    }
-
-    /// A body whose spans cannot be read.
-    pub(super) fn bad_spans(&self, call: &Call, flaw: &Flaw) -> StoreError {
-        StoreError::BadAnswer {
-            host: self.host(),
-            path: call.url.path().to_owned(),
-            reason: if flaw.is_cut {
-                format!("it is cut short ({flaw})")
-            } else {
-                flaw.to_string()
-            },
-        }
+        serde_json::from_slice(&body).map_err(|error| self.bad_answer(call, &error))
     }
 
     /// A body that is JSON but not what was expected, or JSON cut short.
@@ -149,9 +129,9 @@ impl Http {
             host: self.host(),
             path: call.url.path().to_owned(),
             reason: if error.is_eof() {
-                format!("it is cut short ({})", Fault::of(error))
+                format!("it is cut short ({error})")
             } else {
-                Fault::of(error).to_string()
+                error.to_string()
             },
         }
     }

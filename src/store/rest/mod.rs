@@ -16,7 +16,6 @@ use std::thread;
 
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -25,13 +24,13 @@ use self::http::{Call, Http};
 use self::planned::Planned;
 use self::spans::Fetched;
 use super::local::lock;
-use super::wire::{null_as_default, read_info};
+use super::wire::{WireInfo, null_as_default};
 use super::{
     Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion, Page,
     Query, Store, StoreError, TagChanges,
 };
 use crate::filter::{Filter, Plan, Server};
-use crate::model::{CATALOG_PREFIX, Experiment, Trace, TraceInfo, Unreadable};
+use crate::model::{Experiment, Trace, TraceInfo};
 use crate::settings::Connection;
 
 pub use self::http::{RequestLog, RequestRecord};
@@ -66,6 +65,13 @@ const NEWEST: (u32, u32) = (u32::MAX, 0);
 enum Generation {
     V3,
     V2,
+}
+
+#[derive(Deserialize)]
+struct WirePage {
+    #[serde(default, deserialize_with = "null_as_default")]
+    traces: Vec<WireInfo>,
+    next_page_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -261,15 +267,19 @@ impl RestStore {
         size: usize,
         token: Option<&str>,
     ) -> Result<Page, StoreError> {
-        let page = self.by_generation(
-            || self.http.page(&self.search_call(query, size, token)),
-            || self.http.page(&self.search_call_v2(query, size, token)),
+        let page: WirePage = self.by_generation(
+            || self.http.json(&self.search_call(query, size, token)),
+            || self.http.json(&self.search_call_v2(query, size, token)),
         )?;
+        let traces: Vec<TraceInfo> = page
+            .traces
+            .into_iter()
+            .filter_map(WireInfo::into_info)
+            .collect();
         Ok(Page {
-            scanned: page.traces.len() + page.unreadable.len(),
-            traces: page.traces,
+            scanned: traces.len(),
+            traces,
             next: page.next_page_token.filter(|t| !t.is_empty()),
-            unreadable: page.unreadable,
         })
     }
 
@@ -398,7 +408,7 @@ impl Store for RestStore {
         let spans = plan.residual.needs_spans();
         Ok(Explanation {
             sent: plan.searches.iter().map(ToString::to_string).collect(),
-            here: (!plan.residual.is_empty()).then(|| plan.residual.to_string()),
+            here: (!plan.residual.is_empty()).then(|| plan.residual.readable().to_string()),
             cost: match (plan.exact().is_some(), spans) {
                 (true, _) => "one request for each page of traces",
                 (false, true) => {
@@ -420,7 +430,7 @@ impl Store for RestStore {
         }
         #[derive(Deserialize)]
         struct V2 {
-            trace_info: Box<RawValue>,
+            trace_info: WireInfo,
         }
         let v3 = || {
             let url = self.http.url(&["api", "3.0", "mlflow", "traces", trace_id]);
@@ -433,18 +443,11 @@ impl Store for RestStore {
             self.http.json::<V2>(&Call::get(url))
         };
         match self.by_generation(v3, v2) {
-            Ok(answer) => read_info(&answer.trace_info).map_err(|flaw| {
-                let unreadable = Unreadable {
-                    member: Some(flaw.member),
-                    ..Unreadable::trace(trace_id, flaw.reason)
-                };
-                unreadable.into()
-            }),
+            Ok(answer) => answer
+                .trace_info
+                .into_info()
+                .ok_or_else(|| self.unknown_trace(trace_id)),
             Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),
-            // To a server without Unity Catalog its ids are paths that it does not have.
-            Err(StoreError::NoSuchEndpoint { .. }) if trace_id.starts_with(CATALOG_PREFIX) => {
-                Err(self.unknown_trace(trace_id))
-            }
             Err(error) => Err(error),
         }
     }

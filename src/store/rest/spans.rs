@@ -105,7 +105,7 @@ fn artifact(http: &Http, trace_id: &str, detail: Detail) -> Result<Option<Vec<Sp
     let body = http.send(&call)?;
     spans_from_slice(&body, detail)
         .map(Some)
-        .map_err(|flaw| http.bad_spans(&call, &flaw))
+        .map_err(|error| http.bad_answer(&call, &error))
 }
 
 fn get_trace<D: Depth>(

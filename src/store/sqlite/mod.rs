@@ -310,7 +310,6 @@ impl Store for SqliteStore {
             scanned: traces.len(),
             traces,
             next,
-            unreadable: Vec::new(),
         })
     }
 

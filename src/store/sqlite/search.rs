@@ -91,7 +91,7 @@ pub(super) fn explain(shared: &Shared, query: &Query) -> Result<Explanation, Sto
     let steps = steps().map_err(|e| shared.database.error(&e))?;
     let explanation = Explanation {
         sent: vec![search.parameters.filled_in(&search.sql)],
-        here: search.residual.as_ref().map(ToString::to_string),
+        here: search.residual.as_ref().map(|r| r.readable().to_string()),
         cost: steps.join("; "),
     };
     shared.readers.give_back(connection);

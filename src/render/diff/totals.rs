@@ -1,0 +1,180 @@
+//! The figures of the whole, of one trace on each side or of sets, with the
+//! verdict on each.
+
+use std::io::{self, Write};
+
+use super::{VERDICT, both, signed_percent, verdict_cell};
+use crate::analysis::{Diff, Measure, Side, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict};
+use crate::render::cell::Cell;
+use crate::render::figures::{Figure, Figures};
+use crate::render::many::percentile;
+use crate::render::{Layout, LeftOut, number};
+
+pub(super) fn write(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Result<LeftOut> {
+    let style = layout.style;
+    let totals = &diff.totals;
+    let column = |of: &dyn Fn(&Total) -> Cell| totals.iter().map(of).collect::<Vec<Cell>>();
+    let plain = |text: String| Cell::new(style.text(), text);
+    let muted = |text: String| Cell::new(style.muted(), text);
+    let value = |total: &Total, side| match *total.value.get(side) {
+        Some(ns) if total.is_rough(side) => plain(percentile(ns, true)),
+        Some(value) => plain(amount(total.measure, value)),
+        None => muted(number::NONE.to_owned()),
+    };
+    let title = if diff.pair { "TRACE" } else { "PER TRACE" };
+    let labels = column(&|total| plain(label(total.measure, diff.pair).to_owned()));
+    let mut figures = vec![
+        Figure::numbers("BEFORE", 0, column(&|t| value(t, Side::Before))),
+        Figure::numbers("AFTER", 0, column(&|t| value(t, Side::After))),
+        Figure::numbers("CHANGE", 0, column(&|t| total_change(t, diff.pair, layout))),
+        Figure::numbers("CHANGE %", 2, column(&|t| plain(relative(t)))),
+    ];
+    if !diff.pair {
+        let count = |n: usize| number::count(i64::try_from(n).unwrap_or(i64::MAX));
+        let n = |t: &Total| plain(both(&t.n.map(|n| count(*n)), layout));
+        let interval = |t: &Total| match (t.interval, t.typical) {
+            (Some(i), _) => plain(format!(
+                "{} to {}",
+                change_of(t.measure, i.low),
+                change_of(t.measure, i.high)
+            )),
+            (None, Some(typical)) => {
+                let [_, low, high] = typical.ratios();
+                plain(format!(
+                    "{} to {} %",
+                    signed_percent(low),
+                    signed_percent(high)
+                ))
+            }
+            (None, None) => muted(number::NONE.to_owned()),
+        };
+        figures.push(Figure::numbers("TRACES", 3, column(&n)));
+        figures.push(Figure::numbers("95 % INTERVAL", 1, column(&interval)));
+        figures.push(Figure::words(VERDICT, 0, column(&|t| verdict(t, layout))));
+    }
+    let table = Figures {
+        names: vec![Figure::words(title, 0, labels)],
+        numbers: figures,
+        bars: None,
+    };
+    Ok(table.write(out, layout)?.left_out)
+}
+
+fn label(measure: Measure, pair: bool) -> &'static str {
+    match measure {
+        Measure::Typical => "typical duration",
+        Measure::Duration if pair => "duration",
+        Measure::Duration => "mean duration",
+        Measure::P50 => "p50 duration",
+        Measure::P95 => "p95 duration",
+        Measure::Spans => "spans",
+        Measure::FailedSpans => "failed spans",
+        Measure::ErrorRate => "failed",
+        Measure::Tokens => "tokens",
+        Measure::InputTokens => "input tokens",
+        Measure::OutputTokens => "output tokens",
+        Measure::Cost => "cost",
+    }
+}
+
+/// A value in its unit, without a plus sign.
+fn amount(measure: Measure, value: i64) -> String {
+    match measure {
+        Measure::Typical | Measure::Duration | Measure::P50 | Measure::P95 => {
+            number::duration(value)
+        }
+        Measure::ErrorRate => format!("{} %", tenths(value, UNITS_PER_WHOLE)),
+        Measure::Cost => money(value),
+        Measure::Spans
+        | Measure::FailedSpans
+        | Measure::Tokens
+        | Measure::InputTokens
+        | Measure::OutputTokens => number::count(value),
+    }
+}
+
+/// The same for a change: rates differ by percentage points.
+fn change_of(measure: Measure, change: i64) -> String {
+    super::signed(change, |change| match measure {
+        Measure::ErrorRate => format!("{} pp", tenths(change, UNITS_PER_WHOLE)),
+        measure => amount(measure, change),
+    })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "no more than 15 digits are printed"
+)]
+fn money(units: i64) -> String {
+    number::cost(units as f64 / UNITS_PER_DOLLAR as f64)
+}
+
+/// A share in percent with one decimal, negative ones too.
+fn tenths(part: i64, whole: i64) -> String {
+    let size = i64::try_from(part.unsigned_abs()).unwrap_or(i64::MAX);
+    let sign = if part < 0 { "-" } else { "" };
+    format!("{sign}{}", number::percent(size, whole))
+}
+
+/// The change as a share of what there was before.
+fn relative(total: &Total) -> String {
+    if let (Measure::Typical, Some(typical)) = (total.measure, total.typical) {
+        return signed_percent(typical.ratios()[0]);
+    }
+    match (total.measure, total.change(), total.value.before) {
+        // Percent of percent help nobody.
+        (Measure::ErrorRate, ..) => number::NONE.to_owned(),
+        (_, Some(change), Some(before @ 1..)) => {
+            super::signed(change, |change| tenths(change, before))
+        }
+        _ => number::NONE.to_owned(),
+    }
+}
+
+fn total_change(total: &Total, pair: bool, layout: &Layout) -> Cell {
+    let style = layout.style;
+    let Some(change) = total.change() else {
+        return Cell::new(style.muted(), number::NONE);
+    };
+    let told = pair || matches!(total.verdict, Some(Verdict::Higher | Verdict::Lower));
+    // That there are more spans is neither good nor bad.
+    let look = if told && total.measure != Measure::Spans {
+        super::change_look(change, layout)
+    } else {
+        style.text()
+    };
+    Cell::new(look, change_of(total.measure, change))
+}
+
+fn verdict(total: &Total, layout: &Layout) -> Cell {
+    let style = layout.style;
+    let words = match total.measure {
+        Measure::Typical | Measure::Duration | Measure::P50 | Measure::P95 => ["slower", "faster"],
+        _ => ["more", "less"],
+    };
+    match total.verdict {
+        Some(verdict) => verdict_cell(verdict, words, "too few traces", layout),
+        None => Cell::new(style.muted(), number::NONE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_keep_the_digits_that_count() {
+        for (units, text) in [
+            (0, "$0"),
+            (177_200_000, "$0.000177"),
+            (-2_730_000, "-$0.00000273"),
+            (9_990_000_000, "$0.00999"),
+            (12_345_000_000, "$0.0123"),
+            (1, "$0.00000000000100"),
+        ] {
+            assert_eq!(money(units), text);
+        }
+        assert_eq!(change_of(Measure::ErrorRate, -71_000), "-7.1 pp");
+        assert_eq!(amount(Measure::ErrorRate, 71_000), "7.1 %");
+    }
+}
