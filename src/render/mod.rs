@@ -37,6 +37,7 @@ pub(crate) mod sample;
 
 pub use column::Column;
 pub use number::Zone;
+pub use payload::DEEPEST;
 pub use style::{Painted, Style};
 
 /// Titles of columns for which a terminal was too narrow. Bars are not among

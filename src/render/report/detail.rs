@@ -159,11 +159,11 @@ impl Section<'_, '_> {
         }
         if self.is_large() {
             self.html.raw("<b>Attributes</b>")?;
-            let members: Vec<String> = others
+            let pairs = others
                 .iter()
-                .map(|(key, value)| format!("{key}  {}", payload::lines(value).join("\n  ")))
-                .collect();
-            return self.write_text(&members.join("\n"));
+                .map(|(key, value)| (key.as_str(), value.as_str()));
+            let (lines, note) = payload::limited_pairs(pairs, self.max_chars);
+            return self.write_lines(&lines, note);
         }
         self.html
             .raw("<details class=\"fold\"><summary>Attributes <small>")?;
@@ -175,9 +175,12 @@ impl Section<'_, '_> {
             // An attribute that is text reads better without its quotes.
             match serde_json::from_str::<String>(value) {
                 Ok(text) if !text.contains('\n') => self.write_line(&text)?,
-                _ => match payload::lines(value).as_slice() {
-                    [only] => self.write_line(only)?,
-                    _ => self.write_value(value)?,
+                _ => match payload::limited_lines(value, self.max_chars) {
+                    (lines, note) if lines.len() == 1 => {
+                        self.html.text(&lines.concat())?;
+                        self.write_cut(note)?;
+                    }
+                    (lines, note) => self.write_lines(&lines, note)?,
                 },
             }
             self.html.raw("</dd>")?;
