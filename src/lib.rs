@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod analysis;
+mod build_log;
 pub mod cli;
 mod commands;
 mod complete;

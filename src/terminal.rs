@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::{Child, Command, Stdio};
 
+use crate::build_log::LogLines;
 use crate::cli::{ColorChoice, GlobalArgs, OutputFormat};
 use crate::progress::{Progress, Spinner};
 use crate::render::sanitize;
@@ -38,6 +39,8 @@ pub(crate) struct Terminal {
     on_screen: bool,
     /// The pager to use.
     pager: Option<String>,
+    /// Whether text goes to the log of a machine that takes lines of it for commands.
+    in_log: bool,
 }
 
 impl Terminal {
@@ -84,13 +87,20 @@ impl Terminal {
                 && flags.output == OutputFormat::Table
                 && pager.trim() != "cat")
                 .then_some(pager),
+            in_log: flags.output == OutputFormat::Table
+                && (env.get("GITHUB_ACTIONS").is_some() || env.get("TF_BUILD").is_some()),
         }
     }
 
     /// Where data goes: standard output, buffered, or the pager.
     pub(crate) fn output(&self) -> Output {
         let Some(pager) = &self.pager else {
-            return Output::Direct(io::BufWriter::with_capacity(1 << 16, self.screen()));
+            let out = io::BufWriter::with_capacity(1 << 16, self.screen());
+            return if self.in_log {
+                Output::Logged(LogLines::new(out))
+            } else {
+                Output::Direct(out)
+            };
         };
         Output::Buffered {
             pager: pager.clone(),
@@ -141,6 +151,8 @@ impl Terminal {
 pub(crate) enum Output {
     /// Straight to standard output.
     Direct(io::BufWriter<Screen>),
+    /// To the log of a build.
+    Logged(LogLines<io::BufWriter<Screen>>),
     /// Kept until a screenful is there.
     Buffered {
         /// The command.
@@ -166,6 +178,7 @@ impl Output {
     pub(crate) fn finish(self) -> io::Result<()> {
         match self {
             Self::Direct(mut out) => out.flush(),
+            Self::Logged(out) => out.finish(),
             Self::Buffered {
                 text, mut screen, ..
             } => {
@@ -227,6 +240,7 @@ impl Write for Output {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Self::Direct(out) => out.write(buf),
+            Self::Logged(out) => out.write(buf),
             Self::Buffered {
                 text,
                 height,
@@ -250,7 +264,8 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Direct(out) => out.flush(),
-            Self::Buffered { .. } | Self::Paged(_) => Ok(()),
+            // A line that has begun waits for its end.
+            Self::Logged(_) | Self::Buffered { .. } | Self::Paged(_) => Ok(()),
         }
     }
 }

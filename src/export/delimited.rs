@@ -1,5 +1,6 @@
 //! Comma- and tab-separated values. Cells that a spreadsheet would run as a
-//! formula get an apostrophe in front, and characters that cannot be seen are
+//! formula get an apostrophe in front (in tab-separated text those that begin with a
+//! quote, too), and characters that cannot be seen are
 //! escaped. In tab-separated text there is no quoting: a tab or line break
 //! inside a cell is written as `\t` or `\n`, so a row is always one line.
 
@@ -295,7 +296,10 @@ fn safe(cell: &str, format: Delimited) -> Cow<'_, str> {
         Delimited::Csv => sanitize::keeping_breaks(cell),
         Delimited::Tsv => sanitize::line(cell),
     };
-    if is_formula(cell) {
+    // Some readers of tab-separated text take quotes off, and what is behind one for
+    // a formula, or for the beginning of a cell that goes on for many rows.
+    let is_quoted = format == Delimited::Tsv && cell.starts_with('"');
+    if is_quoted || is_formula(cell) {
         Cow::Owned(format!("'{shown}"))
     } else {
         shown
@@ -339,6 +343,9 @@ mod tests {
             ("-inf", "'-inf"),
             ("-", "'-"),
             ("a=b", "a=b"),
+            ("\"=1+1\"", "'\"=1+1\""),
+            ("\"open", "'\"open"),
+            (" \"x\"", " \"x\""),
             ("{\"q\": 1}", "{\"q\": 1}"),
             ("a\tb\nc", "a\\tb\\nc"),
             ("", ""),
