@@ -107,7 +107,7 @@ pub(crate) fn help_topics(typed: &OsStr) -> Vec<CompletionCandidate> {
     starting_with(
         typed,
         names
-            .chain(["filter", "rules"].map(str::to_owned))
+            .chain(["filter", "rules", "limits"].map(str::to_owned))
             .map(|name| (name, None)),
     )
 }
@@ -215,10 +215,13 @@ fn from_store(
     ask: impl FnOnce(&dyn Store, &[String]) -> Option<Vec<(String, Option<String>)>> + Send + 'static,
 ) -> Vec<CompletionCandidate> {
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
+    let ask = thread::Builder::new().spawn(move || {
         let answer = open().and_then(|(store, experiments)| ask(store.as_ref(), &experiments));
         let _ = sender.send(answer.unwrap_or_default());
     });
+    if ask.is_err() {
+        return Vec::new();
+    }
     starting_with(typed, receiver.recv_timeout(PATIENCE).unwrap_or_default())
 }
 

@@ -43,25 +43,30 @@ pub(crate) fn for_each_in_order<T: Sync, R: Send, E>(
     let changed = Condvar::new();
     let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
 
-    thread::scope(|scope| {
-        for _ in 0..workers.clamp(1, items.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let index = {
-                        let mut state = changed
-                            .wait_while(lock(), |s| !s.stopped && s.next >= s.emitted + AHEAD)
-                            .unwrap_or_else(PoisonError::into_inner);
-                        if state.stopped || state.next >= items.len() {
-                            return;
-                        }
-                        state.next += 1;
-                        state.next - 1
-                    };
-                    let result = work(&items[index]);
-                    lock().done.insert(index, result);
-                    changed.notify_all();
+    let go_on = || {
+        loop {
+            let index = {
+                let mut state = changed
+                    .wait_while(lock(), |s| !s.stopped && s.next >= s.emitted + AHEAD)
+                    .unwrap_or_else(PoisonError::into_inner);
+                if state.stopped || state.next >= items.len() {
+                    return;
                 }
-            });
+                state.next += 1;
+                state.next - 1
+            };
+            let result = work(&items[index]);
+            lock().done.insert(index, result);
+            changed.notify_all();
+        }
+    };
+    thread::scope(|scope| {
+        let started = (0..workers.clamp(1, items.len().max(1)))
+            .take_while(|_| thread::Builder::new().spawn_scoped(scope, go_on).is_ok())
+            .count();
+        if started == 0 {
+            // The system gives no threads: one after the other will do.
+            return items.iter().try_for_each(|item| each(item, work(item)));
         }
         for (index, item) in items.iter().enumerate() {
             let result = {
@@ -80,6 +85,29 @@ pub(crate) fn for_each_in_order<T: Sync, R: Send, E>(
             }
         }
         Ok(())
+    })
+}
+
+/// What both come to, the first in a thread of its own if there is one.
+pub(crate) fn both<A: Send, B>(first: impl Fn() -> A + Sync, second: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, &first);
+        let b = second();
+        let a = match other.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(a)) => a,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => first(),
+        };
+        (a, b)
+    })
+}
+
+/// Whether the system gives this process another thread, as far as one can tell.
+pub(crate) fn has_threads() -> bool {
+    static GIVEN: OnceLock<bool> = OnceLock::new();
+    *GIVEN.get_or_init(|| {
+        let probe = thread::Builder::new().spawn(|| {});
+        probe.is_ok_and(|thread| thread.join().is_ok())
     })
 }
 

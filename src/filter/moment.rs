@@ -64,7 +64,7 @@ impl Moment {
     /// The present in universal time.
     pub fn utc() -> Self {
         Self {
-            now: Timestamp::from_nanos(Utc::now().timestamp_nanos_opt().unwrap_or(i64::MAX)),
+            now: Timestamp::now(),
             zone: Zone::Utc,
         }
     }

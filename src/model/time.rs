@@ -1,6 +1,7 @@
 //! A point in time, kept as integer nanoseconds and written as RFC 3339 in UTC.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -9,6 +10,19 @@ use chrono::{DateTime, SecondsFormat, Utc};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// What the machine's clock says, which may be a time before the epoch.
+    pub fn now() -> Self {
+        Self::of(SystemTime::now())
+    }
+
+    fn of(time: SystemTime) -> Self {
+        let nanos = |period: Duration| i64::try_from(period.as_nanos()).unwrap_or(i64::MAX);
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => Self(nanos(since)),
+            Err(before) => Self(-nanos(before.duration())),
+        }
+    }
+
     /// From nanoseconds since the Unix epoch.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
@@ -54,6 +68,13 @@ impl fmt::Display for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_before_the_epoch_is_a_time_like_others() {
+        let before = SystemTime::UNIX_EPOCH - Duration::from_millis(1500);
+        assert_eq!(Timestamp::of(before).millis(), -1500);
+        assert!(Timestamp::now() > Timestamp::of(before));
+    }
 
     #[test]
     fn rfc3339_survives_a_round_trip() {

@@ -137,7 +137,11 @@ impl Mlruns {
         let workers = parallel::cores().clamp(2, 8).min(folders.len().max(1));
         let mut best = Best::new(&query.order_by, wanted);
         thread::scope(|scope| {
-            let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+            let started: Vec<_> = (0..workers).map_while(start).collect();
+            if started.is_empty() {
+                best.merge(work());
+            }
             for worker in started {
                 match worker.join() {
                     Ok(part) => best.merge(part),

@@ -33,6 +33,7 @@ use super::{
     artifact,
 };
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
+use crate::parallel;
 
 /// The folder beside the database in which a server keeps artifacts by default.
 const ARTIFACTS: &str = "mlartifacts";
@@ -361,7 +362,8 @@ impl Store for SqliteStore {
     }
 
     fn sweep_from(&self, detail: Detail) -> Option<usize> {
-        if detail != Detail::Times || !self.shared.schema.has_spans() {
+        let is_possible = detail == Detail::Times && self.shared.schema.has_spans();
+        if !is_possible || !parallel::has_threads() {
             return None;
         }
         let least = |connection: &Connection| {

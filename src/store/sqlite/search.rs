@@ -18,11 +18,14 @@ use super::statement::Parameters;
 use crate::filter::order::OrderKey;
 use crate::filter::{Filter, OrderBy};
 use crate::model::{TraceInfo, metadata, tag};
+use crate::parallel;
 use crate::store::local::filter_of;
 use crate::store::{Explanation, InfoParts, Query, StoreError};
 
 /// Pages that may wait for their reader.
 const AHEAD: usize = 4;
+/// The same where the system gives no thread, and every page has to wait.
+const ALL_AHEAD: usize = 1 << 16;
 /// How long a reader may stall before the database is let go, so that nobody who
 /// wants to write waits for a pager.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -69,9 +72,15 @@ pub(super) fn start(
         shared.readers.give_back(connection);
         return Ok((page, None));
     }
-    let (sender, pages) = sync_channel(AHEAD);
+    let threads = parallel::has_threads();
+    let (sender, pages) = sync_channel(if threads { AHEAD } else { ALL_AHEAD });
     let shared = Arc::clone(shared);
-    thread::spawn(move || search.stream(&shared, connection, size, &sender));
+    let stream = move || search.stream(&shared, connection, size, &sender);
+    if threads {
+        thread::spawn(stream);
+    } else {
+        stream();
+    }
     Cursor { pages }.next()
 }
 

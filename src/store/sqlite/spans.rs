@@ -92,7 +92,10 @@ pub(super) fn in_table(
     };
     let mut spans = thread::scope(|scope| {
         let crew: Vec<_> = (1..threads)
-            .map(|_| scope.spawn(|| shared.read_along(read)))
+            .map_while(|_| {
+                let along = || shared.read_along(read);
+                thread::Builder::new().spawn_scoped(scope, along).ok()
+            })
             .collect();
         let mut spans = read(connection)?;
         for thread in crew {
