@@ -119,6 +119,12 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "TIME", help_heading = "Connection")]
     pub timeout: Option<Period>,
 
+    /// Longest time for one request as a whole [default: 10m]
+    ///
+    /// It ends answers that keep coming, but never end. Repetitions count anew.
+    #[arg(long, global = true, value_name = "TIME", help_heading = "Connection")]
+    pub max_time: Option<Period>,
+
     /// How often to repeat a request that failed in passing [default: 3]
     ///
     /// Requests are repeated after connection faults and the statuses 408, 429, 502, 503 and 504.
@@ -211,7 +217,7 @@ pub enum Command {
     /// Write man pages
     #[command(arg(output::no_arg()))]
     Man(ManArgs),
-    /// Explain a command, the filter language (mlt help filter) or rules (mlt help rules)
+    /// Explain a command, the filter language (mlt help filter), rules (mlt help rules) or limits
     #[command(arg(output::no_arg()))]
     Help(HelpArgs),
 }
@@ -232,10 +238,10 @@ pub struct ManArgs {
     pub dir: Option<std::path::PathBuf>,
 }
 
-/// Explain a command, the filter language or rules.
+/// Explain a command, the filter language, rules or limits.
 #[derive(Debug, Args)]
 pub struct HelpArgs {
-    /// A command, filter or rules; without it, the commands are listed
+    /// A command, filter, rules or limits; without it, the commands are listed
     #[arg(value_name = "TOPIC", add = ArgValueCompleter::new(complete::help_topics))]
     pub topic: Option<String>,
 }

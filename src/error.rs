@@ -221,6 +221,21 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
         ),
         StoreError::Tls { reason, .. } => (one(certificate_hint(reason)), Exit::Server),
         StoreError::Timeout { .. } => (one("wait longer with `--timeout 2m`"), Exit::Server),
+        StoreError::TooSlow { .. } => (one("wait longer with `--max-time 1h`"), Exit::Server),
+        StoreError::TooLarge { .. } => (
+            one("larger answers are read with a larger MLT_MAX_BODY, such as 2GB"),
+            Exit::Server,
+        ),
+        StoreError::Proxy {
+            variable, reason, ..
+        } => {
+            let hint = if reason.contains("login") {
+                format!("name it as http://user:password@host:port in {variable}")
+            } else {
+                format!("check {variable}, or list the server in NO_PROXY")
+            };
+            (vec![hint], Exit::Server)
+        }
         StoreError::BrokenOff { .. } => (one("try again"), Exit::Server),
         StoreError::Refused {
             status,
@@ -264,23 +279,14 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             }),
             Exit::Server,
         ),
-        StoreError::BadAnswer { .. } | StoreError::RepeatedPage { .. } => (
+        StoreError::BadAnswer { .. }
+        | StoreError::RepeatedPage { .. }
+        | StoreError::BarrenPages { .. }
+        | StoreError::OtherTrace { .. } => (
             one("a proxy may have changed the answer; see `--verbose`"),
             Exit::Server,
         ),
-        StoreError::Redirect {
-            host,
-            target,
-            reason,
-        } => {
-            let elsewhere = !target.ends_with(&format!("//{host}"));
-            let hint = if elsewhere {
-                format!("{reason}; if you trust it, use {target} as the tracking URI")
-            } else {
-                (*reason).to_owned()
-            };
-            (vec![hint], Exit::Server)
-        }
+        StoreError::Redirect { hint, .. } => (one(hint), Exit::Server),
         other => data_advice(other),
     }
 }
@@ -311,7 +317,9 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
             one("tagging needs write permission for the file and its folder"),
             Exit::Data,
         ),
-        StoreError::TagKey { .. } | StoreError::Setting { .. } => (Vec::new(), Exit::Usage),
+        StoreError::TagKey { .. } | StoreError::TraceId { .. } | StoreError::Setting { .. } => {
+            (Vec::new(), Exit::Usage)
+        }
         StoreError::File { path, reason } | StoreError::Data { path, reason } => {
             (reading_hint(path, reason), Exit::Data)
         }
@@ -362,6 +370,7 @@ fn refused_hints(
     retry_after: Option<u64>,
 ) -> Vec<String> {
     let mut hints = Vec::new();
+    let retry_after = retry_after.filter(|seconds| *seconds > 0);
     if let Some(seconds) = retry_after {
         hints.push(format!("the server asks to wait {seconds} s"));
     }
@@ -378,9 +387,14 @@ fn refused_hints(
             "the proxy wants a login; name it as http://user:password@host in HTTP_PROXY or HTTPS_PROXY"
                 .to_owned(),
         ),
-        (429 | 503, _) if retry_after.is_none() => {
+        (429, _) if retry_after.is_none() => {
             hints.push("the server is busy; try again later, or with more `--retries`".to_owned());
         }
+        // Seldom a matter of load: it starts, ends, or what it needs is not there.
+        (503, _) if retry_after.is_none() => hints.push(
+            "the server cannot answer now; look after it, or try again with more `--retries`"
+                .to_owned(),
+        ),
         _ => {}
     }
     hints

@@ -13,6 +13,7 @@ mod complete;
 pub mod error;
 pub mod export;
 pub mod filter;
+mod io_words;
 #[allow(
     dead_code,
     unused_imports,

@@ -26,7 +26,6 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use anyhow::Result;
-use chrono::Utc;
 
 use crate::analysis::MOST_INTERVALS;
 use crate::cli::{Cli, Command, GlobalArgs};
@@ -99,13 +98,17 @@ impl<'a> Context<'a> {
         if !is_typed {
             terminal.show_progress();
         }
-        Ok(Self {
+        let context = Self {
             flags,
             settings,
             terminal,
-            now: Timestamp::from_millis(Utc::now().timestamp_millis()),
+            now: Timestamp::from_millis(Timestamp::now().millis()),
             store: OnceCell::new(),
-        })
+        };
+        for warning in &context.settings.warnings {
+            context.warn(&sanitize::line(warning));
+        }
+        Ok(context)
     }
 
     /// The store, opened when it is first asked for.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::proxy::Proxies;
+
 /// A place that traces are kept in.
 #[derive(Debug, Clone)]
 pub enum Location {
@@ -37,6 +39,12 @@ pub struct Connection {
     pub tls: Tls,
     /// The longest wait for the next sign of life from the server.
     pub timeout: Duration,
+    /// The longest that one request may take as a whole, its redirects included.
+    pub max_time: Duration,
+    /// The most bytes of an answer's body, after decompression.
+    pub max_body: u64,
+    /// The proxies in between.
+    pub proxies: Proxies,
     /// The longest wait for a connection.
     pub connect_timeout: Duration,
     /// How often and how patiently to repeat.

@@ -9,6 +9,7 @@ use url::Url;
 use super::connection::{Credentials, Secret};
 use super::disk::{Disk, percent_decode};
 use super::{Env, SettingsError};
+use crate::io_words::plain_io_reason;
 
 /// User name and password of a URL.
 pub(super) fn from_url(url: &Url) -> Option<Credentials> {
@@ -23,11 +24,15 @@ pub(super) fn from_url(url: &Url) -> Option<Credentials> {
 
 /// A user name with a password wins over a token, as in MLflow's own client.
 ///
+/// A file of credentials that cannot be read is told to `warnings`, and is as good
+/// as none.
+///
 /// # Errors
-/// A way to log in that mlt does not have, and an unreadable credentials file.
+/// A way to log in that mlt does not have.
 pub(super) fn from_environment(
     env: &Env,
     disk: &dyn Disk,
+    warnings: &mut Vec<String>,
 ) -> Result<Option<Credentials>, SettingsError> {
     if env.flag("MLFLOW_TRACKING_AWS_SIGV4")? == Some(true) {
         return Err(SettingsError::UnsupportedLogin {
@@ -42,7 +47,10 @@ pub(super) fn from_environment(
     let mut username = env.get("MLFLOW_TRACKING_USERNAME").map(str::to_owned);
     let mut password = env.get("MLFLOW_TRACKING_PASSWORD").map(Secret::new);
     if username.is_none() || password.is_none() {
-        let (file_username, file_password) = from_file(env, disk)?;
+        let (file_username, file_password) = from_file(env, disk).unwrap_or_else(|error| {
+            warnings.push(format!("{error}; going on without it"));
+            (None, None)
+        });
         username = username.or(file_username);
         password = password.or(file_password);
     }
@@ -87,7 +95,10 @@ pub(super) fn ini_file(path: &Path, disk: &dyn Disk) -> Result<Option<Ini>, Sett
         path: path.display().to_string(),
         reason,
     };
-    let Some(text) = disk.read(path).map_err(|e| unreadable(e.to_string()))? else {
+    let Some(text) = disk
+        .read(path)
+        .map_err(|e| unreadable(plain_io_reason(&e)))?
+    else {
         return Ok(None);
     };
     // A syntax error's own text may quote the line, and the line may be a password.
@@ -105,10 +116,7 @@ mod tests {
     use super::super::disk::RealDisk;
     use super::*;
 
-    fn with_file(
-        text: &str,
-        variables: &[(&str, &str)],
-    ) -> Result<Option<Credentials>, SettingsError> {
+    fn with_file(text: &str, variables: &[(&str, &str)]) -> Result<Option<Credentials>, String> {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join(".mlflow")).unwrap();
         std::fs::write(home.path().join(".mlflow/credentials"), text).unwrap();
@@ -117,7 +125,12 @@ mod tests {
             .copied()
             .chain([("HOME", home.path().to_str().unwrap())])
             .collect();
-        from_environment(&env, &RealDisk)
+        let mut warnings = Vec::new();
+        let found = from_environment(&env, &RealDisk, &mut warnings);
+        match warnings.pop() {
+            Some(warning) => Err(warning),
+            None => Ok(found.unwrap()),
+        }
     }
 
     #[test]
@@ -134,9 +147,7 @@ mod tests {
 
     #[test]
     fn a_broken_file_is_reported_without_its_contents() {
-        let error = with_file("[mlflow]\nhunter2\n", &[])
-            .unwrap_err()
-            .to_string();
+        let error = with_file("[mlflow]\nhunter2\n", &[]).unwrap_err();
         assert!(error.contains("line"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
@@ -146,6 +157,6 @@ mod tests {
         let env: Env = [("MLFLOW_TRACKING_AWS_SIGV4", "true")]
             .into_iter()
             .collect();
-        assert!(from_environment(&env, &RealDisk).is_err());
+        assert!(from_environment(&env, &RealDisk, &mut Vec::new()).is_err());
     }
 }

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use ini::Properties;
+use url::{Host, Url};
 
 use super::connection::{Credentials, Secret};
 use super::disk::Disk;
@@ -79,7 +80,7 @@ fn from_environment(env: &Env) -> Result<Option<Workspace>, SettingsError> {
     const HOST: &str = "DATABRICKS_HOST";
     const TOKEN: &str = "DATABRICKS_TOKEN";
     match (env.get(HOST), env.get(TOKEN)) {
-        (Some(host), Some(token)) => Ok(Some(Workspace::new(host, token))),
+        (Some(host), Some(token)) => Workspace::new(host, token, HOST).map(Some),
         (None, None) => Ok(None),
         (Some(_), None) => {
             let others = [
@@ -133,7 +134,10 @@ fn from_file(
         .map(|kind| format!("auth_type `{kind}` of profile `{profile}`"));
     match (value(section, "host"), value(section, "token"), other_login) {
         (_, _, Some(what)) => Err(SettingsError::DatabricksLogin { what }),
-        (Some(host), Some(token), None) => Ok(Workspace::new(host, token)),
+        (Some(host), Some(token), None) => {
+            let place = format!("host of profile `{profile}` in {shown}");
+            Workspace::new(host, token, &place)
+        }
         (None, _, None) => failed(format!("profile `{profile}` in {shown} has no host")),
         (Some(_), None, None) => {
             let other = section.iter().map(|(key, _)| key).find(|key| {
@@ -170,17 +174,36 @@ fn file_path(env: &Env) -> Option<PathBuf> {
 }
 
 impl Workspace {
-    fn new(host: &str, token: &str) -> Self {
+    /// A token is not sent for everybody to read, but within one machine.
+    fn new(host: &str, token: &str, place: &str) -> Result<Self, SettingsError> {
         let host = host.trim();
-        Self {
-            host: if host.contains("://") {
-                host.to_owned()
-            } else {
-                format!("https://{host}")
-            },
-            credentials: Credentials::Token(Secret::new(token.trim())),
+        let host = if host.contains("://") {
+            host.to_owned()
+        } else {
+            format!("https://{host}")
+        };
+        let url = Url::parse(&host).ok();
+        let is_safe = |url: &Url| url.scheme() == "https" || is_loopback(url);
+        if !url.as_ref().is_some_and(is_safe) {
+            return Err(SettingsError::Databricks {
+                reason: format!("{place} has to be a host or begin with https://"),
+            });
         }
+        Ok(Self {
+            host,
+            credentials: Credentials::Token(Secret::new(token.trim())),
+        })
     }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.scheme() == "http"
+        && match url.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        }
 }
 
 #[cfg(test)]
@@ -267,6 +290,35 @@ token = dapi-x
         assert!(!error.contains("hunter2"), "{error}");
         let error = ask("databricks://no-token", &[("DATABRICKS_TOKEN", "t")]).unwrap_err();
         assert!(error.contains("has no token"), "{error}");
+    }
+
+    #[test]
+    fn a_token_is_not_sent_in_the_open() {
+        let ask = |host: &str| {
+            ask(
+                "databricks",
+                &[("DATABRICKS_HOST", host), ("DATABRICKS_TOKEN", "hunter2")],
+            )
+        };
+        for host in [
+            "http://dbc.example.com",
+            "HTTP://dbc",
+            "ftp://dbc",
+            "http://",
+            "://",
+        ] {
+            let error = ask(host).unwrap_err();
+            assert!(error.contains("DATABRICKS_HOST has to be"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        for host in [
+            "dbc.example.com",
+            "https://dbc",
+            "http://127.0.0.1:5000",
+            "http://[::1]",
+        ] {
+            assert!(ask(host).is_ok(), "{host}");
+        }
     }
 
     #[test]

@@ -67,13 +67,29 @@ impl Disk for RealDisk {
     }
 
     fn read(&self, path: &Path) -> io::Result<Option<String>> {
-        match fs::read(path) {
+        match read_small(path) {
             // A key or password that is not UTF-8 could not be sent as it is anyway.
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
+}
+
+/// A file of credentials, and nothing that would never come to an end.
+fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    const LARGEST: u64 = 1 << 20;
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::other("it is too large for credentials"));
+    }
+    Ok(bytes)
 }
 
 fn starts_as_sqlite(path: &Path) -> io::Result<bool> {

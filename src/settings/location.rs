@@ -53,6 +53,9 @@ pub(super) fn of_uri(uri: &str, disk: &dyn Disk) -> Result<Location, SettingsErr
         return Err(unusable());
     }
     let path = Path::new(uri);
+    if has_login(uri) && disk.look(path) == Found::Nothing {
+        return Err(unusable());
+    }
     if let Some(ending) = other_ending(path)
         && disk.look(path) != Found::Folder
     {
@@ -154,6 +157,13 @@ fn looks_like_path(uri: &str) -> bool {
         || (uri.contains(['/', '\\']) && !uri.split('/').next().unwrap_or_default().contains(':'))
 }
 
+/// `http//user:password@host` and the like, which are no paths.
+fn has_login(uri: &str) -> bool {
+    let is_drive = uri.as_bytes().get(1) == Some(&b':');
+    let before = uri.rsplit_once('@').map_or("", |(before, _)| before);
+    before.contains(':') && !is_drive
+}
+
 /// What stands between `//` and `@` is left out, and what looks like it where
 /// the scheme was forgotten.
 pub(crate) fn without_credentials(uri: &str) -> String {
@@ -235,6 +245,27 @@ mod tests {
         ] {
             assert!(place(uri, &on).starts_with("error cannot use"), "{uri}");
         }
+    }
+
+    #[test]
+    fn a_login_in_what_is_almost_a_url_is_not_shown() {
+        let on = disk(&[("a:b@c", Found::Folder)]);
+        for uri in [
+            "http//ann:s3cret@h",
+            "http:/ann:s3cret@h/x",
+            "http:ann:s3cret@h",
+            "//ann:s3cret@h",
+            "./ann:s3cret@h",
+            "ann:s3cret@h:5000/x",
+            "ann:s3/cret@h",
+            "htp://ann:s3/cret@h",
+        ] {
+            let said = place(uri, &on);
+            assert!(said.starts_with("error cannot use"), "{said}");
+            assert!(!said.contains("s3") && !said.contains("cret"), "{said}");
+        }
+        assert_eq!(place("a:b@c", &on), "mlruns a:b@c");
+        assert_eq!(place("./user@host", &on), "mlruns ./user@host");
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod credentials;
 mod databricks;
 mod disk;
 mod location;
+mod proxy;
+mod size;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -21,6 +23,16 @@ pub use connection::{Connection, Credentials, Location, RetryPolicy, Secret, Tls
 pub use disk::{Disk, Found, RealDisk};
 pub(crate) use disk::{file_uri_path, percent_decode};
 pub(crate) use location::without_credentials;
+pub use proxy::{Proxies, Proxy};
+
+/// Zero means "at once" to the client, and "no limit" to nobody.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// No wait that makes sense is longer, and clocks do not overflow.
+const LONGEST: Duration = Duration::from_secs(86_400 * 365);
+/// The most bytes of one answer of a server, unless `MLT_MAX_BODY` says otherwise.
+pub(crate) const MAX_BODY: u64 = 512_000_000;
+/// The longest that one request takes, unless `--max-time` says otherwise.
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(600);
 
 /// The environment, read once.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +56,11 @@ impl Env {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Whether a variable is set, be it to nothing.
+    fn is_set(&self, name: &str) -> bool {
+        self.variables.contains_key(name)
     }
 
     /// A variable that holds a truth value as MLflow spells them.
@@ -170,6 +187,8 @@ pub struct Settings {
     pub by_default: bool,
     /// Experiments as named by the user, ids or names; empty for all.
     pub experiments: Vec<String>,
+    /// What is not as it should be, and does not stand in the way.
+    pub warnings: Vec<String>,
 }
 
 impl Settings {
@@ -186,15 +205,29 @@ impl Settings {
         .flatten()
         .map(str::trim)
         .find(|uri| !uri.is_empty());
+        let mut warnings = Vec::new();
+        if flags.tracking_uri.as_deref().is_some_and(has_password) {
+            warnings.push(
+                "everybody on this machine can see the password in --tracking-uri; \
+                 MLFLOW_TRACKING_URI and MLFLOW_TRACKING_PASSWORD are not seen"
+                    .to_owned(),
+            );
+        }
         Ok(Self {
             location: match named {
-                Some(uri) => named_location(uri, flags, env, disk)?,
+                Some(uri) => named_location(uri, flags, env, disk, &mut warnings)?,
                 None => location::default(disk).ok_or(SettingsError::NoTrackingUri)?,
             },
             by_default: named.is_none(),
             experiments: experiments(flags, env)?,
+            warnings,
         })
     }
+}
+
+/// Whether a URL holds a password, which the list of processes shows.
+fn has_password(uri: &str) -> bool {
+    Url::parse(uri.trim()).is_ok_and(|url| url.password().is_some())
 }
 
 fn experiments(flags: &GlobalArgs, env: &Env) -> Result<Vec<String>, SettingsError> {
@@ -217,13 +250,14 @@ fn named_location(
     flags: &GlobalArgs,
     env: &Env,
     disk: &dyn Disk,
+    warnings: &mut Vec<String>,
 ) -> Result<Location, SettingsError> {
     let server = |connection| Location::Server(Box::new(connection));
     if matches!(location::scheme(uri).as_str(), "http" | "https") && uri.contains("://") {
         let (base, in_url) = base_url(uri)?;
         let credentials = match in_url {
             Some(found) => Some(found),
-            None => credentials::from_environment(env, disk)?,
+            None => credentials::from_environment(env, disk, warnings)?,
         };
         return connection(base, credentials, flags, env).map(server);
     }
@@ -236,10 +270,18 @@ fn named_location(
 
 /// The URL without what only a browser needs, and the login that it held.
 fn base_url(uri: &str) -> Result<(Url, Option<Credentials>), SettingsError> {
-    let mut base = Url::parse(uri).map_err(|error| SettingsError::Uri {
+    let wrong = |reason: String| SettingsError::Uri {
         uri: without_credentials(uri),
-        reason: error.to_string(),
-    })?;
+        reason,
+    };
+    let mut base = Url::parse(uri).map_err(|error| wrong(error.to_string()))?;
+    // The host is the user then, and the password a port and the path.
+    let first = base.path_segments().and_then(|mut parts| parts.next());
+    if base.port().is_some() && first.is_some_and(|part| part.contains('@')) {
+        return Err(wrong(
+            "a `/`, `?`, `#` or `@` in a password is written as %2F, %3F, %23 or %40".to_owned(),
+        ));
+    }
     let in_url = credentials::from_url(&base);
     // Both setters only fail for URLs without a host, which http URLs have.
     let _ = base.set_username("");
@@ -258,6 +300,12 @@ fn connection(
     env: &Env,
 ) -> Result<Connection, SettingsError> {
     Ok(Connection {
+        max_time: match flags.max_time {
+            Some(period) => period.duration().clamp(SHORTEST, LONGEST),
+            None => MAX_TIME,
+        },
+        max_body: max_body(env)?,
+        proxies: Proxies::find(&base, env)?,
         base,
         credentials,
         workspace: env.get("MLFLOW_WORKSPACE").map(str::to_owned),
@@ -266,8 +314,7 @@ fn connection(
             Some(period) => period.duration(),
             None => seconds(env, "MLFLOW_HTTP_REQUEST_TIMEOUT", 30.0)?,
         }
-        // Zero means "at once" to the client, and "no limit" to nobody.
-        .max(Duration::from_millis(1)),
+        .clamp(SHORTEST, LONGEST),
         connect_timeout: Duration::from_secs(5),
         retry: retry_policy(flags, env)?,
         follow_redirects: env.flag("MLFLOW_ALLOW_HTTP_REDIRECTS")?.unwrap_or(true),
@@ -313,6 +360,19 @@ fn retry_policy(flags: &GlobalArgs, env: &Env) -> Result<RetryPolicy, SettingsEr
         respect_retry_after: env
             .flag("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER")?
             .unwrap_or(true),
+    })
+}
+
+fn max_body(env: &Env) -> Result<u64, SettingsError> {
+    const NAME: &str = "MLT_MAX_BODY";
+    let Some(text) = env.get(NAME) else {
+        return Ok(MAX_BODY);
+    };
+    let size = size::bytes(text).filter(|size| *size > 0);
+    size.ok_or_else(|| SettingsError::Variable {
+        name: NAME,
+        expected: "a size such as 2GB",
+        found: text.to_owned(),
     })
 }
 

@@ -2,7 +2,6 @@
 //! exit codes are not made here.
 
 use std::fmt;
-use std::io;
 
 use super::artifact;
 
@@ -32,6 +31,34 @@ pub enum StoreError {
         host: String,
         /// The time limit.
         seconds: f64,
+    },
+    /// The answer came, but not to its end in time.
+    #[error("{host} did not give its whole answer within {seconds} s")]
+    TooSlow {
+        /// Host and port.
+        host: String,
+        /// The time limit.
+        seconds: f64,
+    },
+    /// A proxy does not pass requests on.
+    #[error("cannot use the proxy {proxy}: {reason}")]
+    Proxy {
+        /// Host and port.
+        proxy: String,
+        /// The variable that names it.
+        variable: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// A body that is longer than is read.
+    #[error("the answer of {host} to {path} is larger than {}", size(*limit))]
+    TooLarge {
+        /// Host and port.
+        host: String,
+        /// The URL's path.
+        path: String,
+        /// The most bytes that are read.
+        limit: u64,
     },
     /// The connection ended before the answer did.
     #[error("the answer of {host} broke off after {received} bytes: {reason}")]
@@ -110,8 +137,8 @@ pub enum StoreError {
         host: String,
         /// Scheme, host and port of the target.
         target: String,
-        /// Why it was not followed.
-        reason: &'static str,
+        /// Why it was not followed, and what to do about it.
+        hint: String,
     },
     /// The page token of a page is one that was used before.
     #[error("{store} repeats a page token; stopped after {received}")]
@@ -120,6 +147,34 @@ pub enum StoreError {
         store: String,
         /// What had come until then.
         received: String,
+    },
+    /// Page after page without anything new.
+    #[error("{store} gave {pages} pages in a row without anything new; stopped after {received}")]
+    BarrenPages {
+        /// The store.
+        store: String,
+        /// How many.
+        pages: usize,
+        /// What had come until then.
+        received: String,
+    },
+    /// Another trace than the one asked for.
+    #[error("{host} answered with trace `{found}` instead of `{id}`")]
+    OtherTrace {
+        /// Host and port.
+        host: String,
+        /// As asked for.
+        id: String,
+        /// As answered.
+        found: String,
+    },
+    /// An id that cannot stand in a URL.
+    #[error("cannot ask a server for trace `{id}`: {reason}")]
+    TraceId {
+        /// As given, perhaps cut.
+        id: String,
+        /// Why.
+        reason: &'static str,
     },
     /// No such trace.
     #[error("no trace `{id}` in {store}")]
@@ -227,7 +282,20 @@ impl StoreError {
                 | Self::RemoteArtifact { .. }
                 | Self::File { .. }
                 | Self::Data { .. }
+                | Self::TooLarge { .. }
+                | Self::OtherTrace { .. }
+                | Self::TraceId { .. }
         )
+    }
+}
+
+/// Bytes in the unit that people think in.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    let unit = UNITS.iter().find(|(unit, _)| bytes % unit == 0);
+    match unit {
+        Some((unit, name)) => format!("{} {name}", bytes / unit),
+        None => format!("{bytes} bytes"),
     }
 }
 
@@ -250,17 +318,6 @@ impl Attempt {
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.way, self.outcome)
-    }
-}
-
-/// The operating system's words without Rust's `(os error 2)`.
-pub(super) fn plain_io_reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => String::new(),
     }
 }
 

@@ -17,14 +17,16 @@ mod wire;
 use std::ops::ControlFlow;
 
 use crate::filter::{Filter, OrderBy};
+use crate::io_words::plain_io_reason;
 use crate::model::{Experiment, Trace, TraceInfo};
 use crate::parallel;
 use crate::settings::Location;
 
-use error::plain_io_reason;
 pub use error::{Attempt, StoreError};
 pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
 pub use rest::{RequestLog, RequestRecord};
+use search::Barren;
+pub use search::MAX_BARREN_PAGES;
 pub use search::{Search, SearchEnd};
 
 /// The most traces that one page may hold; MLflow servers refuse more.

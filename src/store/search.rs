@@ -7,6 +7,37 @@ use super::{FilterSource, MAX_PAGE, Query, Store, StoreError};
 use crate::filter::{Comparator, Condition, Field};
 use crate::model::TraceInfo;
 
+/// The most pages in a row that bring nothing new. A server that goes on like that
+/// would keep a command busy for ever.
+pub const MAX_BARREN_PAGES: usize = 100;
+
+/// Counts pages that bring nothing new.
+#[derive(Debug, Default)]
+pub(super) struct Barren(usize);
+
+impl Barren {
+    /// After a page; `place` gives the store and what had come until then.
+    ///
+    /// # Errors
+    /// When it is one too many.
+    pub(super) fn page(
+        &mut self,
+        brought_something: bool,
+        place: impl FnOnce() -> (String, String),
+    ) -> Result<(), StoreError> {
+        self.0 = if brought_something { 0 } else { self.0 + 1 };
+        if self.0 < MAX_BARREN_PAGES {
+            return Ok(());
+        }
+        let (store, received) = place();
+        Err(StoreError::BarrenPages {
+            store,
+            pages: self.0,
+            received,
+        })
+    }
+}
+
 /// A search under way; iterate it to get the traces of each page.
 pub struct Search<'a> {
     store: &'a dyn Store,
@@ -14,6 +45,7 @@ pub struct Search<'a> {
     token: Option<String>,
     used_tokens: HashSet<String>,
     recent: Recent,
+    barren: Barren,
     delivered: usize,
     scanned: usize,
     scan_limit: Option<usize>,
@@ -41,6 +73,7 @@ impl<'a> Search<'a> {
             token: None,
             used_tokens: HashSet::new(),
             recent: Recent::default(),
+            barren: Barren::default(),
             delivered: 0,
             scanned: 0,
             scan_limit: None,
@@ -90,7 +123,16 @@ impl<'a> Search<'a> {
         if first_page && page.next.is_some() {
             self.query.pin(&traces);
         }
+        let found = traces.len();
         traces.retain(|info| self.recent.insert(&info.trace_id));
+        // Pages of which a filter left nothing were looked at all the same.
+        let is_new = !traces.is_empty() || (found == 0 && page.scanned > 0);
+        if page.next.is_some() {
+            let delivered = self.delivered;
+            self.barren.page(is_new, || {
+                (self.store.describe(), format!("{delivered} traces"))
+            })?;
+        }
 
         if let Some(wanted) = wanted
             && traces.len() > wanted

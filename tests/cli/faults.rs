@@ -2,6 +2,8 @@
 //! the words, what is sent again and to whom, and that no secret is ever shown.
 
 mod answers;
+mod corpus;
+mod limits;
 mod login;
 mod network;
 mod paging;

@@ -4,6 +4,7 @@
 
 mod batch;
 mod http;
+mod ids;
 mod metrics;
 mod planned;
 mod spans;
@@ -12,7 +13,6 @@ mod tags;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::thread;
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -26,11 +26,12 @@ use self::spans::Fetched;
 use super::local::lock;
 use super::wire::{WireInfo, null_as_default};
 use super::{
-    Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion, Page,
-    Query, Store, StoreError, TagChanges,
+    Barren, Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion,
+    Page, Query, Store, StoreError, TagChanges,
 };
 use crate::filter::{Filter, Plan, Server};
 use crate::model::{Experiment, Trace, TraceInfo};
+use crate::parallel;
 use crate::settings::Connection;
 
 pub use self::http::{RequestLog, RequestRecord};
@@ -341,12 +342,19 @@ impl Store for RestStore {
             next_page_token: Option<String>,
         }
         let mut all = Vec::new();
+        let mut known = HashSet::new();
         let mut tokens = HashSet::new();
         let mut token: Option<String> = None;
+        let mut barren = Barren::default();
         loop {
             let call = self.experiments_call(token.as_deref());
             let answer: Answer = self.http.json(&call)?;
-            all.extend(answer.experiments.into_iter().map(Experiment::from));
+            let before = all.len();
+            let experiments = answer.experiments.into_iter().map(Experiment::from);
+            all.extend(experiments.filter(|e| known.insert(e.id.clone())));
+            barren.page(all.len() > before, || {
+                (self.describe(), counted(all.len(), "experiment"))
+            })?;
             token = answer.next_page_token.filter(|t| !t.is_empty());
             match &token {
                 None => return Ok(all),
@@ -354,7 +362,7 @@ impl Store for RestStore {
                 Some(_) => {
                     return Err(StoreError::RepeatedPage {
                         store: self.describe(),
-                        received: format!("{} experiments", all.len()),
+                        received: counted(all.len(), "experiment"),
                     });
                 }
             }
@@ -432,6 +440,7 @@ impl Store for RestStore {
         struct V2 {
             trace_info: WireInfo,
         }
+        ids::check(trace_id)?;
         let v3 = || {
             let url = self.http.url(&["api", "3.0", "mlflow", "traces", trace_id]);
             Ok(self.http.json::<V3>(&Call::get(url))?.trace)
@@ -443,23 +452,23 @@ impl Store for RestStore {
             self.http.json::<V2>(&Call::get(url))
         };
         match self.by_generation(v3, v2) {
-            Ok(answer) => answer
-                .trace_info
-                .into_info()
-                .ok_or_else(|| self.unknown_trace(trace_id)),
+            Ok(answer) => {
+                let info = answer.trace_info.into_info();
+                let info = info.ok_or_else(|| self.unknown_trace(trace_id))?;
+                ids::check_same(&self.http, trace_id, &info.trace_id)?;
+                Ok(info)
+            }
             Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),
             Err(error) => Err(error),
         }
     }
 
     fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
-        let (info, spans) = thread::scope(|scope| {
-            let info = scope.spawn(|| self.info(trace_id));
-            let spans = spans::fetch(&self.http, trace_id, detail);
-            (info.join(), spans)
-        });
-        let info = info.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        spans::attach(info, spans)
+        let (info, spans) = parallel::both(
+            || self.info(trace_id),
+            || spans::fetch(&self.http, trace_id, detail),
+        );
+        spans::attach(info?, spans)
     }
 
     fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
@@ -561,6 +570,11 @@ impl Store for RestStore {
         }
         Ok(requests)
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
 fn plan(filter: &Filter, server: &Server) -> Result<Plan, StoreError> {

@@ -9,7 +9,7 @@ use super::{REQUESTS, RestStore};
 use crate::filter::{Matcher, OrderBy, Plan};
 use crate::model::TraceInfo;
 use crate::parallel;
-use crate::store::{Detail, FilterSource, MAX_PAGE, Page, Query, Store as _, StoreError};
+use crate::store::{Barren, Detail, FilterSource, MAX_PAGE, Page, Query, Store as _, StoreError};
 
 /// Traces that are looked at between two reports, where spans have to be fetched.
 const CHUNK: usize = 64;
@@ -35,6 +35,9 @@ struct Stream {
     token: Option<String>,
     ended: bool,
     buffer: VecDeque<TraceInfo>,
+    /// The ids of the last traces, by which pages that repeat them are known.
+    last: HashSet<String>,
+    barren: Barren,
 }
 
 impl Planned {
@@ -52,6 +55,8 @@ impl Planned {
             token: None,
             ended: false,
             buffer: VecDeque::new(),
+            last: HashSet::new(),
+            barren: Barren::default(),
         });
         Self {
             streams: streams.collect(),
@@ -137,6 +142,13 @@ impl Stream {
                     received: format!("{} traces", page.traces.len()),
                 });
             }
+            let ids: HashSet<String> = page.traces.iter().map(|t| t.trace_id.clone()).collect();
+            if page.next.is_some() {
+                self.barren.page(!ids.is_subset(&self.last), || {
+                    (store.http.host(), "no more traces".to_owned())
+                })?;
+            }
+            self.last = ids;
             self.ended = page.next.is_none();
             self.token = page.next;
             self.buffer.extend(page.traces);

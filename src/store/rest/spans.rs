@@ -5,9 +5,10 @@
 use serde::Deserialize;
 
 use super::http::{Call, Http};
+use super::ids;
 use crate::model::{Span, Trace, TraceInfo};
 use crate::store::wire::{
-    Brief, Depth, Eventful, Whole, WireSpans, null_as_default, spans_from_slice,
+    Brief, Depth, Eventful, SpanList, Whole, null_as_default, spans_from_slice,
 };
 use crate::store::{Attempt, Detail, StoreError};
 
@@ -26,6 +27,7 @@ pub(super) enum Fetched {
 /// # Errors
 /// What no other way would mend: no connection, no permission, a broken answer.
 pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetched, StoreError> {
+    ids::check(trace_id)?;
     let ways: [(&'static str, Way); 3] = [
         ("get-trace-artifact", artifact),
         (
@@ -108,6 +110,29 @@ fn artifact(http: &Http, trace_id: &str, detail: Detail) -> Result<Option<Vec<Sp
         .map_err(|error| http.bad_answer(&call, &error))
 }
 
+/// Spans with the id of their trace, where it is said.
+#[derive(Deserialize)]
+#[serde(bound = "D: Depth")]
+struct Named<D> {
+    trace_info: Option<Id>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    spans: SpanList<D>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    trace_id: Option<String>,
+}
+
+impl<D: Depth> Named<D> {
+    fn spans_of(self, http: &Http, trace_id: &str) -> Result<Vec<Span>, StoreError> {
+        if let Some(found) = self.trace_info.and_then(|info| info.trace_id) {
+            ids::check_same(http, trace_id, &found)?;
+        }
+        Ok(self.spans.into_vec())
+    }
+}
+
 fn get_trace<D: Depth>(
     http: &Http,
     trace_id: &str,
@@ -116,14 +141,14 @@ fn get_trace<D: Depth>(
     #[derive(Deserialize)]
     #[serde(bound = "D: Depth")]
     struct Answer<D> {
-        trace: WireSpans<D>,
+        trace: Named<D>,
     }
     let mut url = http.url(&["api", "3.0", "mlflow", "traces", "get"]);
     url.query_pairs_mut()
         .append_pair("trace_id", trace_id)
         .append_pair("allow_partial", "true");
     let answer: Answer<D> = http.json(&Call::get(url))?;
-    Ok(Some(answer.trace.spans.into_vec()))
+    answer.trace.spans_of(http, trace_id).map(Some)
 }
 
 fn batch_get<D: Depth>(
@@ -135,10 +160,13 @@ fn batch_get<D: Depth>(
     #[serde(bound = "D: Depth")]
     struct Answer<D> {
         #[serde(default, deserialize_with = "null_as_default")]
-        traces: Vec<WireSpans<D>>,
+        traces: Vec<Named<D>>,
     }
     let mut url = http.url(&["api", "3.0", "mlflow", "traces", "batchGet"]);
     url.query_pairs_mut().append_pair("trace_ids", trace_id);
     let answer: Answer<D> = http.json(&Call::get(url))?;
-    Ok(answer.traces.into_iter().next().map(|t| t.spans.into_vec()))
+    let first = answer.traces.into_iter().next();
+    first
+        .map(|first| first.spans_of(http, trace_id))
+        .transpose()
 }

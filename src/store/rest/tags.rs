@@ -5,15 +5,17 @@ use serde_json::{Value, json};
 
 use super::RestStore;
 use super::http::Call;
+use super::ids;
 use crate::store::{Store as _, StoreError};
 
 impl RestStore {
-    fn tag_call(&self, method: Method, trace_id: &str, body: Value) -> Call {
+    fn tag_call(&self, method: Method, trace_id: &str, body: Value) -> Result<Call, StoreError> {
+        ids::check(trace_id)?;
         // The 2.0 path is the one that every version has.
         let url = self
             .http
             .url(&["api", "2.0", "mlflow", "traces", trace_id, "tags"]);
-        Call::json(method, url, body)
+        Ok(Call::json(method, url, body))
     }
 
     /// Gives a trace a tag, in place of one that it may have.
@@ -21,7 +23,7 @@ impl RestStore {
     /// # Errors
     /// A trace that is not there, and those of the server.
     pub(super) fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
-        let call = self.tag_call(Method::PATCH, trace_id, json!({"key": key, "value": value}));
+        let call = self.tag_call(Method::PATCH, trace_id, json!({"key": key, "value": value}))?;
         match self.http.send(&call) {
             Ok(_) => Ok(()),
             Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),
@@ -42,7 +44,7 @@ impl RestStore {
     /// # Errors
     /// A trace that is not there, and those of the server.
     pub(super) fn delete_tag(&self, trace_id: &str, key: &str) -> Result<(), StoreError> {
-        let call = self.tag_call(Method::DELETE, trace_id, json!({"key": key}));
+        let call = self.tag_call(Method::DELETE, trace_id, json!({"key": key}))?;
         match self.http.send(&call) {
             Ok(_) => Ok(()),
             // The server does not say whether the tag or the trace is missing.

@@ -23,7 +23,7 @@ pub(super) use ids::{otel_trace_id, span_id};
 pub(super) use info::WireInfo;
 #[allow(unused_imports, reason = "the stores are about to read archives")]
 pub(super) use otlp::spans_from_protobuf;
-pub(super) use span::{SpanList, WireSpans, span_from_slice, spans_from_slice, tells_more};
+pub(super) use span::{SpanList, span_from_slice, spans_from_slice, tells_more};
 
 /// `null` and a missing member mean the same thing.
 pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>

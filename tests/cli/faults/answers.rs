@@ -234,7 +234,7 @@ fn json_that_is_cut_short_is_unreadable() {
     let make = search_gives(&Reply::text("application/json", &body[..300]));
     assert_snapshot!(fault(make, "search", 4), @"
     --- stderr
-    error: cannot read the answer of HOST to /api/3.0/mlflow/traces/search: it is cut short (EOF while parsing a string at line 1 column 300)
+    error: cannot read the answer of HOST to /api/3.0/mlflow/traces/search: it is cut short (line 1, column 300)
     hint: a proxy may have changed the answer; see `--verbose`
     --- exit 4
     ");
@@ -247,7 +247,7 @@ fn spans_that_are_cut_short_are_not_shown() {
     let make = || Fake::with_traces().on("GET", ARTIFACT, reply.clone());
     assert_snapshot!(fault(make, &format!("get {}", trace_id(1)), 4), @"
     --- stderr
-    error: cannot read the answer of HOST to /ajax-api/2.0/mlflow/get-trace-artifact: it is cut short (EOF while parsing a string at line 1 column 250)
+    error: cannot read the answer of HOST to /ajax-api/2.0/mlflow/get-trace-artifact: it is cut short (line 1, column 250)
     hint: a proxy may have changed the answer; see `--verbose`
     --- exit 4
     ");
@@ -257,20 +257,20 @@ fn spans_that_are_cut_short_are_not_shown() {
 fn json_of_another_shape_is_unreadable() {
     assert_snapshot!(fault(search_gives(&Reply::json(&json!({"traces": 3}))), "search", 4), @"
     --- stderr
-    error: cannot read the answer of HOST to /api/3.0/mlflow/traces/search: invalid type: integer `3`, expected a sequence at line 1 column 11
+    error: cannot read the answer of HOST to /api/3.0/mlflow/traces/search: expected a list, found a number (line 1, column 11)
     hint: a proxy may have changed the answer; see `--verbose`
     --- exit 4
     ");
     assert_snapshot!(fault(search_gives(&Reply::json(&json!([1, 2]))), "search", 4), @"
     --- stderr
-    error: cannot read the answer of HOST to /api/3.0/mlflow/traces/search: invalid type: integer `1`, expected a sequence at line 1 column 2
+    error: cannot read the answer of HOST to /api/3.0/mlflow/traces/search: expected a list, found a number (line 1, column 2)
     hint: a proxy may have changed the answer; see `--verbose`
     --- exit 4
     ");
     let make = || Fake::with_traces().on("GET", &info_path(1), Reply::json(&json!({"trace": {}})));
     assert_snapshot!(fault(make, &format!("get {}", trace_id(1)), 4), @"
     --- stderr
-    error: cannot read the answer of HOST to /api/3.0/mlflow/traces/tr-00000000000000000000000000000001: missing field `trace_info` at line 1 column 11
+    error: cannot read the answer of HOST to /api/3.0/mlflow/traces/tr-00000000000000000000000000000001: it lacks `trace_info` (line 1, column 11)
     hint: a proxy may have changed the answer; see `--verbose`
     --- exit 4
     ");

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use super::{BASIC, SECRET, USER, on, quick, with_password};
 use crate::support::Mlt;
-use crate::support::fake::{EXPERIMENTS, Fake, experiments};
+use crate::support::fake::{EXPERIMENTS, Fake, Reply, experiments};
 
 fn fake() -> Fake {
     Fake::start().on("POST", EXPERIMENTS, experiments(&[]))
@@ -73,23 +73,132 @@ fn a_file_in_the_home_folder_logs_in_as_in_mlflow() {
     assert_eq!(other.as_deref(), Some("Basic Ym9iOnBhNTV3MHJk"));
 }
 
-#[test]
-fn a_broken_file_in_the_home_folder_is_not_quoted() {
+/// A home folder with these credentials.
+fn home(credentials: &str) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join(".mlflow")).unwrap();
-    fs::write(
-        home.path().join(".mlflow/credentials"),
-        format!("[mlflow]\n{SECRET}\n"),
-    )
-    .unwrap();
-    let home = home.path().to_str().unwrap();
-    let outcome = on(&fake()).env("HOME", home).run("search");
-    super::check(&outcome, 6);
+    fs::write(home.path().join(".mlflow/credentials"), credentials).unwrap();
+    home
+}
+
+#[test]
+fn a_broken_file_in_the_home_folder_is_told_and_not_quoted() {
+    let folder = home(&format!("[mlflow]\n{SECRET}\n"));
+    let home = folder.path().to_str().unwrap();
+    let fake = fake();
+    let outcome = on(&fake).env("HOME", home).run("search");
+    super::assert_no_secret(&outcome);
     assert_snapshot!(outcome.to_string().replace(home, "HOME"), @"
     --- stderr
-    error: cannot read HOME/.mlflow/credentials: line 3 is not INI (expected `key = value`)
-    --- exit 6
+    warning: cannot read HOME/.mlflow/credentials: line 3 is not INI (expected `key = value`); going on without it
+    note: no traces match
+    --- exit 0
     ");
+    assert_eq!(fake.only_request().header("authorization"), None);
+}
+
+#[test]
+fn what_is_no_file_of_credentials_is_told_and_passed_over() {
+    let folder = home("");
+    let path = folder.path().join(".mlflow/credentials");
+    let search = || {
+        on(&fake())
+            .env("HOME", folder.path().to_str().unwrap())
+            .run("search")
+    };
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let outcome = search();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("it is not a regular file; going on"),
+        "{outcome}"
+    );
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, vec![b'#'; 2_000_000]).unwrap();
+    let outcome = search();
+    assert!(
+        outcome.stderr.contains("it is too large for credentials"),
+        "{outcome}"
+    );
+    // With a login in the environment nobody looks.
+    let outcome = with_password(on(&fake()))
+        .env("HOME", folder.path().to_str().unwrap())
+        .run("search -o ids");
+    assert!(!outcome.stderr.contains("warning"), "{outcome}");
+}
+
+#[test]
+fn a_password_on_the_command_line_is_warned_about() {
+    let fake = fake();
+    let uri = fake.uri().replace("//", &format!("//{USER}:{SECRET}@"));
+    let outcome = quick().run(&format!("-u {uri} search"));
+    super::assert_no_secret(&outcome);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let warning = "warning: everybody on this machine can see the password in --tracking-uri; ";
+    assert!(outcome.stderr.starts_with(warning), "{outcome}");
+    let quiet = quick().on(&uri).run("search");
+    assert!(!quiet.stderr.contains("warning"), "{quiet}");
+}
+
+#[test]
+fn a_mistaken_uri_does_not_show_its_password() {
+    for uri in [
+        format!("http//{USER}:{SECRET}@h"),
+        format!("http:/{USER}:{SECRET}@h"),
+        format!("//{USER}:{SECRET}@h"),
+        format!("http://{USER}:1/{SECRET}@h"),
+        format!("http://{USER}:{SECRET}/x@h"),
+        format!("http://{USER}:{SECRET}@h:port"),
+        format!("{USER}:{SECRET}@h:5000"),
+    ] {
+        for outcome in [
+            quick().on(&uri).run("search"),
+            quick().run(&format!("-u {uri} search")),
+        ] {
+            super::assert_no_secret(&outcome);
+            assert_eq!(outcome.code, Some(2), "{uri}: {outcome}");
+        }
+    }
+}
+
+#[test]
+fn what_a_server_repeats_of_a_login_is_hidden() {
+    let repeats = |status: u16| {
+        Fake::start().on_call("POST", EXPERIMENTS, move |request, _| {
+            let heard = request.header("authorization").unwrap_or_default();
+            let said = format!("{heard} is {USER}:{SECRET}, http://{USER}:{SECRET}@h");
+            Reply::error(status, SECRET, &said)
+        })
+    };
+    for status in [400, 403, 422, 500, 503] {
+        super::fault(
+            || repeats(status),
+            "search",
+            if status == 403 { 5 } else { 4 },
+        );
+    }
+    let as_text = || {
+        Fake::start().on_call("POST", EXPERIMENTS, |request, _| {
+            let heard = request.header("authorization").unwrap_or_default();
+            Reply::text("text/plain", format!("{heard} {SECRET}"))
+        })
+    };
+    let text = super::fault(as_text, "search", 4);
+    assert!(
+        text.contains("the text `Basic [hidden] [hidden]`"),
+        "{text}"
+    );
+    let token = "dapi 1/2+3";
+    let fake = Fake::start().on(
+        "POST",
+        EXPERIMENTS,
+        Reply::error(400, "X", "dapi%201%2F2%2B3?"),
+    );
+    let outcome = on(&fake).env("MLFLOW_TRACKING_TOKEN", token).run("search");
+    assert!(outcome.fails(4).contains(" X: [hidden]?"), "{outcome}");
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn experiments_that_never_end_are_an_error() {
     let make = || Fake::with_traces().on("POST", EXPERIMENTS, reply.clone());
     assert_snapshot!(fault(make, "search", 4), @"
     --- stderr
-    error: HOST repeats a page token; stopped after 2 experiments
+    error: HOST repeats a page token; stopped after 1 experiment
     hint: a proxy may have changed the answer; see `--verbose`
     --- exit 4
     ");

@@ -72,10 +72,87 @@ fn a_proxy_that_wants_a_login_is_an_error() {
         .env("HTTP_PROXY", &proxy.uri())
         .on(SERVER)
         .run("search");
-    assert_snapshot!(outcome, @"
+    assert_snapshot!(super::without_port(&outcome, &proxy), @"
     --- stderr
-    error: traces.test:8080 answered 407: an HTML page
-    hint: the proxy wants a login; name it as http://user:password@host in HTTP_PROXY or HTTPS_PROXY
+    error: cannot use the proxy HOST: it wants a login
+    hint: name it as http://user:password@host:port in HTTP_PROXY
     --- exit 4
     ");
+}
+
+#[test]
+fn a_fault_of_a_proxy_is_told_as_such() {
+    let nobody = Fake::nobody();
+    let refuses = Fake::start().on(ANY, ANY, Reply::html(403));
+    for (variable, proxy, server, said) in [
+        ("HTTP_PROXY", &nobody, SERVER, "connection refused"),
+        (
+            "HTTPS_PROXY",
+            &nobody,
+            "https://traces.test",
+            "connection refused",
+        ),
+        (
+            "ALL_PROXY",
+            &refuses,
+            "https://traces.test",
+            "it does not connect to the server",
+        ),
+    ] {
+        let outcome = quick()
+            .env(
+                variable,
+                &proxy.uri().replace("//", &format!("//ann:{SECRET}@")),
+            )
+            .on(server)
+            .run("search --retries 0");
+        assert_no_secret(&outcome);
+        let expected = format!(
+            "error: cannot use the proxy {}: {said}\n\
+             hint: check {variable}, or list the server in NO_PROXY\n",
+            proxy.host()
+        );
+        assert_eq!(outcome.fails(4), expected);
+    }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_an_error_and_nothing_is_sent_past_it() {
+    for value in [
+        format!("socks5://ann:{SECRET}@127.0.0.1:1"),
+        format!("http//ann:{SECRET}@127.0.0.1:1"),
+        format!("http://ann:{SECRET}/x@127.0.0.1:1"),
+        "http://".to_owned(),
+    ] {
+        let server = Fake::with_traces();
+        let outcome = on(&server).env("HTTP_PROXY", &value).run("search");
+        assert_no_secret(&outcome);
+        let said = outcome.fails(2);
+        assert!(
+            said.starts_with("error: $HTTP_PROXY: expected a proxy as http://host:port, found"),
+            "{outcome}"
+        );
+        assert_eq!(server.paths(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_a_proxy_repeats_of_a_login_is_hidden() {
+    let proxy = Fake::start().on_call(ANY, ANY, |request, _| {
+        let heard = request.header("proxy-authorization").unwrap_or_default();
+        Reply::error(400, "BAD", &format!("no good: {heard}, {SECRET}"))
+    });
+    let outcome = quick()
+        .env(
+            "HTTP_PROXY",
+            &proxy.uri().replace("//", &format!("//ann:{SECRET}@")),
+        )
+        .on(SERVER)
+        .run("search");
+    assert_no_secret(&outcome);
+    let said = outcome.fails(4);
+    assert!(
+        said.contains("no good: Basic [hidden], [hidden]"),
+        "{outcome}"
+    );
 }

@@ -2,8 +2,8 @@
 
 use insta::assert_snapshot;
 
-use super::{BASIC, fault, on, with_password};
-use crate::support::fake::{ANY, Fake, Reply, SEARCH, page};
+use super::{BASIC, fault, on, quick, with_password};
+use crate::support::fake::{ANY, EXPERIMENTS, Fake, Reply, SEARCH, page};
 
 const MOVED: &str = "/moved/search";
 
@@ -53,7 +53,7 @@ fn a_redirect_to_another_host_says_what_to_do() {
         Fake::start().on(
             "POST",
             SEARCH,
-            Reply::redirect(302, "http://elsewhere.test/login"),
+            Reply::redirect(302, "http://elsewhere.test/mlflow"),
         )
     };
     assert_snapshot!(fault(make, "search -x 1", 4), @"
@@ -115,4 +115,75 @@ fn redirects_can_be_switched_off() {
     --- exit 4
     ");
     assert_eq!(fake.requests().len(), 1);
+}
+
+#[test]
+fn nobody_is_told_to_use_a_login_page_or_a_script() {
+    for (target, shown) in [
+        (
+            "https://sso.example.com/oauth2/authorize?client_id=x",
+            "https://sso.example.com",
+        ),
+        (
+            "https://elsewhere.test/users/login",
+            "https://elsewhere.test",
+        ),
+        ("javascript:alert(1)", "a `javascript:` address"),
+        ("data:text/html,x", "a `data:` address"),
+        ("file:///etc/passwd", "a `file:` address"),
+    ] {
+        let make = || Fake::start().on("POST", SEARCH, Reply::redirect(302, target));
+        let text = fault(make, "search -x 1", 4);
+        let said = format!("error: HOST redirects to {shown}\n");
+        assert!(text.contains(&said), "{text}");
+        assert!(!text.contains("as the tracking URI"), "{text}");
+    }
+}
+
+#[test]
+fn a_login_that_a_redirect_brings_along_is_dropped() {
+    let fake = Fake::start();
+    let target = format!("http://eve:trap@{}{MOVED}", fake.host());
+    let fake =
+        fake.on("POST", SEARCH, Reply::redirect(307, &target))
+            .on("POST", MOVED, page(1..4, None));
+    on(&fake).run("search -x 1 -o ids").ok();
+    assert_eq!(fake.requests()[1].header("authorization"), None);
+    with_password(on(&fake)).run("search -x 1 -o ids").ok();
+    assert_eq!(fake.requests()[3].header("authorization"), Some(BASIC));
+}
+
+#[test]
+fn a_redirect_from_the_port_of_http_to_that_of_https_is_followed() {
+    let proxy = Fake::start().on(ANY, ANY, Reply::html(403)).on(
+        "POST",
+        EXPERIMENTS,
+        Reply::redirect(308, &format!("https://traces.test{EXPERIMENTS}")),
+    );
+    let outcome = with_password(quick())
+        .env("ALL_PROXY", &proxy.uri())
+        .on("http://traces.test")
+        .run("search --retries 0");
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    let requests = proxy.requests();
+    assert_eq!(requests[1].method, "CONNECT");
+    assert_eq!(requests[1].target, "traces.test:443");
+    assert_eq!(requests[1].header("authorization"), None);
+}
+
+#[test]
+fn the_place_that_failed_is_named() {
+    let fake = Fake::start().on("POST", SEARCH, Reply::redirect(302, "/moved"));
+    let other = fake.host();
+    let fake = fake.on(
+        "POST",
+        "/moved",
+        Reply::redirect(302, "http://elsewhere.test/x"),
+    );
+    let outcome = on(&fake).run("search -x 1");
+    let said = outcome.fails(4);
+    assert!(
+        said.contains(&format!("{other} redirects to http://elsewhere.test")),
+        "{said}"
+    );
 }

@@ -34,7 +34,7 @@ fn a_fault_that_stays_is_told_after_the_last_try() {
     assert_snapshot!(fault(|| always(busy()), "search -x 1", 4), @"
     --- stderr
     error: HOST answered 503 TEMPORARILY_UNAVAILABLE: Starting up
-    hint: the server is busy; try again later, or with more `--retries`
+    hint: the server cannot answer now; look after it, or try again with more `--retries`
     --- exit 4
     ");
     assert_snapshot!(fault(|| always(Reply::html(502)), "search -x 1", 4), @"
@@ -167,13 +167,28 @@ fn a_limit_without_a_time_is_told_after_the_last_try() {
     hint: the server is busy; try again later, or with more `--retries`
     --- exit 4
     ");
-    let later = limited.header("Retry-After", "Sun, 22 Nov 2026 21:00:00 GMT");
+    let past = limited.clone();
+    let later = past.header("Retry-After", "Sun, 01 Nov 2026 21:00:00 GMT");
     assert_snapshot!(fault(|| always(later.clone()), "search -x 1", 4), @"
     --- stderr
     error: HOST answered 429 REQUEST_LIMIT_EXCEEDED: Slow down
     hint: the server is busy; try again later, or with more `--retries`
     --- exit 4
     ");
+}
+
+#[test]
+fn a_limit_may_name_the_time_of_its_end() {
+    let limited = Reply::error(429, "REQUEST_LIMIT_EXCEEDED", "Slow down")
+        .header("Retry-After", "Fri, 31 Dec 2100 23:59:59 GMT");
+    let fake = always(limited);
+    let outcome = on(&fake).run("search -x 1");
+    let said = outcome.fails(4);
+    assert!(
+        said.contains("hint: the server asks to wait 23"),
+        "{outcome}"
+    );
+    assert_eq!(fake.requests().len(), 1);
 }
 
 #[test]

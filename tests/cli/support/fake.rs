@@ -88,6 +88,8 @@ pub(crate) struct Reply {
     headers: Vec<(String, String)>,
     body: Body,
     manner: Manner,
+    /// Whether the length of the body stands in the head.
+    announced: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -128,6 +130,7 @@ impl Reply {
             headers: vec![("Content-Type".to_owned(), content_type.to_owned())],
             body: Body::Bytes(body.into()),
             manner: Manner::Whole,
+            announced: true,
         }
     }
 
@@ -163,6 +166,13 @@ impl Reply {
             times,
             tail: tail.into(),
         };
+        reply
+    }
+
+    /// A body that begins like this, and never ends.
+    pub(crate) fn endless(head: &str) -> Self {
+        let mut reply = Self::long(head, &"a".repeat(1 << 16), usize::MAX, "");
+        reply.announced = false;
         reply
     }
 
@@ -214,18 +224,17 @@ impl Reply {
             _ => {}
         }
         let length = match &self.body {
-            Body::Bytes(bytes) => bytes.len(),
+            _ if !self.announced => None,
+            Body::Bytes(bytes) => Some(bytes.len()),
             Body::Long {
                 head,
                 filler,
                 times,
                 tail,
-            } => head.len() + filler.len() * times + tail.len(),
+            } => Some(head.len() + filler.len() * times + tail.len()),
         };
-        let mut head = format!(
-            "HTTP/1.1 {} Status\r\nContent-Length: {length}\r\n",
-            self.status
-        );
+        let length = length.map_or_else(String::new, |n| format!("Content-Length: {n}\r\n"));
+        let mut head = format!("HTTP/1.1 {} Status\r\n{length}", self.status);
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
         }

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mlt::settings::{Connection, Location, RetryPolicy, Tls};
+use mlt::settings::{Connection, Location, Proxies, RetryPolicy, Tls};
 use mlt::store::{self, Store};
 
 use super::{Mlt, mlt, venv};
@@ -192,6 +192,9 @@ pub(crate) fn connect(uri: &str) -> Box<dyn Store> {
         workspace: None,
         tls: Tls::default(),
         timeout: Duration::from_secs(120),
+        max_time: Duration::from_secs(600),
+        max_body: 1_000_000_000,
+        proxies: Proxies::default(),
         connect_timeout: Duration::from_secs(30),
         retry: RetryPolicy {
             max_retries: 0,

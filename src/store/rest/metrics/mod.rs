@@ -22,7 +22,9 @@ use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Function, Measure};
 use crate::parallel;
 use crate::store::wire::null_as_default;
-use crate::store::{FilterSource, MetricAnswer, MetricKey, MetricQuestion, Query, StoreError};
+use crate::store::{
+    Barren, FilterSource, MetricAnswer, MetricKey, MetricQuestion, Query, StoreError,
+};
 
 /// Groups that are asked for at once. The server cuts the rest off without a word.
 const MOST_POINTS: usize = 10_000;
@@ -276,6 +278,7 @@ impl RestStore {
             .http
             .url(&["api", "3.0", "mlflow", "traces", "metrics"]);
         let mut points = Vec::new();
+        let mut barren = Barren::default();
         loop {
             let call = Call::json(Method::POST, url.clone(), body.clone());
             let answer: Answer = match self.http.json(&call) {
@@ -284,6 +287,9 @@ impl RestStore {
             };
             let page = answer.data_points.len();
             points.extend(answer.data_points);
+            barren.page(page > 0, || {
+                (self.http.host(), format!("{} groups", points.len()))
+            })?;
             match answer.next_page_token.filter(|token| !token.is_empty()) {
                 Some(token) if body["page_token"] != json!(token) => {
                     body["page_token"] = json!(token);

@@ -1,0 +1,43 @@
+//! Sizes as people write them: `500000`, `2GB`, `64 MiB`.
+
+/// Bytes; `None` for what is no size, or too large for any machine.
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, size) in [
+            ("1000", Some(1000)),
+            ("2GB", Some(2_000_000_000)),
+            (" 64 MiB ", Some(64 << 20)),
+            ("3k", Some(3000)),
+            ("", None),
+            ("GB", None),
+            ("-1", None),
+            ("1.5GB", None),
+            ("1 TB", None),
+            ("99999999999999999999", None),
+            ("99999999999 GB", None),
+        ] {
+            assert_eq!(bytes(text), size, "{text}");
+        }
+    }
+}
