@@ -217,7 +217,7 @@ pub enum Command {
     /// Write man pages
     #[command(arg(output::no_arg()))]
     Man(ManArgs),
-    /// Explain a command, the filter language (mlt help filter), rules (mlt help rules) or limits
+    /// Explain a command, the filter language, rules or limits (mlt help filter)
     #[command(arg(output::no_arg()))]
     Help(HelpArgs),
 }

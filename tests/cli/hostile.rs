@@ -175,7 +175,7 @@ fn a_quote_at_the_beginning_of_a_cell_swallows_no_rows() {
 fn a_payload_that_is_nested_deeply_takes_no_more_room_than_it_has() {
     let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
     let file = trace("deep", &deep);
-    for words in ["get tr-1 --io", "get tr-1 --span deep", "report tr-1 -o -"] {
+    for words in ["get tr-1 --io", "get tr-1 --span deep", "report tr-1"] {
         let outcome = mlt().on(file.path().to_str().unwrap()).run(words);
         assert_eq!(outcome.code, Some(0), "{words}: {}", outcome.stderr);
         assert!(
@@ -193,7 +193,7 @@ fn without_threads_one_does_it_all() {
     let folder = tempfile::tempdir().unwrap();
     for words in [
         "latency --all",
-        "stats p95(duration) --by span.name",
+        "stats p95(duration) --by trace",
         "export --all -o jsonl",
         "export --all -o json --to traces.json",
         "report --all -o page.html",
