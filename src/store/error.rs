@@ -292,7 +292,7 @@ impl StoreError {
 /// Bytes in the unit that people think in.
 fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    let unit = UNITS.iter().find(|(unit, _)| bytes % unit == 0);
+    let unit = UNITS.iter().find(|(unit, _)| bytes.is_multiple_of(*unit));
     match unit {
         Some((unit, name)) => format!("{} {name}", bytes / unit),
         None => format!("{bytes} bytes"),
