@@ -57,7 +57,8 @@ Exit codes:
   3    not found: what you named, or any trace at all (mlt report, mlt diff)
   4    server or network
   5    not authorised
-  6    local data that cannot be read or written
+  6    data that cannot be read or written
+  7    done, but some traces could not be read; 1 to 6 go before it
   130  interrupted
 A filter that matches no traces is no failure of mlt search, stats, latency, export and tag: they
 say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";

@@ -26,6 +26,8 @@ pub enum Exit {
     Unauthorized,
     /// Local data cannot be read.
     Data,
+    /// Done, but some traces could not be read.
+    Unreadable,
 }
 
 impl Exit {
@@ -39,6 +41,7 @@ impl Exit {
             Self::Server => 4,
             Self::Unauthorized => 5,
             Self::Data => 6,
+            Self::Unreadable => 7,
         }
     }
 }

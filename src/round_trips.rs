@@ -13,7 +13,7 @@ fn exported(trace: &Trace, format: Format) -> Vec<u8> {
     let mut out = Vec::new();
     let mut document = Document::of_one(&mut out, format, What::Spans).unwrap();
     document.push(trace).unwrap();
-    document.finish(false).unwrap();
+    document.finish(false, &[]).unwrap();
     out
 }
 

@@ -207,7 +207,9 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
             left_out = render::diff::write(&mut out, &diff, rows, &described, &context.layout())?;
         }
         Form::Json(form) => {
-            export::diff::write_json(&mut out, &diff, rows, &described, truncated, form)?;
+            let all = [&gathered.before, &gathered.after].map(|side| side.unreadable.as_slice());
+            let missing = (truncated, &*all.concat());
+            export::diff::write_json(&mut out, &diff, rows, &described, missing, form)?;
         }
         Form::Delimited(format) => export::diff::write_delimited(&mut out, rows, format)?,
     }
@@ -228,7 +230,11 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
     }
     context.note_left_out(left_out, IN_TABLES);
     let before = gathered.before.finish(contexts.before);
-    gathered.after.finish(contexts.after).and(before)
+    let after = gathered.after.finish(contexts.after)?;
+    Ok(match before? {
+        Exit::Success => after,
+        exit => exit,
+    })
 }
 
 const fn name(side: Side) -> &'static str {
@@ -245,7 +251,7 @@ fn require_traces(comparison: &Comparison, side: Side, gathered: &mut Gathered) 
     if intake.traces > 0 {
         return Ok(());
     }
-    if let Some((_, error)) = gathered.failures.pop() {
+    if let Some(error) = gathered.take_error() {
         return Err(error);
     }
     let side = name(side);

@@ -14,10 +14,10 @@ use super::{Context, resolve};
 use crate::analysis::roll_up;
 use crate::cli::SelectionArgs;
 use crate::error::{CommandError, Exit};
-use crate::model::{Trace, TraceInfo};
+use crate::model::{Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::progress::Progress;
-use crate::render::sanitize;
+use crate::render::{number, sanitize};
 use crate::store::{Batches, Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError};
 
 /// Batches of spans that are fetched before more traces are asked for.
@@ -69,8 +69,14 @@ pub(super) struct Gathered {
     pub(super) skipped: usize,
     /// Whether more match than were handed over, because of a limit.
     pub(super) limited: bool,
-    /// Traces that could not be had.
+    /// Traces that were named and are not there.
     pub(super) failures: Failures,
+    /// Traces that are there and cannot be read.
+    pub(super) unreadable: Vec<Unreadable>,
+    /// Traces without spans among those that were handed over.
+    without_spans: usize,
+    /// Traces that were deleted between their being found and fetched.
+    deleted: usize,
     /// Of which tokens and cost were looked for in the spans.
     usage: UsageLookup,
 }
@@ -78,7 +84,18 @@ pub(super) struct Gathered {
 impl Gathered {
     /// Whether something of the selection is missing.
     pub(super) fn truncated(&self) -> bool {
-        self.limited || !self.failures.is_empty()
+        self.limited || self.is_short()
+    }
+
+    /// Whether traces could not be had, for whatever reason.
+    pub(super) fn is_short(&self) -> bool {
+        !self.failures.is_empty() || !self.unreadable.is_empty()
+    }
+
+    /// What stands in the way where nothing could be had.
+    pub(super) fn take_error(&mut self) -> Option<anyhow::Error> {
+        let failure = self.failures.pop().map(|(_, error)| error);
+        failure.or_else(|| Some(StoreError::from(self.unreadable.pop()?).into()))
     }
 
     /// Says what is missing, once the output is written, and how to exit.
@@ -87,7 +104,27 @@ impl Gathered {
     /// That of the last trace that could not be had.
     pub(super) fn finish(self, context: &Context) -> Result<Exit> {
         self.usage.note(context);
-        fail_with(context, self.failures)
+        self.remark(context);
+        let exit = context.say_unreadable(self.traces + self.skipped, &self.unreadable);
+        fail_with(context, self.failures)?;
+        Ok(exit)
+    }
+
+    /// Says what is special about the traces.
+    fn remark(&self, context: &Context) {
+        if self.deleted > 0 {
+            let traces = number::counted(self.deleted, "trace");
+            context.note(&format!("{traces} deleted meanwhile"));
+        }
+        if self.without_spans > 0 {
+            let traces = number::counted(self.without_spans, "trace");
+            let verb = if self.without_spans == 1 {
+                "has"
+            } else {
+                "have"
+            };
+            context.warn(&format!("{traces} {verb} no spans"));
+        }
     }
 }
 
@@ -213,6 +250,7 @@ fn find(
     let mut waiting = Vec::new();
     let mut sweep_from = None;
     while let Some(page) = search.next_page().map_err(|e| explain(e, &query))? {
+        run.gathered.unreadable.extend(search.take_unreadable());
         run.scanned = search.scanned();
         waiting.extend(page);
         if waiting.len() >= at_once {
@@ -231,7 +269,7 @@ fn find(
         _ => run.fetch(waiting, Known::Infos, each)?,
     }
     run.gathered.limited = search.end() == Some(SearchEnd::Limited);
-    if run.gathered.traces + run.gathered.skipped == 0 && run.gathered.failures.is_empty() {
+    if run.gathered.traces + run.gathered.skipped == 0 && !run.gathered.is_short() {
         // An empty answer must not pass for that of an experiment that exists.
         check_experiments(store, &context.settings.experiments)?;
     }
@@ -292,7 +330,7 @@ impl<'a> Run<'a> {
                 None => store.info(id).map(without_spans),
             };
             return parallel::for_each_in_order(store.at_once(), &ids, ask, |id, trace| {
-                self.hand_over(id, trace, each)
+                self.hand_over(id, trace, known, each)
             });
         }
         let Some(detail) = need.spans else {
@@ -301,7 +339,7 @@ impl<'a> Run<'a> {
             }
             return infos
                 .into_iter()
-                .try_for_each(|info| self.hand_over("", Ok(without_spans(info)), each));
+                .try_for_each(|info| self.hand_over("", Ok(without_spans(info)), known, each));
         };
         let Batches { traces, at_once } = store.batches(detail);
         let batches: Vec<&[TraceInfo]> = infos.chunks(traces.max(1)).collect();
@@ -311,7 +349,9 @@ impl<'a> Run<'a> {
             |batch| store.complete_all(batch, detail),
             |batch, traces| {
                 let mut named = batch.iter().zip(traces);
-                named.try_for_each(|(info, trace)| self.hand_over(&info.trace_id, trace, each))
+                named.try_for_each(|(info, trace)| {
+                    self.hand_over(&info.trace_id, trace, known, each)
+                })
             },
         )
     }
@@ -326,7 +366,7 @@ impl<'a> Run<'a> {
         self.pass_over_known(&mut infos);
         let mut outcome = Ok(());
         self.store.sweep(infos, detail, &mut |id, trace| {
-            outcome = self.hand_over(id, trace, each);
+            outcome = self.hand_over(id, trace, Known::Infos, each);
             match outcome {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
@@ -345,28 +385,35 @@ impl<'a> Run<'a> {
         &mut self,
         id: &str,
         trace: Result<Trace, StoreError>,
+        known: Known,
         each: &mut impl FnMut(Trace) -> Result<()>,
     ) -> Result<()> {
+        let gathered = &mut self.gathered;
         match trace {
             Ok(mut trace) => {
+                let is_bare = self.need.spans.is_some() && trace.spans.is_empty();
+                gathered.without_spans += usize::from(is_bare);
                 if self.need.usage && !trace.spans.is_empty() {
                     trace.info.rolled_up = roll_up(&trace);
                 }
                 each(trace)?;
-                self.gathered.traces += 1;
+                gathered.traces += 1;
             }
-            Err(error) if error.is_about_one_trace() => {
-                self.gathered.failures.push((id.to_owned(), error.into()));
-            }
-            Err(error) => return Err(error.into()),
+            // It was there when it was found.
+            Err(StoreError::UnknownTrace { .. }) if known == Known::Infos => gathered.deleted += 1,
+            Err(error) => match error.into_unreadable(id) {
+                Ok(unreadable) => gathered.unreadable.push(unreadable),
+                Err(error) if error.is_about_one_trace() => {
+                    gathered.failures.push((id.to_owned(), error.into()));
+                }
+                Err(error) => return Err(error.into()),
+            },
         }
-        let Gathered {
-            traces,
-            skipped,
-            failures,
-            ..
-        } = &self.gathered;
-        let done = traces + skipped + failures.len();
+        let done = gathered.traces
+            + gathered.skipped
+            + gathered.deleted
+            + gathered.failures.len()
+            + gathered.unreadable.len();
         self.progress.found(self.scanned.max(done), done);
         Ok(())
     }

@@ -13,16 +13,17 @@ use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
 use crate::export::delimited::SpanRows;
 use crate::export::json::{self, TraceList};
-use crate::model::{Span, StatusCode, Trace};
+use crate::model::{Span, StatusCode, Trace, Unreadable};
 use crate::parallel;
 use crate::render::{self, LeftOut, sanitize};
-use crate::store::Detail;
+use crate::store::{Detail, StoreError};
 use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let form = context.form("get")?;
     // The shape of the output follows from what was typed, not from how much was found.
     let single = args.traces.len() == 1 && args.traces[0] != "-";
+    let mut unreadable = Vec::new();
     let (ids, mut failures) = if single {
         (resolve::trace_ids(context, &args.traces)?, Vec::new())
     } else {
@@ -59,18 +60,32 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
                 match outcome {
                     Ok(()) => done += 1,
                     Err(error) if single || error.is::<std::io::Error>() => return Err(error),
-                    Err(error) => failures.push((id.clone(), error)),
+                    Err(error) => match unreadable_of(id, error) {
+                        Ok(one) => unreadable.push(one),
+                        Err(error) => failures.push((id.clone(), error)),
+                    },
                 }
-                progress.at(done + failures.len());
+                progress.at(done + failures.len() + unreadable.len());
                 Ok(())
             },
         )?;
-        printer.finish(!failures.is_empty())?
+        let truncated = !failures.is_empty() || !unreadable.is_empty();
+        printer.finish(truncated, &unreadable)?
     };
     progress.clear();
     out.finish()?;
     context.note_left_out(left_out, IN_TABLES);
-    fail_with(context, failures)
+    let exit = context.say_unreadable(done, &unreadable);
+    fail_with(context, failures)?;
+    Ok(exit)
+}
+
+/// A trace that is there and cannot be read.
+///
+/// # Errors
+/// Any other error.
+fn unreadable_of(id: &str, error: anyhow::Error) -> Result<Unreadable> {
+    Ok(error.downcast::<StoreError>()?.into_unreadable(id)?)
 }
 
 /// The spans that were asked for, for JSON, which tells nothing of a span that
@@ -206,9 +221,9 @@ impl<'a> Printer<'a> {
     }
 
     /// Gives the columns left out.
-    fn finish(self, truncated: bool) -> Result<LeftOut> {
+    fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<LeftOut> {
         match self.kind {
-            Kind::List(out, list) => list.finish(out, None, truncated)?,
+            Kind::List(out, list) => list.finish(out, None, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
             Kind::Text(_) | Kind::Single(..) => {}
         }

@@ -18,6 +18,7 @@ mod selection;
 mod stats;
 mod tag;
 mod target;
+mod unreadable;
 mod usage;
 
 use std::cell::OnceCell;

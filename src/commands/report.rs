@@ -65,8 +65,8 @@ fn write(context: &Context, args: &ReportArgs, out: &mut dyn Write) -> Result<(P
         Ok(())
     })?;
     if page.traces() == 0 {
-        return Err(match gathered.failures.pop() {
-            Some((_, error)) => error,
+        return Err(match gathered.take_error() {
+            Some(error) => error,
             None => CommandError::new(Exit::NotFound, NO_MATCH)
                 .hint("`mlt search` with the same filter shows what does")
                 .into(),
@@ -91,6 +91,8 @@ fn missing(gathered: &Gathered) -> Vec<String> {
     }
     let failures = gathered.failures.iter();
     notes.extend(failures.map(|(id, error)| format!("{id} is missing: {error}")));
+    let unreadable = gathered.unreadable.iter();
+    notes.extend(unreadable.map(|one| format!("could not be read: {one}")));
     notes
 }
 

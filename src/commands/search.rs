@@ -16,12 +16,13 @@ use crate::error::{CommandError, Exit, FilterError};
 use crate::export::JsonForm;
 use crate::export::delimited::TraceRows;
 use crate::export::json::{self as json_export, TraceList, TraceParts};
+use crate::export::unreadable::add_to;
 use crate::filter::{OrderBy, parse_order_by};
-use crate::model::{Trace, TraceInfo};
+use crate::model::{Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::render::search::SearchTable;
 use crate::render::{Column, NO_MATCH, number, sanitize};
-use crate::store::{Detail, Query, Search, SearchEnd, Store};
+use crate::store::{Detail, Query, Search, SearchEnd, Store, StoreError};
 use crate::terminal::Output;
 
 /// Traces that are shown where nobody says how many.
@@ -60,20 +61,27 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
         query.limit = limit;
         return show_explanation(context, store, &query);
     }
-    let found = if args.count {
+    let Outcome { found, unreadable } = if args.count {
         count(context, store, &query, args)?
     } else {
         list(context, store, &query, args, limit)?
     };
+    let exit = context.say_unreadable(found, &unreadable);
     if found == 0 {
-        if !args.count {
+        if !args.count && unreadable.is_empty() {
             context.note(NO_MATCH);
         }
         if args.fail_empty {
             return Ok(Exit::Condition);
         }
     }
-    Ok(Exit::Success)
+    Ok(exit)
+}
+
+/// What a search came to.
+struct Outcome {
+    found: usize,
+    unreadable: Vec<Unreadable>,
 }
 
 /// Options that do not go together.
@@ -154,31 +162,42 @@ fn order_by(texts: &[String]) -> Result<OrderBy> {
     Ok(items.into_iter().collect())
 }
 
-fn count(context: &Context, store: &dyn Store, query: &Query, args: &SearchArgs) -> Result<usize> {
+fn count(
+    context: &Context,
+    store: &dyn Store,
+    query: &Query,
+    args: &SearchArgs,
+) -> Result<Outcome> {
     let mut progress = context.terminal.progress("counting");
     let mut search = Search::new(store, query.clone(), None).scan_limit(scan_limit(args));
     let mut found = 0;
+    let mut unreadable = Vec::new();
     while let Some(page) = search.next_page().map_err(|e| explain(e, query))? {
+        unreadable.extend(search.take_unreadable());
         found += page.len();
         progress.found(search.scanned(), found);
     }
     progress.clear();
     let scan_limited = note_scan_limit(context, &search);
-    if found == 0 && !scan_limited {
+    if found == 0 && !scan_limited && unreadable.is_empty() {
         check_experiments(store, &context.settings.experiments)?;
     }
     let mut counted = json!({"count": found});
     if scan_limited {
         counted["truncated"] = true.into();
     }
+
     let mut out = context.terminal.output();
     match Form::of(&context.flags.output) {
-        Some(Form::Json(form)) => json_export::write(&mut out, &counted, form)?,
+        Some(Form::Json(form)) => {
+            add_to(&mut counted, &unreadable, form);
+            json_export::write(&mut out, &counted, form)?;
+        }
         Some(Form::Delimited(_)) => writeln!(out, "count\n{found}")?,
         Some(Form::Text) | None => writeln!(out, "{found}")?,
     }
     out.finish()?;
-    Ok(found)
+    Ok(Outcome { found, unreadable })
 }
 
 fn list(
@@ -187,7 +206,7 @@ fn list(
     query: &Query,
     args: &SearchArgs,
     limit: Option<usize>,
-) -> Result<usize> {
+) -> Result<Outcome> {
     let sample = args.sample.map(|fraction| {
         let seed = args
             .seed
@@ -202,9 +221,11 @@ fn list(
     let (mut scanned, mut kept) = (0, 0);
     let mut usage = UsageLookup::default();
     let mut cut = false;
+    let mut unreadable = Vec::new();
     {
         let mut printer = Printer::new(context, args, &mut out)?;
         while let Some(mut page) = search.next_page().map_err(|e| explain(e, query))? {
+            unreadable.extend(search.take_unreadable());
             scanned += page.len();
             if let Some(sample) = &sample {
                 page.retain(|info| sample.keeps(&info.trace_id));
@@ -221,7 +242,17 @@ fn list(
                     store.at_once(),
                     &page,
                     |info| store.complete(info.clone(), Detail::Whole),
-                    |_, trace| -> Result<()> { printer.push_whole(&trace?) },
+                    |info, trace| -> Result<()> {
+                        match trace.map_err(|error| error.into_unreadable(&info.trace_id)) {
+                            Ok(trace) => return printer.push_whole(&trace),
+                            Err(Ok(one)) => unreadable.push(one),
+                            // It was there when it was found.
+                            Err(Err(StoreError::UnknownTrace { .. })) => {}
+                            Err(Err(error)) => return Err(error.into()),
+                        }
+                        kept -= 1;
+                        Ok(())
+                    },
                 )?;
             } else {
                 page.iter().try_for_each(|info| printer.push(info))?;
@@ -234,11 +265,12 @@ fn list(
         cut |= search.end() == Some(SearchEnd::Limited);
         progress.clear();
         let scan_limited = note_scan_limit(context, &search);
-        if scanned == 0 && !scan_limited {
+        if scanned == 0 && !scan_limited && unreadable.is_empty() {
             // An empty answer must not pass for that of an experiment that exists.
             check_experiments(store, &context.settings.experiments)?;
         }
-        printer.finish(cut || scan_limited)?;
+        let truncated = cut || scan_limited || !unreadable.is_empty();
+        printer.finish(truncated, &unreadable)?;
     }
     out.finish()?;
     if let Some(sample) = &sample {
@@ -255,7 +287,10 @@ fn list(
             "more traces match than the {kept} shown; see them with -n N or --all"
         ));
     }
-    Ok(kept)
+    Ok(Outcome {
+        found: kept,
+        unreadable,
+    })
 }
 
 fn scan_limit(args: &SearchArgs) -> Option<usize> {
@@ -335,10 +370,10 @@ impl<'a> Printer<'a> {
         }
     }
 
-    fn finish(self, truncated: bool) -> Result<()> {
+    fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<()> {
         match self.kind {
             Kind::Table(out, mut table) => table.flush(out)?,
-            Kind::Json(out, list) => list.finish(out, None, truncated)?,
+            Kind::Json(out, list) => list.finish(out, None, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
             Kind::Ids(_) => {}
         }

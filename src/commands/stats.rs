@@ -43,12 +43,14 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
             .truncate(usize::try_from(top).unwrap_or(usize::MAX));
     }
     let of_spans = |aggregate: &Aggregate| aggregate.measure == Measure::SpanDuration;
-    let by_server = answer.gathered.is_none();
+    let gathered = answer.gathered.as_ref();
+    let by_server = gathered.is_none();
+    let is_short = gathered.is_some_and(Gathered::is_short);
     let parts = StatsParts {
         via: if by_server { "server" } else { "here" },
         whole_milliseconds: by_server && question.aggregates.iter().any(of_spans),
-        truncated: answer.gathered.as_ref().is_some_and(Gathered::truncated)
-            || report.rows.len() < all,
+        truncated: gathered.is_some_and(Gathered::truncated) || report.rows.len() < all,
+        unreadable: gathered.map_or(&[], |gathered| &gathered.unreadable),
     };
     let mut out = context.terminal.output();
     let mut left_out = render::LeftOut::new();
@@ -60,9 +62,9 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
         }
     }
     out.finish()?;
-    if report.traces == Some(0) {
+    if report.traces == Some(0) && !is_short {
         context.note(render::NO_MATCH);
-    } else if report.rows.is_empty() {
+    } else if report.rows.is_empty() && !is_short {
         context.note("no spans match");
     }
     if parts.whole_milliseconds {

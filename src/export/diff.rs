@@ -9,18 +9,21 @@ use serde::{Serialize, Serializer};
 
 use super::delimited::{Delimited, RowWriter, maybe, number};
 use super::json::{self, JsonForm};
+use super::unreadable::{self, UnreadableJson};
 use crate::analysis::{
     Diff, DiffRow, LogChange, Measure, Side, Sides, Test, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE,
     Verdict,
 };
+use crate::model::Unreadable;
 
-/// Writes a comparison with `rows`, which are all or the first of its rows.
+/// Writes a comparison with `rows`, which are all or the first of its rows; beside
+/// them, whether something is missing, and the traces that cannot be read.
 pub fn write_json(
     out: &mut dyn Write,
     diff: &Diff,
     rows: &[DiffRow],
     sources: &Sides<Option<String>>,
-    truncated: bool,
+    (truncated, unreadable): (bool, &[Unreadable]),
     form: JsonForm,
 ) -> io::Result<()> {
     let side = |side| {
@@ -56,6 +59,7 @@ pub fn write_json(
         rows_by_chance: sets.then(|| diff.found.by_chance()),
         unchanged_rows: diff.unchanged,
         truncated,
+        unreadable: unreadable::list(unreadable, form),
     };
     json::write(out, &document, form)
 }
@@ -144,6 +148,8 @@ struct DiffJson<'a> {
     rows_by_chance: Option<f64>,
     unchanged_rows: usize,
     truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<Vec<UnreadableJson<'a>>>,
 }
 
 #[derive(Serialize)]

@@ -14,7 +14,7 @@ use super::parquet::{SpanTable, TraceTable};
 use super::speedscope::Speedscope;
 use super::{Delimited, JsonForm};
 use crate::analysis::analyse;
-use crate::model::Trace;
+use crate::model::{Trace, Unreadable};
 use crate::render::Column;
 
 /// A format for documents of traces.
@@ -188,14 +188,15 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Ends the document. `truncated` says that traces are missing that were asked for.
-    pub fn finish(self, truncated: bool) -> io::Result<Losses> {
+    /// Ends the document. `truncated` says that traces are missing that were asked for,
+    /// and some may be `unreadable`, which only some formats have a place for.
+    pub fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> io::Result<Losses> {
         let mut losses = self.losses;
         match self.kind {
             Kind::Otlp(out, document) => document.finish(out)?,
             Kind::Chrome(out, document) => document.finish(out)?,
             Kind::Speedscope(out, document) => document.finish(out)?,
-            Kind::Json(out, list, _) => list.finish(out, None, truncated)?,
+            Kind::Json(out, list, _) => list.finish(out, None, truncated, unreadable)?,
             Kind::Folded(_, document) => losses.too_deep = document.deeper(),
             Kind::OtlpProto(_) | Kind::OneJson(..) => {}
             Kind::SpanRows(rows) => rows.finish()?,

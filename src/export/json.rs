@@ -8,9 +8,10 @@ use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::latency::LatencyJson;
-use super::trace;
 pub use super::trace::TraceParts;
+use super::{trace, unreadable};
 use crate::analysis::{By, LatencyReport, Row};
+use crate::model::Unreadable;
 use crate::render::sanitize;
 
 /// How JSON is laid out.
@@ -117,12 +118,14 @@ impl TraceList {
         trace::write(out, trace, self.form, Safe(formatter))
     }
 
-    /// Ends the list. `truncated` says that the store has more traces than were written.
+    /// Ends the list. `truncated` says that the store has more traces than were
+    /// written; some may be `unreadable`.
     pub fn finish(
         self,
         out: &mut dyn Write,
         next_page_token: Option<&str>,
         truncated: bool,
+        unreadable: &[Unreadable],
     ) -> io::Result<()> {
         if self.form == JsonForm::Lines {
             return Ok(());
@@ -133,10 +136,20 @@ impl TraceList {
             "{\n  \"traces\": []"
         };
         let token = serde_json::to_string(&next_page_token)?;
-        writeln!(
+        write!(
             out,
-            "{end},\n  \"next_page_token\": {token},\n  \"truncated\": {truncated}\n}}"
-        )
+            "{end},\n  \"next_page_token\": {token},\n  \"truncated\": {truncated}"
+        )?;
+        if let Some(list) = unreadable::list(unreadable, self.form) {
+            write!(out, ",\n  \"{}\": ", unreadable::KEY)?;
+            let mut formatter = PrettyFormatter::new();
+            formatter.begin_object(&mut io::sink())?;
+            list.serialize(&mut serde_json::Serializer::with_formatter(
+                &mut *out,
+                Safe(formatter),
+            ))?;
+        }
+        out.write_all(b"\n}\n")
     }
 }
 
@@ -372,7 +385,7 @@ mod tests {
                 for _ in 0..count {
                     list.push(out, &TraceParts::info_only(&info()))?;
                 }
-                list.finish(out, truncated.then_some("to\"ken"), truncated)
+                list.finish(out, truncated.then_some("to\"ken"), truncated, &[])
             })
         };
         assert_snapshot!(list(0, JsonForm::Pretty, false), @r#"

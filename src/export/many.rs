@@ -11,10 +11,11 @@ use serde_json::{Map, Value, json};
 use super::Delimited;
 use super::delimited::{RowWriter, maybe, number};
 use super::json::{JsonForm, write};
+use super::unreadable::add_to;
 use crate::analysis::{
     Bin, Histogram, Interval, ManyReport, Question, Row, RowKey, SlowTrace, Start, Summary, WhatIf,
 };
-use crate::model::Timestamp;
+use crate::model::{Timestamp, Unreadable};
 
 /// What is written besides the rows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +28,8 @@ pub struct ManyParts<'a> {
     pub slowest: bool,
     /// Whether traces or rows are missing.
     pub truncated: bool,
+    /// Traces that cannot be read.
+    pub unreadable: &'a [Unreadable],
 }
 
 /// Writes all of a report as JSON.
@@ -71,6 +74,7 @@ pub fn write_json(
         document["what_if"] = what_if_json(what_if);
     }
     document["truncated"] = parts.truncated.into();
+    add_to(&mut document, parts.unreadable, form);
     write(out, &document, form)
 }
 

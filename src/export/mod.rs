@@ -22,6 +22,7 @@ mod file_name;
 mod hash;
 mod latency;
 mod trace;
+pub mod unreadable;
 
 #[cfg(test)]
 mod properties;

@@ -10,20 +10,24 @@ use super::Delimited;
 use super::delimited::{RowWriter, number};
 use super::json::{JsonForm, write};
 use super::many::{by_json, start_json, start_text};
+use super::unreadable::add_to;
 use crate::analysis::{AssessmentRow, Start, Statistic, StatsQuestion, StatsReport, StatsRow};
 use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Unit};
+use crate::model::Unreadable;
 use crate::render::stats::kind;
 
 /// What is written besides the rows.
 #[derive(Debug, Clone, Copy)]
-pub struct StatsParts {
+pub struct StatsParts<'a> {
     /// `server` or `here`.
     pub via: &'static str,
     /// Whether durations of spans are cut to milliseconds.
     pub whole_milliseconds: bool,
     /// Whether traces or rows are missing.
     pub truncated: bool,
+    /// Traces that cannot be read.
+    pub unreadable: &'a [Unreadable],
 }
 
 /// Writes all of a report as JSON.
@@ -31,7 +35,7 @@ pub fn write_json(
     out: &mut dyn Write,
     report: &StatsReport,
     question: &StatsQuestion,
-    parts: StatsParts,
+    parts: StatsParts<'_>,
     form: JsonForm,
 ) -> io::Result<()> {
     let keys = keys(question);
@@ -57,6 +61,7 @@ pub fn write_json(
         document["assessments"] = report.assessments.iter().map(assessment_json).collect();
     }
     document["truncated"] = parts.truncated.into();
+    add_to(&mut document, parts.unreadable, form);
     write(out, &document, form)
 }
 

@@ -10,6 +10,7 @@ mod request;
 mod span;
 mod time;
 mod trace;
+mod unreadable;
 mod usage;
 
 pub use assessment::{Assessment, AssessmentError, AssessmentKind, Source};
@@ -19,4 +20,5 @@ pub use request::last_user_text;
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
 pub use time::Timestamp;
 pub use trace::{Experiment, RolledUp, Trace, TraceInfo, TraceState, metadata, tag};
+pub use unreadable::Unreadable;
 pub use usage::{Cost, TokenUsage};

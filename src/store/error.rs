@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::artifact;
+use crate::model::Unreadable;
 
 /// A failure of a store.
 #[derive(Debug, thiserror::Error)]
@@ -192,6 +193,9 @@ pub enum StoreError {
         /// Every way that was tried, with its outcome.
         tried: Vec<Attempt>,
     },
+    /// A trace that is there and cannot be read.
+    #[error("cannot read {0}")]
+    Unreadable(Box<Unreadable>),
     /// Spans that are kept where only a server can read them.
     #[error("the spans are kept at {location}, and {reason}")]
     RemoteArtifact {
@@ -279,6 +283,7 @@ impl StoreError {
             self,
             Self::UnknownTrace { .. }
                 | Self::NoSpans { .. }
+                | Self::Unreadable(_)
                 | Self::RemoteArtifact { .. }
                 | Self::File { .. }
                 | Self::Data { .. }
@@ -296,6 +301,35 @@ fn size(bytes: u64) -> String {
     match unit {
         Some((unit, name)) => format!("{} {name}", bytes / unit),
         None => format!("{bytes} bytes"),
+    }
+}
+
+impl StoreError {
+    /// What it says of the trace that it is about, where that is there.
+    ///
+    /// # Errors
+    /// Itself, where it is not about one trace, or says that there is none.
+    pub fn into_unreadable(self, trace_id: &str) -> Result<Unreadable, Self> {
+        let unreadable = match self {
+            Self::Unreadable(unreadable) => *unreadable,
+            Self::File { path, reason } | Self::Data { path, reason } => Unreadable {
+                file: Some(path),
+                ..Unreadable::trace(trace_id, reason)
+            },
+            Self::NoSpans { tried, .. } => Unreadable::trace(
+                trace_id,
+                format!("its spans are not to be had: {}", list(&tried)),
+            ),
+            Self::RemoteArtifact { .. } => Unreadable::trace(trace_id, self.to_string()),
+            other => return Err(other),
+        };
+        Ok(unreadable.of_trace(trace_id))
+    }
+}
+
+impl From<Unreadable> for StoreError {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Unreadable(Box::new(unreadable))
     }
 }
 

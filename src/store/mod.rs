@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 
 use crate::filter::{Filter, OrderBy};
 use crate::io_words::plain_io_reason;
-use crate::model::{Experiment, Trace, TraceInfo};
+use crate::model::{Experiment, Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::settings::Location;
 
@@ -169,6 +169,8 @@ pub struct Page {
     pub next: Option<String>,
     /// How many traces were looked at for this page.
     pub scanned: usize,
+    /// Those that cannot be read, so that nobody knows whether they match.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// An HTTP request that would be sent.

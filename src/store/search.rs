@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{FilterSource, MAX_PAGE, Query, Store, StoreError};
 use crate::filter::{Comparator, Condition, Field};
-use crate::model::TraceInfo;
+use crate::model::{TraceInfo, Unreadable};
 
 /// The most pages in a row that bring nothing new. A server that goes on like that
 /// would keep a command busy for ever.
@@ -50,6 +50,7 @@ pub struct Search<'a> {
     scanned: usize,
     scan_limit: Option<usize>,
     end: Option<SearchEnd>,
+    unreadable: Vec<Unreadable>,
 }
 
 /// How a search ended.
@@ -78,6 +79,7 @@ impl<'a> Search<'a> {
             scanned: 0,
             scan_limit: None,
             end: None,
+            unreadable: Vec::new(),
         }
     }
 
@@ -91,6 +93,11 @@ impl<'a> Search<'a> {
     /// How many traces were looked at until now.
     pub fn scanned(&self) -> usize {
         self.scanned
+    }
+
+    /// The traces that cannot be read and that it has come across since the last call.
+    pub fn take_unreadable(&mut self) -> Vec<Unreadable> {
+        std::mem::take(&mut self.unreadable)
     }
 
     /// The size of the first page of a search for so many traces.
@@ -118,6 +125,7 @@ impl<'a> Search<'a> {
             .store
             .search(&self.query, size, self.token.as_deref())?;
         self.scanned += page.scanned;
+        self.unreadable.extend(page.unreadable);
         let first_page = self.token.is_none();
         let mut traces = page.traces;
         if first_page && page.next.is_some() {

@@ -104,7 +104,7 @@ impl<'a> Export<'a> {
     }
 
     fn note_no_match(&self, gathered: &Gathered) {
-        if gathered.traces + gathered.skipped == 0 && gathered.failures.is_empty() {
+        if gathered.traces + gathered.skipped == 0 && !gathered.is_short() {
             self.context.note(NO_MATCH);
         }
     }
@@ -119,11 +119,13 @@ impl<'a> Export<'a> {
             MESSAGE,
             |trace| Ok(document.get(self.format, self.what)?.push(&trace)?),
         )?;
-        if gathered.failures.is_empty() {
+        if !gathered.is_short() {
             document.get(self.format, self.what)?;
         }
         let losses = match document {
-            Lazy::Document(document) => document.finish(gathered.truncated())?,
+            Lazy::Document(document) => {
+                document.finish(gathered.truncated(), &gathered.unreadable)?
+            }
             Lazy::Out(_) | Lazy::Broken => Losses::default(),
         };
         Ok((gathered, losses))
@@ -178,11 +180,11 @@ impl<'a> Export<'a> {
                 return Err(self.stopped(error, target, is_kept));
             }
         };
-        if gathered.traces + gathered.skipped == 0 && !gathered.failures.is_empty() {
+        if gathered.traces + gathered.skipped == 0 && gathered.is_short() {
             return gathered.finish(self.context);
         }
         let losses = document
-            .finish(gathered.truncated())
+            .finish(gathered.truncated(), &gathered.unreadable)
             .map_err(|error| cannot("write", target, &error))?;
         file.finish()?;
         self.note_losses(losses);
@@ -307,7 +309,7 @@ impl<'a> Lazy<'a> {
 fn write_one(file: &mut PartFile, trace: &Trace, format: Format, what: What) -> io::Result<Losses> {
     let mut document = Document::of_one(file, format, what)?;
     document.push(trace)?;
-    document.finish(false)
+    document.finish(false, &[])
 }
 
 /// The format that `-o` names.

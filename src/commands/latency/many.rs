@@ -66,11 +66,12 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
         intervals: intervals.as_deref(),
         slowest: args.slowest.is_some(),
         truncated: gathered.truncated() || report.rows.len() < all,
+        unreadable: &gathered.unreadable,
     };
     let mut out = context.terminal.output();
     let left_out = write(context, args, &mut out, &report, &question, parts)?;
     out.finish()?;
-    if report.traces == 0 {
+    if report.traces == 0 && !gathered.is_short() {
         context.note(NO_MATCH);
     }
     oddities.warn(context);

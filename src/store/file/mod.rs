@@ -1,9 +1,10 @@
 //! Trace files: JSON or JSON lines from a path, a pipe, or the program itself.
 //! They are read anew for each question, one trace at a time, so that memory
 //! depends on the answer; only a fingerprint of each trace id is kept, to tell
-//! a trace that comes twice.
+//! a trace that comes twice. What cannot be read is named beside the rest.
 
 mod elements;
+mod lines;
 mod scan;
 mod source;
 #[cfg(test)]
@@ -17,13 +18,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use self::scan::{Place, ScanError, Sink, scan};
+use self::scan::{Odd, Place, ScanError, scan};
 use self::source::{Source, Trouble};
 use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
-use super::wire::{DocumentSpans, DocumentTrace, Want, read_documents};
+use super::wire::{DocumentSpans, DocumentTrace, Fault, Want, read_documents};
 use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, plain_io_reason};
 use crate::filter::{Filter, OrderBy};
-use crate::model::{Experiment, Trace, TraceInfo};
+use crate::model::{Experiment, Trace, TraceInfo, Unreadable};
 
 /// Traces that can only be read.
 pub(super) struct FileStore {
@@ -38,9 +39,18 @@ pub(super) struct FileStore {
     /// Where the traces of the last page are, which are likely asked for next.
     recent: Mutex<HashMap<String, Place>>,
     asked_for_one: AtomicBool,
-    index: Mutex<Option<HashMap<u64, Place>>>,
+    index: Mutex<Option<Index>>,
     fingerprints: RandomState,
     doubts: Doubts,
+}
+
+/// So many documents that are no traces, and none that is, make a file of something else.
+const PATIENCE: usize = 10_000;
+
+/// Where each trace is, by the fingerprint of its id, and those that cannot be read.
+struct Index {
+    places: HashMap<u64, Place>,
+    unreadable: Vec<Unreadable>,
 }
 
 /// A trace that matches.
@@ -111,46 +121,97 @@ impl FileStore {
         }
     }
 
-    /// Every trace as often as it comes, until the sink has enough.
-    fn scan(&self, want: Want<'_>, sink: &mut Sink<'_>) -> Result<(), StoreError> {
+    /// Every trace as often as it comes, until `take` has enough; gives those on the
+    /// way that cannot be read.
+    ///
+    /// # Errors
+    /// A file in which no trace can be read.
+    fn scan(
+        &self,
+        want: Want<'_>,
+        mut take: impl FnMut(DocumentTrace, Place) -> ControlFlow<()>,
+    ) -> Result<Vec<Unreadable>, StoreError> {
         let data = |reason: String| StoreError::Data {
             path: self.name.clone(),
             reason,
         };
-        match scan(self.source.reader(0, u64::MAX), want, None, sink) {
-            Ok(()) => Ok(()),
-            // Whoever writes to the file will finish that line.
-            Err(ScanError::Json { reason, cut: true }) if self.source.has_grown() => {
-                self.doubts.add(format!(
-                    "{} is being written to; left out its last trace: {reason}",
-                    self.name
-                ));
-                Ok(())
+        let mut odd: Vec<Odd> = Vec::new();
+        let mut is_bare = true;
+        let open = |at| self.source.reader(at, u64::MAX);
+        let scanned = scan(open, want, None, &mut |found, place| match found {
+            Ok(trace) => {
+                is_bare = false;
+                take(trace, place)
             }
-            Err(ScanError::Json { reason, .. }) => Err(data(reason)),
-            Err(ScanError::Empty) => Err(data("it is empty; expected traces as JSON".to_owned())),
-            Err(ScanError::Io(error)) => Err(StoreError::File {
-                path: self.name.clone(),
-                reason: plain_io_reason(&error),
-            }),
+            Err(one) => {
+                odd.push(one);
+                if is_bare && odd.len() >= PATIENCE {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            }
+        });
+        match scanned {
+            Ok(()) => {}
+            Err(ScanError::Refused(what)) => return Err(data(what.to_owned())),
+            Err(ScanError::Empty) => {
+                return Err(data("it is empty; expected traces as JSON".to_owned()));
+            }
+            Err(ScanError::Io(error)) => return Err(self.failed(&error)),
+        }
+        // Whoever writes to the file will finish that line.
+        if odd.last().is_some_and(|last| last.fault.cut) && self.source.has_grown() {
+            let fault = odd.pop().map(|last| last.fault.to_string());
+            self.doubts.add(format!(
+                "{} is being written to; left out its last trace: {}",
+                self.name,
+                fault.unwrap_or_default()
+            ));
+            is_bare &= !odd.is_empty();
+        }
+        match odd.first() {
+            Some(first) if is_bare => Err(data(first.fault.to_string())),
+            _ => Ok(odd.into_iter().map(|odd| self.unreadable(odd)).collect()),
         }
     }
 
-    /// Every trace once. Of a trace that comes again, perhaps from a search and
-    /// then from a get, the first with spans counts, else the first.
+    fn unreadable(&self, odd: Odd) -> Unreadable {
+        let Odd { trace_id, fault } = odd;
+        Unreadable {
+            trace_id,
+            file: Some(self.name.clone()),
+            line: (fault.line > 0).then_some(fault.line),
+            message: match fault.column {
+                0 => fault.reason,
+                column => format!("{} at column {column}", fault.reason),
+            },
+            member: fault.member,
+        }
+    }
+
+    fn failed(&self, error: &io::Error) -> StoreError {
+        StoreError::File {
+            path: self.name.clone(),
+            reason: plain_io_reason(error),
+        }
+    }
+
+    /// Every trace once, and those that cannot be read. Of a trace that comes again,
+    /// perhaps from a search and then from a get, the first with spans counts, else
+    /// the first.
     fn distinct<S>(
         &self,
         want: Want<'_>,
         start: impl Fn() -> S,
         take: impl Fn(&mut S, DocumentTrace, Place),
-    ) -> Result<S, StoreError> {
+    ) -> Result<(S, Vec<Unreadable>), StoreError> {
         let mut superseded = HashSet::new();
         loop {
             let mut state = start();
             let mut experiments = self.named.clone();
             let (mut whole, mut bare) = (HashSet::new(), HashSet::new());
             let mut is_late = false;
-            self.scan(want, &mut |trace, place| {
+            let unreadable = self.scan(want, |trace, place| {
                 let id = self.fingerprint(&trace.info.trace_id);
                 let is_bare = matches!(trace.spans, DocumentSpans::Missing);
                 let is_new = if is_bare {
@@ -168,7 +229,7 @@ impl FileStore {
             })?;
             if !is_late {
                 let _ = self.experiments.set(experiments);
-                return Ok(state);
+                return Ok((state, unreadable));
             }
         }
     }
@@ -184,14 +245,21 @@ impl FileStore {
         Ok(self.experiments.get().map_or(&[], Vec::as_slice))
     }
 
-    /// The first `wanted` traces that match, in the query's order.
-    fn find(&self, query: &Query, filter: &Filter, wanted: usize) -> Result<Vec<Hit>, StoreError> {
+    /// The first `wanted` traces that match, in the query's order, and those that
+    /// cannot be read.
+    fn find(
+        &self,
+        query: &Query,
+        filter: &Filter,
+        wanted: usize,
+    ) -> Result<(Vec<Hit>, Vec<Unreadable>), StoreError> {
         let sessions = if filter.needs_assessments() {
-            self.distinct(Want::Infos, Sessions::default, |sessions, trace, _| {
+            let learnt = self.distinct(Want::Infos, Sessions::default, |sessions, trace, _| {
                 if query.covers(&trace.info) {
                     sessions.learn(&trace.info);
                 }
-            })?
+            });
+            learnt?.0
         } else {
             Sessions::default()
         };
@@ -203,7 +271,7 @@ impl FileStore {
         let matcher = filter.matcher();
         // All matches may be more than fits into memory.
         let in_outline = query.ids_only || query.limit.is_none();
-        let best = self.distinct(
+        let (best, unreadable) = self.distinct(
             want,
             || Best::new(&query.order_by, wanted),
             |best, trace, place| {
@@ -226,15 +294,12 @@ impl FileStore {
                 }
             },
         )?;
-        Ok(best
-            .into_sorted()
-            .into_iter()
-            .map(|(info, place)| Hit {
-                info,
-                is_enough: query.ids_only || !in_outline,
-                place,
-            })
-            .collect())
+        let hits = best.into_sorted().into_iter().map(|(info, place)| Hit {
+            info,
+            is_enough: query.ids_only || !in_outline,
+            place,
+        });
+        Ok((hits.collect(), unreadable))
     }
 
     /// The trace with this id among those at a place.
@@ -246,61 +311,81 @@ impl FileStore {
     ) -> Result<Option<DocumentTrace>, StoreError> {
         let mut json = Vec::new();
         let mut reader = self.source.reader(place.start, place.len);
-        reader
-            .read_to_end(&mut json)
-            .map_err(|error| StoreError::File {
-                path: self.name.clone(),
-                reason: plain_io_reason(&error),
-            })?;
+        let read = reader.read_to_end(&mut json);
+        read.map_err(|error| self.failed(&error))?;
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&json);
-        let traces = read_documents(json, Want::SpansOf(trace_id, detail)).map_err(|_| {
-            // It was read before, so this is news.
-            StoreError::Data {
-                path: self.name.clone(),
-                reason: "it has changed while it was read".to_owned(),
+        let traces = read_documents(json, Want::SpansOf(trace_id, detail)).or_else(|error| {
+            // Only what was not looked at before can be news.
+            let is_as_before = read_documents(json, Want::Infos)
+                .is_ok_and(|all| all.iter().any(|trace| trace.info.trace_id == trace_id));
+            if !is_as_before && self.source.has_changed() {
+                return Err(self.changed());
             }
+            // The others of that place do not make this one unreadable.
+            if let Some(trace) = self.only(place, trace_id, detail)? {
+                return Ok(vec![trace]);
+            }
+            let odd = Odd {
+                trace_id: Some(trace_id.to_owned()),
+                fault: place.locate(Fault::of(&error)),
+            };
+            Err(StoreError::from(self.unreadable(odd)))
         })?;
-        Ok(traces
+        let found = traces
             .into_iter()
             .filter(|trace| trace.info.trace_id == trace_id)
-            .reduce(fuller))
+            .reduce(fuller);
+        if found.is_none() && self.source.has_changed() {
+            return Err(self.changed());
+        }
+        Ok(found)
     }
 
     /// One trace: where the last page has it, else by looking through the file;
     /// from the second time on, by an index.
     fn look_up(&self, trace_id: &str, detail: Detail) -> Result<DocumentTrace, StoreError> {
         let recent = lock(&self.recent).get(trace_id).copied();
-        let place = match recent {
-            Some(place) => Some(place),
+        let (place, unreadable) = match recent {
+            Some(place) => (Some(place), Vec::new()),
             None if self.asked_for_one.swap(true, Ordering::Relaxed) => {
                 let mut index = lock(&self.index);
                 if index.is_none() {
-                    *index =
-                        Some(
-                            self.distinct(Want::Infos, HashMap::new, |index, trace, place| {
-                                index.insert(self.fingerprint(&trace.info.trace_id), place);
-                            })?,
-                        );
+                    let (places, unreadable) =
+                        self.distinct(Want::Infos, HashMap::new, |places, trace, place| {
+                            places.insert(self.fingerprint(&trace.info.trace_id), place);
+                        })?;
+                    *index = Some(Index { places, unreadable });
                 }
                 let id = self.fingerprint(trace_id);
-                index.as_ref().and_then(|index| index.get(&id).copied())
+                index
+                    .as_ref()
+                    .map_or((None, Vec::new()), |index| match index.places.get(&id) {
+                        Some(place) => (Some(*place), Vec::new()),
+                        None => (None, index.unreadable.clone()),
+                    })
             }
-            None => {
-                let found = self.first(trace_id, detail)?;
-                return found.ok_or_else(|| self.unknown(trace_id));
-            }
+            None => match self.first(trace_id, detail)? {
+                (Some(found), _) => return Ok(found),
+                (None, unreadable) => (None, unreadable),
+            },
         };
-        match place {
-            Some(place) => self.at(place, trace_id, detail)?,
-            None => None,
+        if let Some(place) = place
+            && let Some(found) = self.at(place, trace_id, detail)?
+        {
+            return Ok(found);
         }
-        .ok_or_else(|| self.unknown(trace_id))
+        Err(self.missing(trace_id, unreadable))
     }
 
-    /// Looks through the file until the trace comes with its spans.
-    fn first(&self, trace_id: &str, detail: Detail) -> Result<Option<DocumentTrace>, StoreError> {
+    /// Looks through the file until the trace comes with its spans; gives what could
+    /// not be read on the way, too.
+    fn first(
+        &self,
+        trace_id: &str,
+        detail: Detail,
+    ) -> Result<(Option<DocumentTrace>, Vec<Unreadable>), StoreError> {
         let mut found: Option<DocumentTrace> = None;
-        self.scan(Want::SpansOf(trace_id, detail), &mut |trace, _| {
+        let unreadable = self.scan(Want::SpansOf(trace_id, detail), |trace, _| {
             if trace.info.trace_id != trace_id {
                 return ControlFlow::Continue(());
             }
@@ -316,7 +401,56 @@ impl FileStore {
                 ControlFlow::Break(())
             }
         })?;
-        Ok(found)
+        Ok((found, unreadable))
+    }
+
+    /// Why there is no such trace among those that can be read.
+    fn missing(&self, trace_id: &str, unreadable: Vec<Unreadable>) -> StoreError {
+        let count = unreadable
+            .iter()
+            .filter(|odd| odd.trace_id.is_none())
+            .count();
+        let own = |odd: &Unreadable| odd.trace_id.as_deref() == Some(trace_id);
+        if let Some(odd) = unreadable.into_iter().find(own) {
+            return odd.into();
+        }
+        if count > 0 {
+            self.doubts.add(format!(
+                "{count} of what is in {} could not be read, nor whether it is that trace",
+                self.name
+            ));
+        }
+        self.unknown(trace_id)
+    }
+
+    /// The trace from a place that holds others, too.
+    fn only(
+        &self,
+        place: Place,
+        trace_id: &str,
+        detail: Detail,
+    ) -> Result<Option<DocumentTrace>, StoreError> {
+        let mut only = None;
+        let want = Want::SpansOf(trace_id, detail);
+        let open = |at| self.source.reader(place.start + at, place.len - at);
+        let scanned = scan(open, want, None, &mut |found, _| match found {
+            Ok(trace) if trace.info.trace_id == trace_id => {
+                only = Some(trace);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        });
+        match scanned {
+            Err(ScanError::Io(error)) => Err(self.failed(&error)),
+            _ => Ok(only),
+        }
+    }
+
+    fn changed(&self) -> StoreError {
+        StoreError::Data {
+            path: self.name.clone(),
+            reason: "it has changed while it was read".to_owned(),
+        }
     }
 
     fn unknown(&self, trace_id: &str) -> StoreError {
@@ -382,8 +516,11 @@ impl Store for FileStore {
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
         let filter = filter_of(query, &self.name)?;
+        let mut unreadable = Vec::new();
         let (hits, next) = self.answers.page(query, size, token, |wanted| {
-            self.find(query, filter, wanted)
+            let (hits, odd) = self.find(query, filter, wanted)?;
+            unreadable = odd;
+            Ok(hits)
         })?;
         *lock(&self.recent) = hits
             .iter()
@@ -403,6 +540,7 @@ impl Store for FileStore {
             scanned: traces.len(),
             traces,
             next,
+            unreadable,
         })
     }
 
@@ -421,6 +559,10 @@ impl Store for FileStore {
             DocumentSpans::Read(spans) => Ok(Trace {
                 info: found.info,
                 spans,
+            }),
+            _ if !found.info.promises_spans() => Ok(Trace {
+                info: found.info,
+                spans: Vec::new(),
             }),
             DocumentSpans::Missing | DocumentSpans::Skipped => Err(StoreError::NoSpans {
                 id: trace_id.clone(),

@@ -2,10 +2,11 @@
 //! opened, or what came through a pipe, kept in memory or, when it is more than
 //! a little, in a temporary file without a name.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use crate::store::local::lock;
 
@@ -17,7 +18,13 @@ pub(super) struct Source {
     input: Mutex<Box<dyn Input>>,
     len: u64,
     /// To see whether somebody writes to it.
-    growing: Option<File>,
+    watched: Option<Watched>,
+}
+
+/// A file, and when it was written last before it was read.
+struct Watched {
+    file: File,
+    modified: Option<SystemTime>,
 }
 
 trait Input: Read + Seek + Send {}
@@ -45,7 +52,10 @@ impl Source {
             return Self::pipe(file);
         }
         Ok(Self {
-            growing: file.try_clone().ok(),
+            watched: file.try_clone().ok().map(|file| Watched {
+                file,
+                modified: metadata.modified().ok(),
+            }),
             input: Mutex::new(Box::new(file)),
             len: metadata.len(),
         })
@@ -69,7 +79,7 @@ impl Source {
         Ok(Self {
             input: Mutex::new(Box::new(kept)),
             len,
-            growing: None,
+            watched: None,
         })
     }
 
@@ -78,7 +88,7 @@ impl Source {
         Self {
             input: Mutex::new(Box::new(Cursor::new(bytes))),
             len: bytes.len() as u64,
-            growing: None,
+            watched: None,
         }
     }
 
@@ -93,10 +103,19 @@ impl Source {
 
     /// Whether the file has become longer since it was opened.
     pub(super) fn has_grown(&self) -> bool {
-        self.growing
-            .as_ref()
-            .and_then(|file| file.metadata().ok())
-            .is_some_and(|metadata| metadata.len() > self.len)
+        self.now().is_some_and(|(_, now)| now.len() > self.len)
+    }
+
+    /// Whether the file was written to or cut off since it was opened.
+    pub(super) fn has_changed(&self) -> bool {
+        self.now().is_some_and(|(watched, now)| {
+            now.len() != self.len || now.modified().ok() != watched.modified
+        })
+    }
+
+    fn now(&self) -> Option<(&Watched, Metadata)> {
+        let watched = self.watched.as_ref()?;
+        Some((watched, watched.file.metadata().ok()?))
     }
 }
 

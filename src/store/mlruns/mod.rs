@@ -268,6 +268,7 @@ impl Store for Mlruns {
             scanned: traces.len(),
             traces,
             next,
+            unreadable: Vec::new(),
         })
     }
 

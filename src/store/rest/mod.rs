@@ -281,6 +281,7 @@ impl RestStore {
             scanned: traces.len(),
             traces,
             next: page.next_page_token.filter(|t| !t.is_empty()),
+            unreadable: Vec::new(),
         })
     }
 

@@ -101,6 +101,7 @@ impl Planned {
             traces,
             next: None,
             scanned,
+            unreadable: Vec::new(),
         };
         Ok((page, ended))
     }

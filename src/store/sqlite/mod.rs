@@ -311,6 +311,7 @@ impl Store for SqliteStore {
             scanned: traces.len(),
             traces,
             next,
+            unreadable: Vec::new(),
         })
     }
 

@@ -102,7 +102,7 @@ pub(super) fn in_table(
             let read = thread.join();
             spans.extend(read.unwrap_or_else(|panic| resume_unwind(panic))?);
         }
-        Ok(spans)
+        Ok::<_, StoreError>(spans)
     })?;
     sort(&mut spans);
     Ok(spans)

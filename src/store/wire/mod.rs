@@ -6,6 +6,7 @@ mod assessment;
 mod attributes;
 mod depth;
 mod document;
+mod fault;
 #[allow(dead_code, reason = "the stores are about to read archives")]
 mod flaw;
 mod ids;
@@ -17,6 +18,7 @@ mod span;
 pub(super) use assessment::{WireAssessment, as_protobuf_value, assessment_error, texts};
 pub(super) use depth::{Brief, Depth, Eventful, Whole};
 pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
+pub(super) use fault::{Fault, trace_id_in};
 #[allow(unused_imports, reason = "the stores are about to read archives")]
 pub(super) use flaw::Flaw;
 pub(super) use ids::{otel_trace_id, span_id};

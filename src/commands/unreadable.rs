@@ -1,0 +1,46 @@
+//! What is said of traces that cannot be read, once the others are shown.
+
+use crate::error::Exit;
+use crate::model::Unreadable;
+use crate::render::{number, sanitize};
+
+use super::Context;
+
+/// So many are named.
+const NAMED: usize = 10;
+
+fn counted(count: usize) -> String {
+    number::count(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+impl Context<'_> {
+    /// Names the traces that cannot be read beside so many that can, and says how to
+    /// exit.
+    pub(super) fn say_unreadable(&self, read: usize, unreadable: &[Unreadable]) -> Exit {
+        if unreadable.is_empty() {
+            return Exit::Success;
+        }
+        self.name_unreadable(unreadable);
+        self.warn(&format!(
+            "{}; {} could not be read",
+            number::counted(read, "trace"),
+            counted(unreadable.len())
+        ));
+        if read == 0 {
+            Exit::Data
+        } else {
+            Exit::Unreadable
+        }
+    }
+
+    /// Names them alone.
+    pub(super) fn name_unreadable(&self, unreadable: &[Unreadable]) {
+        for one in unreadable.iter().take(NAMED) {
+            self.warn(&sanitize::line(&format!("cannot read {one}")));
+        }
+        if unreadable.len() > NAMED {
+            let more = counted(unreadable.len() - NAMED);
+            self.warn(&format!("and {more} more that cannot be read"));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What is wrong with JSON, and where: the parser's words without what they quote.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+use serde_json::error::Category;
+
+/// Ids are not longer; other texts by that name are no ids.
+const LONGEST_ID: usize = 200;
+
+/// Something wrong with JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct Fault {
+    /// The member that it is about, where that is known.
+    pub(in crate::store) member: Option<String>,
+    /// What was expected and found, without quoting anything.
+    pub(in crate::store) reason: String,
+    /// From one; zero where it is not known.
+    pub(in crate::store) line: usize,
+    /// From one; zero where it is not known.
+    pub(in crate::store) column: usize,
+    /// Whether the JSON ends too early.
+    pub(in crate::store) cut: bool,
+    /// Whether it is JSON, and only not what it should be.
+    pub(in crate::store) is_data: bool,
+}
+
+impl Fault {
+    /// A parser's error.
+    pub(in crate::store) fn of(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        // The parser's words without ` at line 1 column 2`.
+        let position = format!(" at line {} column {}", error.line(), error.column());
+        let words = text.strip_suffix(&position).unwrap_or(&text);
+        Self {
+            member: None,
+            reason: without_quotes(words),
+            line: error.line(),
+            column: error.column(),
+            cut: error.is_eof(),
+            is_data: error.classify() == Category::Data,
+        }
+    }
+
+    /// The same in a text of which this JSON is a part that begins at a line and,
+    /// counted from zero, column.
+    pub(in crate::store) fn within(mut self, line: usize, column: usize) -> Self {
+        if self.line <= 1 {
+            self.column += column;
+        }
+        self.line = line + self.line.saturating_sub(1);
+        self
+    }
+}
+
+/// `tags: expected keys with text values, found a text at line 2 column 7`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(member) = &self.member {
+            write!(f, "{member}: ")?;
+        }
+        f.write_str(&self.reason)?;
+        if self.line > 0 {
+            write!(f, " at line {} column {}", self.line, self.column)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the parser found is a part of somebody's data; its kind will do.
+fn without_quotes(words: &str) -> String {
+    for prefix in ["invalid type: ", "invalid value: "] {
+        if let Some((found, expected)) = words
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.rsplit_once(", expected "))
+        {
+            let kind = match found.split([' ', ',']).next().unwrap_or_default() {
+                "string" | "character" => "a text",
+                "integer" | "floating" | "number" => "a number",
+                "boolean" => "true or false",
+                "map" => "an object",
+                "sequence" => "a list",
+                "null" | "unit" | "Option" => "null",
+                _ => "something else",
+            };
+            return format!("expected {expected}, found {kind}");
+        }
+    }
+    if let Some((_, expected)) = words
+        .strip_prefix("unknown variant `")
+        .and_then(|rest| rest.rsplit_once("`, expected "))
+    {
+        return format!("expected {expected}, found another text");
+    }
+    words.to_owned()
+}
+
+/// The id of the trace that JSON is about, which may be broken anywhere.
+pub(in crate::store) fn trace_id_in(json: &[u8]) -> Option<String> {
+    static IDS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
+        [
+            // What only traces are named like …
+            r#""(?:trace_id|request_id)"\s*:\s*"(tr-[^"\\]+|trace:/[^"\\]+)""#,
+            // … and where only their ids stand.
+            r#"(?:"(?:trace_)?info"\s*:\s*\{\s*"(?:trace_id|request_id)"|"request_id")\s*:\s*"([^"\\]+)""#,
+        ]
+        .map(|pattern| Regex::new(pattern).expect("a good pattern"))
+    });
+    let found = IDS.iter().find_map(|ids| ids.captures(json))?;
+    let id = std::str::from_utf8(found.get(1)?.as_bytes()).ok()?;
+    (id.len() <= LONGEST_ID).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Debug, serde::Deserialize)]
+    enum Kind {
+        One,
+    }
+
+    #[test]
+    fn nothing_is_quoted() {
+        fn of<T: serde::de::DeserializeOwned + fmt::Debug>(json: &str) -> String {
+            Fault::of(&serde_json::from_str::<T>(json).unwrap_err()).to_string()
+        }
+        let secret = r#""hunter2, expected nothing""#;
+        assert_eq!(
+            of::<i64>(secret),
+            "expected i64, found a text at line 1 column 27"
+        );
+        assert_eq!(
+            of::<u8>("256"),
+            "expected u8, found a number at line 1 column 3"
+        );
+        assert_eq!(
+            of::<BTreeMap<String, bool>>(&format!("{{\"a\":\n{secret}}}")),
+            "expected a boolean, found a text at line 2 column 27"
+        );
+        assert_eq!(
+            of::<String>("[1]"),
+            "expected a string, found a list at line 1 column 0"
+        );
+        assert_eq!(
+            of::<Kind>(secret),
+            "expected `One`, found another text at line 1 column 27"
+        );
+    }
+
+    #[test]
+    fn the_place_is_that_in_the_whole() {
+        let fault = |json: &str| Fault::of(&serde_json::from_str::<Vec<u8>>(json).unwrap_err());
+        let first = fault("[true]").within(7, 10);
+        assert_eq!((first.line, first.column, first.is_data), (7, 15, true));
+        let second = fault("[1,\n  true").within(7, 10);
+        assert_eq!((second.line, second.column), (8, 6));
+        let cut = fault("[1,\n").within(7, 10);
+        assert!(cut.cut && !cut.is_data);
+    }
+
+    #[test]
+    fn ids_are_made_out_of_broken_json() {
+        for (json, expected) in [
+            (r#"{"info": {"trace_id": "tr-1", "tags": {"#, Some("tr-1")),
+            (
+                r#"{"data": {"spans": [{"trace_id": "AAA="}]}, "info": {"trace_id": "tr-2""#,
+                Some("tr-2"),
+            ),
+            (r#"{"trace_info":{"trace_id":"mine"}"#, Some("mine")),
+            (r#"{"request_id" : "00ff", "status": 7"#, Some("00ff")),
+            (r#"{"spans": [{"trace_id": "AAA="}]"#, None),
+            ("2026/11/26 WARNING", None),
+        ] {
+            assert_eq!(trace_id_in(json.as_bytes()).as_deref(), expected, "{json}");
+        }
+        let long = format!(r#"{{"trace_id":"tr-{}"}}"#, "x".repeat(500));
+        assert_eq!(trace_id_in(long.as_bytes()), None);
+    }
+}
