@@ -9,8 +9,10 @@ use super::Context;
 use super::selection::{experiment_ids, explain};
 use crate::error::{CommandError, Exit};
 use crate::filter::{Comparator, Condition, Field, Filter};
-use crate::model::{looks_like_trace_id, normalize_trace_id};
-use crate::settings::Location;
+use crate::model::{
+    CATALOG_PREFIX, TraceInfo, looks_like_trace_id, normalize_trace_id, trace_id_digits,
+};
+use crate::settings::{Location, percent_decode};
 use crate::store::{FilterSource, Query, StoreError};
 
 /// Traces, or what was typed for them, each with what went wrong.
@@ -81,7 +83,10 @@ pub(super) fn words(context: &Context, words: &[String]) -> Result<Vec<String>> 
 
 /// Whether a word can only be meant for a trace, wherever it stands.
 pub(super) fn names_a_trace(word: &str) -> bool {
-    matches!(word, "latest" | "-") || is_link(word) || looks_like_trace_id(word)
+    matches!(word, "latest" | "-")
+        || is_link(word)
+        || looks_like_trace_id(word)
+        || word.starts_with(CATALOG_PREFIX)
 }
 
 /// Whether it is meant for a link to one of MLflow's pages.
@@ -113,6 +118,13 @@ pub(super) fn trace_id(context: &Context, word: &str) -> Result<String> {
         }
         return unique_prefix(context, &id);
     }
+    if word.starts_with(CATALOG_PREFIX) {
+        return if trace_id_digits(word).is_some_and(|digits| digits.len() == 32) {
+            Ok(word.to_owned())
+        } else {
+            unique_prefix(context, word)
+        };
+    }
     if matches!(word, "tr" | "tr-") {
         return unique_prefix(context, "tr-");
     }
@@ -134,7 +146,7 @@ fn whole_id(context: &Context, id: String) -> Result<String> {
     let store = context.store()?;
     let newer = format!("tr-{id}");
     match store.info(&newer) {
-        Ok(_) => Ok(newer),
+        Ok(info) => Ok(info.trace_id),
         Err(StoreError::UnknownTrace { .. }) => Ok(id),
         Err(error) => Err(error.into()),
     }
@@ -161,22 +173,27 @@ fn latest(context: &Context) -> Result<String> {
 
 fn unique_prefix(context: &Context, prefix: &str) -> Result<String> {
     const SHOWN: usize = 5;
+    let is_on_server = matches!(context.settings.location, Location::Server(_));
+    let digits = prefix.strip_prefix("tr-").unwrap_or(prefix);
+    let patterns = if prefix.starts_with(CATALOG_PREFIX) {
+        vec![format!("{prefix}%")]
+    } else if is_on_server || digits.is_empty() {
+        vec![format!("tr-{digits}%")]
+    } else {
+        // In files there are traces of Unity Catalog, too.
+        vec![
+            format!("tr-{digits}%"),
+            format!("{CATALOG_PREFIX}%/{digits}%"),
+        ]
+    };
+    let mut found = Vec::new();
+    for pattern in patterns {
+        if found.is_empty() {
+            found = with_ids_like(context, pattern, SHOWN)?;
+        }
+    }
     let store = context.store()?;
-    let pattern = match prefix.strip_prefix("tr-") {
-        Some(_) => format!("{prefix}%"),
-        None => format!("tr-{prefix}%"),
-    };
-    let condition = Condition::text(Field::RequestId, Comparator::Like, pattern)?;
-    let query = Query {
-        experiments: experiment_ids(store, &context.settings.experiments)?,
-        filter: FilterSource::Parsed(Filter::from(condition)),
-        limit: Some(SHOWN),
-        ..Query::default()
-    };
-    let page = store
-        .search(&query, SHOWN + 1, None)
-        .map_err(|error| explain(error, &query))?;
-    match page.traces.as_slice() {
+    match found.as_slice() {
         [] => Err(StoreError::UnknownTrace {
             id: prefix.to_owned(),
             store: store.describe(),
@@ -201,6 +218,22 @@ fn unique_prefix(context: &Context, prefix: &str) -> Result<String> {
     }
 }
 
+/// Traces whose ids match a pattern, one more than are asked for where there are more.
+fn with_ids_like(context: &Context, pattern: String, most: usize) -> Result<Vec<TraceInfo>> {
+    let store = context.store()?;
+    let condition = Condition::text(Field::RequestId, Comparator::Like, pattern)?;
+    let query = Query {
+        experiments: experiment_ids(store, &context.settings.experiments)?,
+        filter: FilterSource::Parsed(Filter::from(condition)),
+        limit: Some(most),
+        ..Query::default()
+    };
+    let page = store
+        .search(&query, most + 1, None)
+        .map_err(|error| explain(error, &query))?;
+    Ok(page.traces)
+}
+
 /// A link says where the trace is, but credentials only go where the settings say.
 fn note_other_host(context: &Context, link: &str) {
     let host = |url: &url::Url| Some((url.host_str()?.to_owned(), url.port_or_known_default()));
@@ -218,6 +251,9 @@ fn note_other_host(context: &Context, link: &str) {
 
 /// The trace id in a link to MLflow's pages, wherever it stands there.
 fn id_in_link(link: &str) -> Option<String> {
+    if let Some(id) = catalog_id_in(&percent_decode(link)) {
+        return Some(id);
+    }
     let mut bare = None;
     for part in link.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
         // A percent sign has cut `%22` before the id down to `22`.
@@ -230,6 +266,16 @@ fn id_in_link(link: &str) -> Option<String> {
         }
     }
     bare
+}
+
+/// The id of a trace in Unity Catalog: its place, and 32 digits of hex behind it.
+fn catalog_id_in(link: &str) -> Option<String> {
+    let id = &link[link.find(CATALOG_PREFIX)?..];
+    let (place, rest) = id[CATALOG_PREFIX.len()..].split_once('/')?;
+    let digits = rest.get(..32)?;
+    let is_place = !place.is_empty() && !place.contains(['&', '?', '#', '"']);
+    (is_place && trace_id_digits(digits) == Some(digits))
+        .then(|| id[..CATALOG_PREFIX.len() + place.len() + 1 + 32].to_owned())
 }
 
 fn stdin_words(context: &Context) -> Result<Vec<String>> {
@@ -268,5 +314,12 @@ mod tests {
             Some("51a088e1d08df5c0638d48f2dcaad786")
         );
         assert_eq!(id_in_link("http://h/#/experiments/1"), None);
+        let catalog = "trace:/main.obs/51a088e1d08df5c0638d48f2dcaad786";
+        for link in [
+            format!("https://h/ml/experiments/1/traces?selectedEvaluationId={catalog}&x=1"),
+            "https://h/ml/experiments/1/traces?selectedEvaluationId=trace%3A%2Fmain.obs%2F51a088e1d08df5c0638d48f2dcaad786&o=1".to_owned(),
+        ] {
+            assert_eq!(id_in_link(&link).as_deref(), Some(catalog), "{link}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::{Assessment, AssessmentKind, SpanId};
+use crate::model::{Assessment, AssessmentKind, SpanId, TraceInfo};
 
 #[derive(Serialize)]
 pub(super) struct AssessmentJson<'a> {
@@ -64,6 +64,12 @@ struct ExpectationJson<'a> {
 }
 
 impl<'a> AssessmentJson<'a> {
+    /// Those of a trace of which this is true.
+    pub(super) fn list(info: &'a TraceInfo, is_wanted: fn(&Assessment) -> bool) -> Vec<Self> {
+        let wanted = info.assessments.iter().filter(|a| is_wanted(a));
+        wanted.map(|a| Self::new(a, &info.trace_id)).collect()
+    }
+
     pub(super) fn new(assessment: &'a Assessment, trace_id: &'a str) -> Self {
         let (feedback, expectation) = match &assessment.kind {
             AssessmentKind::Feedback { value, error } => {
@@ -83,7 +89,10 @@ impl<'a> AssessmentJson<'a> {
             trace_id,
             span_id: assessment.span_id.as_ref().map(SpanId::as_str),
             source: SourceJson {
-                source_type: &assessment.source.kind,
+                source_type: match assessment.source.kind.as_str() {
+                    "" => "SOURCE_TYPE_UNSPECIFIED",
+                    kind => kind,
+                },
                 source_id: assessment.source.id.as_deref(),
             },
             create_time: assessment.create_time.map(|t| t.to_string()),

@@ -233,11 +233,30 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
+    /// MLflow reads no assessments without times.
+    fn timed(mut info: crate::model::TraceInfo) -> crate::model::TraceInfo {
+        for assessment in &mut info.assessments {
+            assessment.create_time = info.request_time;
+            assessment.last_update_time = info.request_time;
+        }
+        info
+    }
+
+    #[test]
+    fn assessments_that_mlflow_does_not_read_stand_beside_the_info() {
+        let json =
+            printed(|out| write_trace(out, &TraceParts::info_only(&info()), JsonForm::Lines));
+        let trace = parse(&json);
+        assert_eq!(trace["info"].get("assessments"), None);
+        assert_eq!(trace["assessments"][0]["assessment_name"], "correctness");
+    }
+
     #[test]
     fn a_trace_has_the_shape_of_mlflow() {
         let mut trace = trace();
         trace.spans.drain(5..);
         trace.spans.drain(..4);
+        trace.info = timed(trace.info);
         assert_snapshot!(printed(|out| write_trace(out, &TraceParts::whole(&trace, None), JsonForm::Pretty)), @r#"
         {
           "info": {
@@ -273,6 +292,8 @@ mod tests {
                   "source_type": "LLM_JUDGE",
                   "source_id": "gpt-5"
                 },
+                "create_time": "2026-11-22T20:56:36.791Z",
+                "last_update_time": "2026-11-22T20:56:36.791Z",
                 "feedback": {
                   "value": 0.8
                 },
@@ -280,13 +301,12 @@ mod tests {
                 "valid": true
               }
             ],
-            "execution_duration_ms": 1640,
-            "duration_ns": 1640000000
+            "execution_duration_ms": 1640
           },
           "data": {
             "spans": [
               {
-                "trace_id": "b6df45fdeeac3d7f64f3de29e167bcbd",
+                "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
                 "span_id": "00000000000000a3",
                 "parent_span_id": "00000000000000a1",
                 "name": "lookup_order",
@@ -309,7 +329,8 @@ mod tests {
                 },
                 "attributes": {
                   "mlflow.spanType": "\"TOOL\"",
-                  "mlflow.spanInputs": "{\"order\": 12345}"
+                  "mlflow.spanInputs": "{\"order\": 12345}",
+                  "mlflow.traceRequestId": "\"tr-b6df45fdeeac3d7f64f3de29e167bcbd\""
                 },
                 "links": [
                   {
@@ -325,7 +346,8 @@ mod tests {
               }
             ]
           },
-          "spans_included": true
+          "spans_included": true,
+          "duration_ns": 1640000000
         }
         "#);
     }
@@ -426,7 +448,7 @@ mod tests {
 
     #[test]
     fn assessments_have_the_shape_of_the_rest_api() {
-        let mut info = info();
+        let mut info = timed(info());
         let base = info.assessments.remove(0);
         info.assessments = vec![
             Assessment {
@@ -468,6 +490,8 @@ mod tests {
               "source_type": "LLM_JUDGE",
               "source_id": "gpt-5"
             },
+            "create_time": "2026-11-22T20:56:36.791Z",
+            "last_update_time": "2026-11-22T20:56:36.791Z",
             "feedback": {
               "value": null,
               "error": {
@@ -483,6 +507,8 @@ mod tests {
             "source": {
               "source_type": "HUMAN"
             },
+            "create_time": "2026-11-22T20:56:36.791Z",
+            "last_update_time": "2026-11-22T20:56:36.791Z",
             "expectation": {
               "value": {
                 "facts": [

@@ -1,6 +1,7 @@
 //! A trace in the shape that `mlflow traces get` prints, with ids in hex, plus a
 //! few keys of our own: durations in nanoseconds, the span's type, and inputs and
-//! outputs as JSON instead of JSON in a string.
+//! outputs as JSON instead of JSON in a string. MLflow's `Trace.from_json` reads it,
+//! so that in an info, where it allows no other keys, there are none.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,11 +11,11 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::assessment::AssessmentJson;
 use super::json::JsonForm;
-use crate::model::{Event, Link, Span, Trace, TraceInfo};
+use crate::model::{Assessment, AssessmentKind, Event, Link, Span, Trace, TraceInfo, attribute};
 use crate::parallel;
 
 /// A trace, and how much of it to write.
@@ -63,13 +64,19 @@ pub(super) fn write<F: Formatter + Clone + Sync>(
     formatter.begin_object(out)?;
     begin_member(out, &mut formatter, true, "spans")?;
     write_spans(out, &mut formatter, spans, |span| {
-        SpanJson::new(span, form, cut)
+        SpanJson::new(span, &trace.info.trace_id, form, cut)
     })?;
     formatter.end_object_value(out)?;
     formatter.end_object(out)?;
     formatter.end_object_value(out)?;
     let included = trace.spans.is_some();
     write_member(out, &mut formatter, false, "spans_included", &included)?;
+    let duration = trace.info.execution_duration_ns.map(|ns| ns.max(0));
+    write_member(out, &mut formatter, false, "duration_ns", &duration)?;
+    let others = AssessmentJson::list(trace.info, |assessment| !is_for_mlflow(assessment));
+    if !others.is_empty() {
+        write_member(out, &mut formatter, false, "assessments", &others)?;
+    }
     if spans.iter().any(|span| cut.concerns(span)) {
         write_member(out, &mut formatter, false, "truncated", &true)?;
     }
@@ -143,7 +150,7 @@ impl Cut {
     fn concerns(self, span: &Span) -> bool {
         span.attributes
             .iter()
-            .any(|(_, value)| self.shortened(value).is_some())
+            .any(|(key, value)| key != attribute::REQUEST_ID && self.shortened(value).is_some())
     }
 
     /// The start of a value that is too long, with the number of characters left out.
@@ -160,22 +167,11 @@ struct InfoJson<'a>(&'a TraceInfo);
 impl Serialize for InfoJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Location<'a> {
-            #[serde(rename = "type")]
-            kind: &'static str,
-            mlflow_experiment: Experiment<'a>,
-        }
-        #[derive(Serialize)]
-        struct Experiment<'a> {
-            experiment_id: &'a str,
-        }
-        #[derive(Serialize)]
         struct Info<'a> {
             trace_id: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             client_request_id: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            trace_location: Option<Location<'a>>,
+            trace_location: Cow<'a, Value>,
             request_time: Option<String>,
             state: &'a str,
             trace_metadata: &'a BTreeMap<String, String>,
@@ -187,40 +183,54 @@ impl Serialize for InfoJson<'_> {
             #[serde(skip_serializing_if = "Vec::is_empty")]
             assessments: Vec<AssessmentJson<'a>>,
             execution_duration_ms: Option<i64>,
-            duration_ns: Option<i64>,
         }
 
         let info = self.0;
         Info {
             trace_id: &info.trace_id,
             client_request_id: info.client_request_id.as_deref(),
-            trace_location: info.experiment_id.as_deref().map(|experiment_id| Location {
-                kind: "MLFLOW_EXPERIMENT",
-                mlflow_experiment: Experiment { experiment_id },
-            }),
+            trace_location: match (&info.location, &info.experiment_id) {
+                (Some(location), _) => Cow::Borrowed(location),
+                (None, Some(id)) => Cow::Owned(json!({
+                    "type": "MLFLOW_EXPERIMENT",
+                    "mlflow_experiment": {"experiment_id": id},
+                })),
+                (None, None) => Cow::Owned(json!({"type": "TRACE_LOCATION_TYPE_UNSPECIFIED"})),
+            },
             request_time: info.request_time.map(|time| time.to_string()),
             state: info.state.as_str(),
             trace_metadata: &info.metadata,
             tags: &info.tags,
             request_preview: info.request_preview.as_deref(),
             response_preview: info.response_preview.as_deref(),
-            assessments: info
-                .assessments
-                .iter()
-                .map(|a| AssessmentJson::new(a, &info.trace_id))
-                .collect(),
+            assessments: AssessmentJson::list(info, is_for_mlflow),
             execution_duration_ms: info
                 .execution_duration_ns
                 .map(|ns| ns.div_euclid(1_000_000)),
-            duration_ns: info.execution_duration_ns.map(|ns| ns.max(0)),
         }
         .serialize(serializer)
     }
 }
 
+/// Whether MLflow reads such an assessment; others stand beside the info.
+fn is_for_mlflow(assessment: &Assessment) -> bool {
+    const SOURCES: [&str; 6] = [
+        "",
+        "SOURCE_TYPE_UNSPECIFIED",
+        "HUMAN",
+        "LLM_JUDGE",
+        "AI_JUDGE",
+        "CODE",
+    ];
+    assessment.kind != AssessmentKind::Other
+        && SOURCES.contains(&assessment.source.kind.as_str())
+        && assessment.create_time.is_some()
+        && assessment.last_update_time.is_some()
+}
+
 #[derive(Serialize)]
 struct SpanJson<'a> {
-    trace_id: &'a str,
+    trace_id: String,
     span_id: &'a str,
     parent_span_id: Option<&'a str>,
     name: &'a str,
@@ -240,9 +250,10 @@ struct SpanJson<'a> {
 }
 
 impl<'a> SpanJson<'a> {
-    fn new(span: &'a Span, form: JsonForm, cut: Cut) -> Self {
+    fn new(span: &'a Span, trace_id: &'a str, form: JsonForm, cut: Cut) -> Self {
         Self {
-            trace_id: &span.trace_id,
+            // With this beginning MLflow takes this and the span's ids for hex.
+            trace_id: format!("tr-{}", span.trace_id),
             span_id: span.span_id.as_str(),
             parent_span_id: span.parent_id.as_ref().map(crate::model::SpanId::as_str),
             name: &span.name,
@@ -253,7 +264,11 @@ impl<'a> SpanJson<'a> {
                 code: span.status.as_otel_str(),
                 message: &span.status_message,
             },
-            attributes: Attributes(&span.attributes, cut),
+            attributes: Attributes {
+                list: &span.attributes,
+                trace_id,
+                cut,
+            },
             links: span.links.iter().map(LinkJson::from).collect(),
             // As everywhere, a span that ends before it starts took no time.
             duration_ns: span.raw_duration_ns().map(|ns| ns.max(0)),
@@ -305,17 +320,29 @@ impl<'a> From<&'a Link> for LinkJson<'a> {
     }
 }
 
-/// Attributes in the order of the source, each value as JSON text in a string.
-struct Attributes<'a>(&'a [(String, String)], Cut);
+/// Attributes in the order of the source, each value as JSON text in a string, and at
+/// last the trace's id, without which MLflow reads no span.
+struct Attributes<'a> {
+    list: &'a [(String, String)],
+    trace_id: &'a str,
+    cut: Cut,
+}
 
 impl Serialize for Attributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in self.0 {
-            match self.1.shortened(value) {
+        let mut map = serializer.serialize_map(None)?;
+        let mut has_id = false;
+        for (key, value) in self.list {
+            let is_id = key == attribute::REQUEST_ID;
+            has_id |= is_id;
+            match self.cut.shortened(value).filter(|_| !is_id) {
                 Some(start) => map.serialize_entry(key, &start)?,
                 None => map.serialize_entry(key, value)?,
             }
+        }
+        if !has_id {
+            let id = Value::from(self.trace_id).to_string();
+            map.serialize_entry(attribute::REQUEST_ID, &id)?;
         }
         map.end()
     }

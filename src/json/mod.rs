@@ -157,7 +157,12 @@ pub(crate) fn parse_value(text: &str) -> Option<Value> {
     if let Ok(value) = serde_json::from_str(text) {
         return Some(value);
     }
-    let (tape, end) = parse_at(text.as_bytes(), 0).ok()?;
+    parse_bytes(text.as_bytes())
+}
+
+/// The same of bytes that `serde_json` refuses.
+pub(crate) fn parse_bytes(text: &[u8]) -> Option<Value> {
+    let (tape, end) = parse_at(text, 0).ok()?;
     text[end..]
         .trim_ascii()
         .is_empty()

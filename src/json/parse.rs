@@ -136,7 +136,10 @@ impl Parser<'_> {
                 b'"' => break,
                 b'\\' if self.at + 1 < self.text.len() => self.escape()?,
                 b'\\' => return Err(self.cut()),
-                _ => return Err(self.wrong("a text goes over the end of the line")),
+                _ => {
+                    self.at += 1;
+                    return Err(self.wrong("a text goes over the end of the line"));
+                }
             }
         }
         self.at += 1;
@@ -255,7 +258,7 @@ impl Parser<'_> {
 
     fn cut(&self) -> Trouble {
         Trouble {
-            reason: "it ends too early",
+            reason: "EOF while parsing a value",
             offset: self.text.len(),
             is_cut: true,
         }

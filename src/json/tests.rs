@@ -73,7 +73,7 @@ fn what_is_no_json_is_placed() {
         ("[1.]", 3, false),
         ("nul", 3, true),
         ("none", 0, false),
-        ("\"a\nb\"", 2, false),
+        ("\"a\nb\"", 3, false),
         ("\"\\x\"", 1, false),
         ("[1,]", 3, false),
         ("{,}", 1, false),

@@ -27,6 +27,18 @@ impl fmt::Display for SpanId {
     }
 }
 
+/// The beginning of the ids of traces in Unity Catalog, before the place and the hex.
+pub const CATALOG_PREFIX: &str = "trace:/";
+
+/// The hex digits of a trace id of any kind.
+pub fn trace_id_digits(text: &str) -> Option<&str> {
+    let digits = match text.strip_prefix(CATALOG_PREFIX) {
+        Some(rest) => rest.rsplit_once('/')?.1,
+        None => text.strip_prefix("tr-").unwrap_or(text),
+    };
+    (!digits.is_empty() && digits.len() <= 32 && is_hex(digits)).then_some(digits)
+}
+
 /// Whether `text` can only be meant as a trace id: `tr-` and hex, or 32 hex digits.
 pub fn looks_like_trace_id(text: &str) -> bool {
     match text.strip_prefix("tr-") {

@@ -15,7 +15,7 @@ mod usage;
 
 pub use assessment::{Assessment, AssessmentError, AssessmentKind, Source};
 pub use decimal::DecimalSum;
-pub use ids::{SpanId, looks_like_trace_id, normalize_trace_id};
+pub use ids::{CATALOG_PREFIX, SpanId, looks_like_trace_id, normalize_trace_id, trace_id_digits};
 pub use request::last_user_text;
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
 pub use time::Timestamp;

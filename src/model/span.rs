@@ -8,6 +8,8 @@ use super::{Cost, SpanId, TokenUsage};
 
 /// Reserved attribute keys.
 pub mod attribute {
+    /// The id of the trace, as JSON text.
+    pub const REQUEST_ID: &str = "mlflow.traceRequestId";
     /// The span's inputs.
     pub const INPUTS: &str = "mlflow.spanInputs";
     /// The span's outputs.
@@ -177,11 +179,24 @@ impl StatusCode {
 
     /// From any spelling that MLflow has used; `Unset` for what is unknown.
     pub fn parse(text: &str) -> Self {
-        match text.strip_prefix("STATUS_CODE_").unwrap_or(text) {
-            "OK" => Self::Ok,
-            "ERROR" => Self::Error,
-            _ => Self::Unset,
-        }
+        Self::from_name(text).unwrap_or_default()
+    }
+
+    /// From any spelling that MLflow and OpenTelemetry have used, no text meaning that
+    /// nothing was said; `None` for what is unknown.
+    pub fn from_name(text: &str) -> Option<Self> {
+        let name = text
+            .strip_prefix("STATUS_CODE_")
+            .or_else(|| text.strip_prefix("StatusCode."))
+            .unwrap_or(text);
+        [
+            ("", Self::Unset),
+            ("UNSET", Self::Unset),
+            ("OK", Self::Ok),
+            ("ERROR", Self::Error),
+        ]
+        .into_iter()
+        .find_map(|(known, code)| name.eq_ignore_ascii_case(known).then_some(code))
     }
 }
 

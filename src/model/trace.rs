@@ -1,7 +1,10 @@
 //! A trace and what is known about it without its spans.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+
+use serde_json::Value;
 
 use super::{Assessment, Cost, Span, Timestamp, TokenUsage};
 
@@ -69,6 +72,9 @@ pub struct TraceInfo {
     pub client_request_id: Option<String>,
     /// The experiment that holds the trace.
     pub experiment_id: Option<String>,
+    /// The place of a trace that no experiment holds, such as a schema of Unity
+    /// Catalog, in MLflow's words.
+    pub location: Option<Value>,
     /// When the request began, with millisecond resolution.
     pub request_time: Option<Timestamp>,
     /// The server's own duration in nanoseconds, with millisecond resolution.
@@ -106,6 +112,7 @@ impl TraceInfo {
             trace_id: trace_id.into(),
             client_request_id: None,
             experiment_id: None,
+            location: None,
             request_time: None,
             execution_duration_ns: None,
             state: TraceState::Unspecified,
@@ -116,6 +123,27 @@ impl TraceInfo {
             assessments: Vec::new(),
             rolled_up: RolledUp::default(),
         }
+    }
+
+    /// What holds the trace: the experiment's id, or the schema or table of Unity Catalog.
+    pub fn place(&self) -> Option<Cow<'_, str>> {
+        if let Some(id) = &self.experiment_id {
+            return Some(Cow::Borrowed(id));
+        }
+        let location = self.location.as_ref()?;
+        let parts = ["uc_schema", "uc_table_prefix", "inference_table"]
+            .into_iter()
+            .find_map(|kind| location.get(kind))?;
+        let names: Vec<&str> = [
+            "catalog_name",
+            "schema_name",
+            "table_prefix",
+            "full_table_name",
+        ]
+        .into_iter()
+        .filter_map(|name| parts.get(name)?.as_str())
+        .collect();
+        (!names.is_empty()).then(|| Cow::Owned(names.join(".")))
     }
 
     /// The trace's name; OpenTelemetry traces have none unless tagged.
@@ -216,9 +244,13 @@ pub enum TraceState {
 }
 
 impl TraceState {
-    /// From MLflow's text, the V2 spelling of "unspecified" included.
+    /// From MLflow's text, the V2 spelling of "unspecified" and Python's names included.
     pub fn parse(text: &str) -> Self {
-        match text {
+        let name = text
+            .strip_prefix("TraceState.")
+            .or_else(|| text.strip_prefix("TraceStatus."))
+            .unwrap_or(text);
+        match name {
             "OK" => Self::Ok,
             "ERROR" => Self::Error,
             "IN_PROGRESS" => Self::InProgress,

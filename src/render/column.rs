@@ -259,6 +259,7 @@ impl Column {
             Self::Assessment(name) => {
                 Cow::Owned(assessment_values(info, name, exact_assessment_value))
             }
+            Self::Experiment => info.place().unwrap_or_default(),
             text => Cow::Borrowed(text.text(info).unwrap_or("")),
         }
     }
@@ -272,7 +273,6 @@ impl Column {
             Self::Response => info.previews().1,
             Self::Session => info.session(),
             Self::User => info.user(),
-            Self::Experiment => info.experiment_id.as_deref(),
             Self::RunId => info.run_id(),
             Self::ModelId => info.model_id(),
             Self::ClientRequestId => info.client_request_id.as_deref(),

@@ -60,7 +60,7 @@ pub(crate) fn write(
             fields.add(label, cell);
         }
     }
-    fields.add_text("experiment", info.experiment_id.as_deref());
+    fields.add_text("experiment", info.place().as_deref());
     fields.add_text("session", info.session());
     fields.add_text("user", info.user());
     for (label, id) in [

@@ -149,7 +149,8 @@ mod tests {
         fs::write(dir.path().join(FILE_NAME), "{\"spans\": [").unwrap();
         let broken = spans(&location, Path::new(""), Detail::Whole).unwrap_err();
         assert!(matches!(broken, StoreError::Data { .. }), "{broken}");
-        fs::write(dir.path().join(FILE_NAME), r#"{"spans": [{"name": "a"}]}"#).unwrap();
+        let span = r#"{"spans": [{"name": "a", "span_id": "1", "start_time_unix_nano": 5}]}"#;
+        fs::write(dir.path().join(FILE_NAME), span).unwrap();
         assert_eq!(
             spans(&location, Path::new(""), Detail::Whole).unwrap()[0].name,
             "a"

@@ -48,12 +48,14 @@ fn hex(text: &str) -> String {
         .collect()
 }
 
-/// Python's form with hex ids, without what a REST client cannot know.
+/// Python's form with hex ids, by whose prefix it reads them itself, without what a REST
+/// client cannot know.
 fn with_hex_ids(mut trace: Value) -> Value {
     for span in trace["data"]["spans"].as_array_mut().unwrap() {
         for key in ["trace_id", "span_id", "parent_span_id"] {
             if let Some(text) = span[key].as_str() {
-                span[key] = json!(hex(text));
+                let prefix = if key == "trace_id" { "tr-" } else { "" };
+                span[key] = json!(format!("{prefix}{}", hex(text)));
             }
         }
         if span["end_time_unix_nano"] == 0 {
@@ -66,7 +68,7 @@ fn with_hex_ids(mut trace: Value) -> Value {
 /// mlt's form without the keys of its own.
 fn without_own_keys(mut trace: Value) -> Value {
     trace.as_object_mut().unwrap().remove("spans_included");
-    trace["info"].as_object_mut().unwrap().remove("duration_ns");
+    trace.as_object_mut().unwrap().remove("duration_ns");
     for span in trace["data"]["spans"].as_array_mut().unwrap() {
         for key in ["duration_ns", "type", "inputs", "outputs"] {
             span.as_object_mut().unwrap().remove(key);

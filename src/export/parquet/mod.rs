@@ -60,7 +60,7 @@ impl<'a> TraceTable<'a> {
             .collect();
         self.0.row([
             Cell::Text(Some(&info.trace_id)),
-            Cell::Text(info.experiment_id.as_deref()),
+            Cell::Text(info.place().as_deref()),
             Cell::Text(info.name()),
             Cell::Text(Some(info.state.as_str())),
             Cell::Integer(info.request_time.map(|t| t.nanos().div_euclid(1000))),
@@ -140,7 +140,7 @@ impl<'a> SpanTable<'a> {
             self.0.row([
                 Cell::Text(Some(&info.trace_id)),
                 Cell::Text(info.name()),
-                Cell::Text(info.experiment_id.as_deref()),
+                Cell::Text(info.place().as_deref()),
                 Cell::Text(Some(span.span_id.as_str())),
                 Cell::Text(span.parent_id.as_ref().map(SpanId::as_str)),
                 Cell::count(node.depth),

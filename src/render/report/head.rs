@@ -93,8 +93,9 @@ impl Section<'_, '_> {
                 self.html.fact(term, &text)?;
             }
         }
+        let place = info.place();
         for (term, id) in [
-            ("experiment", info.experiment_id.as_deref()),
+            ("experiment", place.as_deref()),
             ("run", info.run_id()),
             ("model", info.model_id()),
             ("client request", info.client_request_id.as_deref()),

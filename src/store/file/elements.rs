@@ -224,7 +224,7 @@ impl<'a, 's, R: BufRead> Elements<'a, 's, R> {
                 let fault = Fault {
                     // Its end is there.
                     cut: false,
-                    ..place.locate(Fault::of(&error))
+                    ..place.locate(Fault::of_flaw(&error, json))
                 };
                 self.pass_on(Err(Odd::new(json, fault)), place)
             }

@@ -24,7 +24,7 @@ use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
 use super::wire::{DocumentSpans, DocumentTrace, Fault, Want, read_documents};
 use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, plain_io_reason};
 use crate::filter::{Filter, OrderBy};
-use crate::model::{Experiment, Trace, TraceInfo, Unreadable};
+use crate::model::{CATALOG_PREFIX, Experiment, Trace, TraceInfo, Unreadable, trace_id_digits};
 
 /// Traces that can only be read.
 pub(super) struct FileStore {
@@ -327,7 +327,7 @@ impl FileStore {
             }
             let odd = Odd {
                 trace_id: Some(trace_id.to_owned()),
-                fault: place.locate(Fault::of(&error)),
+                fault: place.locate(Fault::of_flaw(&error, json)),
             };
             Err(StoreError::from(self.unreadable(odd)))
         })?;
@@ -341,9 +341,39 @@ impl FileStore {
         Ok(found)
     }
 
+    /// One trace, by its id or, for one of Unity Catalog, by the digits in it.
+    fn look_up(&self, trace_id: &str, detail: Detail) -> Result<DocumentTrace, StoreError> {
+        match self.look_up_exactly(trace_id, detail) {
+            Err(StoreError::UnknownTrace { .. }) if !trace_id.starts_with(CATALOG_PREFIX) => {
+                match self.in_catalog(trace_id)? {
+                    Some(id) => self.look_up_exactly(&id, detail),
+                    None => Err(self.unknown(trace_id)),
+                }
+            }
+            found => found,
+        }
+    }
+
+    /// The only id of Unity Catalog with these digits.
+    fn in_catalog(&self, trace_id: &str) -> Result<Option<String>, StoreError> {
+        let Some(digits) = trace_id_digits(trace_id).filter(|digits| digits.len() == 32) else {
+            return Ok(None);
+        };
+        let mut ids = HashSet::new();
+        self.scan(Want::Infos, |trace, _| {
+            let id = trace.info.trace_id;
+            if id.starts_with(CATALOG_PREFIX) && trace_id_digits(&id) == Some(digits) {
+                ids.insert(id);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let is_only = ids.len() == 1;
+        Ok(ids.into_iter().next().filter(|_| is_only))
+    }
+
     /// One trace: where the last page has it, else by looking through the file;
     /// from the second time on, by an index.
-    fn look_up(&self, trace_id: &str, detail: Detail) -> Result<DocumentTrace, StoreError> {
+    fn look_up_exactly(&self, trace_id: &str, detail: Detail) -> Result<DocumentTrace, StoreError> {
         let recent = lock(&self.recent).get(trace_id).copied();
         let (place, unreadable) = match recent {
             Some(place) => (Some(place), Vec::new()),

@@ -117,7 +117,7 @@ pub(super) fn scan<R: Read>(
                 lines.advance();
                 continue;
             }
-            Some(Err(error)) => Some(Fault::of(&error)),
+            Some(Err(error)) => Some(Fault::of_flaw(&error, lines.text())),
             None => None,
         };
         if lines.here().at == 0 && lines.text().starts_with(b"\x1f\x8b") {

@@ -8,7 +8,7 @@ use super::*;
 
 fn trace(number: usize) -> String {
     format!(
-        r#"{{"info":{{"trace_id":"tr-{number}","trace_location":{{"mlflow_experiment":{{"experiment_id":"{}"}}}}}},"data":{{"spans":[{{"name":"span {number}"}}]}}}}"#,
+        r#"{{"info":{{"trace_id":"tr-{number}","trace_location":{{"mlflow_experiment":{{"experiment_id":"{}"}}}}}},"data":{{"spans":[{{"name":"span {number}","span_id":"1","start_time_unix_nano":5}}]}}}}"#,
         number % 3
     )
 }

@@ -30,7 +30,7 @@ use super::{
     Page, Query, Store, StoreError, TagChanges,
 };
 use crate::filter::{Filter, Plan, Server};
-use crate::model::{Experiment, Trace, TraceInfo};
+use crate::model::{CATALOG_PREFIX, Experiment, Trace, TraceInfo};
 use crate::parallel;
 use crate::settings::Connection;
 
@@ -460,6 +460,10 @@ impl Store for RestStore {
                 Ok(info)
             }
             Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),
+            // To a server without Unity Catalog its ids are paths that it does not have.
+            Err(StoreError::NoSuchEndpoint { .. }) if trace_id.starts_with(CATALOG_PREFIX) => {
+                Err(self.unknown_trace(trace_id))
+            }
             Err(error) => Err(error),
         }
     }

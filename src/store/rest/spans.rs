@@ -107,7 +107,7 @@ fn artifact(http: &Http, trace_id: &str, detail: Detail) -> Result<Option<Vec<Sp
     let body = http.send(&call)?;
     spans_from_slice(&body, detail)
         .map(Some)
-        .map_err(|error| http.bad_answer(&call, &error))
+        .map_err(|flaw| http.bad_spans(&call, &flaw))
 }
 
 /// Spans with the id of their trace, where it is said.

@@ -13,7 +13,7 @@ use super::Shared;
 use super::info::{text, text_ref};
 use crate::model::{Span, SpanId, StatusCode, TraceInfo, attribute, tag};
 use crate::parallel;
-use crate::store::wire::{otel_trace_id, span_from_slice, span_id, tells_more};
+use crate::store::wire::{Flaw, otel_trace_id, span_from_slice, span_id, tells_more};
 use crate::store::{Detail, StoreError};
 
 /// Where a trace says that its spans are.
@@ -108,7 +108,7 @@ pub(super) fn in_table(
     Ok(spans)
 }
 
-fn broken(shared: &Shared, trace_id: &str, error: &serde_json::Error) -> StoreError {
+fn broken(shared: &Shared, trace_id: &str, error: &Flaw) -> StoreError {
     StoreError::Data {
         path: shared.database.path().display().to_string(),
         reason: format!("a span of trace {trace_id} is not what it should be: {error}"),
@@ -191,7 +191,7 @@ fn read_rows(
     otel_id: &str,
     detail: Detail,
     spans: &mut Vec<Span>,
-) -> rusqlite::Result<serde_json::Result<()>> {
+) -> rusqlite::Result<Result<(), Flaw>> {
     let columns = match detail {
         Detail::Times => COLUMNS,
         _ => COLUMNS_AND_CONTENT,

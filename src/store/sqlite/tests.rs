@@ -317,7 +317,7 @@ fn many_traces_are_completed_wherever_their_spans_are() {
     let fixture = Fixture::new(NEWEST);
     let folder = fixture.path.parent().unwrap().join("elsewhere");
     std::fs::create_dir(&folder).unwrap();
-    let file = r#"{"spans": [{"span_id": "0000000000000001", "name": "in a file"}]}"#;
+    let file = r#"{"spans": [{"span_id": "0000000000000001", "name": "in a file", "start_time_unix_nano": 1}]}"#;
     std::fs::write(folder.join("traces.json"), file).unwrap();
     fixture.traces(3).sql(&format!(
         "INSERT INTO trace_tags (request_id, key, value) VALUES \
@@ -330,7 +330,7 @@ fn many_traces_are_completed_wherever_their_spans_are() {
          INSERT INTO spans (trace_id, experiment_id, span_id, name, type, status, \
          start_time_unix_nano, end_time_unix_nano, content) VALUES \
          ('tr-00000000000000000000000000000000', 1, '0000000000000002', 'in the table', NULL, 'OK', 1, 0, \
-          '{{\"name\": \"in the table\", \"attributes\": {{\"mlflow.spanType\": \"\\\"LLM\\\"\"}}}}'), \
+          '{{\"span_id\": \"0000000000000002\", \"name\": \"in the table\", \"start_time_unix_nano\": 1, \"attributes\": {{\"mlflow.spanType\": \"\\\"LLM\\\"\"}}}}'), \
          ('tr-00000000000000000000000000000000', 1, '0000000000000003', 'blank', 'LLM', 'OK', 1, 2, '')",
         folder.display()
     ));

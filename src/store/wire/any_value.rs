@@ -2,8 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+
+use super::attributes::exact;
+use super::time::Nanos;
 
 /// A key with a typed value.
 #[derive(Deserialize)]
@@ -15,6 +19,7 @@ pub(super) struct KeyValue {
 
 /// At most one member is present; none means null.
 #[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
 #[allow(clippy::struct_field_names, reason = "OpenTelemetry's names")]
 pub(super) struct AnyValue {
     #[serde(alias = "stringValue")]
@@ -22,15 +27,39 @@ pub(super) struct AnyValue {
     #[serde(alias = "boolValue")]
     bool_value: Option<bool>,
     #[serde(alias = "intValue")]
-    int_value: Option<Value>,
+    int_value: Option<Integer>,
     #[serde(alias = "doubleValue")]
-    double_value: Option<Value>,
+    double_value: Option<Double>,
     #[serde(alias = "arrayValue")]
     array_value: Option<ArrayValue>,
     #[serde(alias = "kvlistValue")]
     kvlist_value: Option<KvList>,
     #[serde(alias = "bytesValue")]
     bytes_value: Option<String>,
+}
+
+/// An integer, as a number or as digits in a string.
+struct Integer(i64);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Nanos::deserialize(deserializer).map(|Nanos(number)| Self(number))
+    }
+}
+
+/// A number, or the name of one that JSON does not have.
+struct Double(Value);
+
+impl<'de> Deserialize<'de> for Double {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let is_name = matches!(value.as_str(), Some("NaN" | "Infinity" | "-Infinity"));
+        if value.is_number() || is_name {
+            exact(value).map(Self)
+        } else {
+            Err(D::Error::custom("no number"))
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -54,13 +83,10 @@ impl AnyValue {
         if let Some(truth) = self.bool_value {
             return Value::Bool(truth);
         }
-        if let Some(number) = self.int_value {
-            return match &number {
-                Value::String(digits) => digits.parse::<i64>().map_or(number, Value::from),
-                _ => number,
-            };
+        if let Some(Integer(number)) = self.int_value {
+            return Value::from(number);
         }
-        if let Some(number) = self.double_value {
+        if let Some(Double(number)) = self.double_value {
             return number;
         }
         if let Some(array) = self.array_value {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::time::{Otherwise, Rfc3339};
 use super::{ids, null_as_default};
-use crate::model::{Assessment, AssessmentError, AssessmentKind, Source, Timestamp};
+use crate::model::{Assessment, AssessmentError, AssessmentKind, Source};
 
 /// An assessment as it travels.
 #[derive(Deserialize)]
@@ -17,8 +18,8 @@ pub(in crate::store) struct WireAssessment {
     span_id: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     source: WireSource,
-    create_time: Option<String>,
-    last_update_time: Option<String>,
+    create_time: Option<Rfc3339>,
+    last_update_time: Option<Rfc3339>,
     feedback: Option<WireFeedback>,
     expectation: Option<WireExpectation>,
     rationale: Option<String>,
@@ -26,6 +27,17 @@ pub(in crate::store) struct WireAssessment {
     metadata: BTreeMap<String, Value>,
     overrides: Option<String>,
     valid: Option<bool>,
+    #[serde(
+        alias = "assessmentId",
+        alias = "assessmentName",
+        alias = "spanId",
+        alias = "createTime",
+        alias = "create_time_ms",
+        alias = "lastUpdateTime",
+        alias = "last_update_time_ms"
+    )]
+    #[allow(dead_code, reason = "where it is, the quick reader gives up")]
+    otherwise: Option<Otherwise>,
 }
 
 #[derive(Deserialize, Default)]
@@ -124,7 +136,7 @@ impl WireAssessment {
             },
             (None, None) => AssessmentKind::Other,
         };
-        let time = |text: Option<String>| text.and_then(|t| Timestamp::parse_rfc3339(&t));
+        let time = |time: Option<Rfc3339>| time.map(|Rfc3339(time)| time);
         Assessment {
             id: self.assessment_id,
             name: self.assessment_name,

@@ -1,10 +1,11 @@
 //! Attributes of spans, events and links, in the shapes that MLflow has written:
 //! objects of JSON texts or of plain values, and lists of typed values.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -18,6 +19,24 @@ pub(super) struct Attributes<D>(Vec<(String, String)>, PhantomData<D>);
 impl<D> Attributes<D> {
     pub(super) fn into_vec(self) -> Vec<(String, String)> {
         self.0
+    }
+
+    /// Of equal keys the last value counts, which is for the careful reader to see to.
+    fn distinct<E: Error>(list: Vec<(String, String)>) -> Result<Self, E> {
+        const FEW: usize = 32;
+        let is_distinct = if list.len() <= FEW {
+            list.iter()
+                .enumerate()
+                .all(|(at, (key, _))| list[..at].iter().all(|(other, _)| other != key))
+        } else {
+            let mut seen = HashSet::with_capacity(list.len());
+            list.iter().all(|(key, _)| seen.insert(key.as_str()))
+        };
+        if is_distinct {
+            Ok(Self(list, PhantomData))
+        } else {
+            Err(E::custom("a key comes twice"))
+        }
     }
 }
 
@@ -50,7 +69,7 @@ impl<'de, P: Depth> Visitor<'de> for AttributesVisitor<P> {
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(Attributes(list, PhantomData))
+        Attributes::distinct(list)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Attributes<P>, A::Error> {
@@ -58,7 +77,7 @@ impl<'de, P: Depth> Visitor<'de> for AttributesVisitor<P> {
         while let Some(attribute) = seq.next_element_seed(Typed::<P>(PhantomData))? {
             list.extend(attribute);
         }
-        Ok(Attributes(list, PhantomData))
+        Attributes::distinct(list)
     }
 
     fn visit_unit<E>(self) -> Result<Attributes<P>, E> {
@@ -140,7 +159,7 @@ impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match Value::deserialize(deserializer)? {
             Value::String(text) => text,
-            other => other.to_string(),
+            other => exact(other)?.to_string(),
         }))
     }
 }
@@ -151,17 +170,57 @@ pub(super) struct PlainAttributes(pub(super) Map<String, Value>);
 
 impl<'de> Deserialize<'de> for PlainAttributes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Map(Map<String, Value>),
-            List(Vec<KeyValue>),
-            Other(IgnoredAny),
+        struct PlainVisitor;
+
+        impl<'de> Visitor<'de> for PlainVisitor {
+            type Value = PlainAttributes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("attributes")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PlainAttributes, A::Error> {
+                let mut plain = Map::new();
+                while let Some((key, value)) = map.next_entry::<String, Value>()? {
+                    plain.insert(key, exact(value)?);
+                }
+                Ok(PlainAttributes(plain))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<PlainAttributes, A::Error> {
+                let mut list: Vec<KeyValue> = Vec::new();
+                while let Some(attribute) = seq.next_element()? {
+                    list.push(attribute);
+                }
+                Ok(PlainAttributes(into_map(list)))
+            }
+
+            fn visit_unit<E>(self) -> Result<PlainAttributes, E> {
+                Ok(PlainAttributes::default())
+            }
         }
-        Ok(Self(match Either::deserialize(deserializer)? {
-            Either::Map(map) => map,
-            Either::List(list) => into_map(list),
-            Either::Other(_) => Map::new(),
-        }))
+
+        deserializer.deserialize_any(PlainVisitor)
+    }
+}
+
+/// A value that has lost no digits. Integers beyond 64 bits have become floating-point
+/// numbers by now, which is for the careful reader to avoid.
+pub(super) fn exact<E: Error>(value: Value) -> Result<Value, E> {
+    const FIRST_ROUNDED: f64 = 9_223_372_036_854_775_808.0;
+    fn is_exact(value: &Value) -> bool {
+        match value {
+            Value::Number(number) => {
+                !number.is_f64() || number.as_f64().is_some_and(|n| n.abs() < FIRST_ROUNDED)
+            }
+            Value::Array(list) => list.iter().all(is_exact),
+            Value::Object(map) => map.values().all(is_exact),
+            _ => true,
+        }
+    }
+    if is_exact(&value) {
+        Ok(value)
+    } else {
+        Err(E::custom("a number of many digits"))
     }
 }

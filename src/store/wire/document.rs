@@ -8,9 +8,13 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::assessment::WireAssessment;
+use super::careful;
 use super::depth::{Brief, Whole};
+use super::flaw::Flaw;
 use super::info::WireInfo;
 use super::span::{SpanList, WireSpans};
+use super::time::Otherwise;
 use crate::model::{Span, StatusCode, Timestamp, TraceInfo, TraceState};
 use crate::store::Detail;
 
@@ -44,11 +48,16 @@ pub(in crate::store) enum Want<'a> {
 /// Reads JSON documents that follow each other, each with any number of traces.
 ///
 /// # Errors
-/// The first document that is not JSON or holds no trace, with line and column.
+/// The first document that is not JSON or holds no trace, and the first member that
+/// cannot be read.
 pub(in crate::store) fn read_documents(
     json: &[u8],
     want: Want<'_>,
-) -> serde_json::Result<Vec<DocumentTrace>> {
+) -> Result<Vec<DocumentTrace>, Flaw> {
+    quick(json, want).or_else(|_| careful::read_documents(json, want))
+}
+
+fn quick(json: &[u8], want: Want<'_>) -> serde_json::Result<Vec<DocumentTrace>> {
     let mut found = Vec::new();
     let mut documents = serde_json::Deserializer::from_slice(json);
     while documents.end().is_err() {
@@ -110,6 +119,12 @@ struct Members {
     spans: Option<DocumentSpans>,
     spans_included: Option<bool>,
     holds_traces: bool,
+    /// It says that more follows, as pages of traces do.
+    is_page: bool,
+    /// The exact duration, which mlt writes beside the info.
+    duration_ns: Option<i64>,
+    /// Those that MLflow does not read, which mlt writes beside the info.
+    assessments: Vec<WireAssessment>,
     others: Map<String, Value>,
 }
 
@@ -152,8 +167,15 @@ impl Members {
                     map.next_value_seed(found.again())?;
                 }
                 "next_page_token" | "truncated" => {
-                    members.holds_traces = true;
+                    members.is_page = true;
                     map.next_value::<IgnoredAny>()?;
+                }
+                "duration_ns" => members.duration_ns = map.next_value()?,
+                "assessments" if members.info.is_some() => {
+                    members.assessments = map.next_value()?
+                }
+                "traceInfo" | "traceInfos" => {
+                    map.next_value::<Otherwise>()?;
                 }
                 _ => {
                     members.others.insert(key, map.next_value()?);
@@ -184,16 +206,34 @@ impl Members {
     }
 
     fn into_trace<E: serde::de::Error>(self) -> Result<Option<DocumentTrace>, E> {
-        if self.holds_traces {
+        let is_bare = self.info.is_none() && self.spans.is_none();
+        if is_bare && (self.holds_traces || (self.is_page && self.others.is_empty())) {
             return Ok(None);
         }
+        if self.holds_traces {
+            return Err(E::custom("a trace among traces"));
+        }
         let spans = self.spans.filter(|_| self.spans_included != Some(false));
+        // What the careful reader can make more of.
+        let is_odd = match &self.info {
+            Some(info) => info.trace_id().is_none(),
+            None => spans.is_some() && !self.others.is_empty(),
+        };
+        if is_odd {
+            return Err(E::custom("to be read with care"));
+        }
         let wire = match self.info {
             Some(info) => Some(info),
             None => serde_json::from_value(Value::Object(self.others)).map_err(E::custom)?,
         };
         let info = match (wire.and_then(WireInfo::into_info), &spans) {
-            (Some(info), _) => info,
+            (Some(mut info), _) => {
+                info.execution_duration_ns = self.duration_ns.or(info.execution_duration_ns);
+                let others = self.assessments.into_iter();
+                info.assessments
+                    .extend(others.map(WireAssessment::into_assessment));
+                info
+            }
             (None, Some(DocumentSpans::Read(spans))) if !spans.is_empty() => info_from_spans(spans),
             _ => {
                 return Err(E::custom(
@@ -209,7 +249,7 @@ impl Members {
 }
 
 /// What the spans alone tell about their trace.
-fn info_from_spans(spans: &[Span]) -> TraceInfo {
+pub(super) fn info_from_spans(spans: &[Span]) -> TraceInfo {
     let trace_id = spans
         .iter()
         .find_map(|s| s.attribute_text("mlflow.traceRequestId"))
@@ -321,12 +361,10 @@ mod tests {
 
     #[test]
     fn an_object_without_a_trace_is_an_error_with_its_line() {
-        let error = read_documents(format!("{INFO}\n{{\"a\":1}}").as_bytes(), Want::Spans)
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(error.contains("no trace in this object"), "{error}");
-        assert!(error.contains("line 2"), "{error}");
+        let text = format!("{INFO}\n{{\"a\":1}}");
+        let flaw = read_documents(text.as_bytes(), Want::Spans).err().unwrap();
+        assert!(flaw.reason.contains("no trace in this object"), "{flaw}");
+        assert_eq!(flaw.place_in(text.as_bytes()), (1, 1));
     }
 
     #[test]

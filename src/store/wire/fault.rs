@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 use serde_json::error::Category;
 
+use super::flaw::Flaw;
+
 /// Ids are not longer; other texts by that name are no ids.
 const LONGEST_ID: usize = 200;
 
@@ -40,6 +42,19 @@ impl Fault {
             column: error.column(),
             cut: error.is_eof(),
             is_data: error.classify() == Category::Data,
+        }
+    }
+
+    /// What keeps a trace in a text from being read.
+    pub(in crate::store) fn of_flaw(flaw: &Flaw, text: &[u8]) -> Self {
+        let (lines, column) = flaw.place_in(text);
+        Self {
+            member: (!flaw.member.is_empty()).then(|| flaw.member.clone()),
+            reason: flaw.reason.clone(),
+            line: if column > 0 { lines + 1 } else { 0 },
+            column,
+            cut: flaw.is_cut,
+            is_data: flaw.is_json,
         }
     }
 

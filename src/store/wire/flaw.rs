@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::json::Trouble;
+
 /// What keeps a trace from being read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Flaw {
@@ -14,6 +16,10 @@ pub(in crate::store) struct Flaw {
     pub(in crate::store) offset: Option<usize>,
     /// The text ends before the value does.
     pub(in crate::store) is_cut: bool,
+    /// It is JSON, and only not what it should be.
+    pub(in crate::store) is_json: bool,
+    /// It holds spans of traces of which other parts may stand elsewhere.
+    pub(in crate::store) is_part: bool,
 }
 
 impl Flaw {
@@ -23,12 +29,46 @@ impl Flaw {
             reason: reason.into(),
             offset: None,
             is_cut: false,
+            is_json: true,
+            is_part: false,
         }
     }
 
+    /// Spans that are put together with others.
+    pub(super) fn parts(what: &str) -> Self {
+        Self {
+            is_part: true,
+            ..Self::new(what)
+        }
+    }
+
+    /// Where it stands, unless that is known more exactly.
     pub(super) fn at(self, offset: usize) -> Self {
         Self {
             offset: self.offset.or(Some(offset)),
+            ..self
+        }
+    }
+
+    /// How many lines into a text it stands, and in which column, from one; zero where
+    /// that is not known.
+    pub(in crate::store) fn place_in(&self, text: &[u8]) -> (usize, usize) {
+        let Some(before) = self.offset.and_then(|offset| text.get(..offset)) else {
+            return (0, 0);
+        };
+        let lines = before.iter().filter(|b| **b == b'\n').count();
+        let start = before
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
+        (lines, before.len() - start + 1)
+    }
+
+    /// Where it stands in a text around the one that it was found in.
+    pub(super) fn moved_to(self, offset: usize) -> Self {
+        Self {
+            offset: Some(offset),
+            is_cut: false,
             ..self
         }
     }
@@ -49,6 +89,16 @@ impl Flaw {
     #[must_use]
     pub(super) fn within_element(self, list: &str, at: usize) -> Self {
         self.within(&format!("{list}[{at}]"))
+    }
+}
+
+impl From<Trouble> for Flaw {
+    fn from(trouble: Trouble) -> Self {
+        Self {
+            is_cut: trouble.is_cut,
+            is_json: false,
+            ..Self::new(trouble.reason).at(trouble.offset)
+        }
     }
 }
 

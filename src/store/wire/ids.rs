@@ -11,6 +11,19 @@ pub(in crate::store) fn span_id(text: &str) -> Option<SpanId> {
     (!text.is_empty()).then(|| SpanId::new(to_hex(text, 8)))
 }
 
+/// The id of a parent; `None` for an empty one and for zeros, which mean that there is none.
+pub(super) fn parent_id(text: &str) -> Option<SpanId> {
+    span_id(text).filter(|id| id.as_str().bytes().any(|b| b != b'0'))
+}
+
+/// The trace that a link leads to: `tr-` and hex, or with a location as it is.
+pub(super) fn link_trace_id(text: String) -> String {
+    if text.starts_with("tr-") || text.starts_with("trace:/") {
+        return text;
+    }
+    format!("tr-{}", otel_trace_id(&text))
+}
+
 /// An OpenTelemetry trace id of any spelling, as bare hex.
 pub(in crate::store) fn otel_trace_id(text: &str) -> String {
     let text = text.rsplit_once('/').map_or(text, |(head, tail)| {

@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::assessment::WireAssessment;
 use super::null_as_default;
+use super::time::{Millis, Otherwise, ProtobufDuration, Rfc3339};
 use crate::model::{RolledUp, Timestamp, TraceInfo, TraceState};
 
-/// Trace info in any spelling; [`WireInfo::into_info`] makes it the model's.
+/// Trace info as MLflow writes it; [`WireInfo::into_info`] makes it the model's.
 #[derive(Deserialize)]
 pub(in crate::store) struct WireInfo {
     #[serde(alias = "request_id")]
@@ -19,11 +20,13 @@ pub(in crate::store) struct WireInfo {
     client_request_id: Option<String>,
     trace_location: Option<Location>,
     experiment_id: Option<String>,
-    request_time: Option<String>,
-    timestamp_ms: Option<i64>,
-    execution_duration: Option<String>,
+    request_time: Option<Rfc3339>,
+    timestamp_ms: Option<Millis>,
+    execution_duration: Option<ProtobufDuration>,
     #[serde(alias = "execution_time_ms")]
-    execution_duration_ms: Option<i64>,
+    execution_duration_ms: Option<Millis>,
+    /// The exact one, as mlt has written it.
+    duration_ns: Option<i64>,
     #[serde(alias = "status")]
     state: Option<String>,
     #[serde(default, alias = "request_metadata")]
@@ -34,16 +37,65 @@ pub(in crate::store) struct WireInfo {
     response_preview: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     assessments: Vec<WireAssessment>,
+    #[serde(
+        alias = "traceId",
+        alias = "requestId",
+        alias = "clientRequestId",
+        alias = "traceLocation",
+        alias = "experimentId",
+        alias = "requestTime",
+        alias = "request_time_ms",
+        alias = "timestampMs",
+        alias = "executionDuration",
+        alias = "executionDurationMs",
+        alias = "executionTimeMs",
+        alias = "traceMetadata",
+        alias = "requestMetadata",
+        alias = "requestPreview",
+        alias = "responsePreview",
+        alias = "trace",
+        alias = "request",
+        alias = "response"
+    )]
+    #[allow(dead_code, reason = "where it is, the quick reader gives up")]
+    otherwise: Option<Otherwise>,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Location {
+    #[allow(dead_code, reason = "the others say as much")]
+    r#type: Option<String>,
     mlflow_experiment: Option<ExperimentLocation>,
+    uc_schema: Option<Value>,
+    uc_table_prefix: Option<Value>,
+    inference_table: Option<Value>,
 }
 
 #[derive(Deserialize)]
 struct ExperimentLocation {
     experiment_id: Option<String>,
+}
+
+impl Location {
+    fn other(&self) -> Option<Value> {
+        let places = [
+            ("uc_schema", &self.uc_schema),
+            ("uc_table_prefix", &self.uc_table_prefix),
+            ("inference_table", &self.inference_table),
+        ];
+        let mut map = serde_json::Map::new();
+        for (name, place) in places {
+            map.extend(place.clone().map(|place| (name.to_owned(), place)));
+        }
+        if map.is_empty() {
+            return None;
+        }
+        if let Some(kind) = &self.r#type {
+            map.shift_insert(0, "type".to_owned(), Value::from(kind.as_str()));
+        }
+        Some(Value::Object(map))
+    }
 }
 
 impl WireInfo {
@@ -54,6 +106,7 @@ impl WireInfo {
 
     /// The model's form; `None` when there is no trace id.
     pub(in crate::store) fn into_info(self) -> Option<TraceInfo> {
+        let location = self.trace_location.as_ref().and_then(Location::other);
         Some(TraceInfo {
             trace_id: self.trace_id.filter(|id| !id.is_empty())?,
             client_request_id: self.client_request_id.filter(|id| !id.is_empty()),
@@ -62,18 +115,15 @@ impl WireInfo {
                 .and_then(|l| l.mlflow_experiment)
                 .and_then(|e| e.experiment_id)
                 .or(self.experiment_id),
-            request_time: self
-                .request_time
-                .as_deref()
-                .and_then(Timestamp::parse_rfc3339)
-                .or(self.timestamp_ms.map(Timestamp::from_millis)),
+            location,
+            request_time: match (self.request_time, self.timestamp_ms) {
+                (Some(Rfc3339(time)), _) => Some(time),
+                (None, ms) => ms.map(|Millis(ns)| Timestamp::from_nanos(ns)),
+            },
             execution_duration_ns: self
-                .execution_duration
-                .as_deref()
-                .and_then(parse_protobuf_duration)
-                .or(self
-                    .execution_duration_ms
-                    .map(|ms| ms.saturating_mul(1_000_000))),
+                .duration_ns
+                .or(self.execution_duration.map(|ProtobufDuration(ns)| ns))
+                .or(self.execution_duration_ms.map(|Millis(ns)| ns)),
             rolled_up: RolledUp::default(),
             state: self
                 .state
@@ -90,22 +140,6 @@ impl WireInfo {
                 .collect(),
         })
     }
-}
-
-/// `0.288s`, `-1795379439s` … in nanoseconds.
-fn parse_protobuf_duration(text: &str) -> Option<i64> {
-    let number = text.strip_suffix('s')?;
-    let (sign, digits) = match number.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, number),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let seconds: i64 = whole.parse().ok()?;
-    let nanos: i64 = format!("{fraction:0<9}").parse().ok()?;
-    Some(sign * seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
 /// Text pairs: an object, or MLflow 2's list of `{"key", "value"}`.
@@ -187,18 +221,6 @@ mod tests {
         );
         assert_eq!(v3, v2);
         assert_eq!(v3.execution_duration_ns, Some(288_000_000));
-    }
-
-    #[test]
-    fn protobuf_durations_are_exact() {
-        assert_eq!(parse_protobuf_duration("1.500s"), Some(1_500_000_000));
-        assert_eq!(parse_protobuf_duration("-0.000000001s"), Some(-1));
-        assert_eq!(
-            parse_protobuf_duration("-1795379439s"),
-            Some(-1_795_379_439_000_000_000)
-        );
-        assert_eq!(parse_protobuf_duration("1m"), None);
-        assert_eq!(parse_protobuf_duration("1.2.3s"), None);
     }
 
     #[test]

@@ -7,41 +7,52 @@ use std::marker::PhantomData;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 use super::attributes::{Attributes, PlainAttributes};
 use super::depth::{Brief, Depth, Eventful, Whole, list_if, may_measure};
-use super::{ids, null_as_default};
+use super::flaw::Flaw;
+use super::time::{Nanos, Otherwise};
+use super::{careful, ids, null_as_default};
 use crate::model::{Event, Link, Span, SpanId, StatusCode};
 use crate::store::Detail;
 
 /// Reads `{"spans": […]}`.
-pub(in crate::store) fn spans_from_slice(
-    json: &[u8],
-    detail: Detail,
-) -> serde_json::Result<Vec<Span>> {
+///
+/// # Errors
+/// What is no JSON, and the first member that cannot be read.
+pub(in crate::store) fn spans_from_slice(json: &[u8], detail: Detail) -> Result<Vec<Span>, Flaw> {
     fn read<D: Depth>(json: &[u8]) -> serde_json::Result<Vec<Span>> {
         serde_json::from_slice::<WireSpans<D>>(json).map(|wire| wire.spans.into_vec())
     }
-    match detail {
+    let quick = match detail {
         Detail::Times | Detail::Measures => read::<Brief>(json),
         Detail::Events => read::<Eventful>(json),
         Detail::Whole => read::<Whole>(json),
+    };
+    match quick {
+        Ok(spans) if !spans.is_empty() => Ok(spans),
+        _ => careful::spans(json, detail),
     }
 }
 
 /// Reads one span.
-pub(in crate::store) fn span_from_slice(json: &[u8], detail: Detail) -> serde_json::Result<Span> {
-    fn read<D: Depth>(json: &[u8]) -> serde_json::Result<Span> {
-        serde_json::from_slice::<WireSpan<D>>(json).map(WireSpan::into_span)
+///
+/// # Errors
+/// Those of [`spans_from_slice`].
+pub(in crate::store) fn span_from_slice(json: &[u8], detail: Detail) -> Result<Span, Flaw> {
+    fn read<D: Depth>(json: &[u8]) -> Option<Span> {
+        serde_json::from_slice::<WireSpan<D>>(json)
+            .ok()?
+            .into_span()
     }
-    match detail {
+    let quick = match detail {
         Detail::Times | Detail::Measures => read::<Brief>(json),
         Detail::Events => read::<Eventful>(json),
         Detail::Whole => read::<Whole>(json),
-    }
+    };
+    quick.map_or_else(|| careful::span(json, detail), Ok)
 }
 
 /// Whether the JSON text of a span, as a database has it, may say anything to this
@@ -106,7 +117,8 @@ impl<'de, P: Depth> Deserialize<'de> for SpanList<P> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SpanList<P>, A::Error> {
                 let mut spans = Vec::new();
                 while let Some(wire) = seq.next_element::<WireSpan<P>>()? {
-                    spans.push(wire.into_span());
+                    let span = wire.into_span();
+                    spans.push(span.ok_or_else(|| A::Error::missing_field("span_id"))?);
                 }
                 Ok(SpanList(spans, PhantomData))
             }
@@ -128,12 +140,12 @@ struct WireSpan<D> {
     #[serde(alias = "parent_id")]
     parent_span_id: Option<String>,
     context: Option<Context>,
-    #[serde(alias = "start_time", default)]
+    #[serde(alias = "start_time")]
     start_time_unix_nano: Nanos,
-    #[serde(alias = "end_time", default)]
-    end_time_unix_nano: Nanos,
+    #[serde(alias = "end_time")]
+    end_time_unix_nano: Option<Nanos>,
     status: Option<Status>,
-    status_code: Option<String>,
+    status_code: Option<Code>,
     status_message: Option<String>,
     #[serde(default)]
     attributes: Attributes<D>,
@@ -141,6 +153,24 @@ struct WireSpan<D> {
     events: Vec<WireEvent>,
     #[serde(default, deserialize_with = "links::<D, _>")]
     links: Vec<WireLink>,
+    #[serde(
+        alias = "traceId",
+        alias = "spanId",
+        alias = "parentSpanId",
+        alias = "parentId",
+        alias = "startTimeUnixNano",
+        alias = "start_time_ns",
+        alias = "startTimeNs",
+        alias = "startTime",
+        alias = "endTimeUnixNano",
+        alias = "end_time_ns",
+        alias = "endTimeNs",
+        alias = "endTime",
+        alias = "statusCode",
+        alias = "statusMessage"
+    )]
+    #[allow(dead_code, reason = "where it is, the quick reader gives up")]
+    otherwise: Option<Otherwise>,
 }
 
 fn events<'de, P: Depth, D: Deserializer<'de>>(from: D) -> Result<Vec<WireEvent>, D::Error> {
@@ -153,36 +183,49 @@ fn links<'de, P: Depth, D: Deserializer<'de>>(from: D) -> Result<Vec<WireLink>, 
 
 #[derive(Deserialize)]
 struct Context {
-    #[serde(default)]
     span_id: String,
-    #[serde(default)]
     trace_id: String,
 }
 
 #[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
 struct Status {
-    #[serde(default)]
-    code: Option<CodeName>,
-    #[serde(default)]
+    code: Option<Code>,
     message: Option<String>,
 }
 
 /// A status code by name or by OpenTelemetry's number.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum CodeName {
-    Name(String),
-    Number(u8),
-}
+#[derive(Clone, Copy)]
+struct Code(StatusCode);
 
-impl CodeName {
-    fn code(&self) -> StatusCode {
-        match self {
-            Self::Name(name) => StatusCode::parse(name),
-            Self::Number(1) => StatusCode::Ok,
-            Self::Number(2) => StatusCode::Error,
-            Self::Number(_) => StatusCode::Unset,
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CodeVisitor;
+
+        impl Visitor<'_> for CodeVisitor {
+            type Value = Code;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a status")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Code, E> {
+                StatusCode::from_name(name)
+                    .map(Code)
+                    .ok_or_else(|| E::invalid_value(Unexpected::Str(""), &self))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Code, E> {
+                match number {
+                    0 => Ok(Code(StatusCode::Unset)),
+                    1 => Ok(Code(StatusCode::Ok)),
+                    2 => Ok(Code(StatusCode::Error)),
+                    _ => Err(E::invalid_value(Unexpected::Unsigned(number), &self)),
+                }
+            }
         }
+
+        deserializer.deserialize_any(CodeVisitor)
     }
 }
 
@@ -190,7 +233,7 @@ impl CodeName {
 struct WireEvent {
     #[serde(default)]
     name: String,
-    #[serde(alias = "timestamp", alias = "time", default)]
+    #[serde(alias = "timestamp", alias = "time")]
     time_unix_nano: Nanos,
     #[serde(default)]
     attributes: PlainAttributes,
@@ -198,40 +241,39 @@ struct WireEvent {
 
 #[derive(Deserialize)]
 struct WireLink {
-    #[serde(default)]
     trace_id: String,
-    #[serde(default)]
     span_id: String,
     #[serde(default)]
     attributes: PlainAttributes,
 }
 
 impl<D> WireSpan<D> {
-    fn into_span(self) -> Span {
+    /// # Errors
+    /// A span without an id.
+    fn into_span(self) -> Option<Span> {
         let (span_id, trace_id) = match self.context {
             Some(context) => (context.span_id, context.trace_id),
             None => (self.span_id, self.trace_id),
         };
         let status = self.status.unwrap_or_default();
-        let code = match (&status.code, &self.status_code) {
-            (Some(code), _) => code.code(),
-            (None, Some(name)) => StatusCode::parse(name),
-            (None, None) => StatusCode::Unset,
-        };
-        Span {
-            span_id: ids::span_id(&span_id).unwrap_or_else(|| SpanId::new("")),
-            parent_id: self.parent_span_id.as_deref().and_then(ids::span_id),
+        let code = status.code.or(self.status_code);
+        Some(Span {
+            span_id: ids::span_id(&span_id)?,
+            parent_id: self.parent_span_id.as_deref().and_then(ids::parent_id),
             trace_id: ids::otel_trace_id(&trace_id),
             name: self.name,
-            start_ns: self.start_time_unix_nano.0.unwrap_or(0),
+            start_ns: self.start_time_unix_nano.0,
             // OpenTelemetry spans without an end are stored with an end of zero.
-            end_ns: self.end_time_unix_nano.0.filter(|end| *end > 0),
-            status: code,
+            end_ns: self
+                .end_time_unix_nano
+                .map(|Nanos(end)| end)
+                .filter(|end| *end > 0),
+            status: code.map_or(StatusCode::Unset, |Code(code)| code),
             status_message: status.message.or(self.status_message).unwrap_or_default(),
             attributes: self.attributes.into_vec(),
             events: self.events.into_iter().map(WireEvent::into_event).collect(),
             links: self.links.into_iter().map(WireLink::into_link).collect(),
-        }
+        })
     }
 }
 
@@ -239,7 +281,7 @@ impl WireEvent {
     fn into_event(self) -> Event {
         Event {
             name: self.name,
-            time_ns: self.time_unix_nano.0.unwrap_or(0),
+            time_ns: self.time_unix_nano.0,
             attributes: self.attributes.0,
         }
     }
@@ -247,32 +289,11 @@ impl WireEvent {
 
 impl WireLink {
     fn into_link(self) -> Link {
-        let trace_id = match self.trace_id.strip_prefix("tr-") {
-            Some(_) => self.trace_id,
-            None => format!("tr-{}", ids::otel_trace_id(&self.trace_id)),
-        };
         Link {
-            trace_id,
+            trace_id: ids::link_trace_id(self.trace_id),
             span_id: ids::span_id(&self.span_id).unwrap_or_else(|| SpanId::new("")),
             attributes: self.attributes.0,
         }
-    }
-}
-
-/// Nanoseconds as a number or as digits in a string; anything else is none.
-#[derive(Default)]
-struct Nanos(Option<i64>);
-
-impl<'de> Deserialize<'de> for Nanos {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Option::<Value>::deserialize(deserializer)?;
-        Ok(Self(match value {
-            Some(Value::Number(number)) => number
-                .as_i64()
-                .or_else(|| number.as_u64().map(|_| i64::MAX)),
-            Some(Value::String(digits)) => digits.parse().ok(),
-            _ => None,
-        }))
     }
 }
 
@@ -337,7 +358,7 @@ mod tests {
                 {"key":"gen_ai.request.model","value":{"string_value":"m"}}]"#,
         ] {
             let json = format!(
-                r#"{{"name":"a","end_time_unix_nano":9,"attributes":{attributes},{rest}}}"#
+                r#"{{"name":"a","span_id":"1","start_time_unix_nano":5,"end_time_unix_nano":9,"attributes":{attributes},{rest}}}"#
             );
             let span = span_from_slice(json.as_bytes(), Detail::Measures).unwrap();
             let keys: Vec<&str> = span
@@ -363,8 +384,8 @@ mod tests {
 
     #[test]
     fn events_come_with_what_is_measured() {
-        let json = r#"{"name":"a","attributes":{"mlflow.spanInputs":"1","mlflow.spanType":"\"LLM\""},"links":{"not":"read"},
-            "events":[{"name":"exception","attributes":{"exception.message":"boom"}}]}"#;
+        let json = r#"{"name":"a","span_id":"1","start_time_unix_nano":5,"attributes":{"mlflow.spanInputs":"1","mlflow.spanType":"\"LLM\""},"links":{"not":"read"},
+            "events":[{"name":"exception","time_unix_nano":6,"attributes":{"exception.message":"boom"}}]}"#;
         let span = span_from_slice(json.as_bytes(), Detail::Events).unwrap();
         assert_eq!((&*span.span_type(), span.inputs()), ("LLM", None));
         assert_eq!(span.error_text().as_deref(), Some("boom"));

@@ -26,6 +26,7 @@ use self::fault::Place;
 use self::mask::Masks;
 use crate::settings::{Connection, Credentials};
 use crate::store::StoreError;
+use crate::store::wire::{self, Flaw};
 
 /// Called once for every exchange, for `--verbose`; `None` for silence.
 pub type RequestLog = Option<Arc<dyn Fn(&RequestRecord) + Send + Sync>>;
@@ -131,7 +132,20 @@ impl Http {
     /// Sends and reads JSON.
     pub(super) fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, StoreError> {
         let body = self.send(call)?;
-        serde_json::from_slice(&body).map_err(|error| self.bad_answer(call, &error))
+        wire::from_slice(&body).map_err(|error| self.bad_answer(call, &error))
+    }
+
+    /// A body whose spans cannot be read.
+    pub(super) fn bad_spans(&self, call: &Call, flaw: &Flaw) -> StoreError {
+        StoreError::BadAnswer {
+            host: self.host(),
+            path: self.path(call),
+            reason: if flaw.is_cut {
+                format!("it is cut short ({flaw})")
+            } else {
+                flaw.to_string()
+            },
+        }
     }
 
     /// A body that is JSON but not what was expected, or JSON cut short.

@@ -99,7 +99,7 @@ fn name_of(number: f64) -> Option<&'static str> {
 }
 
 /// Bytes as Python prints them, which is all that MLflow keeps of them.
-fn python_bytes(bytes: &[u8]) -> String {
+pub(in crate::store::wire) fn python_bytes(bytes: &[u8]) -> String {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
         '"'
     } else {
