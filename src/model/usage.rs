@@ -1,6 +1,9 @@
 //! Token usage and cost, as spans and trace metadata carry them in JSON text.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::json::parse_value;
 
 use super::DecimalSum;
 
@@ -27,7 +30,28 @@ pub struct TokenUsage {
 impl TokenUsage {
     /// Reads MLflow's JSON text; `None` when it is not an object of that kind.
     pub fn parse(json: &str) -> Option<Self> {
-        serde_json::from_str(json).ok()
+        serde_json::from_str(json)
+            .ok()
+            .or_else(|| Self::parse_loosely(json))
+    }
+
+    /// Counts that are written as floating-point numbers or as texts count, too; what is
+    /// no count is not reported.
+    fn parse_loosely(json: &str) -> Option<Self> {
+        let value = parse_value(json)?;
+        let members = value.as_object()?;
+        let count = |name: &str| match members.get(name)? {
+            Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
+            Value::String(digits) => digits.trim().parse().ok(),
+            _ => None,
+        };
+        Some(Self {
+            input_tokens: count("input_tokens"),
+            output_tokens: count("output_tokens"),
+            total_tokens: count("total_tokens"),
+            cache_read_input_tokens: count("cache_read_input_tokens"),
+            cache_creation_input_tokens: count("cache_creation_input_tokens"),
+        })
     }
 
     /// The reported total, else input plus output; `None` when nothing was reported.
@@ -79,7 +103,28 @@ pub struct Cost {
 impl Cost {
     /// Reads MLflow's JSON text; `None` when it is not an object of that kind.
     pub fn parse(json: &str) -> Option<Self> {
-        serde_json::from_str(json).ok()
+        serde_json::from_str(json)
+            .ok()
+            .or_else(|| Self::parse_loosely(json))
+    }
+
+    /// Dollars that are written as texts count, too; what is no number is not reported.
+    fn parse_loosely(json: &str) -> Option<Self> {
+        let value = parse_value(json)?;
+        let members = value.as_object()?;
+        let dollars = |name: &str| {
+            let number = match members.get(name)? {
+                Value::Number(number) => number.as_f64(),
+                Value::String(digits) => digits.trim().parse().ok(),
+                _ => None,
+            };
+            number.filter(|dollars: &f64| dollars.is_finite())
+        };
+        Some(Self {
+            input_cost: dollars("input_cost"),
+            output_cost: dollars("output_cost"),
+            total_cost: dollars("total_cost"),
+        })
     }
 
     /// The reported total, else input plus output; `None` when nothing was reported.
@@ -109,4 +154,37 @@ impl Cost {
 /// The sum of two amounts of money, as decimals.
 fn added(a: Option<f64>, b: Option<f64>) -> f64 {
     a.into_iter().chain(b).collect::<DecimalSum>().total()
+}
+
+/// A floating-point number that is an integer.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = number.fract() == 0.0 && number.abs() <= EXACT;
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "it is an integer below 2^53"
+    )]
+    is_whole.then_some(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_dollars_are_read_however_they_are_spelt() {
+        let usage = TokenUsage::parse(
+            r#"{"input_tokens": 10.0, "output_tokens": "5", "total_tokens": NaN}"#,
+        );
+        let usage = usage.unwrap();
+        assert_eq!(
+            (usage.input_tokens, usage.output_tokens, usage.total_tokens),
+            (Some(10), Some(5), None)
+        );
+        assert_eq!(usage.total(), Some(15));
+        let cost = Cost::parse(r#"{"input_cost": "0.5", "output_cost": NaN}"#).unwrap();
+        assert_eq!((cost.input_cost, cost.output_cost), (Some(0.5), None));
+        assert_eq!(TokenUsage::parse("[]"), None);
+        assert_eq!(Cost::parse("no"), None);
+    }
 }

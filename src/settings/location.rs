@@ -76,9 +76,7 @@ pub(super) fn of_uri(uri: &str, disk: &dyn Disk) -> Result<Location, SettingsErr
 /// The ending of files that hold something else, such as what exports write for
 /// other programs.
 fn other_ending(path: &Path) -> Option<String> {
-    const OTHERS: [&str; 8] = [
-        "csv", "tsv", "parquet", "pb", "folded", "html", "xml", "zip",
-    ];
+    const OTHERS: [&str; 7] = ["csv", "tsv", "parquet", "folded", "html", "xml", "zip"];
     let ending = path.extension()?.to_str()?.to_ascii_lowercase();
     OTHERS.contains(&ending.as_str()).then_some(ending)
 }

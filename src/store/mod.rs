@@ -15,6 +15,7 @@ mod sqlite;
 mod wire;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use crate::filter::{Filter, OrderBy};
 use crate::io_words::plain_io_reason;
@@ -330,6 +331,12 @@ pub trait Store: Send + Sync {
     }
 }
 
+/// Whether a folder is none of MLflow's, and has files of traces in it.
+fn is_of_files(folder: &Path) -> bool {
+    !mlruns::is_store(folder)
+        && file::prepare::files_in(folder).is_ok_and(|files| !files.is_empty())
+}
+
 /// Opens the store that `location` names.
 ///
 /// # Errors
@@ -338,6 +345,7 @@ pub fn open(location: &Location, log: RequestLog) -> Result<Box<dyn Store>, Stor
     Ok(match location {
         Location::Server(connection) => Box::new(rest::RestStore::new(connection, log)?),
         Location::Sqlite(path) => Box::new(sqlite::open(path)?),
+        Location::Mlruns(path) if is_of_files(path) => Box::new(file::FileStore::open(path)?),
         Location::Mlruns(path) => Box::new(mlruns::Mlruns::open(path)?),
         Location::File(path) => Box::new(file::FileStore::open(path)?),
         Location::Stdin => Box::new(file::FileStore::stdin()?),

@@ -154,10 +154,6 @@ fn unreadable_files_are_errors_of_their_own() {
             write("other.json", b"{\"a\": 1}"),
             "no trace in this object",
         ),
-        (
-            write("second.jsonl", b"{\"trace_id\": \"tr-1\"}\n{\"a\": 1}\n"),
-            "at line 2",
-        ),
         (write("binary.json", b"\x89PNG\r\n\x1a\n"), "line 1"),
         (
             dir.path().join("missing.json").to_str().unwrap().to_owned(),
@@ -176,6 +172,10 @@ fn unreadable_files_are_errors_of_their_own() {
         assert!(outcome.fails(6).contains(said), "{path}: {outcome}");
         assert_eq!(outcome.stderr.matches("error:").count(), 1);
     }
+    let second = write("second.jsonl", b"{\"trace_id\": \"tr-1\"}\n{\"a\": 1}\n");
+    let outcome = mlt().on(&second).run("search -o ids");
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(7), "tr-1\n"));
+    assert!(outcome.stderr.contains("line 2"), "{outcome}");
 }
 
 #[test]

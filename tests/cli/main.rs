@@ -24,6 +24,7 @@ mod mlruns;
 mod numbers;
 mod old_servers;
 mod progress;
+mod reading;
 mod readme;
 mod regression;
 mod report;

@@ -1,10 +1,11 @@
-//! Trace files: JSON or JSON lines from a path, a pipe, or the program itself.
+//! Trace files: JSON or JSON lines from a path, a folder, a pipe, or the program itself.
 //! They are read anew for each question, one trace at a time, so that memory
 //! depends on the answer; only a fingerprint of each trace id is kept, to tell
 //! a trace that comes twice. What cannot be read is named beside the rest.
 
 mod elements;
 mod lines;
+pub(super) mod prepare;
 mod scan;
 mod source;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use self::prepare::{Origins, Prepared};
 use self::scan::{Odd, Place, ScanError, scan};
 use self::source::{Source, Trouble};
 use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
@@ -32,6 +34,9 @@ pub(super) struct FileStore {
     /// What to do instead of changing tags here.
     read_only: &'static str,
     source: Source,
+    origins: Origins,
+    /// What could not be read before traces were put together.
+    unreadable: Vec<Unreadable>,
     /// Known by name; those that only traces mention come after.
     named: Vec<Experiment>,
     experiments: OnceLock<Vec<Experiment>>,
@@ -68,8 +73,7 @@ impl FileStore {
     /// When the file cannot be opened.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let name = path.display().to_string();
-        let source = Source::file(path);
-        Self::from_source(name, source)
+        Self::from_prepared(name, prepare::path(path))
     }
 
     /// Reads standard input to its end.
@@ -77,8 +81,10 @@ impl FileStore {
     /// # Errors
     /// When it cannot be read or kept.
     pub(super) fn stdin() -> Result<Self, StoreError> {
+        let name = "standard input".to_owned();
         let source = Source::pipe(io::stdin().lock());
-        Self::from_source("standard input".to_owned(), source)
+        let prepared = source.and_then(|source| prepare::source(source, &name));
+        Self::from_prepared(name, prepared)
     }
 
     /// Traces that are part of the program, in experiments with these names.
@@ -88,16 +94,20 @@ impl FileStore {
         json: &'static [u8],
         experiments: Vec<Experiment>,
     ) -> Self {
-        Self::new(name.to_owned(), read_only, Source::bytes(json), experiments)
+        let prepared = Prepared::plain(Source::bytes(json));
+        Self::new(name.to_owned(), read_only, prepared, experiments)
     }
 
-    fn from_source(name: String, source: Result<Source, Trouble>) -> Result<Self, StoreError> {
+    fn from_prepared(
+        name: String,
+        prepared: Result<Prepared, Trouble>,
+    ) -> Result<Self, StoreError> {
         const READ_ONLY: &str = "tag the traces on the server that they came from";
         let failed = |path: String, reason: String| Err(StoreError::File { path, reason });
-        match source {
-            Ok(source) => Ok(Self::new(name, READ_ONLY, source, Vec::new())),
+        match prepared {
+            Ok(prepared) => Ok(Self::new(name, READ_ONLY, prepared, Vec::new())),
             Err(Trouble::Read(error)) => failed(name, plain_io_reason(&error)),
-            Err(Trouble::Folder) => failed(name, "it is a directory".to_owned()),
+            Err(Trouble::Refused(reason)) => Err(StoreError::Data { path: name, reason }),
             Err(Trouble::Keep(error)) => Err(StoreError::NotWritten {
                 path: format!("a temporary file with {name}"),
                 reason: plain_io_reason(&error),
@@ -105,11 +115,23 @@ impl FileStore {
         }
     }
 
-    fn new(name: String, read_only: &'static str, source: Source, named: Vec<Experiment>) -> Self {
+    fn new(
+        name: String,
+        read_only: &'static str,
+        prepared: Prepared,
+        named: Vec<Experiment>,
+    ) -> Self {
+        let Prepared {
+            source,
+            origins,
+            unreadable,
+        } = prepared;
         Self {
             name,
             read_only,
             source,
+            origins,
+            unreadable,
             named,
             experiments: OnceLock::new(),
             answers: Answers::default(),
@@ -155,7 +177,10 @@ impl FileStore {
             Ok(()) => {}
             Err(ScanError::Refused(what)) => return Err(data(what.to_owned())),
             Err(ScanError::Empty) => {
-                return Err(data("it is empty; expected traces as JSON".to_owned()));
+                return Err(match self.unreadable.first() {
+                    Some(first) => first.clone().into(),
+                    None => data("it is empty; expected traces as JSON".to_owned()),
+                });
             }
             Err(ScanError::Io(error)) => return Err(self.failed(&error)),
         }
@@ -171,16 +196,21 @@ impl FileStore {
         }
         match odd.first() {
             Some(first) if is_bare => Err(data(first.fault.to_string())),
-            _ => Ok(odd.into_iter().map(|odd| self.unreadable(odd)).collect()),
+            _ => {
+                let odd = odd.into_iter().map(|odd| self.unreadable(odd));
+                Ok(self.unreadable.iter().cloned().chain(odd).collect())
+            }
         }
     }
 
     fn unreadable(&self, odd: Odd) -> Unreadable {
         let Odd { trace_id, fault } = odd;
+        let place = self.origins.place_of(fault.line);
+        let (file, line) = place.unwrap_or((&self.name, fault.line));
         Unreadable {
             trace_id,
-            file: Some(self.name.clone()),
-            line: (fault.line > 0).then_some(fault.line),
+            file: Some(file.to_owned()),
+            line: (line > 0).then_some(line),
             message: match fault.column {
                 0 => fault.reason,
                 column => format!("{} at column {column}", fault.reason),

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use tempfile::SpooledTempFile;
+
 use crate::store::local::lock;
 
 /// A pipe's bytes up to here stay in memory.
@@ -36,8 +38,8 @@ pub(super) enum Trouble {
     Read(io::Error),
     /// It cannot be kept.
     Keep(io::Error),
-    /// It is a folder.
-    Folder,
+    /// It is of a kind that is not read.
+    Refused(String),
 }
 
 impl Source {
@@ -45,9 +47,6 @@ impl Source {
     pub(super) fn file(path: &Path) -> Result<Self, Trouble> {
         let file = File::open(path).map_err(Trouble::Read)?;
         let metadata = file.metadata().map_err(Trouble::Read)?;
-        if metadata.is_dir() {
-            return Err(Trouble::Folder);
-        }
         if !metadata.is_file() {
             return Self::pipe(file);
         }
@@ -63,7 +62,7 @@ impl Source {
 
     /// Everything that comes out of a pipe.
     pub(super) fn pipe(mut from: impl Read) -> Result<Self, Trouble> {
-        let mut kept = tempfile::spooled_tempfile_in(IN_MEMORY, folder());
+        let mut kept = temporary();
         let mut buffer = vec![0; 256 * 1024];
         let mut len = 0;
         loop {
@@ -76,6 +75,16 @@ impl Source {
             kept.write_all(&buffer[..read]).map_err(Trouble::Keep)?;
             len += read as u64;
         }
+        Ok(Self {
+            input: Mutex::new(Box::new(kept)),
+            len,
+            watched: None,
+        })
+    }
+
+    /// What was written into a temporary place.
+    pub(super) fn kept(mut kept: SpooledTempFile) -> io::Result<Self> {
+        let len = kept.seek(SeekFrom::End(0))?;
         Ok(Self {
             input: Mutex::new(Box::new(kept)),
             len,
@@ -117,6 +126,11 @@ impl Source {
         let watched = self.watched.as_ref()?;
         Some((watched, watched.file.metadata().ok()?))
     }
+}
+
+/// A place in memory for a little, and in a temporary file for more.
+pub(super) fn temporary() -> SpooledTempFile {
+    tempfile::spooled_tempfile_in(IN_MEMORY, folder())
 }
 
 /// `/tmp` is often kept in memory, which a large input would fill.
@@ -191,6 +205,5 @@ mod tests {
         file.write_all(b"two\n").unwrap();
         assert_eq!(text(&source, 0, u64::MAX), "one\n");
         assert!(source.has_grown());
-        assert!(matches!(Source::file(dir.path()), Err(Trouble::Folder)));
     }
 }

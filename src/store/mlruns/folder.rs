@@ -46,7 +46,7 @@ pub(super) fn experiment_folders(root: &Path) -> Result<Vec<(PathBuf, bool)>, St
 }
 
 /// Whether a folder is MLflow's: it has an experiment, or the trash for them.
-pub(super) fn is_store(root: &Path) -> bool {
+pub(in crate::store) fn is_store(root: &Path) -> bool {
     root.join(TRASH).is_dir()
         || experiment_folders(root).is_ok_and(|all| all.iter().any(|(path, _)| has_meta(path)))
 }

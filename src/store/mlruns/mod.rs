@@ -17,6 +17,8 @@ use crate::filter::{Filter, Matcher};
 use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
 use crate::parallel;
 
+pub(super) use self::folder::is_store;
+
 /// The folder of a file store.
 pub(super) struct Mlruns {
     root: PathBuf,

@@ -16,6 +16,7 @@ use std::sync::{Mutex, OnceLock};
 
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -24,13 +25,13 @@ use self::http::{Call, Http};
 use self::planned::Planned;
 use self::spans::Fetched;
 use super::local::lock;
-use super::wire::{WireInfo, null_as_default};
+use super::wire::{null_as_default, read_info};
 use super::{
     Barren, Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion,
     Page, Query, Store, StoreError, TagChanges,
 };
 use crate::filter::{Filter, Plan, Server};
-use crate::model::{CATALOG_PREFIX, Experiment, Trace, TraceInfo};
+use crate::model::{CATALOG_PREFIX, Experiment, Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::settings::Connection;
 
@@ -66,13 +67,6 @@ const NEWEST: (u32, u32) = (u32::MAX, 0);
 enum Generation {
     V3,
     V2,
-}
-
-#[derive(Deserialize)]
-struct WirePage {
-    #[serde(default, deserialize_with = "null_as_default")]
-    traces: Vec<WireInfo>,
-    next_page_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -268,20 +262,15 @@ impl RestStore {
         size: usize,
         token: Option<&str>,
     ) -> Result<Page, StoreError> {
-        let page: WirePage = self.by_generation(
-            || self.http.json(&self.search_call(query, size, token)),
-            || self.http.json(&self.search_call_v2(query, size, token)),
+        let page = self.by_generation(
+            || self.http.page(&self.search_call(query, size, token)),
+            || self.http.page(&self.search_call_v2(query, size, token)),
         )?;
-        let traces: Vec<TraceInfo> = page
-            .traces
-            .into_iter()
-            .filter_map(WireInfo::into_info)
-            .collect();
         Ok(Page {
-            scanned: traces.len(),
-            traces,
+            scanned: page.traces.len() + page.unreadable.len(),
+            traces: page.traces,
             next: page.next_page_token.filter(|t| !t.is_empty()),
-            unreadable: Vec::new(),
+            unreadable: page.unreadable,
         })
     }
 
@@ -439,7 +428,7 @@ impl Store for RestStore {
         }
         #[derive(Deserialize)]
         struct V2 {
-            trace_info: WireInfo,
+            trace_info: Box<RawValue>,
         }
         ids::check(trace_id)?;
         let v3 = || {
@@ -454,8 +443,12 @@ impl Store for RestStore {
         };
         match self.by_generation(v3, v2) {
             Ok(answer) => {
-                let info = answer.trace_info.into_info();
-                let info = info.ok_or_else(|| self.unknown_trace(trace_id))?;
+                let info = read_info(&answer.trace_info).map_err(|flaw| {
+                    StoreError::from(Unreadable {
+                        member: Some(flaw.member),
+                        ..Unreadable::trace(trace_id, flaw.reason)
+                    })
+                })?;
                 ids::check_same(&self.http, trace_id, &info.trace_id)?;
                 Ok(info)
             }

@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 
 use super::{REQUESTS, RestStore};
 use crate::filter::{Matcher, OrderBy, Plan};
-use crate::model::TraceInfo;
+use crate::model::{TraceInfo, Unreadable};
 use crate::parallel;
 use crate::store::{Barren, Detail, FilterSource, MAX_PAGE, Page, Query, Store as _, StoreError};
 
@@ -20,6 +20,8 @@ pub(super) struct Planned {
     order_by: OrderBy,
     residual: Option<Residual>,
     seen: HashSet<String>,
+    /// Traces that cannot be read, of which no page has told yet.
+    unreadable: Vec<Unreadable>,
 }
 
 struct Residual {
@@ -63,6 +65,7 @@ impl Planned {
             order_by: query.order_by.clone(),
             residual,
             seen: HashSet::new(),
+            unreadable: Vec::new(),
         }
     }
 
@@ -101,7 +104,7 @@ impl Planned {
             traces,
             next: None,
             scanned,
-            unreadable: Vec::new(),
+            unreadable: std::mem::take(&mut self.unreadable),
         };
         Ok((page, ended))
     }
@@ -110,7 +113,7 @@ impl Planned {
     fn next(&mut self, store: &RestStore, fetch: usize) -> Result<Option<TraceInfo>, StoreError> {
         loop {
             for stream in &mut self.streams {
-                stream.fill(store, fetch)?;
+                stream.fill(store, fetch, &mut self.unreadable)?;
             }
             let heads = self.streams.iter().enumerate();
             let first = heads
@@ -131,7 +134,12 @@ impl Planned {
 
 impl Stream {
     /// Sees to it that there is a trace, unless there is none left.
-    fn fill(&mut self, store: &RestStore, size: usize) -> Result<(), StoreError> {
+    fn fill(
+        &mut self,
+        store: &RestStore,
+        size: usize,
+        unreadable: &mut Vec<Unreadable>,
+    ) -> Result<(), StoreError> {
         while self.buffer.is_empty() && !self.ended {
             let page = store.search_page(&self.query, size, self.token.as_deref())?;
             if self.token.is_none() && page.next.is_some() {
@@ -153,6 +161,11 @@ impl Stream {
             self.ended = page.next.is_none();
             self.token = page.next;
             self.buffer.extend(page.traces);
+            for odd in page.unreadable {
+                if !unreadable.contains(&odd) {
+                    unreadable.push(odd);
+                }
+            }
         }
         Ok(())
     }

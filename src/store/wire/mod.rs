@@ -16,6 +16,7 @@ mod flaw;
 mod ids;
 mod info;
 mod otlp;
+mod page;
 mod span;
 mod time;
 mod write;
@@ -39,6 +40,7 @@ pub(super) use write::write_trace;
 pub(super) fn read_parts(json: &[u8]) -> Result<Vec<Piece>, Flaw> {
     careful::read_parts(json)
 }
+pub(super) use page::{InfoPage, read_info, read_page};
 pub(super) use span::{SpanList, span_from_slice, spans_from_slice, tells_more};
 
 /// Reads JSON, as Python may have written it: numbers that JSON does not have are

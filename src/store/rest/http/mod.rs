@@ -26,7 +26,7 @@ use self::fault::Place;
 use self::mask::Masks;
 use crate::settings::{Connection, Credentials};
 use crate::store::StoreError;
-use crate::store::wire::{self, Flaw};
+use crate::store::wire::{self, Flaw, InfoPage};
 
 /// Called once for every exchange, for `--verbose`; `None` for silence.
 pub type RequestLog = Option<Arc<dyn Fn(&RequestRecord) + Send + Sync>>;
@@ -133,6 +133,12 @@ impl Http {
     pub(super) fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, StoreError> {
         let body = self.send(call)?;
         wire::from_slice(&body).map_err(|error| self.bad_answer(call, &error))
+    }
+
+    /// Sends and reads a page of traces.
+    pub(super) fn page(&self, call: &Call) -> Result<InfoPage, StoreError> {
+        let body = self.send(call)?;
+        wire::read_page(&body).map_err(|error| self.bad_answer(call, &error))
     }
 
     /// A body whose spans cannot be read.

@@ -112,6 +112,10 @@ impl Reader<'_> {
     }
 
     fn trace(&mut self, members: &Members<'_>) -> Result<(), Flaw> {
+        let is_named = members.find(&INFO).is_some() || members.find(&info::TRACE_ID).is_some();
+        if !is_named && let Some(what) = refused::what(members) {
+            return Err(Flaw::new(what).at(members.start()));
+        }
         let info = match members.find(&INFO) {
             Some((name, node)) => {
                 let read = Members::of(node).and_then(|info| info::info(&info));

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::flaw::Flaw;
+use super::assessment;
 use super::members::{self, Members, senseless, unexpected};
 use super::scalar::{duration, duration_ns, id, millis, text};
-use super::{assessment, inner};
 use crate::json::{Kind, Node};
 use crate::model::{RolledUp, TraceInfo, TraceState};
 
@@ -121,7 +121,7 @@ fn state(node: Node<'_>) -> Result<TraceState, Flaw> {
     }
 }
 
-/// Texts by key: an object, MLflow 2's list of `{"key", "value"}`, or JSON text of these.
+/// Texts by key: an object, or MLflow 2's list of `{"key", "value"}`.
 fn pairs(node: Node<'_>) -> Result<BTreeMap<String, String>, Flaw> {
     const EXPECTED: &str = "keys with text values";
     match node.kind() {
@@ -138,7 +138,6 @@ fn pairs(node: Node<'_>) -> Result<BTreeMap<String, String>, Flaw> {
             Ok((key.into_owned(), value))
         })
         .map(|pairs| pairs.into_iter().collect()),
-        Kind::Text => inner(node, EXPECTED, &mut pairs),
         _ => Err(unexpected(node, EXPECTED)),
     }
 }

@@ -55,6 +55,14 @@ pub(super) fn info(json: &[u8]) -> Result<TraceInfo, Flaw> {
     whole(json, |node| info::info(&members::Members::of(node)?))
 }
 
+/// The id of a trace of which something else cannot be read.
+pub(super) fn trace_id(json: &[u8]) -> Option<String> {
+    let found = whole(json, |node| {
+        members::Members::of(node)?.read(&info::TRACE_ID, scalar::id)
+    });
+    found.ok().flatten()
+}
+
 /// Reads a text that is one JSON value.
 fn whole<T>(json: &[u8], read: impl FnOnce(Node<'_>) -> Result<T, Flaw>) -> Result<T, Flaw> {
     let (tape, end) = parse_at(json, 0)?;

@@ -49,9 +49,12 @@ fn document(node: Node<'_>, pieces: &mut Vec<Piece>) -> Result<(), Flaw> {
     if members.find(&SCOPES).is_some() {
         return resource(node, pieces);
     }
-    if members.has(&RESOURCES) || refused::parts(&members).is_none() {
+    if members.has(&RESOURCES) {
         // No resources at all are no spans.
         return Ok(());
+    }
+    if refused::parts(&members).is_none() {
+        return Err(Flaw::new("no spans in this object").at(node.start()));
     }
     let own = members.read(&["resource"], resource_of)?.map(Rc::new);
     pieces.push(piece(node, own.as_ref(), String::new()));

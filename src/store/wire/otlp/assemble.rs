@@ -59,7 +59,12 @@ pub(super) fn trace(parts: Vec<Part>) -> Trace {
         _ => format!("tr-{}", spans[0].trace_id),
     };
     for span in &mut spans {
-        let mut keys = Keys::of(std::mem::take(&mut span.attributes));
+        let attributes = std::mem::take(&mut span.attributes).into_iter();
+        let mut keys = Keys::of(
+            attributes
+                .map(|(key, json)| (key, said_once(json)))
+                .collect(),
+        );
         keys.set(attribute::REQUEST_ID.to_owned(), quoted(&id));
         infer(&mut keys);
         span.attributes = keys.list;
@@ -176,6 +181,21 @@ fn timed(id: String, spans: &[Span]) -> TraceInfo {
         .zip(end)
         .map(|(start, end)| (end - start).saturating_mul(MS));
     info
+}
+
+/// JSON text in a text is taken for what the sender had made into text before.
+fn said_once(json: String) -> String {
+    match parse_value(&json) {
+        Some(Value::String(inner))
+            if matches!(
+                parse_value(&inner),
+                Some(Value::String(_) | Value::Array(_) | Value::Object(_))
+            ) =>
+        {
+            inner
+        }
+        _ => json,
+    }
 }
 
 /// A text without its quotes; anything else as JSON.
