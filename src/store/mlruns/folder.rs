@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::yaml;
 use crate::model::{Experiment, TraceInfo};
-use crate::store::wire::{WireAssessment, WireInfo, as_protobuf_value};
+use crate::store::wire::{as_protobuf_value, assessment_of, info_of};
 use crate::store::{StoreError, plain_io_reason};
 
 const TRASH: &str = ".trash";
@@ -125,10 +125,7 @@ pub(super) fn trace_info(folder: &Path) -> Result<Option<TraceInfo>, StoreError>
         path: path.display().to_string(),
         reason,
     };
-    let mut info = serde_json::from_value::<WireInfo>(description)
-        .map_err(|error| broken(error.to_string()))?
-        .into_info()
-        .ok_or_else(|| broken("it has no trace id".to_owned()))?;
+    let mut info = info_of(&description).map_err(|flaw| broken(flaw.to_string()))?;
     if folder
         .file_name()
         .is_none_or(|name| name != info.trace_id.as_str())
@@ -145,12 +142,11 @@ pub(super) fn trace_info(folder: &Path) -> Result<Option<TraceInfo>, StoreError>
                 *value = as_protobuf_value(value.take());
             }
         }
-        let assessment: WireAssessment =
-            serde_json::from_value(value).map_err(|error| StoreError::Data {
-                path: path.display().to_string(),
-                reason: error.to_string(),
-            })?;
-        info.assessments.push(assessment.into_assessment());
+        let assessment = assessment_of(&value).map_err(|flaw| StoreError::Data {
+            path: path.display().to_string(),
+            reason: flaw.to_string(),
+        })?;
+        info.assessments.push(assessment);
     }
     Ok(Some(info))
 }

@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Statement};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::schema::Schema;
 use crate::filter::{record_members, write_float};
+use crate::json::parse_value;
 use crate::model::{
     Assessment, AssessmentKind, Source, Timestamp, TraceInfo, TraceState, metadata, tag,
 };
@@ -277,8 +278,10 @@ fn assessment(row: &Row<'_>) -> rusqlite::Result<Assessment> {
         _ => AssessmentKind::Other,
     };
     let metadata = text(row, 13)?
-        .and_then(|json| serde_json::from_str::<Option<Map<String, Value>>>(&json).ok())
-        .flatten()
+        .and_then(|json| match parse_value(&json)? {
+            Value::Object(members) => Some(members),
+            _ => None,
+        })
         .unwrap_or_default();
     Ok(Assessment {
         id: text(row, 0)?,
@@ -300,5 +303,5 @@ fn assessment(row: &Row<'_>) -> rusqlite::Result<Assessment> {
 
 /// JSON as Python writes it, where numbers may be `NaN` or `Infinity`; those become text.
 fn parse_python_json(json: &str) -> Value {
-    serde_json::from_str(json).unwrap_or_else(|_| Value::String(json.to_owned()))
+    parse_value(json).unwrap_or_else(|| Value::String(json.to_owned()))
 }

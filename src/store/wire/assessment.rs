@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::time::{Otherwise, Rfc3339};
 use super::{ids, null_as_default};
+use crate::json::parse_value;
 use crate::model::{Assessment, AssessmentError, AssessmentKind, Source};
 
 /// An assessment as it travels.
@@ -83,11 +84,13 @@ impl From<WireError> for AssessmentError {
     }
 }
 
-/// An assessment's error from its own JSON text; empty where that cannot be read.
+/// An assessment's error from its own JSON text; text of another kind is its message.
 pub(in crate::store) fn assessment_error(json: &str) -> AssessmentError {
-    serde_json::from_str::<WireError>(json)
-        .unwrap_or_default()
-        .into()
+    let wire = serde_json::from_str(json).unwrap_or_else(|_| WireError {
+        error_message: Some(json.to_owned()),
+        ..WireError::default()
+    });
+    wire.into()
 }
 
 /// Values as texts: text as it is, anything else as JSON.
@@ -129,7 +132,7 @@ impl WireAssessment {
                 value: match (expectation.value, expectation.serialized_value) {
                     (Some(value), _) => value,
                     (None, Some(text)) => {
-                        serde_json::from_str(&text.value).unwrap_or(Value::String(text.value))
+                        parse_value(&text.value).unwrap_or(Value::String(text.value))
                     }
                     (None, None) => Value::Null,
                 },

@@ -21,13 +21,12 @@ mod span;
 mod time;
 mod write;
 
-pub(super) use assessment::{WireAssessment, as_protobuf_value, assessment_error, texts};
+pub(super) use assessment::{as_protobuf_value, assessment_error, texts};
 pub(super) use depth::{Brief, Depth, Eventful, Whole};
 pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
 pub(super) use fault::{Fault, trace_id_in};
 pub(super) use flaw::Flaw;
 pub(super) use ids::{otel_trace_id, span_id};
-pub(super) use info::WireInfo;
 #[allow(unused_imports, reason = "the stores are about to read archives")]
 pub(super) use otlp::spans_from_protobuf;
 pub(super) use otlp::{Collected, Piece, parts_from_protobuf};
@@ -40,7 +39,7 @@ pub(super) use write::write_trace;
 pub(super) fn read_parts(json: &[u8]) -> Result<Vec<Piece>, Flaw> {
     careful::read_parts(json)
 }
-pub(super) use page::{InfoPage, read_info, read_page};
+pub(super) use page::{InfoPage, assessment_of, info_of, read_info, read_page};
 pub(super) use span::{SpanList, span_from_slice, spans_from_slice, tells_more};
 
 /// Reads JSON, as Python may have written it: numbers that JSON does not have are

@@ -2,11 +2,13 @@
 //! take the others with it.
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::assessment::WireAssessment;
 use super::info::WireInfo;
 use super::{Flaw, careful, from_slice, null_as_default};
-use crate::model::{TraceInfo, Unreadable};
+use crate::model::{Assessment, TraceInfo, Unreadable};
 
 /// A page of a search.
 pub(in crate::store) struct InfoPage {
@@ -74,9 +76,44 @@ pub(in crate::store) fn read_info(raw: &RawValue) -> Result<TraceInfo, Flaw> {
     }
 }
 
+/// Reads a trace of a description that is a value already.
+///
+/// # Errors
+/// The first member that cannot be read.
+pub(in crate::store) fn info_of(value: &Value) -> Result<TraceInfo, Flaw> {
+    let quick = WireInfo::deserialize(value);
+    match quick.ok().and_then(WireInfo::into_info) {
+        Some(info) => Ok(info),
+        None => careful::info(value.to_string().as_bytes()),
+    }
+}
+
+/// The same of an assessment.
+///
+/// # Errors
+/// The first member that cannot be read.
+pub(in crate::store) fn assessment_of(value: &Value) -> Result<Assessment, Flaw> {
+    match WireAssessment::deserialize(value) {
+        Ok(assessment) => Ok(assessment.into_assessment()),
+        Err(_) => careful::assessment(value.to_string().as_bytes()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn descriptions_are_read_however_their_members_are_spelt() {
+        let value =
+            serde_json::json!({"request_id": "tr-1", "request_time": 5, "execution_time_ms": 1.5});
+        let info = info_of(&value).unwrap();
+        assert_eq!(info.execution_duration_ns, Some(1_500_000));
+        let odd = info_of(&serde_json::json!({"trace_id": "tr-1", "request_time": "noon"}));
+        assert_eq!(odd.unwrap_err().member, "request_time");
+        let value = serde_json::json!({"name": "q", "source": {"source_type": null}, "feedback": {"value": 1}});
+        assert_eq!(assessment_of(&value).unwrap().name, "q");
+    }
 
     #[test]
     fn a_trace_that_cannot_be_read_is_named_beside_the_others() {

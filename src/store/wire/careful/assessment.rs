@@ -18,7 +18,7 @@ pub(super) fn list(node: Node<'_>) -> Result<Vec<Assessment>, Flaw> {
     members::list(node, "a list of assessments", one)
 }
 
-fn one(node: Node<'_>) -> Result<Assessment, Flaw> {
+pub(super) fn one(node: Node<'_>) -> Result<Assessment, Flaw> {
     let members = Members::of(node)?;
     let string = |names: &[&'static str]| members.read(names, |node| Ok(text(node)));
     let feedback = members.read(&["feedback"], feedback)?;

@@ -15,7 +15,7 @@ mod span;
 
 use super::flaw::Flaw;
 use crate::json::{Node, parse_at};
-use crate::model::{Span, TraceInfo};
+use crate::model::{Assessment, Span, TraceInfo};
 use crate::store::Detail;
 
 pub(super) use self::document::read_documents;
@@ -53,6 +53,14 @@ pub(super) fn spans(json: &[u8], detail: Detail) -> Result<Vec<Span>, Flaw> {
 /// Those of [`span`].
 pub(super) fn info(json: &[u8]) -> Result<TraceInfo, Flaw> {
     whole(json, |node| info::info(&members::Members::of(node)?))
+}
+
+/// An assessment.
+///
+/// # Errors
+/// Those of [`span`].
+pub(super) fn assessment(json: &[u8]) -> Result<Assessment, Flaw> {
+    whole(json, assessment::one)
 }
 
 /// The id of a trace of which something else cannot be read.

@@ -97,6 +97,10 @@ fn own_info(
     spans: &[Span],
 ) -> TraceInfo {
     let mut info = timed(id.to_owned(), spans);
+    let root = spans.iter().find(|span| span.parent_id.is_none());
+    if let Some(ns) = root.and_then(Span::raw_duration_ns) {
+        info.execution_duration_ns = Some(ns.div_euclid(MS).saturating_mul(MS));
+    }
     info.state = known
         .get(own::STATE)
         .map_or(TraceState::Unspecified, |state| TraceState::parse(state));
