@@ -30,6 +30,10 @@ pub(in crate::store) struct Fault {
 
 impl Fault {
     /// A parser's error.
+    #[allow(
+        dead_code,
+        reason = "for parsers that have no careful reader behind them"
+    )]
     pub(in crate::store) fn of(error: &serde_json::Error) -> Self {
         let text = error.to_string();
         // The parser's words without ` at line 1 column 2`.
