@@ -60,13 +60,15 @@ pub fn last_user_text(request: &str) -> Option<Cow<'_, str>> {
 fn said(value: &Value, depth: usize) -> Option<String> {
     let depth = depth.checked_sub(1)?;
     match value {
-        Value::String(text) => match text.trim_start().starts_with(['{', '[']) {
-            true => match serde_json::from_str(text) {
-                Ok(inner @ (Value::Object(_) | Value::Array(_))) => said(&inner, depth),
-                _ => Some(text.clone()),
-            },
-            false => Some(text.clone()),
-        },
+        Value::String(text) => {
+            // Some libraries keep the JSON of a request as text.
+            if text.trim_start().starts_with(['{', '['])
+                && let Ok(inner) = serde_json::from_str(text)
+            {
+                return said(&inner, depth);
+            }
+            Some(text.clone())
+        }
         Value::Array(items) if items.iter().any(is_message) => items
             .iter()
             .rev()
@@ -223,7 +225,7 @@ mod tests {
     #[test]
     fn the_last_question_is_found_in_every_shape() {
         for request in [
-            r#"Why?"#,
+            "Why?",
             r#""Why?""#,
             r#"{"question": "Why?", "history": []}"#,
             r#"{"model": "m", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What?"},
