@@ -223,9 +223,9 @@ impl Column {
             Self::Time => Room::Time,
             Self::TraceId => Room::Id,
             Self::State => Room::State,
-            Self::Name => Room::Text { at_least: 10 },
             Self::Request | Self::Response => Room::Preview { at_least: 10 },
-            Self::Session
+            Self::Name
+            | Self::Session
             | Self::User
             | Self::Assessments
             | Self::Tag(_)
