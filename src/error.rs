@@ -282,6 +282,10 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             }),
             Exit::Server,
         ),
+        // Whole JSON is the server's own.
+        StoreError::BadAnswer { reason, .. } if !reason.starts_with("it is cut short") => {
+            (Vec::new(), Exit::Server)
+        }
         StoreError::BadAnswer { .. }
         | StoreError::RepeatedPage { .. }
         | StoreError::BarrenPages { .. }

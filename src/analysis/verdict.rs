@@ -7,6 +7,7 @@ use super::diff::Verdict;
 use super::{Measured, Noise, Sample, Spread};
 use crate::filter::aggregate::{Aggregate, Bound, Function, Rule, Unit};
 use crate::filter::{Comparator, Number};
+use crate::model::Unreadable;
 
 /// Rounding must not turn a change that is just allowed into one that is not.
 const SLACK: f64 = 1e-9;
@@ -20,6 +21,8 @@ pub struct Judgement {
     pub in_progress: Vec<String>,
     /// Why the check fails, whatever its rules say.
     pub problem: Option<Problem>,
+    /// Traces that could not be read.
+    pub unreadable: Vec<Unreadable>,
     /// Whether more traces match than were looked at.
     pub truncated: bool,
     /// The rules in their order.
@@ -33,6 +36,8 @@ pub enum Problem {
     NoTraces,
     /// There are traces that may yet change.
     InProgress,
+    /// There are traces that cannot be read.
+    Unreadable,
 }
 
 /// A rule, judged.

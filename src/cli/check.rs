@@ -85,6 +85,10 @@ pub struct CheckArgs {
     #[arg(long, help_heading = "Rules")]
     pub ignore_in_progress: bool,
 
+    /// Leave traces that cannot be read out, instead of failing
+    #[arg(long, help_heading = "Rules")]
+    pub ignore_unreadable: bool,
+
     /// Pass when no traces match, and rules that have nothing to measure
     #[arg(long, help_heading = "Rules")]
     pub allow_empty: bool,

@@ -160,7 +160,13 @@ fn latest(context: &Context) -> Result<String> {
         ..Query::default()
     };
     let page = store.search(&query, 2, None)?;
+    if !page.unreadable.is_empty() {
+        context.name_unreadable(&page.unreadable);
+    }
     if let Some(info) = page.traces.into_iter().next() {
+        if !page.unreadable.is_empty() {
+            context.warn("the latest trace is that of those that can be read");
+        }
         return Ok(info.trace_id);
     }
     super::selection::check_experiments(store, &context.settings.experiments)?;

@@ -16,7 +16,7 @@ use super::selection::{filter_of, key_value, name_experiments};
 use super::{Context, resolve};
 use crate::cli::{FilterArgs, SelectionArgs, TagArgs};
 use crate::error::{CommandError, Exit};
-use crate::model::tag as reserved;
+use crate::model::{Unreadable, tag as reserved};
 use crate::parallel;
 use crate::render::{NO_MATCH, number, sanitize};
 use crate::store::{Batches, FilterSource, InfoParts, Query, Store, StoreError, TagChanges};
@@ -49,18 +49,18 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
     if args.dry_run {
         return dry_run(context, args, form, ids, missing, &changes);
     }
-    let ids = if by_filter {
+    let (ids, unreadable) = if by_filter {
         matching(context, &args.filter)?
     } else {
-        ids
+        (ids, Vec::new())
     };
-    if ids.is_empty() && missing.is_empty() {
+    if ids.is_empty() && missing.is_empty() && unreadable.is_empty() {
         context.note(NO_MATCH);
     }
     if by_filter && ids.len() > 1 && !args.yes && context.terminal.interactive {
         confirm(context, ids.len())?;
     }
-    apply(context, store, form, &ids, missing, &changes)
+    apply(context, store, form, &ids, (missing, unreadable), &changes)
 }
 
 /// Splits the words into traces and tags, and checks the tags.
@@ -162,7 +162,8 @@ fn query(context: &Context, args: &FilterArgs) -> Result<Query> {
     Ok(query)
 }
 
-fn matching(context: &Context, args: &FilterArgs) -> Result<Vec<String>> {
+/// The traces that a filter finds, and those of which nobody knows.
+fn matching(context: &Context, args: &FilterArgs) -> Result<(Vec<String>, Vec<Unreadable>)> {
     const IDS: Need = Need {
         spans: None,
         info: false,
@@ -172,11 +173,11 @@ fn matching(context: &Context, args: &FilterArgs) -> Result<Vec<String>> {
     };
     let mut ids = Vec::new();
     let query = query(context, args)?;
-    gather_found(context, query, None, IDS, "finding traces", |trace| {
+    let gathered = gather_found(context, query, None, IDS, "finding traces", |trace| {
         ids.push(trace.info.trace_id);
         Ok(())
     })?;
-    Ok(ids)
+    Ok((ids, gathered.unreadable))
 }
 
 /// Looks the traces up and says what would become of their tags.
@@ -213,25 +214,32 @@ fn dry_run(
     for (id, error) in &failures {
         printer.failed(id, &error.to_string())?;
     }
-    printer.finish(found, failures.len())?;
+    printer.finish(found, failures.len(), &gathered.unreadable)?;
     out.finish()?;
-    if found == 0 && failures.is_empty() {
+    if found == 0 && failures.is_empty() && gathered.unreadable.is_empty() {
         context.note(NO_MATCH);
     }
-    end(context, form, found, failures)
+    end(context, form, found, failures, &gathered.unreadable)
 }
 
 /// Says once of each failure what it is, and how to exit.
-fn end(context: &Context, form: Form, done: usize, mut failures: Failures) -> Result<Exit> {
+fn end(
+    context: &Context,
+    form: Form,
+    done: usize,
+    mut failures: Failures,
+    unreadable: &[Unreadable],
+) -> Result<Exit> {
     let failed = failures.len();
+    let exit = context.say_unreadable(done, unreadable);
     if done == 0 && failed <= 1 {
         return match failures.pop() {
-            None => Ok(Exit::Success),
+            None => Ok(exit),
             Some((_, only)) => Err(only),
         };
     }
     if failed == 0 {
-        return Ok(Exit::Success);
+        return Ok(exit);
     }
     if form == Form::Text {
         // The other formats have them among the results.
@@ -271,7 +279,7 @@ fn apply(
     store: &dyn Store,
     form: Form,
     ids: &[String],
-    mut failures: Failures,
+    (mut failures, unreadable): (Failures, Vec<Unreadable>),
     changes: &TagChanges,
 ) -> Result<Exit> {
     let mut out = context.terminal.output();
@@ -312,9 +320,9 @@ fn apply(
         },
     )?;
     progress.clear();
-    printer.finish(done, failures.len())?;
+    printer.finish(done, failures.len(), &unreadable)?;
     out.finish()?;
-    end(context, form, done, failures)
+    end(context, form, done, failures, &unreadable)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// A trace that cannot be read. At least one of id and file is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Unreadable {
     /// Its id, as far as it could be made out.
     pub trace_id: Option<String>,

@@ -391,6 +391,10 @@ pub fn summary(verdict: &Judgement) -> String {
 pub fn problem(verdict: &Judgement) -> Option<String> {
     Some(match verdict.problem? {
         Problem::NoTraces => NO_MATCH.to_owned(),
+        Problem::Unreadable => {
+            let traces = number::counted(verdict.unreadable.len(), "trace");
+            format!("{traces} could not be read")
+        }
         Problem::InProgress => {
             let ids = &verdict.in_progress;
             let are = if ids.len() == 1 { "is" } else { "are" };

@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::wire::spans_from_slice;
+use super::wire::{Fault, spans_from_slice};
 use super::{Detail, StoreError, plain_io_reason};
-use crate::model::Span;
+use crate::model::{Span, Unreadable};
 use crate::settings::{file_uri_path, percent_decode, without_credentials};
 
 /// The file in a trace's artifact folder that holds its spans.
@@ -19,7 +19,7 @@ pub(super) const FILE_NAME: &str = "traces.json";
 /// # Errors
 /// [`StoreError::RemoteArtifact`] for any other kind of location,
 /// [`StoreError::File`] when the file is missing or cannot be read, and
-/// [`StoreError::Data`] when it holds no spans.
+/// [`StoreError::Unreadable`] when it holds no spans.
 pub(super) fn spans(location: &str, root: &Path, detail: Detail) -> Result<Vec<Span>, StoreError> {
     spans_in(&folder(location, root)?, detail)
 }
@@ -35,10 +35,19 @@ pub(super) fn spans_in(folder: &Path, detail: Detail) -> Result<Vec<Span>, Store
         path: shown(),
         reason: plain_io_reason(&error),
     })?;
-    spans_from_slice(&json, detail).map_err(|error| StoreError::Data {
-        path: shown(),
-        reason: error.to_string(),
-    })
+    spans_from_slice(&json, detail)
+        .map_err(|flaw| unreadable(shown(), &Fault::of_flaw(&flaw, &json)))
+}
+
+fn unreadable(path: String, fault: &Fault) -> StoreError {
+    Unreadable {
+        trace_id: None,
+        file: Some(path),
+        line: None,
+        member: fault.member.clone(),
+        message: fault.message(),
+    }
+    .into()
 }
 
 /// Whether the spans below a location are a file that can be read.
@@ -148,7 +157,7 @@ mod tests {
         assert!(matches!(missing, StoreError::File { .. }), "{missing}");
         fs::write(dir.path().join(FILE_NAME), "{\"spans\": [").unwrap();
         let broken = spans(&location, Path::new(""), Detail::Whole).unwrap_err();
-        assert!(matches!(broken, StoreError::Data { .. }), "{broken}");
+        assert!(matches!(broken, StoreError::Unreadable(_)), "{broken}");
         let span = r#"{"spans": [{"name": "a", "span_id": "1", "start_time_unix_nano": 5}]}"#;
         fs::write(dir.path().join(FILE_NAME), span).unwrap();
         assert_eq!(

@@ -2,13 +2,13 @@
 //! they can, the best hits so far, pages of an answer, what was said of whole
 //! sessions, and doubts that came up on the way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{FilterSource, Query, StoreError};
 use crate::filter::{Filter, OrderBy};
-use crate::model::{Assessment, AssessmentKind, Span, Trace, TraceInfo, metadata};
+use crate::model::{Assessment, AssessmentKind, Span, Trace, TraceInfo, Unreadable, metadata};
 
 /// The query's filter, where it can be evaluated here.
 ///
@@ -194,7 +194,9 @@ pub(super) fn attach(
 #[derive(Default)]
 pub(super) struct Doubts {
     open: Mutex<Vec<String>>,
-    known: Mutex<std::collections::HashSet<String>>,
+    known: Mutex<HashSet<String>>,
+    unreadable: Mutex<Vec<Unreadable>>,
+    named: Mutex<HashSet<Unreadable>>,
 }
 
 impl Doubts {
@@ -203,6 +205,19 @@ impl Doubts {
         if lock(&self.known).insert(doubt.clone()) {
             lock(&self.open).push(doubt);
         }
+    }
+
+    /// A trace that cannot be read; the same one again is dropped, until they are taken.
+    pub(super) fn add_unreadable(&self, one: Unreadable) {
+        if lock(&self.named).insert(one.clone()) {
+            lock(&self.unreadable).push(one);
+        }
+    }
+
+    /// Those since the last call.
+    pub(super) fn take_unreadable(&self) -> Vec<Unreadable> {
+        lock(&self.named).clear();
+        std::mem::take(&mut *lock(&self.unreadable))
     }
 
     /// The spans for a filter to judge a trace by, or none where there are none to

@@ -34,3 +34,4 @@ mod stats;
 mod support;
 mod tag;
 mod times;
+mod unreadable;

@@ -114,6 +114,8 @@ impl Judge<'_> {
         let gathered = gather(context, selection, self.need(), "checking", &mut add)?;
         let problem = if !in_progress.is_empty() && !self.args.ignore_in_progress {
             Some(Problem::InProgress)
+        } else if !gathered.unreadable.is_empty() && !self.args.ignore_unreadable {
+            Some(Problem::Unreadable)
         } else if traces == 0 && gathered.failures.is_empty() && !self.args.allow_empty {
             Some(Problem::NoTraces)
         } else {
@@ -123,6 +125,7 @@ impl Judge<'_> {
             traces,
             in_progress,
             problem,
+            unreadable: gathered.unreadable.clone(),
             truncated: false,
             rulings: self.rulings(&tally),
         };
@@ -158,7 +161,9 @@ impl Judge<'_> {
         };
         verdict.traces == 0
             || !looked.gathered.failures.is_empty()
-            || verdict.problem.is_some()
+            || verdict
+                .problem
+                .is_some_and(|problem| problem != Problem::Unreadable)
             || wants_more()
     }
 }

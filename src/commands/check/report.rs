@@ -85,6 +85,7 @@ fn explain(context: &Context, format: &OutputFormat, verdict: &Judgement) {
     if let Some(problem) = render::verdict::problem(verdict) {
         context.fail(&problem);
         let hint = match verdict.problem {
+            Some(crate::analysis::Problem::Unreadable) => "leave them out with --ignore-unreadable",
             Some(crate::analysis::Problem::InProgress) => {
                 "wait for them with --wait 60s, or leave them out with --ignore-in-progress"
             }

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use super::super::Context;
 use super::super::form::Form;
 use crate::export::delimited::RowWriter;
+use crate::export::unreadable::add_to;
 use crate::export::{self, JsonForm};
+use crate::model::Unreadable;
 use crate::render::{number, sanitize};
 use crate::store::TagChanges;
 use crate::terminal::Output;
@@ -196,11 +198,18 @@ impl<'a> Printer<'a> {
         Ok(())
     }
 
-    pub(super) fn finish(self, done: usize, failed: usize) -> Result<()> {
+    pub(super) fn finish(
+        self,
+        done: usize,
+        failed: usize,
+        unreadable: &[Unreadable],
+    ) -> Result<()> {
         match self.kind {
             Kind::Document(out, results) => {
                 let changed = if self.dry_run { 0 } else { done };
-                let document = json!({"results": results, "changed": changed, "failed": failed});
+                let mut document =
+                    json!({"results": results, "changed": changed, "failed": failed});
+                add_to(&mut document, unreadable, JsonForm::Pretty);
                 export::json::write(out, &document, JsonForm::Pretty)?;
             }
             Kind::Delimited(rows) => rows.finish()?,

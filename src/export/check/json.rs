@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::analysis::{Change, Failure, Judgement, Noise, Ruling, Sample};
 use crate::export::JsonForm;
 use crate::export::json::write;
+use crate::export::unreadable::{self, UnreadableJson};
 use crate::filter::Number;
 use crate::render::verdict::{problem, reasons};
 
@@ -17,6 +18,8 @@ struct Document<'a> {
     traces: usize,
     in_progress: &'a [String],
     truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<Vec<UnreadableJson<'a>>>,
     rules: Vec<RuleJson<'a>>,
 }
 
@@ -129,6 +132,7 @@ pub fn write_json(out: &mut dyn Write, verdict: &Judgement) -> io::Result<()> {
         traces: verdict.traces,
         in_progress: &verdict.in_progress,
         truncated: verdict.truncated,
+        unreadable: unreadable::list(&verdict.unreadable, JsonForm::Pretty),
         rules: verdict.rulings.iter().map(rule).collect(),
     };
     write(out, &document, JsonForm::Pretty)

@@ -45,6 +45,7 @@ fn verdict(path: &str) -> Judgement {
         traces: 34,
         in_progress: vec![format!("tr-{path}")],
         problem: Some(Problem::InProgress),
+        unreadable: Vec::new(),
         truncated: false,
         rulings: vec![
             ruling(

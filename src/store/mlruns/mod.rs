@@ -1,7 +1,7 @@
 //! MLflow's file store, the folder `mlruns`: a file for every tag and metadata
 //! entry, YAML for the rest, spans among the artifacts. Filters are evaluated
-//! here. A trace that cannot be read is left out of searches with a warning, as
-//! MLflow does with malformed ones, and is an error where it is asked for.
+//! here. A trace that cannot be read is named beside those that a search finds, and is
+//! an error where it is asked for.
 
 mod folder;
 mod tags;
@@ -102,7 +102,11 @@ impl Mlruns {
         match folder::trace_info(folder) {
             Ok(info) => info,
             Err(error) => {
-                self.doubts.add(format!("left out a trace: {error}"));
+                let id = folder.file_name().unwrap_or_default().to_string_lossy();
+                match error.into_unreadable(&id) {
+                    Ok(one) => self.doubts.add_unreadable(one),
+                    Err(error) => self.doubts.add(format!("left out a trace: {error}")),
+                }
                 None
             }
         }
@@ -175,8 +179,10 @@ impl Mlruns {
         match self.doubts.spans_or_none(info, spans) {
             Ok(spans) => matcher.matches(info, &spans),
             Err(error) => {
-                self.doubts
-                    .add(format!("left out trace {}: {error}", info.trace_id));
+                match error.into_unreadable(&info.trace_id) {
+                    Ok(one) => self.doubts.add_unreadable(one),
+                    Err(error) => self.doubts.add(format!("left out a trace: {error}")),
+                }
                 false
             }
         }
@@ -270,7 +276,7 @@ impl Store for Mlruns {
             scanned: traces.len(),
             traces,
             next,
-            unreadable: Vec::new(),
+            unreadable: self.doubts.take_unreadable(),
         })
     }
 

@@ -24,7 +24,7 @@ use self::batch::Together;
 use self::http::{Call, Http};
 use self::planned::Planned;
 use self::spans::Fetched;
-use super::local::lock;
+use super::local::{Doubts, lock};
 use super::wire::{null_as_default, read_info};
 use super::{
     Barren, Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion,
@@ -48,6 +48,7 @@ pub(super) struct RestStore {
     searches: Mutex<HashMap<String, Planned>>,
     last_token: AtomicU64,
     together: Together,
+    doubts: Doubts,
 }
 
 /// A filter becomes at most so many searches.
@@ -98,6 +99,7 @@ impl RestStore {
             searches: Mutex::default(),
             last_token: AtomicU64::new(0),
             together: Together::default(),
+            doubts: Doubts::default(),
         })
     }
 
@@ -274,6 +276,30 @@ impl RestStore {
         })
     }
 
+    /// One page of a search of any kind.
+    fn find(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
+        let mut query = query.clone();
+        query.experiments = self.experiment_ids(&query)?;
+        if query.experiments.is_empty() {
+            return Ok(Page::default());
+        }
+        if let Some(search) = token.and_then(|token| lock(&self.searches).remove(token)) {
+            return self.go_on(search, size);
+        }
+        let FilterSource::Parsed(filter) = &query.filter else {
+            return self.search_page(&query, size, token);
+        };
+        if token.is_none() {
+            return self.first_page(&query, filter, size);
+        }
+        // Only searches that are exact leave the paging to the server.
+        let plan = plan(filter, &self.server())?;
+        if let Some(exact) = plan.exact() {
+            query.filter = FilterSource::Parsed(exact.clone());
+        }
+        self.search_page(&query, size, token)
+    }
+
     fn unknown_trace(&self, trace_id: &str) -> StoreError {
         StoreError::UnknownTrace {
             id: trace_id.to_owned(),
@@ -372,26 +398,9 @@ impl Store for RestStore {
     }
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
-        let mut query = query.clone();
-        query.experiments = self.experiment_ids(&query)?;
-        if query.experiments.is_empty() {
-            return Ok(Page::default());
-        }
-        if let Some(search) = token.and_then(|token| lock(&self.searches).remove(token)) {
-            return self.go_on(search, size);
-        }
-        let FilterSource::Parsed(filter) = &query.filter else {
-            return self.search_page(&query, size, token);
-        };
-        if token.is_none() {
-            return self.first_page(&query, filter, size);
-        }
-        // Only searches that are exact leave the paging to the server.
-        let plan = plan(filter, &self.server())?;
-        if let Some(exact) = plan.exact() {
-            query.filter = FilterSource::Parsed(exact.clone());
-        }
-        self.search_page(&query, size, token)
+        let mut page = self.find(query, size, token)?;
+        page.unreadable.extend(self.doubts.take_unreadable());
+        Ok(page)
     }
 
     fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
@@ -471,9 +480,9 @@ impl Store for RestStore {
 
     fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
         let spans = spans::fetch(&self.http, &info.trace_id, detail)?;
-        // Whether a trace without spans is whole, its metadata tell, and without an
-        // experiment nothing but its id is known.
-        if info.experiment_id.is_none() && matches!(spans, Fetched::Nothing { .. }) {
+        // Whether a trace without spans is whole, its metadata tell, which may not be
+        // known; and it may have been deleted since it was found.
+        if matches!(spans, Fetched::Nothing { .. }) {
             let known = self.info(&info.trace_id)?;
             let spans = spans::attach(known, Ok(spans))?.spans;
             return Ok(Trace { info, spans });

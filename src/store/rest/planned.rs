@@ -189,11 +189,18 @@ impl Residual {
             REQUESTS,
             &hopeful,
             |info| match store.complete(info.clone(), Detail::Whole) {
-                Err(StoreError::NoSpans { .. }) => Ok(Vec::new()),
-                answer => answer.map(|trace| trace.spans),
+                Err(StoreError::NoSpans { .. }) => Ok::<_, StoreError>(Some(Vec::new())),
+                // It was there when it was found.
+                Err(StoreError::UnknownTrace { .. }) => Ok(None),
+                Err(error) => {
+                    let one = error.into_unreadable(&info.trace_id)?;
+                    store.doubts.add_unreadable(one);
+                    Ok(None)
+                }
+                Ok(trace) => Ok(Some(trace.spans)),
             },
             |info, spans| -> Result<(), StoreError> {
-                if self.matcher.matches(info, &spans?) {
+                if spans?.is_some_and(|spans| self.matcher.matches(info, &spans)) {
                     matching.push(info.clone());
                 }
                 Ok(())

@@ -6,11 +6,13 @@ use serde::Deserialize;
 
 use super::http::{Call, Http};
 use super::ids;
-use crate::model::{Span, Trace, TraceInfo};
+use crate::model::{Span, Trace, TraceInfo, Unreadable};
 use crate::store::wire::{
     Brief, Depth, Eventful, SpanList, Whole, null_as_default, spans_from_slice,
 };
 use crate::store::{Attempt, Detail, StoreError};
+
+const ARTIFACT: &str = "get-trace-artifact";
 
 /// What asking for spans came to.
 pub(super) enum Fetched {
@@ -25,11 +27,12 @@ pub(super) enum Fetched {
 /// Asks for the spans, one way after the other.
 ///
 /// # Errors
-/// What no other way would mend: no connection, no permission, a broken answer.
+/// What no other way would mend: no connection, no permission; spans that cannot be
+/// read in any.
 pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetched, StoreError> {
     ids::check(trace_id)?;
     let ways: [(&'static str, Way); 3] = [
-        ("get-trace-artifact", artifact),
+        (ARTIFACT, artifact),
         (
             "traces/get",
             match detail {
@@ -49,6 +52,7 @@ pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetch
     ];
     let mut tried = Vec::new();
     let mut absent = true;
+    let mut broken = None;
     for (way, ask) in ways {
         match ask(http, trace_id, detail) {
             Ok(Some(spans)) => return Ok(Fetched::Spans(spans)),
@@ -71,10 +75,23 @@ pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetch
                     outcome: format!("{status}: {}", message.trim_end_matches('.')),
                 });
             }
+            // What another endpoint makes of the same spans may be better.
+            Err(StoreError::BadAnswer { reason, .. }) => {
+                broken.get_or_insert(format!("{way} gives what is no list of spans: {reason}"));
+            }
+            // The endpoint gives a file as it is, whatever is in it.
+            Err(StoreError::NotJson { found, .. })
+                if way == ARTIFACT && !found.contains("HTML") =>
+            {
+                broken.get_or_insert(format!("{way} gives no JSON"));
+            }
             Err(error) => return Err(error),
         }
     }
-    Ok(Fetched::Nothing { tried, absent })
+    match broken {
+        Some(message) => Err(Unreadable::trace(trace_id, message).into()),
+        None => Ok(Fetched::Nothing { tried, absent }),
+    }
 }
 
 /// Puts the spans to their trace. A trace that was logged without spans is
@@ -91,10 +108,17 @@ pub(super) fn attach(
                 spans: Vec::new(),
             })
         }
-        Fetched::Nothing { tried, .. } => Err(StoreError::NoSpans {
-            id: info.trace_id,
-            tried,
-        }),
+        Fetched::Nothing { tried, absent } => {
+            let missing = StoreError::NoSpans {
+                id: info.trace_id.clone(),
+                tried,
+            };
+            if absent {
+                return Err(missing);
+            }
+            // The server fails at them, so they are there.
+            Err(missing.into_unreadable(&info.trace_id)?.into())
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Statement};
 use serde_json::Value;
 
@@ -130,6 +130,30 @@ impl<'c> Reader<'c> {
             add_usage(row, 10, info)?;
         }
         Ok(())
+    }
+}
+
+/// The column and what is wrong with its value, where that is not of the column's kind.
+pub(super) fn odd_value(error: &rusqlite::Error) -> Option<(Option<String>, String)> {
+    use rusqlite::Error;
+    match error {
+        Error::InvalidColumnType(_, column, found) => {
+            let found = match found {
+                Type::Null => "nothing",
+                Type::Integer | Type::Real => "another number",
+                Type::Text => "a text",
+                Type::Blob => "bytes",
+            };
+            Some((
+                Some(column.clone()),
+                format!("expected a number, found {found}"),
+            ))
+        }
+        Error::IntegralValueOutOfRange(..) => Some((None, "a number is out of range".to_owned())),
+        Error::FromSqlConversionFailure(..) | Error::Utf8Error(..) => {
+            Some((None, "a value is not of its column's kind".to_owned()))
+        }
+        _ => None,
     }
 }
 

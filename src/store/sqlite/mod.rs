@@ -32,7 +32,7 @@ use super::{
     Attempt, Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges,
     artifact,
 };
-use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
+use crate::model::{Experiment, Span, Trace, TraceInfo, Unreadable, tag};
 use crate::parallel;
 
 /// The folder beside the database in which a server keeps artifacts by default.
@@ -122,7 +122,7 @@ impl Shared {
 
     fn info(&self, connection: &Connection, trace_id: &str) -> Result<TraceInfo, StoreError> {
         info::find(connection, &self.schema, trace_id)
-            .map_err(|e| self.database.error(&e))?
+            .map_err(|e| self.row_error(&e, trace_id))?
             .ok_or_else(|| self.unknown(trace_id))
     }
 
@@ -199,7 +199,27 @@ impl Shared {
             return Ok(Trace { info, spans });
         }
         let spans = self.spans(connection, &info, detail);
-        attach(info, spans)
+        let trace = attach(info, spans)?;
+        // It may have been deleted since it was found.
+        if trace.spans.is_empty() {
+            self.info(connection, &trace.info.trace_id)?;
+        }
+        Ok(trace)
+    }
+
+    /// What a value says that is not of its column's kind: the trace cannot be read.
+    fn row_error(&self, error: &rusqlite::Error, trace_id: &str) -> StoreError {
+        match info::odd_value(error) {
+            Some((member, message)) => Unreadable {
+                trace_id: Some(trace_id.to_owned()).filter(|id| !id.is_empty()),
+                file: Some(self.name.clone()),
+                line: None,
+                member,
+                message,
+            }
+            .into(),
+            None => self.database.error(error),
+        }
     }
 }
 
@@ -311,7 +331,7 @@ impl Store for SqliteStore {
             scanned: traces.len(),
             traces,
             next,
-            unreadable: Vec::new(),
+            unreadable: self.shared.doubts.take_unreadable(),
         })
     }
 

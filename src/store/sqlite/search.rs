@@ -12,7 +12,7 @@ use rusqlite::{Connection, Row};
 use super::Shared;
 use super::expression::{Compiler, FEW_SPANS};
 use super::fields::{metadata_value, tag_value};
-use super::info::{PartReader, Reader, columns};
+use super::info::{PartReader, Reader, columns, text};
 use super::schema::Schema;
 use super::statement::Parameters;
 use crate::filter::order::OrderKey;
@@ -37,6 +37,8 @@ pub(super) struct Cursor {
 /// A page and whether there are more.
 struct Batch {
     traces: Vec<TraceInfo>,
+    /// How many rows before these are none that can be read.
+    odd: usize,
     more: bool,
 }
 
@@ -47,6 +49,7 @@ impl Cursor {
         let batch = self.pages.recv().unwrap_or_else(|_| {
             Ok(Batch {
                 traces: Vec::new(),
+                odd: 0,
                 more: false,
             })
         })?;
@@ -201,7 +204,7 @@ impl Prepared {
         loop {
             let mut waiting = None;
             let done = self.run(shared, &connection, delivered, size, |batch| {
-                delivered += batch.traces.len();
+                delivered += batch.traces.len() + batch.odd;
                 // With a write-ahead log, readers are in nobody's way.
                 let patience = (!shared.database.wal).then_some(PATIENCE);
                 match send(sender, batch, patience) {
@@ -249,10 +252,23 @@ impl Prepared {
             RowReader::new(&transaction, shared, self.parts).map_err(|e| database.error(&e))?;
         let matcher = self.residual.as_ref().map(Filter::matcher);
         let mut page = Vec::new();
+        let mut odd = 0;
         loop {
             let row = rows.next().map_err(|e| database.error(&e))?;
             let info = row.map(|row| reader.info(row));
-            let info = info.transpose().map_err(|e| database.error(&e))?;
+            let info = match info.transpose() {
+                Ok(info) => info,
+                Err(error) => {
+                    let id = row.and_then(|row| text(row, 0).ok().flatten());
+                    let error = shared.row_error(&error, id.as_deref().unwrap_or_default());
+                    let StoreError::Unreadable(one) = error else {
+                        return Err(error);
+                    };
+                    shared.doubts.add_unreadable(*one);
+                    odd += 1;
+                    continue;
+                }
+            };
             if let (Some(info), Some(matcher)) = (&info, &matcher)
                 && !matcher.matches(info, &shared.spans_or_none(&transaction, info)?)
             {
@@ -262,6 +278,7 @@ impl Prepared {
             if ended || page.len() == size {
                 let batch = Batch {
                     traces: std::mem::take(&mut page),
+                    odd: std::mem::take(&mut odd),
                     more: !ended,
                 };
                 match each(batch)? {

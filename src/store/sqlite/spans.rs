@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::Shared;
 use super::info::{text, text_ref};
-use crate::model::{Span, SpanId, StatusCode, TraceInfo, attribute, tag};
+use crate::model::{Span, SpanId, StatusCode, TraceInfo, Unreadable, attribute, tag};
 use crate::parallel;
 use crate::store::wire::{Flaw, otel_trace_id, span_from_slice, span_id, tells_more};
 use crate::store::{Detail, StoreError};
@@ -85,7 +85,7 @@ pub(super) fn in_table(
         let mut spans = Vec::with_capacity(rows.len());
         while let Some(rows) = parts.get(next.fetch_add(1, Relaxed)) {
             read_rows(connection, rows, &otel_id, detail, &mut spans)
-                .map_err(|e| shared.database.error(&e))?
+                .map_err(|e| shared.row_error(&e, trace_id))?
                 .map_err(|e| broken(shared, trace_id, &e))?;
         }
         Ok(spans)
@@ -108,11 +108,16 @@ pub(super) fn in_table(
     Ok(spans)
 }
 
-fn broken(shared: &Shared, trace_id: &str, error: &Flaw) -> StoreError {
-    StoreError::Data {
-        path: shared.database.path().display().to_string(),
-        reason: format!("a span of trace {trace_id} is not what it should be: {error}"),
+fn broken(shared: &Shared, trace_id: &str, flaw: &Flaw) -> StoreError {
+    Unreadable {
+        file: Some(shared.database.path().display().to_string()),
+        member: Some(flaw.member.clone()).filter(|member| !member.is_empty()),
+        ..Unreadable::trace(
+            trace_id,
+            format!("a span is not what it should be: {}", flaw.reason),
+        )
     }
+    .into()
 }
 
 /// Sorted here, since SQLite would carry every span's text through its sorter.

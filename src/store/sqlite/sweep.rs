@@ -10,7 +10,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::Shared;
 use super::connection::keep_few_pages;
-use super::info::text;
+use super::info::{odd_value, text};
 use super::search;
 use super::spans::{self, Place};
 use crate::model::{Span, Trace, TraceInfo};
@@ -60,6 +60,7 @@ struct Waiting {
     otel_id: String,
     left: u32,
     spans: Vec<Span>,
+    is_odd: bool,
 }
 
 fn read(
@@ -137,6 +138,7 @@ fn expected<'c>(
                         info,
                         left,
                         spans: Vec::new(),
+                        is_odd: false,
                     });
                     waiting.insert(id.clone(), trace);
                 }
@@ -185,7 +187,12 @@ fn slice(
             continue;
         };
         if row.get(at + 1)? {
-            trace.spans.push(spans::span(row, &trace.otel_id)?);
+            match spans::span(row, &trace.otel_id) {
+                Ok(span) => trace.spans.push(span),
+                // Looked up alone, the trace tells what is wrong.
+                Err(error) if odd_value(&error).is_some() => trace.is_odd = true,
+                Err(error) => return Err(error),
+            }
         }
         trace.left -= 1;
         if trace.left == 0 {
@@ -202,10 +209,13 @@ fn finish(
     trace: Waiting,
 ) -> (String, Result<Trace, StoreError>) {
     let Waiting {
-        info, mut spans, ..
+        info,
+        mut spans,
+        is_odd,
+        ..
     } = trace;
     let id = info.trace_id.clone();
-    if spans.is_empty() {
+    if spans.is_empty() || is_odd {
         return (id, shared.complete(connection, info, Detail::Times));
     }
     spans::sort(&mut spans);

@@ -62,6 +62,15 @@ impl Fault {
         }
     }
 
+    /// The words and where, without the member and the line.
+    pub(in crate::store) fn message(&self) -> String {
+        match (self.line, self.column) {
+            (_, 0) => self.reason.clone(),
+            (0 | 1, column) => format!("{} at column {column}", self.reason),
+            (line, column) => format!("{} at line {line} column {column}", self.reason),
+        }
+    }
+
     /// The same in a text of which this JSON is a part that begins at a line and,
     /// counted from zero, column.
     pub(in crate::store) fn within(mut self, line: usize, column: usize) -> Self {
