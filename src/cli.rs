@@ -3,9 +3,12 @@
 
 mod check;
 mod diff;
+mod examples;
+mod experiments;
 mod export;
 mod filter;
 mod get;
+mod keys;
 mod latency;
 mod mistakes;
 mod output;
@@ -29,9 +32,12 @@ use crate::complete;
 
 pub use check::CheckArgs;
 pub use diff::{DiffArgs, DiffBy, DiffSort};
+pub use examples::of as examples;
+pub use experiments::{ExperimentSort, ExperimentsArgs};
 pub use export::{ExportArgs, ExportWhat};
 pub use filter::FilterArgs;
 pub use get::GetArgs;
+pub use keys::KeysArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, WhatIf};
 pub use output::{FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OutputFormat, TABULAR, WITH_IDS};
 pub use over_time::OverTimeArgs;
@@ -46,10 +52,21 @@ const STYLES: Styles = Styles::styled()
     .valid(Style::new().bold())
     .invalid(AnsiColor::Red.on_default());
 
+/// Where traces come from, for people.
+pub const CONNECTION: &str = include_str!("cli/connection.txt");
+/// How results are printed, for people.
+pub const OUTPUT: &str = include_str!("cli/output.txt");
+
 /// Help is not wider than this, whatever the terminal.
 pub const HELP_WIDTH: usize = 100;
 
 const EXIT_CODES: &str = "\
+Topics:
+  mlt help filter      the language of -f
+  mlt help rules       the language of mlt check and mlt stats
+  mlt help connection  where traces come from: -u, -x, logging in
+  mlt help output      how results are printed: -o and others
+
 Exit codes:
   0    done
   1    a condition that you asked for failed (mlt check, --fail-empty, a tag that could not be set)
@@ -108,6 +125,7 @@ pub struct GlobalArgs {
     #[arg(
         short = 'x',
         long = "experiment",
+        aliases = ["experiment-id", "experiment-ids", "experiment-name"],
         global = true,
         value_name = "ID|NAME"
     )]
@@ -212,15 +230,47 @@ pub enum Command {
     /// Sum traces up: counts, errors, durations, tokens, cost
     #[command(after_long_help = stats::HELP, arg(output::arg(TABULAR)))]
     Stats(Box<StatsArgs>),
+    /// List keys to filter by, with their commonest values
+    #[command(after_long_help = keys::HELP, arg(output::arg(TABULAR)))]
+    Keys(Box<KeysArgs>),
+    /// List experiments with their traces
+    #[command(arg(output::arg(TABULAR)))]
+    Experiments(ExperimentsArgs),
     /// Print a shell's completion script
     #[command(after_long_help = COMPLETIONS, arg(output::no_arg()))]
     Completions(CompletionsArgs),
     /// Write man pages
     #[command(arg(output::no_arg()))]
     Man(ManArgs),
-    /// Explain a command, the filter language, rules or limits (mlt help filter)
+    /// Explain a command, or a topic: filter, rules, limits, connection, output
     #[command(arg(output::no_arg()))]
     Help(HelpArgs),
+}
+
+/// The command line as shells complete it: aliases are known and not offered,
+/// since zsh would show them in the place of their commands.
+pub fn completed() -> clap::Command {
+    let hidden = |alias: &'static str| {
+        move |command: clap::Command| command.visible_alias(None::<&str>).alias(alias)
+    };
+    let command = Cli::command().mut_subcommand("search", hidden("ls"));
+    command.mut_subcommand("get", hidden("show"))
+}
+
+impl Command {
+    /// Puts what was typed in MLflow's way, behind `--trace-id`, to the other traces.
+    fn take_trace_ids(&mut self) {
+        let (traces, more) = match self {
+            Self::Get(args) => (&mut args.traces, &mut args.trace_ids),
+            Self::Tag(args) => (&mut args.words, &mut args.trace_ids),
+            Self::Latency(args) => args.selection.trace_words(),
+            Self::Report(args) => args.selection.trace_words(),
+            Self::Check(args) => args.selection.trace_words(),
+            Self::Export(args) => args.selection.trace_words(),
+            _ => return,
+        };
+        traces.append(more);
+    }
 }
 
 /// Print a shell's completion script.
@@ -242,7 +292,7 @@ pub struct ManArgs {
 /// Explain a command, the filter language, rules or limits.
 #[derive(Debug, Args)]
 pub struct HelpArgs {
-    /// A command, filter, rules or limits; without it, the commands are listed
+    /// A command, or filter, rules, limits, connection or output; without it, the commands are listed
     #[arg(value_name = "TOPIC", add = ArgValueCompleter::new(complete::help_topics))]
     pub topic: Option<String>,
 }
@@ -261,10 +311,31 @@ impl Cli {
         if let Some(width) = width {
             command = command.term_width(width.min(HELP_WIDTH));
         }
+        let words: Vec<OsString> = words.into_iter().collect();
+        let topic = help_topic(&command, &words);
         let matches = command.clone().try_get_matches_from(words);
+        // Help in whole is that of `mlt help`.
+        if let (Err(error), Some(topic)) = (&matches, topic)
+            && error.kind() == clap::error::ErrorKind::DisplayHelp
+        {
+            return Self::parse_words(["mlt", "help", &topic].map(OsString::from), width);
+        }
         let mut matches = matches.map_err(|error| mistakes::explain(&command, error))?;
-        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+        let cli = Self::from_arg_matches_mut(&mut matches);
+        let mut cli = cli.map_err(|error| error.format(&mut command))?;
+        cli.command.take_trace_ids();
+        Ok(cli)
     }
+}
+
+/// The command that `--help` asks about.
+fn help_topic(root: &clap::Command, words: &[OsString]) -> Option<String> {
+    if !words.iter().any(|word| word == "--help") {
+        return None;
+    }
+    let named = |word: &OsString| root.find_subcommand(word);
+    let command = words.iter().skip(1).find_map(named)?;
+    Some(command.get_name().to_owned())
 }
 
 #[cfg(test)]

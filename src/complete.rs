@@ -2,6 +2,8 @@
 //! command line or the environment points to. The store gets a second to
 //! answer; whatever goes wrong, the shell sees no candidates and no message.
 
+mod known;
+
 use std::ffi::OsStr;
 use std::sync::mpsc;
 use std::thread;
@@ -12,14 +14,20 @@ use clap_complete::CompletionCandidate;
 
 use crate::analysis::By;
 use crate::cli::{Cli, GlobalArgs};
-use crate::filter;
-use crate::model::TraceInfo;
+use crate::filter::{self, Field};
+use crate::model::{TraceInfo, metadata};
 use crate::render::Column;
+use crate::render::sanitize::is_unseen;
 use crate::settings::{Env, Location, RealDisk, Settings};
 use crate::store::{self, Query, Store};
 
 const PATIENCE: Duration = Duration::from_secs(1);
 const RECENT: usize = 50;
+/// Traces whose keys and values are offered.
+const CENSUS: usize = 100;
+
+/// A candidate with its help.
+type Named = (String, Option<String>);
 
 /// Experiment names, with their ids as help.
 pub(crate) fn experiments(typed: &OsStr) -> Vec<CompletionCandidate> {
@@ -51,7 +59,62 @@ pub(crate) fn trace_ids(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Names of recent traces.
 pub(crate) fn trace_names(typed: &OsStr) -> Vec<CompletionCandidate> {
-    recent(typed, |info| Some((info.name()?.to_owned(), None)))
+    known::values_of(typed, &Field::Name, "")
+}
+
+/// Sessions of recent traces.
+pub(crate) fn sessions(typed: &OsStr) -> Vec<CompletionCandidate> {
+    known::values_of(typed, &Field::Metadata(metadata::SESSION.to_owned()), "")
+}
+
+/// End users of recent traces.
+pub(crate) fn users(typed: &OsStr) -> Vec<CompletionCandidate> {
+    known::values_of(typed, &Field::Metadata(metadata::USER.to_owned()), "")
+}
+
+/// Runs of recent traces.
+pub(crate) fn run_ids(typed: &OsStr) -> Vec<CompletionCandidate> {
+    known::values_of(typed, &Field::RunId, "")
+}
+
+/// Names of spans of recent traces.
+pub(crate) fn span_names(typed: &OsStr) -> Vec<CompletionCandidate> {
+    known::values_of(typed, &Field::SpanName, "")
+}
+
+/// `KEY=VALUE` of tags.
+pub(crate) fn tags(typed: &OsStr) -> Vec<CompletionCandidate> {
+    known::pairs(typed, Field::Tag)
+}
+
+/// `KEY=VALUE` of metadata.
+pub(crate) fn metadata_pairs(typed: &OsStr) -> Vec<CompletionCandidate> {
+    known::pairs(typed, Field::Metadata)
+}
+
+/// Traces, and once something else is typed, tags.
+pub(crate) fn traces_and_tags(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let mut all = trace_ids(typed);
+    if all.is_empty() {
+        all = tags(typed);
+    }
+    all
+}
+
+/// Beginnings of keys, and keys.
+pub(crate) fn key_prefixes(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let word = typed.to_string_lossy();
+    let keys = filter::keys().iter().filter(|key| {
+        !matches!(
+            key.values,
+            filter::ValueKind::Time | filter::ValueKind::Duration | filter::ValueKind::Number
+        )
+    });
+    let beginnings = keys.map(|key| key.key.split('<').next().unwrap_or(key.key));
+    let mut all = starting_with(typed, beginnings.map(|key| (key.to_owned(), None)));
+    all.extend(known::keys(&word, ""));
+    all.retain(|candidate| candidate.get_value() != typed);
+    all
 }
 
 /// Keys of the filter language, after whatever conditions stand before.
@@ -63,8 +126,11 @@ pub(crate) fn filter(typed: &OsStr) -> Vec<CompletionCandidate> {
         .rfind(|c: char| c == '(' || c.is_whitespace())
         .and_then(|at| Some(at + text[at..].chars().next()?.len_utf8()))
         .unwrap_or_default();
+    if let Some(values) = known::filter_values(text) {
+        return values;
+    }
     let (before, word) = text.split_at(start);
-    filter::keys()
+    let mut all: Vec<CompletionCandidate> = filter::keys()
         .iter()
         .map(|key| {
             (
@@ -76,7 +142,10 @@ pub(crate) fn filter(typed: &OsStr) -> Vec<CompletionCandidate> {
         .map(|(key, help)| {
             CompletionCandidate::new(format!("{before}{key}")).help(Some(help.into()))
         })
-        .collect()
+        .collect();
+    all.extend(known::keys(word, before));
+    all.retain(|candidate| candidate.get_value() != typed);
+    all
 }
 
 /// Keys to sort by.
@@ -94,7 +163,10 @@ pub(crate) fn order_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
         "tags.",
         "metadata.",
     ];
-    starting_with(typed, KEYS.map(|key| (key.to_owned(), None)))
+    let mut all = starting_with(typed, KEYS.map(|key| (key.to_owned(), None)));
+    all.extend(known::keys(&typed.to_string_lossy(), ""));
+    all.retain(|candidate| candidate.get_value() != typed);
+    all
 }
 
 /// Commands and topics that there is help on.
@@ -107,7 +179,7 @@ pub(crate) fn help_topics(typed: &OsStr) -> Vec<CompletionCandidate> {
     starting_with(
         typed,
         names
-            .chain(["filter", "rules", "limits"].map(str::to_owned))
+            .chain(["filter", "rules", "limits", "connection", "output"].map(str::to_owned))
             .map(|name| (name, None)),
     )
 }
@@ -124,7 +196,11 @@ pub(crate) fn span_types(typed: &OsStr) -> Vec<CompletionCandidate> {
 pub(crate) fn columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     after_comma(
         typed,
-        Column::names().chain(["tags.", "metadata.", "assessments."]),
+        Column::names().filter(|name| !name.contains('<')).chain([
+            "tags.",
+            "metadata.",
+            "assessments.",
+        ]),
     )
 }
 
@@ -165,10 +241,13 @@ fn after_comma(
     };
     let start = text.rfind(',').map_or(0, |at| at + 1);
     let (before, word) = text.split_at(start);
-    words
+    let mut all: Vec<CompletionCandidate> = words
         .filter(|name| name.starts_with(word))
         .map(|name| CompletionCandidate::new(format!("{before}{name}")))
-        .collect()
+        .collect();
+    all.extend(known::keys(word, before));
+    all.retain(|candidate| candidate.get_value() != typed);
+    all
 }
 
 fn starting_with(
@@ -179,8 +258,9 @@ fn starting_with(
     let mut seen = std::collections::BTreeSet::new();
     all.into_iter()
         .filter(|(value, _)| value.starts_with(typed.as_ref()))
-        // A name with an escape sequence in it would run when the shell prints it.
-        .filter(|(value, _)| !value.chars().any(char::is_control))
+        .filter(|(value, _)| value.chars().all(|c| !c.is_control() && !is_unseen(c)))
+        // What was typed is in the shell's hands already.
+        .filter(|(value, _)| is_safe(value[typed.len()..].trim_matches('\'')))
         .filter(|(value, _)| seen.insert(value.clone()))
         .map(|(value, help)| {
             let help = help.map(|h| crate::render::sanitize::line(&h).into_owned().into());
@@ -189,25 +269,36 @@ fn starting_with(
         .collect()
 }
 
+/// Whether a text does nothing in any quotes of any shell. One with an escape
+/// sequence in it would run when the shell prints it.
+fn is_safe(text: &str) -> bool {
+    let acts = |c: char| matches!(c, '`' | '$' | '\\' | '!' | '"' | '\'') || c.is_control();
+    !text.chars().any(|c| acts(c) || is_unseen(c))
+}
+
 fn recent(
     typed: &OsStr,
     pick: impl Fn(&TraceInfo) -> Option<(String, Option<String>)> + Send + 'static,
 ) -> Vec<CompletionCandidate> {
     from_store(typed, move |store, experiments| {
-        let query = Query {
-            experiments: experiments
-                .iter()
-                .map(|name| match store.experiment_named(name) {
-                    Ok(Some(experiment)) => experiment.id,
-                    _ => name.clone(),
-                })
-                .collect(),
-            limit: Some(RECENT),
-            ..Query::default()
-        };
-        let page = store.search(&query, RECENT + 1, None).ok()?;
-        Some(page.traces.iter().filter_map(&pick).collect())
+        let infos = recent_infos(store, experiments, RECENT)?;
+        Some(infos.iter().filter_map(&pick).collect())
     })
+}
+
+fn recent_infos(store: &dyn Store, experiments: &[String], most: usize) -> Option<Vec<TraceInfo>> {
+    let query = Query {
+        experiments: experiments
+            .iter()
+            .map(|name| match store.experiment_named(name) {
+                Ok(Some(experiment)) => experiment.id,
+                _ => name.clone(),
+            })
+            .collect(),
+        limit: Some(most),
+        ..Query::default()
+    };
+    Some(store.search(&query, most, None).ok()?.traces)
 }
 
 fn from_store(

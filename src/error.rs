@@ -347,6 +347,10 @@ fn reading_hint(path: &str, reason: &str) -> Vec<String> {
         vec![format!(
             "files of traces are read one after the other as in `cat {folder}/*.json | mlt -u - search`"
         )]
+    } else if let Some(absolute) = absolute_of(path) {
+        vec![format!(
+            "a path behind three slashes is relative; this one is `-u sqlite:///{absolute}`, with four"
+        )]
     } else if path.contains('*') {
         vec![format!(
             "files of traces are read one after the other as in `cat {path} | mlt -u - search`"
@@ -358,6 +362,19 @@ fn reading_hint(path: &str, reason: &str) -> Vec<String> {
     } else {
         Vec::new()
     }
+}
+
+/// What a relative path is from the root, where nothing is at the one and
+/// something at the other.
+fn absolute_of(path: &str) -> Option<String> {
+    if path.starts_with('/') || path.starts_with('.') || std::path::Path::new(path).exists() {
+        return None;
+    }
+    let absolute = format!("/{path}");
+    let is_database = [".db", ".sqlite", ".sqlite3"];
+    (is_database.iter().any(|ending| path.ends_with(ending))
+        && std::path::Path::new(&absolute).is_file())
+    .then_some(absolute)
 }
 
 fn certificate_hint(reason: &str) -> &'static str {

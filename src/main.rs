@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
-
 // Spans are made in one thread and dropped in another, which the system's allocator is slow at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    clap_complete::CompleteEnv::with_factory(mlt::cli::Cli::command).complete();
+    clap_complete::CompleteEnv::with_factory(mlt::cli::completed).complete();
     ExitCode::from(mlt::run(std::env::args_os()))
 }

@@ -8,6 +8,7 @@
 mod aggregate;
 mod bootstrap;
 mod buckets;
+mod census;
 mod critical_path;
 mod diff;
 mod gaps;
@@ -40,6 +41,7 @@ mod sample;
 pub use aggregate::{Aggregation, Occurrence, Row, Sort, Unit};
 pub use bootstrap::{ConfidenceInterval, DEFAULT_SEED};
 pub use buckets::{Buckets, Start};
+pub use census::{Census, KeyCount};
 pub use critical_path::Section;
 pub use diff::{
     Comparison, Diff, DiffRow, DiffSort, Finding, Intake, Matching, Measure, OnlyTrace, RowsFound,

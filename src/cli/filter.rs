@@ -11,7 +11,7 @@ use crate::complete;
 #[command(next_help_heading = "Which traces")]
 pub struct FilterArgs {
     /// A filter (repeatable; all must hold)
-    #[arg(short, long = "filter", value_name = "FILTER", add = ArgValueCompleter::new(complete::filter))]
+    #[arg(short, long = "filter", alias = "filter-string", value_name = "FILTER", add = ArgValueCompleter::new(complete::filter))]
     pub filters: Vec<String>,
 
     /// Send this filter unchecked, for servers that know more than mlt
@@ -27,23 +27,23 @@ pub struct FilterArgs {
     pub name: Option<String>,
 
     /// With this tag (repeatable)
-    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    #[arg(long = "tag", value_name = "KEY=VALUE", add = ArgValueCompleter::new(complete::tags))]
     pub tags: Vec<String>,
 
     /// With this metadata (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", add = ArgValueCompleter::new(complete::metadata_pairs))]
     pub metadata: Vec<String>,
 
     /// Of this session (conversation)
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = ArgValueCompleter::new(complete::sessions))]
     pub session: Option<String>,
 
     /// Of this end user
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = ArgValueCompleter::new(complete::users))]
     pub user: Option<String>,
 
     /// Of this run
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = ArgValueCompleter::new(complete::run_ids))]
     pub run_id: Option<String>,
 
     /// Of this logged model
@@ -55,7 +55,7 @@ pub struct FilterArgs {
     pub client_request_id: Option<String>,
 
     /// With a span of this name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::span_names))]
     pub span_name: Option<String>,
 
     /// With a span of this type, such as LLM or TOOL

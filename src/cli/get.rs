@@ -8,10 +8,24 @@ use crate::complete;
 
 /// Show traces with their spans.
 #[derive(Debug, Args)]
+#[command(override_usage = "mlt get [OPTIONS] <TRACE>...")]
 pub struct GetArgs {
     /// Trace ids, unique beginnings of ids, MLflow UI links, latest, or - for ids on standard input
-    #[arg(required = true, value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
+    #[arg(required_unless_present = "trace_ids", value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
     pub traces: Vec<String>,
+
+    /// MLflow's way to name traces
+    #[arg(
+        long = "trace-id",
+        hide = true,
+        value_name = "ID",
+        value_delimiter = ','
+    )]
+    pub trace_ids: Vec<String>,
+
+    /// Print the address of the trace's page in MLflow's UI, and nothing else
+    #[arg(long, conflicts_with_all = ["io", "span", "errors", "span_type", "depth", "max_chars"])]
+    pub link: bool,
 
     /// Show the inputs and outputs of each span
     #[arg(long)]

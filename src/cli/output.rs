@@ -9,6 +9,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, ValueEnum, ValueHint};
 
+use super::mistakes;
+
 /// How to print.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
@@ -184,7 +186,12 @@ impl TypedValueParser for FormatParser {
         refusal
             .map(|_| OutputFormat::default())
             .map_err(|mut error| {
-                if self.0 == OF_CHECKS {
+                let typed = value.to_str().unwrap_or_default();
+                if let Some(tip) = mistakes::foreign_format(typed) {
+                    error.remove(ContextKind::SuggestedValue);
+                    let tips = ContextValue::StyledStrs(vec![tip.into()]);
+                    error.insert(ContextKind::Suggested, tips);
+                } else if self.0 == OF_CHECKS {
                     let tips = ContextValue::StyledStrs(vec![FILES_OF_CHECKS.into()]);
                     error.insert(ContextKind::Suggested, tips);
                 }

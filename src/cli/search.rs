@@ -21,10 +21,7 @@ Filters:
   issue.id, span.name, span.type, span.status, span.duration, span.model, span.error,
   span.attributes.K, text.
   Comparators: = != < <= > >= BETWEEN IN LIKE ILIKE RLIKE, NOT before those, IS NULL, IS NOT NULL.
-  Text is quoted; keys with spaces or dashes go in back quotes. All of it: mlt help filter
-Durations:
-  Those that were recorded with traces, in whole milliseconds, as in mlt stats and check; mlt latency
-  and diff take those of root spans, in nanoseconds.";
+  Text is quoted; keys with spaces or dashes go in back quotes. All of it: mlt help filter";
 
 /// Find traces.
 #[derive(Debug, Args)]
@@ -39,6 +36,10 @@ pub struct SearchArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
 
+    /// MLflow's way to name a trace
+    #[arg(long, hide = true, value_name = "ID", conflicts_with_all = ["query", "text"])]
+    pub trace_id: Option<String>,
+
     /// Sort by a key, with ASC or DESC behind it or - before it (repeatable) [default: newest first]
     ///
     /// Keys are time, duration, status, name, trace_id, run_id, experiment, session, user, tags.KEY and metadata.KEY.
@@ -46,7 +47,7 @@ pub struct SearchArgs {
     pub order_by: Vec<String>,
 
     /// At most so many traces [default: 100]
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, alias = "max-results", value_name = "N")]
     #[arg(value_parser = at_least_one, conflicts_with_all = ["all", "count"])]
     pub limit: Option<u64>,
 

@@ -14,6 +14,15 @@ pub struct SelectionArgs {
     #[arg(value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
     pub traces: Vec<String>,
 
+    /// MLflow's way to name traces
+    #[arg(
+        long = "trace-id",
+        hide = true,
+        value_name = "ID",
+        value_delimiter = ','
+    )]
+    pub trace_ids: Vec<String>,
+
     // A doc comment here would become the help text of the whole command.
     #[allow(missing_docs)]
     #[command(flatten)]
@@ -32,12 +41,22 @@ pub struct SelectionArgs {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Args)]
 pub struct LimitArgs {
     /// At most so many of the traces that match, the newest first [default: all]
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Which traces")]
+    #[arg(
+        short = 'n',
+        long,
+        alias = "max-results",
+        value_name = "N",
+        help_heading = "Which traces"
+    )]
     #[arg(value_parser = at_least_one)]
     pub limit: Option<u64>,
 }
 
 impl SelectionArgs {
+    pub(super) fn trace_words(&mut self) -> (&mut Vec<String>, &mut Vec<String>) {
+        (&mut self.traces, &mut self.trace_ids)
+    }
+
     /// Whether traces are chosen by a filter, a limit or as all there are.
     pub fn is_search(&self) -> bool {
         self.all || self.limit.limit.is_some() || self.filter != FilterArgs::default()

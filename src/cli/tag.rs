@@ -10,8 +10,17 @@ use crate::complete;
 #[derive(Debug, Args)]
 pub struct TagArgs {
     /// Traces, as for get, and tags to set
-    #[arg(value_name = "TRACE… KEY=VALUE", add = ArgValueCompleter::new(complete::trace_ids))]
+    #[arg(value_name = "TRACE… KEY=VALUE", add = ArgValueCompleter::new(complete::traces_and_tags))]
     pub words: Vec<String>,
+
+    /// MLflow's way to name traces
+    #[arg(
+        long = "trace-id",
+        hide = true,
+        value_name = "ID",
+        value_delimiter = ','
+    )]
+    pub trace_ids: Vec<String>,
 
     /// A tag to delete (repeatable)
     #[arg(short, long = "delete", value_name = "KEY")]

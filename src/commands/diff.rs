@@ -189,7 +189,13 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
         (Side::Before, &mut gathered.before),
         (Side::After, &mut gathered.after),
     ] {
-        require_traces(&comparison, side, gathered)?;
+        require_traces(&comparison, side, gathered).inspect_err(|_| {
+            if gathered.traces == 0 && !matches!(sources.get(side), Source::Trace(_)) {
+                contexts
+                    .get(side)
+                    .remember_no_match(&selections.get(side).filter);
+            }
+        })?;
     }
 
     let diff = comparison.finish(args.sort.into(), args.seed);

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::form::Form;
 use super::gather::fail_with;
-use super::{Context, IN_TABLES, resolve};
+use super::{Context, IN_TABLES, link, resolve};
 use crate::analysis::{LatencyReport, Node, NodeId, SpanTree, Warning, analyse};
 use crate::cli::GetArgs;
 use crate::error::{CommandError, Exit};
@@ -29,6 +29,9 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     } else {
         resolve::known_and_missing(context, &args.traces)?
     };
+    if args.link {
+        return link::print(context, &ids, failures);
+    }
     let store = context.store()?;
     // The table of spans shows of payloads nothing but what went wrong.
     let detail = match form {
@@ -193,11 +196,15 @@ impl<'a> Printer<'a> {
         match &mut self.kind {
             Kind::Single(out, form) => {
                 warn_of_negative_durations(self.context, trace);
-                json::write_trace(out, &json::TraceParts::whole(trace, max_chars), *form)?;
+                let link = link::of(self.context, &trace.info);
+                let parts = json::TraceParts::whole(trace, max_chars);
+                json::write_trace(out, &parts.with_link(link.as_deref()), *form)?;
             }
             Kind::List(out, list) => {
                 warn_of_negative_durations(self.context, trace);
-                list.push(out, &json::TraceParts::whole(trace, max_chars))?;
+                let link = link::of(self.context, &trace.info);
+                let parts = json::TraceParts::whole(trace, max_chars);
+                list.push(out, &parts.with_link(link.as_deref()))?;
             }
             Kind::Delimited(rows) => {
                 warn_of_negative_durations(self.context, trace);

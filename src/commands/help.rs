@@ -1,11 +1,14 @@
-//! `mlt help`: the help of a command, or a page about a topic.
+//! `mlt help`: the help of a command, or a page about a topic. A command's help
+//! begins with examples, has a line for each option, and leaves what all commands
+//! share to the pages about it.
 
 use std::io::Write as _;
 
 use anyhow::Result;
-use clap::CommandFactory as _;
+use clap::builder::StyledStr;
+use clap::{Arg, Command, CommandFactory as _};
 
-use crate::cli::{Cli, HELP_WIDTH, HelpArgs};
+use crate::cli::{self, Cli, HELP_WIDTH, HelpArgs};
 use crate::error::{CommandError, Exit};
 use crate::filter::{REFERENCE, aggregate};
 use crate::terminal::Terminal;
@@ -13,25 +16,37 @@ use crate::terminal::Terminal;
 /// What has a limit, and what happens beyond it.
 const LIMITS: &str = include_str!("limits.txt");
 
+const TEMPLATE: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}";
+
+const SHARED: &str = "\
+Where traces come from (-u, -x) is explained by `mlt help connection`, how results are printed
+by `mlt help output`.";
+
 pub(super) fn run(args: &HelpArgs, terminal: &Terminal) -> Result<Exit> {
     let mut root = Cli::command().term_width(terminal.width.unwrap_or(HELP_WIDTH).min(HELP_WIDTH));
     root.build();
-    let topic = args.topic.as_deref();
-    let command = match topic {
+    let help = match args.topic.as_deref() {
         Some("filter") => return page(REFERENCE, terminal),
         Some("rules") => return page(aggregate::REFERENCE, terminal),
         Some("limits") => return page(LIMITS, terminal),
-        None => &mut root,
-        Some(name) => match root.find_subcommand_mut(name) {
-            Some(command) => command,
+        Some("connection") => return page(cli::CONNECTION, terminal),
+        Some("output") => return page(cli::OUTPUT, terminal),
+        None => root.render_long_help(),
+        Some(name) => match root.find_subcommand(name) {
+            Some(command) => of_command(command),
             None => {
                 return Err(CommandError::usage(format!("no help on `{name}`"))
-                    .hint("there is help on each command, and on `filter`, `rules` and `limits`")
+                    .hint(
+                        "there is help on each command, and on `filter`, `rules`, `limits`, `connection` and `output`",
+                    )
                     .into());
             }
         },
     };
-    let help = command.render_long_help();
     let mut out = terminal.output();
     if terminal.color {
         write!(out, "{}", help.ansi())?;
@@ -40,6 +55,54 @@ pub(super) fn run(args: &HelpArgs, terminal: &Terminal) -> Result<Exit> {
     }
     out.finish()?;
     Ok(Exit::Success)
+}
+
+fn of_command(command: &Command) -> StyledStr {
+    let mut command = command.clone().help_template(TEMPLATE);
+    let ids: Vec<clap::Id> = command
+        .get_arguments()
+        .map(|arg| arg.get_id().clone())
+        .collect();
+    for id in ids {
+        command = command.mut_arg(id, of_argument);
+    }
+    if let Some(examples) = cli::examples(command.get_name()) {
+        let heading = command.get_styles().get_header();
+        let examples = examples.trim_start();
+        let examples = format!("{heading}Examples:{heading:#}\n  {examples}\n\n");
+        command = command.before_help(StyledStr::from(examples));
+    }
+    let after = match command.get_after_long_help() {
+        Some(text) => format!("{}\n\n{SHARED}", text.ansi()),
+        None => SHARED.to_owned(),
+    };
+    command.after_help(StyledStr::from(after)).render_help()
+}
+
+/// All that there is to say about an option, unless every command has it.
+fn of_argument(arg: Arg) -> Arg {
+    const SHARED: [&str; 8] = [
+        "tracking_uri",
+        "experiments",
+        "timeout",
+        "retries",
+        "color",
+        "no_pager",
+        "verbose",
+        "quiet",
+    ];
+    if SHARED.contains(&arg.get_id().as_str()) {
+        return arg.hide(true);
+    }
+    match arg.get_long_help().cloned() {
+        Some(help) => {
+            // In a list of lines, paragraphs are sentences.
+            let help = help.to_string();
+            let lines: Vec<&str> = help.split("\n\n").map(str::trim).collect();
+            arg.help(lines.join(". "))
+        }
+        None => arg,
+    }
 }
 
 fn page(text: &str, terminal: &Terminal) -> Result<Exit> {

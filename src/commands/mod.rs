@@ -4,13 +4,17 @@
 mod check;
 mod completions;
 mod diff;
+mod experiments;
 mod export;
 mod form;
 mod gather;
 mod get;
 mod help;
+mod keys;
 mod latency;
+mod link;
 mod man;
+mod no_match;
 mod report;
 mod resolve;
 mod search;
@@ -21,15 +25,16 @@ mod target;
 mod unreadable;
 mod usage;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::analysis::MOST_INTERVALS;
-use crate::cli::{Cli, Command, GlobalArgs};
+use crate::cli::{Cli, Command, FilterArgs, GlobalArgs};
 use crate::error::{CommandError, Exit, hint_line};
 use crate::model::Timestamp;
 use crate::render::{Layout, LeftOut, Style, Zone, number, sanitize};
@@ -51,6 +56,10 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Get(args) => with_context(flags, env, terminal, |c| get::run(c, args)),
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
         Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),
+        Command::Experiments(args) => {
+            with_context(flags, env, terminal, |c| experiments::run(c, args))
+        }
+        Command::Keys(args) => with_context(flags, env, terminal, |c| keys::run(c, args)),
         Command::Latency(args) => with_context(flags, env, terminal, |c| latency::run(c, args)),
         Command::Diff(args) => diff::run(flags, env, terminal, args),
         Command::Check(args) => with_context(flags, env, terminal, |c| check::run(c, args)),
@@ -80,7 +89,7 @@ fn with_context(
             doubts.len() - SHOWN
         ));
     }
-    outcome
+    no_match::explain(&context, outcome)
 }
 
 /// What every command that looks at traces needs.
@@ -89,7 +98,11 @@ pub(crate) struct Context<'a> {
     settings: Settings,
     terminal: &'a Terminal,
     now: Timestamp,
-    store: OnceCell<Box<dyn Store>>,
+    store: OnceCell<Arc<dyn Store>>,
+    /// What was asked for and found nothing, for [`no_match`] to look into.
+    unmatched: RefCell<Option<FilterArgs>>,
+    /// How long it may take to find out why nothing was found.
+    patience: Duration,
 }
 
 impl<'a> Context<'a> {
@@ -105,6 +118,12 @@ impl<'a> Context<'a> {
             terminal,
             now: Timestamp::from_millis(Timestamp::now().millis()),
             store: OnceCell::new(),
+            unmatched: RefCell::new(None),
+            patience: Duration::from_millis(
+                env.get("MLT_PATIENCE")
+                    .and_then(|millis| millis.parse().ok())
+                    .unwrap_or(no_match::PATIENCE_MS),
+            ),
         };
         for warning in &context.settings.warnings {
             context.warn(&sanitize::line(warning));
@@ -121,7 +140,7 @@ impl<'a> Context<'a> {
             .flags
             .verbose
             .then(|| Arc::new(log_request) as Arc<dyn Fn(&RequestRecord) + Send + Sync>);
-        let store = store::open(&self.settings.location, log)?;
+        let store = Arc::from(store::open(&self.settings.location, log)?);
         Ok(self.store.get_or_init(|| store).as_ref())
     }
 

@@ -65,12 +65,13 @@ fn write(context: &Context, args: &ReportArgs, out: &mut dyn Write) -> Result<(P
         Ok(())
     })?;
     if page.traces() == 0 {
-        return Err(match gathered.take_error() {
-            Some(error) => error,
-            None => CommandError::new(Exit::NotFound, NO_MATCH)
-                .hint("`mlt search` with the same filter shows what does")
-                .into(),
-        });
+        if let Some(error) = gathered.take_error() {
+            return Err(error);
+        }
+        context.remember_no_match(&args.selection.filter);
+        return Err(CommandError::new(Exit::NotFound, NO_MATCH)
+            .hint("`mlt search` with the same filter shows what does")
+            .into());
     }
     page.write_head(out, &missing(&gathered))?;
     let mut sections: File = sections

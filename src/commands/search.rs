@@ -21,7 +21,7 @@ use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::render::search::SearchTable;
-use crate::render::{Column, NO_MATCH, number, sanitize};
+use crate::render::{Column, number, sanitize};
 use crate::store::{Detail, Query, Search, SearchEnd, Store, StoreError};
 use crate::terminal::Output;
 
@@ -42,7 +42,10 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
         );
     }
     let mut filter_args = args.filter.clone();
-    filter_args.text = filter_args.text.or_else(|| args.query.clone());
+    filter_args.text = filter_args
+        .text
+        .or_else(|| args.query.clone())
+        .or_else(|| args.trace_id.clone());
     let mut query = Query {
         filter: filter_of(&filter_args, context)?,
         order_by: order_by(&args.order_by)?,
@@ -69,7 +72,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
     let exit = context.say_unreadable(found, &unreadable);
     if found == 0 {
         if !args.count && unreadable.is_empty() {
-            context.note(NO_MATCH);
+            context.note_no_match(&filter_args);
         }
         if args.fail_empty {
             return Ok(Exit::Condition);

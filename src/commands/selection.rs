@@ -6,25 +6,27 @@ use anyhow::Result;
 use super::Context;
 use crate::cli::FilterArgs;
 use crate::error::{CommandError, Exit, FilterError, NewerServerNeeded};
-use crate::filter::{self, Comparator, Condition, Field, Filter, Moment, diagnostics};
-use crate::model::{Experiment, looks_like_trace_id, metadata, normalize_trace_id};
+use crate::filter::{self, Comparator, Condition, Expr, Field, Filter, Moment, diagnostics};
+use crate::model::{Experiment, Timestamp, looks_like_trace_id, metadata, normalize_trace_id};
+use crate::render::number;
 use crate::store::{FilterSource, Query, Store, StoreError};
+
+/// One of the conditions that were asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// As it was typed, or as near to it as can be.
+    pub(super) label: String,
+    /// What it says; `None` where only the server knows.
+    pub(super) expr: Option<Expr>,
+}
 
 /// The filter that the flags come to. Doubts about it go to standard error.
 ///
 /// # Errors
 /// A filter that does not parse, or a value that no filter can hold.
 pub(super) fn filter_of(args: &FilterArgs, context: &Context) -> Result<FilterSource> {
-    let moment = Moment {
-        now: context.now,
-        zone: filter::Zone::Local,
-    };
     let mut filter = Filter::default();
-    for text in &args.filters {
-        let parsed = filter::parse_in(text, &moment).map_err(|error| FilterError {
-            text: text.clone(),
-            error,
-        })?;
+    for (text, parsed) in args.filters.iter().zip(parsed(args, context)?) {
         for warning in parsed.warnings() {
             let color = context.terminal.error_color;
             context.warn(&diagnostics::render_warning(text, warning, color));
@@ -34,7 +36,7 @@ pub(super) fn filter_of(args: &FilterArgs, context: &Context) -> Result<FilterSo
         }
         filter = filter.and(parsed);
     }
-    for condition in shorthands(args, context)? {
+    for (_, condition) in shorthands(args, context)? {
         filter = filter.and(condition.into());
     }
     Ok(match &args.raw_filter {
@@ -53,26 +55,69 @@ pub(super) fn filter_of(args: &FilterArgs, context: &Context) -> Result<FilterSo
     })
 }
 
-fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<Condition>> {
+fn parsed(args: &FilterArgs, context: &Context) -> Result<Vec<Filter>> {
+    let moment = Moment {
+        now: context.now,
+        zone: filter::Zone::Local,
+    };
+    let parse = |text: &String| {
+        filter::parse_in(text, &moment).map_err(|error| {
+            FilterError {
+                text: text.clone(),
+                error,
+            }
+            .into()
+        })
+    };
+    args.filters.iter().map(parse).collect()
+}
+
+/// The same, condition by condition.
+///
+/// # Errors
+/// As for [`filter_of`].
+pub(super) fn parts_of(args: &FilterArgs, context: &Context) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for filter in parsed(args, context)? {
+        parts.extend(filter.effective_conjuncts().map(|expr| Part {
+            label: expr.spelling(),
+            expr: Some(expr.clone()),
+        }));
+    }
+    let shorthands = shorthands(args, context)?.into_iter();
+    parts.extend(shorthands.map(|(label, condition)| Part {
+        label,
+        expr: Some(condition.into()),
+    }));
+    parts.extend(args.raw_filter.iter().map(|raw| Part {
+        label: format!("--raw-filter {raw}"),
+        expr: None,
+    }));
+    Ok(parts)
+}
+
+/// Each with what was typed for it.
+fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<(String, Condition)>> {
     use Comparator::{Equal, GreaterOrEqual, Less, LessOrEqual, Like};
     let mut all = Vec::new();
-    let mut text = |flag: &str, field: Field, comparator, value: &str| -> Result<()> {
+    let mut text = |flag: &str, typed: &str, field: Field, comparator, value: &str| -> Result<()> {
         let condition = Condition::text(field, comparator, value)
             .map_err(|error| CommandError::usage(format!("{flag} `{value}`: {error}")))?;
-        all.push(condition);
+        all.push((format!("{flag} {typed}"), condition));
         Ok(())
     };
     if let Some(name) = &args.name {
         let comparator = if name.contains('%') { Like } else { Equal };
-        text("--name", Field::Name, comparator, name)?;
+        text("--name", name, Field::Name, comparator, name)?;
     }
     for pair in &args.tags {
         let (key, value) = key_value("--tag", pair)?;
-        text("--tag", Field::Tag(key.to_owned()), Equal, value)?;
+        text("--tag", pair, Field::Tag(key.to_owned()), Equal, value)?;
     }
     for pair in &args.metadata {
         let (key, value) = key_value("--metadata", pair)?;
-        text("--metadata", Field::Metadata(key.to_owned()), Equal, value)?;
+        let field = Field::Metadata(key.to_owned());
+        text("--metadata", pair, field, Equal, value)?;
     }
     let metadata_field = |key: &str| Field::Metadata(key.to_owned());
     for (flag, value, field) in [
@@ -96,7 +141,7 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<Condition>> {
         ("--span-name", &args.span_name, Field::SpanName),
     ] {
         if let Some(value) = value {
-            text(flag, field, Equal, value)?;
+            text(flag, value, field, Equal, value)?;
         }
     }
     if let Some(kind) = &args.span_type {
@@ -104,30 +149,25 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<Condition>> {
         let known = filter::SPAN_TYPES
             .iter()
             .find(|known| known.eq_ignore_ascii_case(kind));
-        text(
-            "--span-type",
-            Field::SpanType,
-            Equal,
-            known.unwrap_or(&kind.as_str()),
-        )?;
+        let value = known.copied().unwrap_or(kind);
+        text("--span-type", kind, Field::SpanType, Equal, value)?;
     }
     if !args.status.is_empty() {
         let states = args.status.iter().map(|s| s.to_ascii_uppercase());
-        all.push(Condition::list(Field::Status, Comparator::In, states)?);
+        let condition = Condition::list(Field::Status, Comparator::In, states)?;
+        all.push((format!("--status {}", args.status.join(",")), condition));
     }
     if let Some(words) = &args.text {
-        all.push(text_condition(words)?);
+        all.push((format!("--text {words}"), text_condition(words)?));
     }
-    for (period, comparator) in [
-        (args.min_duration, GreaterOrEqual),
-        (args.max_duration, LessOrEqual),
+    for (flag, period, comparator) in [
+        ("--min-duration", args.min_duration, GreaterOrEqual),
+        ("--max-duration", args.max_duration, LessOrEqual),
     ] {
         if let Some(period) = period {
-            all.push(Condition::number(
-                Field::ExecutionTime,
-                comparator,
-                period.millis(),
-            )?);
+            let condition = Condition::number(Field::ExecutionTime, comparator, period.millis())?;
+            let nanos = i64::try_from(period.duration().as_nanos()).unwrap_or(i64::MAX);
+            all.push((format!("{flag} {}", number::duration(nanos)), condition));
         }
     }
     // Traces have whole milliseconds, spans finer times: one that began in the
@@ -137,9 +177,15 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<Condition>> {
         let time = point.resolve_end(context.now);
         time.millis() + i64::from(time.nanos().rem_euclid(1_000_000) != 0)
     });
-    for (millis, comparator) in [(since, GreaterOrEqual), (until, Less)] {
-        if let Some(millis) = millis {
-            all.push(Condition::number(Field::Timestamp, comparator, millis)?);
+    for (flag, point, millis, comparator) in [
+        ("--since", args.since, since, GreaterOrEqual),
+        ("--until", args.until, until, Less),
+    ] {
+        if let (Some(point), Some(millis)) = (point, millis) {
+            let condition = Condition::number(Field::Timestamp, comparator, millis)?;
+            let typed = point.resolve(context.now).millis();
+            let second = Timestamp::from_millis(typed - typed.rem_euclid(1000));
+            all.push((format!("{flag} {second}"), condition));
         }
     }
     Ok(all)

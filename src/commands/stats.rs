@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     }
     out.finish()?;
     if report.traces == Some(0) && !is_short {
-        context.note(render::NO_MATCH);
+        context.note_no_match(&args.filter);
     } else if report.rows.is_empty() && !is_short {
         context.note("no spans match");
     }

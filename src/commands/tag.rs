@@ -18,7 +18,7 @@ use crate::cli::{FilterArgs, SelectionArgs, TagArgs};
 use crate::error::{CommandError, Exit};
 use crate::model::{Unreadable, tag as reserved};
 use crate::parallel;
-use crate::render::{NO_MATCH, number, sanitize};
+use crate::render::{number, sanitize};
 use crate::store::{Batches, FilterSource, InfoParts, Query, Store, StoreError, TagChanges};
 
 /// Servers store at most so many characters of a value …
@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
         (ids, Vec::new())
     };
     if ids.is_empty() && missing.is_empty() && unreadable.is_empty() {
-        context.note(NO_MATCH);
+        context.note_no_match(&args.filter);
     }
     if by_filter && ids.len() > 1 && !args.yes && context.terminal.interactive {
         confirm(context, ids.len())?;
@@ -217,7 +217,7 @@ fn dry_run(
     printer.finish(found, failures.len(), &gathered.unreadable)?;
     out.finish()?;
     if found == 0 && failures.is_empty() && gathered.unreadable.is_empty() {
-        context.note(NO_MATCH);
+        context.note_no_match(&args.filter);
     }
     end(context, form, found, failures, &gathered.unreadable)
 }

@@ -8,8 +8,10 @@ pub mod chrome;
 pub mod delimited;
 pub mod diff;
 pub mod document;
+pub mod experiments;
 pub mod folded;
 pub mod json;
+pub mod keys;
 pub mod many;
 pub mod otlp;
 #[cfg(feature = "parquet")]

@@ -24,9 +24,17 @@ pub struct TraceParts<'a> {
     info: &'a TraceInfo,
     spans: Option<&'a [Span]>,
     max_chars: Option<usize>,
+    link: Option<&'a str>,
 }
 
 impl<'a> TraceParts<'a> {
+    /// With the address of its page.
+    #[must_use]
+    pub const fn with_link(mut self, link: Option<&'a str>) -> Self {
+        self.link = link;
+        self
+    }
+
     /// With all spans. Attributes, inputs and outputs longer than `max_chars`
     /// characters are cut to text of that length, and what was cut says so.
     pub fn whole(trace: &'a Trace, max_chars: Option<usize>) -> Self {
@@ -34,6 +42,7 @@ impl<'a> TraceParts<'a> {
             info: &trace.info,
             spans: Some(&trace.spans),
             max_chars,
+            link: None,
         }
     }
 
@@ -43,6 +52,7 @@ impl<'a> TraceParts<'a> {
             info,
             spans: None,
             max_chars: None,
+            link: None,
         }
     }
 }
@@ -71,6 +81,9 @@ pub(super) fn write<F: Formatter + Clone + Sync>(
     formatter.end_object_value(out)?;
     let included = trace.spans.is_some();
     write_member(out, &mut formatter, false, "spans_included", &included)?;
+    if let Some(link) = trace.link {
+        write_member(out, &mut formatter, false, "link", &link)?;
+    }
     let duration = trace.info.execution_duration_ns.map(|ns| ns.max(0));
     write_member(out, &mut formatter, false, "duration_ns", &duration)?;
     let others = AssessmentJson::list(trace.info, |assessment| !is_for_mlflow(assessment));

@@ -74,6 +74,7 @@ mod readable;
 mod regex;
 mod resolve;
 mod span_value;
+mod spelling;
 mod suggest;
 mod terms;
 

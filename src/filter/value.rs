@@ -72,9 +72,10 @@ impl Parser<'_, '_> {
         field: Field,
         comparator: Comparator,
     ) -> Result<Result<Condition, ConditionError>, ParseError> {
+        let first = self.peek();
         let low = self.number(&field, comparator)?;
         if !self.peek().is_keyword("AND") {
-            return Err(mistakes::no_upper_bound(self.peek(), comparator));
+            return Err(mistakes::no_upper_bound(first, self.peek(), comparator));
         }
         self.next();
         let high = self.number(&field, comparator)?;

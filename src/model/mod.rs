@@ -19,6 +19,8 @@ pub use ids::{CATALOG_PREFIX, SpanId, looks_like_trace_id, normalize_trace_id, t
 pub use request::last_user_text;
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
 pub use time::Timestamp;
-pub use trace::{Experiment, RolledUp, Trace, TraceInfo, TraceState, metadata, tag};
+pub use trace::{
+    Experiment, ExperimentOverview, RolledUp, Trace, TraceInfo, TraceState, metadata, tag,
+};
 pub use unreadable::Unreadable;
 pub use usage::{Cost, TokenUsage};

@@ -287,3 +287,28 @@ pub struct Experiment {
     /// False for a deleted one.
     pub active: bool,
 }
+
+/// An experiment, and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExperimentOverview {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// How many traces it has.
+    pub traces: usize,
+    /// When the oldest of them began.
+    pub first: Option<Timestamp>,
+    /// When the newest of them began.
+    pub last: Option<Timestamp>,
+}
+
+impl ExperimentOverview {
+    /// Of an experiment without traces.
+    pub const fn empty(experiment: Experiment) -> Self {
+        Self {
+            experiment,
+            traces: 0,
+            first: None,
+            last: None,
+        }
+    }
+}

@@ -5,6 +5,8 @@
 
 pub mod column;
 pub mod diff;
+pub mod experiments;
+pub mod keys;
 pub mod latency;
 pub mod many;
 pub mod number;

@@ -9,6 +9,7 @@ mod file;
 mod local;
 mod metrics;
 mod mlruns;
+mod overview;
 mod rest;
 mod search;
 mod sqlite;
@@ -19,7 +20,7 @@ use std::path::Path;
 
 use crate::filter::{Filter, OrderBy};
 use crate::io_words::plain_io_reason;
-use crate::model::{Experiment, Trace, TraceInfo, Unreadable};
+use crate::model::{Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::settings::Location;
 
@@ -216,6 +217,15 @@ pub trait Store: Send + Sync {
     fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
         Ok(self.experiments()?.iter().any(|e| e.id == id))
     }
+
+    /// Every deleted experiment, where the store knows any.
+    fn deleted_experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// What is in each of these experiments, in any order.
+    fn overview(&self, experiments: Vec<Experiment>)
+    -> Result<Vec<ExperimentOverview>, StoreError>;
 
     /// One page of at most `size` traces (1 to [`MAX_PAGE`]). `token` is the
     /// previous page's [`Page::next`].

@@ -260,6 +260,7 @@ fn nothing_to_look_at_fails_unless_it_may() {
     --- stderr
     error: no traces match
     hint: wait for the first with --wait 60s, or pass all the same with --allow-empty
+    hint: `--name none` finds none of 38 traces; values are checkout (6), rag-answer (6), order-helper (5), summarise-ticket (5), grade-answer (3) and 5 more
     --- exit 1
     ");
     let outcome = none().run("--allow-empty");

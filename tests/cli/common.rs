@@ -92,13 +92,13 @@ fn options_that_say_what_happens_anyway_are_taken_and_those_that_cannot_are_not(
 fn help_lists_the_formats_that_a_command_takes() {
     let listed = |command: &str| -> Vec<String> {
         let help = mlt().run(&format!("{command} --help"));
-        let text = help.ok();
+        let text = help.ok().split_whitespace().collect::<Vec<_>>().join(" ");
         let from = text.find("-o, --output").unwrap_or(text.len());
-        let to = text[from..].find("--color").unwrap_or(0);
-        let lines = text[from..from + to].lines().map(str::trim);
-        lines
-            .filter_map(|line| Some(line.strip_prefix("- ")?.split(':').next()?.to_owned()))
-            .collect()
+        let Some((_, values)) = text[from..].split_once("[possible values: ") else {
+            return Vec::new();
+        };
+        let (values, _) = values.split_once(']').unwrap();
+        values.split(", ").map(str::to_owned).collect()
     };
     let tabular = ["table", "json", "jsonl", "csv", "tsv"];
     let with_ids: Vec<&str> = tabular.into_iter().chain(["ids"]).collect();

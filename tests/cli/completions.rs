@@ -265,6 +265,100 @@ fn filter_keys_are_offered() {
 }
 
 #[test]
+fn real_keys_and_values_are_offered() {
+    all_find("mlt search -f tags.en", &["tags.env"]);
+    all_find("mlt search --tag en", &["env="]);
+    assert_eq!(
+        Shell::Zsh.candidates("mlt search --tag env="),
+        ["env=prod", "env=staging"]
+    );
+    all_find(
+        "mlt search --session ",
+        &["chat-5f21", "chat-81c4", "gw-3d90"],
+    );
+    all_find("mlt search --order-by tags.rel", &["tags.release"]);
+    all_find("mlt search --columns tags.rel", &["tags.release"]);
+    assert_eq!(
+        Shell::Zsh.candidates("mlt latency --all --by tag:rel"),
+        ["tag:release"]
+    );
+    all_find("mlt search --span-name looku", &["lookup_order"]);
+    all_find("mlt keys sess", &["session"]);
+    for shell in SHELLS {
+        for line in [
+            "mlt search -f ",
+            "mlt search --columns ",
+            "mlt search -f tags.",
+        ] {
+            let all = shell.candidates(line);
+            assert!(!all.is_empty(), "{shell:?} after `{line}`");
+            let placeholder = all.iter().find(|c| c.contains(['<', '`']));
+            assert_eq!(placeholder, None, "{shell:?} after `{line}`");
+        }
+    }
+    for shell in [Shell::Bash, Shell::Zsh] {
+        let line = shell
+            .complete_on("demo:", "mlt search -f \"tags.env = 'st")
+            .line;
+        assert_eq!(
+            line.trim_end_matches([' ', '"']),
+            "mlt search -f \"tags.env = 'staging'",
+            "{shell:?}"
+        );
+    }
+}
+
+#[test]
+fn names_that_a_shell_would_run_are_left_out() {
+    let mut info = crate::support::fake::info(1);
+    info["tags"] = serde_json::json!({
+        "mlflow.traceName": "$(touch /tmp/x)",
+        "a`id`": "x",
+        "a": "safe name",
+        "ab": "`id`",
+        "a!": "x",
+    });
+    let fake = Fake::start()
+        .on("POST", EXPERIMENTS, experiments(&[("1", "shop")]))
+        .on(
+            "POST",
+            crate::support::fake::SEARCH,
+            Reply::json(&serde_json::json!({"traces": [info]})),
+        );
+    for shell in SHELLS {
+        for (line, expected) in [
+            ("mlt search --name ", &[][..]),
+            ("mlt search --tag a", &["a=", "ab="]),
+            ("mlt search --tag ab=", &[]),
+            ("mlt search -f \"tags.ab = '", &[]),
+        ] {
+            if shell == Shell::Fish && line.contains('"') {
+                continue;
+            }
+            let mut found = shell.complete_on(&fake.uri(), line).candidates;
+            found.sort();
+            assert_eq!(found, expected, "{shell:?} after `{line}`");
+        }
+    }
+}
+
+#[test]
+fn commands_are_listed_by_their_names() {
+    for shell in [Shell::Bash, Shell::Zsh, Shell::ZshSourced, Shell::Fish] {
+        let all = shell.candidates("mlt ");
+        for command in ["search", "get", "tag", "latency", "keys"] {
+            let times = all.iter().filter(|name| *name == command).count();
+            assert_eq!(times, 1, "{shell:?}: {command} in {all:?}");
+        }
+        for alias in ["ls", "show"] {
+            assert!(!all.iter().any(|name| name == alias), "{shell:?}: {all:?}");
+        }
+    }
+    // They are known all the same.
+    all_find("mlt ls --inc", &["--include-spans"]);
+}
+
+#[test]
 fn filter_keys_are_offered_after_other_conditions() {
     for (shell, line) in [
         (Shell::Bash, "mlt search -f \"status = 'OK' AND nam"),

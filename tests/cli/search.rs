@@ -321,7 +321,10 @@ fn samples_are_repeatable_and_said() {
 fn an_empty_answer_is_said_and_can_fail() {
     let empty = many().run("search --name nobody");
     assert_eq!((empty.code, empty.stdout.as_str()), (Some(0), ""));
-    assert_eq!(empty.stderr, "note: no traces match\n");
+    assert!(
+        empty.stderr.starts_with("note: no traces match\n"),
+        "{empty}"
+    );
     assert_eq!(
         many().run("search --name nobody --fail-empty").code,
         Some(1)

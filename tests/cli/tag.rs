@@ -130,7 +130,7 @@ fn a_dry_run_looks_the_traces_up() {
     );
     let none = run("--name nobody env=dev");
     assert_eq!(none.code, Some(0), "{none}");
-    assert!(none.stderr.ends_with("note: no traces match\n"), "{none}");
+    assert!(none.stderr.contains("note: no traces match\n"), "{none}");
 }
 
 #[test]
@@ -177,9 +177,10 @@ fn a_filter_chooses_the_traces() {
     let count = before.lines().count();
     assert_eq!(outcome.stderr, format!("note: changed {count} traces\n"));
     let nothing = on_server().run("tag -x many --name nobody t4=x");
-    assert_eq!(
-        (nothing.code, nothing.stderr.as_str()),
-        (Some(0), "note: no traces match\n")
+    assert_eq!(nothing.code, Some(0), "{nothing}");
+    assert!(
+        nothing.stderr.starts_with("note: no traces match\n"),
+        "{nothing}"
     );
 }
 

@@ -74,16 +74,19 @@ impl Report {
             append(path, verdict)?;
         }
         context.note_left_out(left_out, "`-o json` has all");
-        explain(context, format, verdict);
+        explain(context, args, format, verdict);
         Ok(())
     }
 }
 
 /// Says on standard error why the check fails, where standard output does not say
 /// it to people.
-fn explain(context: &Context, format: &OutputFormat, verdict: &Judgement) {
+fn explain(context: &Context, args: &CheckArgs, format: &OutputFormat, verdict: &Judgement) {
     if let Some(problem) = render::verdict::problem(verdict) {
         context.fail(&problem);
+        if verdict.problem == Some(crate::analysis::Problem::NoTraces) {
+            context.remember_no_match(&args.selection.filter);
+        }
         let hint = match verdict.problem {
             Some(crate::analysis::Problem::Unreadable) => "leave them out with --ignore-unreadable",
             Some(crate::analysis::Problem::InProgress) => {

@@ -20,7 +20,7 @@ use crate::export::document::Losses;
 use crate::export::folded::MAX_DEPTH;
 use crate::export::{Delimited, Document, Format, JsonForm, What, file_name};
 use crate::model::Trace;
-use crate::render::{NO_MATCH, number};
+use crate::render::number;
 use crate::store::Detail;
 use crate::terminal::Output;
 
@@ -48,18 +48,19 @@ fn is_folder(path: &Path) -> bool {
 struct Export<'a> {
     context: &'a Context<'a>,
     args: &'a ExportArgs,
+    name: OutputFormat,
     format: Format,
     what: What,
 }
 
 impl<'a> Export<'a> {
     fn of(context: &'a Context<'a>, args: &'a ExportArgs) -> Result<Self> {
-        let format = format(context)?;
+        let name = wanted(context, args)?;
+        let format = format(&name)?;
         let what = match args.what {
             ExportWhat::Spans => What::Spans,
             ExportWhat::Traces => What::Traces,
         };
-        let name = &context.flags.output;
         if what == What::Traces && !format.has_traces_alone() {
             return Err(CommandError::usage(format!(
                 "`-o {name}` is made of spans and has no `--what traces`"
@@ -70,6 +71,7 @@ impl<'a> Export<'a> {
         Ok(Self {
             context,
             args,
+            name,
             format,
             what,
         })
@@ -88,7 +90,7 @@ impl<'a> Export<'a> {
             return Err(CommandError::usage("--resume and --force need a file or folder").into());
         }
         if self.format.is_binary() && self.context.terminal.width.is_some() {
-            let name = &self.context.flags.output;
+            let name = &self.name;
             return Err(CommandError::usage(format!(
                 "`-o {name}` is binary and not for a terminal"
             ))
@@ -105,7 +107,7 @@ impl<'a> Export<'a> {
 
     fn note_no_match(&self, gathered: &Gathered) {
         if gathered.traces + gathered.skipped == 0 && !gathered.is_short() {
-            self.context.note(NO_MATCH);
+            self.context.note_no_match(&self.args.selection.filter);
         }
     }
 
@@ -134,7 +136,7 @@ impl<'a> Export<'a> {
     fn to_file(&self, target: &Path) -> Result<Exit> {
         let is_kept = self.format == Format::Json(JsonForm::Lines);
         if self.args.resume && !is_kept {
-            let name = &self.context.flags.output;
+            let name = &self.name;
             return Err(CommandError::usage(format!(
                 "a file of `-o {name}` cannot be gone on with"
             ))
@@ -312,16 +314,55 @@ fn write_one(file: &mut PartFile, trace: &Trace, format: Format, what: What) -> 
     document.finish(false, &[])
 }
 
-/// The format that `-o` names.
-fn format(context: &Context) -> Result<Format> {
-    if context.flags.output == OutputFormat::Table {
-        let names: Vec<String> = OF_EXPORTS.iter().map(|f| format!("`{f}`")).collect();
-        return Err(CommandError::usage("expected a format with -o, found none")
-            .hint(format!("there are {}", names.join(", ")))
-            .into());
+/// The format that `-o` names, else that of the file's ending.
+fn wanted(context: &Context, args: &ExportArgs) -> Result<OutputFormat> {
+    if context.flags.output != OutputFormat::Table {
+        context.formats("export", OF_EXPORTS)?;
+        return Ok(context.flags.output.clone());
     }
-    context.formats("export", OF_EXPORTS)?;
-    Ok(match context.flags.output {
+    let path = args.to.as_deref().filter(|path| !is_folder(path));
+    let name = path.and_then(|path| path.file_name()?.to_str());
+    let name = name.unwrap_or_default().to_ascii_lowercase();
+    if let Some(format) = by_ending(&name) {
+        return Ok(format);
+    }
+    let error = CommandError::usage("expected a format with -o, found none");
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    if ["html", "htm"].contains(&ending) {
+        let error = error.hint("`mlt report` writes pages: mlt report --all -o report.html");
+        return Err(error.into());
+    }
+    let names: Vec<String> = OF_EXPORTS.iter().map(|f| format!("`{f}`")).collect();
+    Err(error.hint(format!("there are {}", names.join(", "))).into())
+}
+
+/// What people expect in a file of that name.
+fn by_ending(name: &str) -> Option<OutputFormat> {
+    const ENDINGS: [(&str, OutputFormat); 11] = [
+        (".speedscope.json", OutputFormat::Speedscope),
+        (".otlp.json", OutputFormat::Otlp),
+        (".chrome.json", OutputFormat::Chrome),
+        (".json", OutputFormat::Json),
+        (".jsonl", OutputFormat::Jsonl),
+        (".ndjson", OutputFormat::Jsonl),
+        (".csv", OutputFormat::Csv),
+        (".tsv", OutputFormat::Tsv),
+        (".parquet", OutputFormat::Parquet),
+        (".folded", OutputFormat::Folded),
+        (".pb", OutputFormat::OtlpProto),
+    ];
+    let known = ENDINGS
+        .into_iter()
+        .find(|(ending, _)| name.ends_with(ending));
+    known.map(|(_, format)| format)
+}
+
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it fails where mlt was built without Parquet"
+)]
+fn format(name: &OutputFormat) -> Result<Format> {
+    Ok(match name {
         OutputFormat::Otlp => Format::Otlp,
         OutputFormat::OtlpProto => Format::OtlpProto,
         OutputFormat::Chrome => Format::Chrome,

@@ -16,7 +16,7 @@ use crate::error::{CommandError, Exit};
 use crate::export::Delimited;
 use crate::export::many::{self as export, ManyParts};
 use crate::model::Trace;
-use crate::render::{LeftOut, NO_MATCH, many as render, number, plot, sanitize};
+use crate::render::{LeftOut, many as render, number, plot, sanitize};
 use crate::store::{Detail, InfoParts};
 use crate::terminal::Output;
 
@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     let left_out = write(context, args, &mut out, &report, &question, parts)?;
     out.finish()?;
     if report.traces == 0 && !gathered.is_short() {
-        context.note(NO_MATCH);
+        context.note_no_match(&args.selection.filter);
     }
     oddities.warn(context);
     context.note_top(report.rows.len(), all);

@@ -4,6 +4,7 @@
 mod comparator;
 mod group;
 mod key;
+mod sql;
 mod value;
 
 pub(super) use self::comparator::{no_comparator, unsupported};
@@ -39,6 +40,9 @@ pub(super) fn before_condition(parser: &Parser<'_, '_>) -> Option<ParseError> {
     let next = parser.peek_at(1);
     let next_is_comparator = next.kind == TokenKind::Operator || next.kind == TokenKind::Dot;
     if token.kind == TokenKind::Word && !next_is_comparator {
+        if let Some(error) = sql::clause(token, next) {
+            return Some(error);
+        }
         if token.is_keyword("AND") || token.is_keyword("OR") {
             let place = if token.start == 0 { "begins" } else { "has" };
             return Some(dangling(token, place));
@@ -75,6 +79,12 @@ pub(super) fn before_condition(parser: &Parser<'_, '_>) -> Option<ParseError> {
 pub(super) fn after_condition(parser: &Parser<'_, '_>) -> ParseError {
     let token = parser.peek();
     let last = parser.last.as_ref();
+    let time = last.and_then(|clause| clause.value);
+    if let Some(error) = sql::clause(token, parser.peek_at(1))
+        .or_else(|| time.and_then(|time| sql::time_function(time, token)))
+    {
+        return error;
+    }
     let after_text = last
         .and_then(|clause| clause.value)
         .filter(|v| matches!(v.kind, TokenKind::SingleQuoted | TokenKind::DoubleQuoted));

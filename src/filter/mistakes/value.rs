@@ -9,7 +9,7 @@ use super::super::moment::Moment;
 use super::super::parser::Parser;
 use super::super::print::quoted_text;
 use super::super::terms::{Comparator, Field};
-use super::{describe, takes, unclosed};
+use super::{describe, sql, takes, unclosed};
 
 /// What stands where a list should.
 pub(in crate::filter) fn no_list(token: Token<'_>, comparator: Comparator) -> ParseError {
@@ -156,7 +156,11 @@ fn written_like(field: &Field) -> Option<String> {
 }
 
 /// A bound of `BETWEEN` without the other.
-pub(in crate::filter) fn no_upper_bound(token: Token<'_>, comparator: Comparator) -> ParseError {
+pub(in crate::filter) fn no_upper_bound(
+    low: Token<'_>,
+    token: Token<'_>,
+    comparator: Comparator,
+) -> ParseError {
     let error = ParseError::new(
         Kind::BetweenAnd,
         token.span(),
@@ -167,6 +171,9 @@ pub(in crate::filter) fn no_upper_bound(token: Token<'_>, comparator: Comparator
     )
     .expected("`AND` and the upper bound")
     .found(describe(token));
+    if let Some(error) = sql::time_function(low, token) {
+        return error;
+    }
     match token.text.to_ascii_uppercase().as_str() {
         "," | "TO" | "-" | "&&" | "OR" => error.hint(format!("write {comparator} … AND …")),
         _ => error,
@@ -202,6 +209,11 @@ pub(in crate::filter) fn no_value(
             .expected(expected)
             .found(describe(token))
     };
+    if matches!(field, Field::Timestamp | Field::EndTime)
+        && let Some(error) = sql::time_function(token, parser.peek_at(1))
+    {
+        return error;
+    }
     match token.kind {
         TokenKind::Unterminated => unclosed(token),
         TokenKind::Backquoted => error(

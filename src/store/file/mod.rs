@@ -24,9 +24,13 @@ use self::scan::{Odd, Place, ScanError, scan};
 use self::source::{Source, Trouble};
 use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
 use super::wire::{DocumentSpans, DocumentTrace, Fault, Want, read_documents};
-use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, plain_io_reason};
+use super::{
+    Attempt, Detail, Page, Query, Store, StoreError, TagChanges, overview, plain_io_reason,
+};
 use crate::filter::{Filter, OrderBy};
-use crate::model::{CATALOG_PREFIX, Experiment, Trace, TraceInfo, Unreadable, trace_id_digits};
+use crate::model::{
+    CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable, trace_id_digits,
+};
 
 /// Traces that can only be read.
 pub(super) struct FileStore {
@@ -572,6 +576,13 @@ impl Store for FileStore {
 
     fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
         self.all_experiments().map(<[Experiment]>::to_vec)
+    }
+
+    fn overview(
+        &self,
+        experiments: Vec<Experiment>,
+    ) -> Result<Vec<ExperimentOverview>, StoreError> {
+        Ok(overview::by_search(self, experiments, None)?.unwrap_or_default())
     }
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {

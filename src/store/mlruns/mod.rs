@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of};
-use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, artifact};
+use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, artifact, overview};
 use crate::filter::{Filter, Matcher};
-use crate::model::{Experiment, Span, Trace, TraceInfo, tag};
+use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, tag};
 use crate::parallel;
 
 pub(super) use self::folder::is_store;
@@ -265,6 +265,13 @@ impl Store for Mlruns {
 
     fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
         Ok(self.all_experiments()?.iter().any(|e| e.id == id))
+    }
+
+    fn overview(
+        &self,
+        experiments: Vec<Experiment>,
+    ) -> Result<Vec<ExperimentOverview>, StoreError> {
+        Ok(overview::by_search(self, experiments, None)?.unwrap_or_default())
     }
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {

@@ -6,6 +6,7 @@ mod batch;
 mod http;
 mod ids;
 mod metrics;
+mod overview;
 mod planned;
 mod spans;
 mod tags;
@@ -31,7 +32,7 @@ use super::{
     Page, Query, Store, StoreError, TagChanges,
 };
 use crate::filter::{Filter, Plan, Server};
-use crate::model::{CATALOG_PREFIX, Experiment, Trace, TraceInfo, Unreadable};
+use crate::model::{CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::settings::Connection;
 
@@ -51,6 +52,8 @@ pub(super) struct RestStore {
     doubts: Doubts,
 }
 
+/// The experiments that are not deleted, in the server's words.
+const ACTIVE: &str = "ACTIVE_ONLY";
 /// A filter becomes at most so many searches.
 const MAX_SEARCHES: usize = 8;
 /// Requests under way at a time: enough to hide the server's latency, few
@@ -315,8 +318,8 @@ impl RestStore {
         url
     }
 
-    fn experiments_call(&self, token: Option<&str>) -> Call {
-        let mut body = json!({"max_results": 1000, "view_type": "ACTIVE_ONLY"});
+    fn experiments_call(&self, view: &str, token: Option<&str>) -> Call {
+        let mut body = json!({"max_results": 1000, "view_type": view});
         if let Some(token) = token {
             body["page_token"] = json!(token);
         }
@@ -339,18 +342,9 @@ impl RestStore {
             Err(error) => Err(error),
         }
     }
-}
 
-impl Store for RestStore {
-    fn has_spans_at_hand(&self) -> bool {
-        false
-    }
-
-    fn describe(&self) -> String {
-        self.http.host()
-    }
-
-    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+    /// Those that are active, or those that are deleted.
+    fn all_experiments(&self, view: &str) -> Result<Vec<Experiment>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
             #[serde(default, deserialize_with = "null_as_default")]
@@ -363,7 +357,7 @@ impl Store for RestStore {
         let mut token: Option<String> = None;
         let mut barren = Barren::default();
         loop {
-            let call = self.experiments_call(token.as_deref());
+            let call = self.experiments_call(view, token.as_deref());
             let answer: Answer = self.http.json(&call)?;
             let before = all.len();
             let experiments = answer.experiments.into_iter().map(Experiment::from);
@@ -384,6 +378,20 @@ impl Store for RestStore {
             }
         }
     }
+}
+
+impl Store for RestStore {
+    fn has_spans_at_hand(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        self.http.host()
+    }
+
+    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        self.all_experiments(ACTIVE)
+    }
 
     fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
         self.experiment_answer(&Call::get(self.experiment_by_name_url(name)))
@@ -395,6 +403,17 @@ impl Store for RestStore {
             .url(&["api", "2.0", "mlflow", "experiments", "get"]);
         url.query_pairs_mut().append_pair("experiment_id", id);
         Ok(self.experiment_answer(&Call::get(url))?.is_some())
+    }
+
+    fn deleted_experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        self.all_experiments("DELETED_ONLY")
+    }
+
+    fn overview(
+        &self,
+        experiments: Vec<Experiment>,
+    ) -> Result<Vec<ExperimentOverview>, StoreError> {
+        self.overview_of(experiments)
     }
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
@@ -554,7 +573,7 @@ impl Store for RestStore {
             }
         }
         if ids.is_empty() {
-            requests.push(shown(self.experiments_call(None)));
+            requests.push(shown(self.experiments_call(ACTIVE, None)));
             ids.push("<id of each experiment>".to_owned());
         }
         let searches = match &query.filter {

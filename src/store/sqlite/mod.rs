@@ -7,6 +7,7 @@ mod connection;
 mod expression;
 mod fields;
 mod info;
+mod overview;
 mod schema;
 mod search;
 mod spans;
@@ -32,7 +33,7 @@ use super::{
     Attempt, Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges,
     artifact,
 };
-use crate::model::{Experiment, Span, Trace, TraceInfo, Unreadable, tag};
+use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable, tag};
 use crate::parallel;
 
 /// The folder beside the database in which a server keeps artifacts by default.
@@ -312,6 +313,17 @@ impl Store for SqliteStore {
         Ok(self
             .experiment_where("experiment_id = CAST(?1 AS INTEGER)", id)?
             .is_some())
+    }
+
+    fn deleted_experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        self.deleted()
+    }
+
+    fn overview(
+        &self,
+        experiments: Vec<Experiment>,
+    ) -> Result<Vec<ExperimentOverview>, StoreError> {
+        self.overview_of(experiments)
     }
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {

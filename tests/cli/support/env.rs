@@ -17,7 +17,9 @@ pub(crate) fn mlt() -> Mlt {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", "/nonexistent")
-        .env("TZ", "UTC");
+        .env("TZ", "UTC")
+        // Other work on the machine must not decide what is found out in time.
+        .env("MLT_PATIENCE", "30000");
     Mlt { command }
 }
 

@@ -1,0 +1,91 @@
+//! Examples of every command, with which its help begins. A test runs each of
+//! them on the demo store.
+
+/// Those of a command, a line each.
+pub fn of(command: &str) -> Option<&'static str> {
+    Some(match command {
+        "search" => {
+            "\
+  mlt search --status ERROR --since 7d
+  mlt search -f \"tags.env = 'prod' AND duration > 2s\" --order-by -duration
+  mlt search refund -n 5                        # with this text in a span
+  mlt search --name checkout --all -o ids | mlt get -"
+        }
+        "get" => {
+            "\
+  mlt get latest
+  mlt get latest --io --max-chars 500           # with inputs and outputs
+  mlt get latest --span agent                   # one span in full
+  mlt get latest --link                         # the address of its page
+  mlt search --status ERROR -o ids | mlt get - -o jsonl"
+        }
+        "tag" => {
+            "\
+  mlt tag latest reviewed=yes --dry-run
+  mlt tag latest --delete reviewed --dry-run
+  mlt tag --status ERROR triage=todo --dry-run"
+        }
+        "latency" => {
+            "\
+  mlt latency latest
+  mlt latency latest --critical-path
+  mlt latency --all --by trace                  # percentiles by name of the trace
+  mlt latency --name checkout --slowest 3
+  mlt latency --name checkout --what-if payment=50%"
+        }
+        "diff" => {
+            "\
+  mlt diff tr-5bf tr-b5c7
+  mlt diff --base-filter \"tags.release = '2026.11.2'\" -f \"tags.release = '2026.12.0-rc1'\""
+        }
+        "check" => {
+            "\
+  mlt check --all --require 'p95(duration) <= 10s' 'error_rate() <= 30%'
+  mlt check --name checkout --require 'max(self where span.name = '\\''payment'\\'') <= 5s'
+  mlt check --all --require 'count() >= 1' -o report.xml"
+        }
+        "report" => {
+            "\
+  mlt report latest -o report.html
+  mlt report --status ERROR -o failed.html
+  mlt report tr-3934 > report.html"
+        }
+        "export" => {
+            "\
+  mlt export --all --to traces.jsonl            # the format by the file's ending
+  mlt export --all -o json --to traces/         # a file for each trace
+  mlt export latest -o speedscope --to latest.speedscope.json
+  mlt export --all --what traces -o csv"
+        }
+        "stats" => {
+            "\
+  mlt stats
+  mlt stats --by trace
+  mlt stats 'p95(duration), sum(tokens)' --by tag:env
+  mlt stats 'count(span), p95(span.duration)' --by name --top 5"
+        }
+        "keys" => {
+            "\
+  mlt keys
+  mlt keys tags --all
+  mlt keys span.attributes.gen_ai --values 20"
+        }
+        "experiments" => {
+            "\
+  mlt experiments
+  mlt experiments --sort traces -o csv"
+        }
+        "completions" => "  mlt completions bash > mlt.bash",
+        "man" => {
+            "\
+  mlt man | head -20
+  mlt man --dir man1"
+        }
+        "help" => {
+            "\
+  mlt help search
+  mlt help filter"
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,93 @@
+//! Keys with their commonest values, a line for each key.
+
+use std::io::{self, Write};
+
+use super::cell::Cell;
+use super::table::{Align, GAP, Table, TableColumn, natural_widths};
+use super::{Layout, LeftOut, text};
+use crate::analysis::KeyCount;
+
+const HEADS: [&str; 3] = ["KEY", "TRACES", "VALUES"];
+/// The widest column of keys on a terminal.
+const KEY_WIDTH: usize = 44;
+/// Columns of one value.
+const VALUE_WIDTH: usize = 40;
+
+/// Writes the keys, each with at most so many values.
+pub fn write(
+    out: &mut dyn Write,
+    keys: &[KeyCount],
+    most: usize,
+    layout: &Layout,
+) -> io::Result<LeftOut> {
+    if keys.is_empty() {
+        return Ok(LeftOut::new());
+    }
+    let style = layout.style;
+    let firsts = keys.iter().map(|key| {
+        let name = Cell::new(style.name(), key.field.spelling());
+        let name = name.fit_if(layout.width.map(|width| KEY_WIDTH.min(width / 2)));
+        vec![name, Cell::new(style.text(), key.traces.to_string())]
+    });
+    let mut rows: Vec<Vec<Cell>> = firsts.collect();
+    let mut widths = natural_widths(&HEADS[..2], &rows);
+    let room = layout
+        .width
+        .map(|width| width.saturating_sub(widths[0] + widths[1] + 2 * GAP));
+    for (row, key) in rows.iter_mut().zip(keys) {
+        row.push(values(key, most, room, layout));
+    }
+    widths = natural_widths(&HEADS, &rows);
+    let columns = HEADS.iter().zip(widths).enumerate();
+    let table = Table::new(
+        columns
+            .map(|(at, (head, width))| TableColumn {
+                head: Cell::new(style.heading(), head),
+                align: if at == 1 { Align::Right } else { Align::Left },
+                width,
+            })
+            .collect(),
+    );
+    table.write_head(out)?;
+    for line in table.lines_of(&rows) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(LeftOut::new())
+}
+
+/// As many values as there is room for, and how many there are besides.
+fn values(key: &KeyCount, most: usize, room: Option<usize>, layout: &Layout) -> Cell {
+    let (text, muted) = (layout.style.text(), layout.style.muted());
+    let mut cell = Cell::default();
+    let mut told = 0;
+    for (value, traces) in key.values.iter().take(most) {
+        let value = if value.is_empty() {
+            Cell::new(muted, "(empty)")
+        } else {
+            Cell::new(text, value)
+        };
+        let value = value.fit(VALUE_WIDTH).and(muted, format!(" ({traces})"));
+        let comma = if told > 0 { ", " } else { "" };
+        let rest = rest(key, told + 1);
+        let width = cell.width() + comma.len() + value.width() + text::width(&rest);
+        if told > 0 && room.is_some_and(|room| width > room) {
+            break;
+        }
+        cell = cell.and(text, comma);
+        for (style, piece) in value.pieces() {
+            cell = cell.and(style, piece);
+        }
+        told += 1;
+    }
+    cell.and(muted, rest(key, told)).fit_if(room)
+}
+
+fn rest(key: &KeyCount, told: usize) -> String {
+    let more = key.values.len().saturating_sub(told);
+    match (told, more, key.more_values && more == 0) {
+        (0, _, _) => "(long texts or records)".to_owned(),
+        (_, 0, true) => ", …".to_owned(),
+        (_, 0, false) => String::new(),
+        (_, more, _) => format!(", {more} more"),
+    }
+}
