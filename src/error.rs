@@ -303,6 +303,13 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
     let one = |hint: &str| vec![hint.to_owned()];
     match error {
         StoreError::UnknownTrace { .. } => (one("`mlt search` lists traces"), Exit::NotFound),
+        StoreError::UnknownWorkspace { known, .. } => (
+            vec![format!(
+                "MLFLOW_WORKSPACE chooses one of {}",
+                known.join(", ")
+            )],
+            Exit::NotFound,
+        ),
         StoreError::NoSpans { tried, .. } if tried.iter().any(Attempt::is_of_a_file) => (
             one("ask the server that keeps its artifacts, with `-u http://HOST:PORT`"),
             Exit::NotFound,

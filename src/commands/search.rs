@@ -49,6 +49,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
     let mut query = Query {
         filter: filter_of(&filter_args, context)?,
         order_by: order_by(&args.order_by)?,
+        counts_spans: args.columns.contains(&Column::Spans),
         ids_only: args.count || context.flags.output == OutputFormat::Ids,
         ..Query::default()
     };

@@ -15,7 +15,7 @@ use super::span_value::{decoded, span_error};
 use super::terms::{Comparator, Condition, Field, Number, Value};
 use super::usage;
 use super::value::parse_number;
-use crate::model::{Span, attribute};
+use crate::model::Span;
 
 /// A condition made ready.
 #[derive(Debug, Clone)]
@@ -157,6 +157,14 @@ impl Test {
         }
     }
 
+    /// Whether a type of spans passes: a span without one has it as `UNKNOWN`, but for `IS NULL`.
+    pub fn matches_type(&self, actual: Option<&str>) -> bool {
+        match self.operand {
+            Operand::None => self.matches_text(actual),
+            _ => self.matches_text(Some(actual.unwrap_or(Span::NO_TYPE))),
+        }
+    }
+
     /// Whether a number passes: milliseconds, tokens, spans or, for the duration
     /// of a span, nanoseconds.
     pub fn matches_number(&self, actual: Option<i64>) -> bool {
@@ -273,10 +281,8 @@ impl Test {
         let span = view.span;
         match &self.field {
             Field::SpanName => self.matches_text(Some(&span.name)),
-            Field::SpanType => self.matches_text(text_attribute(span, attribute::TYPE).as_deref()),
-            Field::SpanModel => {
-                self.matches_text(text_attribute(span, attribute::MODEL).as_deref())
-            }
+            Field::SpanType => self.matches_type(span.own_type().as_deref()),
+            Field::SpanModel => self.matches_text(span.model_name().as_deref()),
             Field::SpanStatus => self.matches_text(Some(span.status.as_str())),
             Field::SpanDuration => self.matches_number(span.raw_duration_ns()),
             Field::SpanError => self.matches_text(view.error()),
@@ -300,11 +306,6 @@ impl Literal {
             None => value.as_f64() == Some(number.as_f64()),
         }
     }
-}
-
-/// A text attribute as a column: absent where the attribute is, unlike in what is shown to people.
-fn text_attribute<'s>(span: &'s Span, key: &str) -> Option<std::borrow::Cow<'s, str>> {
-    span.attribute_text(key).filter(|text| text != "null")
 }
 
 pub(super) fn holds(comparator: Comparator, ordering: Ordering) -> bool {

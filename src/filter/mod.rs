@@ -100,7 +100,7 @@ pub use keys::{KeyInfo, SPAN_TYPES, ValueKind, keys};
 pub use moment::{Moment, Zone};
 pub use order::{OrderBy, parse_order_by};
 pub use parser::{parse, parse_in};
-pub use plan::{Plan, PlanError, Server};
+pub use plan::{Outside, Plan, PlanError, Server};
 pub(crate) use python::{write_float, write_text};
 pub use span_value::span_error;
 pub use terms::{Comparator, Condition, Field, Number, Value};

@@ -450,10 +450,16 @@ proptest! {
 
     #[test]
     fn without_spans_every_match_is_kept(filter in filter(), traces in traces()) {
-        let weaker = filter.without_spans();
+        let weaker = filter.without_spans(false);
         prop_assert!(!weaker.needs_spans());
         for (info, spans) in &traces {
             prop_assert!(!filter.matches(info, spans) || weaker.matches(info, &[]), "{} / {}", filter, weaker);
+        }
+        if let Some(stronger) = filter.sufficient_without_spans(false) {
+            prop_assert!(!stronger.needs_spans());
+            for (info, spans) in &traces {
+                prop_assert!(filter.matches(info, spans) || !stronger.matches(info, &[]), "{} / {}", filter, stronger);
+            }
         }
     }
 }

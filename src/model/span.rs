@@ -55,6 +55,9 @@ pub struct Span {
 }
 
 impl Span {
+    /// What stands for the type of a span that has none.
+    pub const NO_TYPE: &str = "UNKNOWN";
+
     /// The JSON text of an attribute.
     pub fn attribute(&self, key: &str) -> Option<&str> {
         self.attributes
@@ -70,9 +73,20 @@ impl Span {
 
     /// `LLM`, `TOOL` …; `UNKNOWN` where the span has none.
     pub fn span_type(&self) -> Cow<'_, str> {
+        self.own_type().unwrap_or(Cow::Borrowed(Self::NO_TYPE))
+    }
+
+    /// `LLM`, `TOOL` …, where the span says so.
+    pub fn own_type(&self) -> Option<Cow<'_, str>> {
         self.attribute_text(attribute::TYPE)
             .filter(|t| !t.is_empty() && t != "null")
-            .unwrap_or(Cow::Borrowed("UNKNOWN"))
+    }
+
+    /// The model that MLflow found the span to have called, which is what its
+    /// tracking store keeps in a column.
+    pub fn model_name(&self) -> Option<Cow<'_, str>> {
+        self.attribute_text(attribute::MODEL)
+            .filter(|model| model != "null")
     }
 
     /// The inputs as JSON text.

@@ -94,6 +94,8 @@ pub struct TraceInfo {
     pub assessments: Vec<Assessment>,
     /// What was added up from its spans, where somebody did.
     pub rolled_up: RolledUp,
+    /// How many spans the store holds, where that was asked and it counts them.
+    pub counted_spans: Option<usize>,
 }
 
 /// Tokens and cost of the spans of a trace, for where its metadata has none.
@@ -122,6 +124,7 @@ impl TraceInfo {
             response_preview: None,
             assessments: Vec::new(),
             rolled_up: RolledUp::default(),
+            counted_spans: None,
         }
     }
 
@@ -201,6 +204,12 @@ impl TraceInfo {
         serde_json::from_str::<SizeStats>(stats)
             .ok()
             .map(|s| s.num_spans)
+    }
+
+    /// How many spans there are, as far as that is known without a look at them: those that
+    /// the store has counted, else those of the metadata.
+    pub fn span_count(&self) -> Option<usize> {
+        self.counted_spans.or_else(|| self.declared_span_count())
     }
 
     /// Whether there must be spans somewhere: the metadata counts some, or one of

@@ -253,7 +253,7 @@ impl Column {
                 .and_then(|c| c.total())
                 .map_or(Cow::Borrowed(""), |usd| Cow::Owned(usd.to_string())),
             Self::Spans => info
-                .declared_span_count()
+                .span_count()
                 .map_or(Cow::Borrowed(""), |n| Cow::Owned(n.to_string())),
             Self::Assessments => Cow::Owned(assessments(info, exact_assessment_value)),
             Self::Assessment(name) => {

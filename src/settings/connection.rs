@@ -15,7 +15,12 @@ pub enum Location {
     /// An MLflow tracking server.
     Server(Box<Connection>),
     /// A SQLite database that MLflow keeps traces in.
-    Sqlite(PathBuf),
+    Sqlite {
+        /// The database file.
+        path: PathBuf,
+        /// The workspace to look at; the default one otherwise.
+        workspace: Option<String>,
+    },
     /// A folder of MLflow's file store, usually called `mlruns`.
     Mlruns(PathBuf),
     /// A file of JSON or JSON lines.
@@ -24,6 +29,25 @@ pub enum Location {
     Stdin,
     /// The traces built into the program.
     Demo,
+}
+
+impl Location {
+    /// A database, whose default workspace is looked at.
+    pub fn sqlite(path: impl Into<PathBuf>) -> Self {
+        Self::Sqlite {
+            path: path.into(),
+            workspace: None,
+        }
+    }
+
+    /// The same place, where it has workspaces in this one of them.
+    #[must_use]
+    pub(super) fn in_workspace(mut self, name: Option<&str>) -> Self {
+        if let Self::Sqlite { workspace, .. } = &mut self {
+            *workspace = name.map(str::to_owned);
+        }
+        self
+    }
 }
 
 /// How to talk to a tracking server.

@@ -20,7 +20,7 @@ pub(super) fn default(disk: &dyn Disk) -> Option<Location> {
         return Some(Location::Mlruns(mlruns.to_owned()));
     }
     let database = Path::new("mlflow.db");
-    (disk.look(database) != Found::Nothing).then(|| Location::Sqlite(database.to_owned()))
+    (disk.look(database) != Found::Nothing).then(|| Location::sqlite(database))
 }
 
 /// The place that a URI names which is neither a server's nor Databricks'.
@@ -42,7 +42,7 @@ pub(super) fn of_uri(uri: &str, disk: &dyn Disk) -> Result<Location, SettingsErr
         return Ok(of_path(&path, disk).unwrap_or(Location::Mlruns(path)));
     }
     if scheme == "sqlite" || scheme.starts_with("sqlite+") {
-        return sqlite(uri, disk).map(Location::Sqlite);
+        return sqlite(uri, disk).map(Location::sqlite);
     }
     if is_database(&scheme) {
         return Err(SettingsError::Database {
@@ -90,9 +90,7 @@ fn of_path(path: &Path, disk: &dyn Disk) -> Option<Location> {
     let found = disk.look(path);
     match (found, extension.as_deref()) {
         (Found::Folder, _) => Some(Location::Mlruns(path.to_owned())),
-        (Found::Sqlite, _) | (_, Some("db" | "sqlite" | "sqlite3")) => {
-            Some(Location::Sqlite(path.to_owned()))
-        }
+        (Found::Sqlite, _) | (_, Some("db" | "sqlite" | "sqlite3")) => Some(Location::sqlite(path)),
         (Found::Other, _) | (_, Some("json" | "jsonl" | "ndjson")) => {
             Some(Location::File(path.to_owned()))
         }
@@ -211,7 +209,7 @@ mod tests {
     #[track_caller]
     fn place(uri: &str, on: &Pretended) -> String {
         match of_uri(uri, on) {
-            Ok(Location::Sqlite(path)) => format!("sqlite {}", path.display()),
+            Ok(Location::Sqlite { path, .. }) => format!("sqlite {}", path.display()),
             Ok(Location::Mlruns(path)) => format!("mlruns {}", path.display()),
             Ok(Location::File(path)) => format!("file {}", path.display()),
             Ok(other) => format!("{other:?}"),
@@ -336,7 +334,10 @@ mod tests {
             ("mlruns/models/meta.yaml", Found::Other),
             ("mlflow.db", Found::Sqlite),
         ]);
-        assert!(matches!(default(&without_meta), Some(Location::Sqlite(_))));
+        assert!(matches!(
+            default(&without_meta),
+            Some(Location::Sqlite { .. })
+        ));
         assert!(default(&disk(&[("mlruns/0", Found::Folder)])).is_none());
     }
 }

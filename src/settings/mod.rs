@@ -217,7 +217,8 @@ impl Settings {
             location: match named {
                 Some(uri) => named_location(uri, flags, env, disk, &mut warnings)?,
                 None => location::default(disk).ok_or(SettingsError::NoTrackingUri)?,
-            },
+            }
+            .in_workspace(env.get("MLFLOW_WORKSPACE")),
             by_default: named.is_none(),
             experiments: experiments(flags, env)?,
             warnings,

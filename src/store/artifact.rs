@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::wire::{Fault, spans_from_slice};
+use super::wire::{Fault, spans_from_protobuf, spans_from_slice};
 use super::{Detail, StoreError, plain_io_reason};
 use crate::model::{Span, Unreadable};
 use crate::settings::{file_uri_path, percent_decode, without_credentials};
@@ -50,6 +50,49 @@ fn unreadable(path: String, fault: &Fault) -> StoreError {
     .into()
 }
 
+/// The file in an archive that holds the spans of a trace.
+pub(super) const ARCHIVE_NAME: &str = "traces.pb";
+
+/// The spans of an archived trace below a location, which is what the tag
+/// `mlflow.trace.archiveLocation` says: a `file:` URI.
+///
+/// # Errors
+/// [`StoreError::RemoteArtifact`] for any other kind of location and for a file that is
+/// not really there, [`StoreError::File`] when the file is missing or cannot be read,
+/// and [`StoreError::Unreadable`] when it holds no spans.
+pub(super) fn archived(location: &str) -> Result<Vec<Span>, StoreError> {
+    let elsewhere = |reason: &'static str| StoreError::RemoteArtifact {
+        location: shown(location.trim()),
+        reason,
+    };
+    let folder = file_uri_path(location.trim())
+        .ok_or_else(|| elsewhere("mlt only reads archives in file:// places on this machine"))?;
+    if folder.components().any(|part| part == Component::ParentDir) {
+        return Err(elsewhere("it leads out of the folder that it names"));
+    }
+    let path = folder.join(ARCHIVE_NAME);
+    let missing = |error: &std::io::Error| StoreError::File {
+        path: path.display().to_string(),
+        reason: plain_io_reason(error),
+    };
+    let real = fs::canonicalize(&path).map_err(|error| missing(&error))?;
+    let root = fs::canonicalize(&folder).map_err(|error| missing(&error))?;
+    if !real.starts_with(root) || !real.is_file() {
+        return Err(elsewhere("it leads out of the folder that it names"));
+    }
+    let bytes = fs::read(&real).map_err(|error| missing(&error))?;
+    spans_from_protobuf(&bytes).map_err(|flaw| {
+        let unreadable = Unreadable {
+            trace_id: None,
+            file: Some(path.display().to_string()),
+            line: None,
+            member: (!flaw.member.is_empty()).then(|| flaw.member.clone()),
+            message: flaw.reason.clone(),
+        };
+        unreadable.into()
+    })
+}
+
 /// Whether the spans below a location are a file that can be read.
 pub(super) fn is_there(location: &str, root: &Path) -> bool {
     folder(location, root).is_ok_and(|folder| folder.join(FILE_NAME).is_file())
@@ -62,7 +105,7 @@ pub(super) fn is_there(location: &str, root: &Path) -> bool {
 pub(super) fn folder(location: &str, root: &Path) -> Result<PathBuf, StoreError> {
     let location = location.trim();
     let remote = |reason: &'static str| StoreError::RemoteArtifact {
-        location: without_credentials(location.split(['?', '#']).next().unwrap_or_default()),
+        location: shown(location),
         reason,
     };
     if let Some(path) = file_uri_path(location) {
@@ -91,6 +134,11 @@ pub(super) fn folder(location: &str, root: &Path) -> Result<PathBuf, StoreError>
         return Err(remote("it leads out of the artifact folder"));
     }
     Ok(root.join(path))
+}
+
+/// A location without what may be secret in it.
+fn shown(location: &str) -> String {
+    without_credentials(location.split(['?', '#']).next().unwrap_or_default())
 }
 
 /// One letter before a colon is a drive of Windows.
@@ -147,6 +195,37 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains(named) && !text.contains("hunter2"), "{text}");
         }
+    }
+
+    #[test]
+    fn archives_are_read_in_places_on_this_machine_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = dir.path().join("secret");
+        fs::create_dir(&secret).unwrap();
+        fs::write(secret.join(ARCHIVE_NAME), "").unwrap();
+        let open = dir.path().join("open");
+        fs::create_dir(&open).unwrap();
+        let at = |path: &Path| format!("file://{}", path.display());
+        assert_eq!(archived(&at(&secret)).unwrap(), []);
+        let missing = archived(&at(&open)).unwrap_err();
+        assert!(matches!(missing, StoreError::File { .. }), "{missing}");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(secret.join(ARCHIVE_NAME), open.join(ARCHIVE_NAME)).unwrap();
+        for location in [
+            format!("{}/../secret", at(&open)),
+            format!("{}/%2e%2e/secret", at(&open)),
+            at(&open),
+            "s3://bucket/archive".to_owned(),
+            secret.display().to_string(),
+            String::new(),
+        ] {
+            let error = archived(&location).unwrap_err();
+            let refused = matches!(error, StoreError::RemoteArtifact { .. });
+            assert!(refused, "{location}: {error}");
+        }
+        fs::write(secret.join(ARCHIVE_NAME), "no protobuf").unwrap();
+        let broken = archived(&at(&secret)).unwrap_err();
+        assert!(matches!(broken, StoreError::Unreadable(_)), "{broken}");
     }
 
     #[test]

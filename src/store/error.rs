@@ -185,6 +185,16 @@ pub enum StoreError {
         /// The store.
         store: String,
     },
+    /// No such workspace.
+    #[error("no workspace `{name}` in {store}")]
+    UnknownWorkspace {
+        /// As asked for.
+        name: String,
+        /// The store.
+        store: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// A trace's spans are not to be had.
     #[error("cannot get the spans of trace `{id}`: {}", list(tried))]
     NoSpans {

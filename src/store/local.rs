@@ -197,6 +197,38 @@ pub(super) struct Doubts {
     known: Mutex<HashSet<String>>,
     unreadable: Mutex<Vec<Unreadable>>,
     named: Mutex<HashSet<Unreadable>>,
+    /// Traces that no filter could judge for want of their spans.
+    unjudged: Mutex<Several>,
+    /// Archived traces of whose spans nothing but what the database keeps is known.
+    archived: Mutex<Several>,
+}
+
+/// Traces with which the same is wrong.
+#[derive(Default)]
+struct Several {
+    ids: HashSet<String>,
+    /// What is wrong with the first of them.
+    first: String,
+    said: usize,
+}
+
+impl Several {
+    fn add(&mut self, info: &TraceInfo, error: &StoreError) {
+        if self.ids.insert(info.trace_id.clone()) && self.ids.len() == 1 {
+            self.first = error.to_string();
+        }
+    }
+
+    /// How many there are, with what is wrong, where there are more than last time.
+    fn take(&mut self) -> Option<(String, &str)> {
+        let count = self.ids.len();
+        if count <= self.said {
+            return None;
+        }
+        self.said = count;
+        let traces = if count == 1 { "trace" } else { "traces" };
+        Some((format!("{count} {traces}"), &self.first))
+    }
 }
 
 impl Doubts {
@@ -220,30 +252,52 @@ impl Doubts {
         std::mem::take(&mut *lock(&self.unreadable))
     }
 
-    /// The spans for a filter to judge a trace by, or none where there are none to
-    /// be had; a doubt where there must be some.
-    ///
-    /// # Errors
-    /// Any other error.
-    pub(super) fn spans_or_none(
+    /// The spans for a filter to judge a trace by; `None` where there must be some and
+    /// they are not to be had, which is said of all such traces at once.
+    pub(super) fn spans_to_judge(
         &self,
         info: &TraceInfo,
         spans: Result<Vec<Span>, StoreError>,
-    ) -> Result<Vec<Span>, StoreError> {
+    ) -> Option<Vec<Span>> {
         match spans {
-            Err(error @ StoreError::NoSpans { .. }) => {
-                if info.promises_spans() {
-                    self.add(format!("conditions on spans saw none: {error}"));
-                }
-                Ok(Vec::new())
+            Ok(spans) => Some(spans),
+            Err(StoreError::NoSpans { .. }) if !info.promises_spans() => Some(Vec::new()),
+            // It was there when it was found.
+            Err(StoreError::UnknownTrace { .. }) => None,
+            Err(error @ (StoreError::NoSpans { .. } | StoreError::RemoteArtifact { .. })) => {
+                lock(&self.unjudged).add(info, &error);
+                None
             }
-            answer => answer,
+            Err(error) => {
+                match error.into_unreadable(&info.trace_id) {
+                    Ok(one) => self.add_unreadable(one),
+                    Err(error) => lock(&self.unjudged).add(info, &error),
+                }
+                None
+            }
         }
+    }
+
+    /// Of an archived trace, no more than what the database keeps is to be had.
+    pub(super) fn archived(&self, info: &TraceInfo, error: &StoreError) {
+        lock(&self.archived).add(info, error);
     }
 
     /// What came up since the last call.
     pub(super) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *lock(&self.open))
+        let mut doubts = std::mem::take(&mut *lock(&self.open));
+        if let Some((traces, first)) = lock(&self.unjudged).take() {
+            doubts.push(format!(
+                "conditions on spans leave out {traces} whose spans are not to be had: {first}"
+            ));
+        }
+        if let Some((traces, first)) = lock(&self.archived).take() {
+            doubts.push(format!(
+                "only times, names, types and costs are known of the spans of {traces}, whose \
+                 archive is not to be had: {first}"
+            ));
+        }
+        doubts
     }
 }
 

@@ -6,6 +6,7 @@ mod artifact;
 mod demo;
 mod error;
 mod file;
+mod judge;
 mod local;
 mod metrics;
 mod mlruns;
@@ -49,6 +50,8 @@ pub struct Query {
     pub ids_only: bool,
     /// Where it is given, whether those and these parts will do, likewise.
     pub parts: Option<InfoParts>,
+    /// Whether the number of spans is wanted, from stores that can count them.
+    pub counts_spans: bool,
     /// Whether any order will do, where nothing is said of it and all are wanted.
     pub any_order: bool,
 }
@@ -354,7 +357,7 @@ fn is_of_files(folder: &Path) -> bool {
 pub fn open(location: &Location, log: RequestLog) -> Result<Box<dyn Store>, StoreError> {
     Ok(match location {
         Location::Server(connection) => Box::new(rest::RestStore::new(connection, log)?),
-        Location::Sqlite(path) => Box::new(sqlite::open(path)?),
+        Location::Sqlite { path, workspace } => Box::new(sqlite::open(path, workspace.as_deref())?),
         Location::Mlruns(path) if is_of_files(path) => Box::new(file::FileStore::open(path)?),
         Location::Mlruns(path) => Box::new(mlruns::Mlruns::open(path)?),
         Location::File(path) => Box::new(file::FileStore::open(path)?),

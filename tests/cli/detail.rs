@@ -133,7 +133,7 @@ fn check_all(seeded: &Seeded, name: &str) -> usize {
     let open = |location: Location| store::open(&location, None).unwrap();
     let found = check(&*server);
     assert_eq!(check(&*open(Location::File(path))), found);
-    check(&*open(Location::Sqlite(seeded.database())));
+    check(&*open(Location::sqlite(seeded.database())));
     found
 }
 
@@ -150,7 +150,7 @@ fn less_detail_leaves_the_rest_of_old_traces_as_it_is() {
 #[test]
 fn a_trace_that_is_not_there_fails_alone() {
     let seeded = rich();
-    let database = Location::Sqlite(seeded.database());
+    let database = Location::sqlite(seeded.database());
     for store in [connect(seeded.uri()), store::open(&database, None).unwrap()] {
         for detail in DETAILS {
             let mut asked = infos(&*store);

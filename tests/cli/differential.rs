@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use mlt::filter::{self, Filter};
+use mlt::model::Trace;
 
 use chance::Chance;
 use extended::Tree;
@@ -153,12 +154,17 @@ fn agree(
     } else {
         &[]
     };
-    let better_known: Vec<String> = sides
-        .traces
-        .iter()
-        .filter(|trace| rules::better_known_from_an_export(filter, trace))
-        .map(|trace| trace.info.trace_id.clone())
-        .collect();
+    let those = |test: fn(&Filter, &Trace) -> bool| -> Vec<String> {
+        let traces = sides.traces.iter().filter(|trace| test(filter, trace));
+        traces.map(|trace| trace.info.trace_id.clone()).collect()
+    };
+    let better_known = those(rules::better_known_from_an_export);
+    let is_own_answer = answers.iter().any(|(side, _)| *side == "server");
+    let unseen = if is_own_answer {
+        those(rules::unseen_by_the_server)
+    } else {
+        Vec::new()
+    };
     let say = |report| Disagreement {
         kind: "the sides disagree",
         report: format!("read as: {filter}\n{report}"),
@@ -167,8 +173,9 @@ fn agree(
         return compare(&answers).map_err(say);
     }
     answers.push(("sqlite", question.parsed(&*sides.sqlite, filter)));
-    if planned {
-        for (_, answer) in &mut answers {
+    for (_, answer) in &mut answers {
+        answer.leave_out(&[&unseen]);
+        if planned {
             answer.leave_out(&[links, judged, &better_known]);
         }
     }
@@ -179,7 +186,8 @@ fn agree(
         answers.push(("file", question.parsed(&*sides.file, filter)));
     }
     for (_, answer) in &mut answers {
-        answer.leave_out(&[links, if planned { judged } else { &[] }, &better_known]);
+        let judged = if planned { judged } else { &[] };
+        answer.leave_out(&[links, judged, &better_known, &unseen]);
     }
     compare(&answers).map_err(say)
 }
@@ -274,7 +282,12 @@ fn ask_all_extended(sides: &Sides, question: &Question, text: &str) -> Result<us
         filter.resolve_experiments(&sides.names);
     }
     let server = question.parsed(&*sides.server, &filter);
-    agree(sides, question, &filter, vec![("server", server)])?;
+    agree(
+        sides,
+        question,
+        &filter,
+        vec![("server through mlt", server)],
+    )?;
     let everywhere = Question {
         experiments: sides.experiments.clone(),
         ..Question::default()

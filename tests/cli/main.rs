@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod artifacts;
 mod check;
 mod common;
 mod completions;

@@ -71,6 +71,8 @@ enum Assume<'v, 's> {
 struct Scene<'s> {
     info: &'s TraceInfo,
     spans: &'s [Span],
+    /// How many spans the trace is said to have.
+    count: usize,
     first_span_start_ns: Option<f64>,
     views: OnceCell<Vec<SpanView<'s>>>,
 }
@@ -129,9 +131,15 @@ impl Condition {
 impl Matcher {
     /// Whether a trace matches.
     pub fn matches(&self, info: &TraceInfo, spans: &[Span]) -> bool {
+        self.matches_counted(info, spans, spans.len())
+    }
+
+    /// The same for a trace that is said to have so many spans, whichever are given.
+    pub fn matches_counted(&self, info: &TraceInfo, spans: &[Span], count: usize) -> bool {
         self.region.holds(&Scene {
             info,
             spans,
+            count,
             first_span_start_ns: self.first_span_start_ns,
             views: OnceCell::new(),
         })
@@ -230,7 +238,7 @@ impl Node {
         memos: &[Cell<Option<bool>>],
     ) -> bool {
         match self {
-            Self::Trace(test) => test.matches_trace(scene.info, scene.spans.len()),
+            Self::Trace(test) => test.matches_trace(scene.info, scene.count),
             Self::Span(test) => match assume {
                 Assume::Always(answer) => answer,
                 Assume::Of(view) => test.matches_view(view),

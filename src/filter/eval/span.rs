@@ -53,6 +53,7 @@ impl SpanMatcher {
             scene: Scene {
                 info,
                 spans,
+                count: spans.len(),
                 first_span_start_ns: None,
                 views: OnceCell::new(),
             },
@@ -104,7 +105,7 @@ impl Node {
             Self::Or(parts) => parts.iter().any(|part| part.holds(view, judge)),
             Self::Not(inner) => !inner.holds(view, judge),
             Self::Trace(memo, test) => {
-                judge.remembered(*memo, || test.matches_trace(scene.info, scene.spans.len()))
+                judge.remembered(*memo, || test.matches_trace(scene.info, scene.count))
             }
             Self::Count(memo, quantifier, node) => {
                 judge.remembered(*memo, || quantifier.holds(node, scene.views()))

@@ -7,12 +7,14 @@
 
 mod condition;
 mod cover;
+mod outside;
 
 use std::fmt;
 
 use thiserror::Error;
 
 use self::cover::{Alternative, At, Cover, Planner};
+pub use self::outside::Outside;
 use super::ast::{Expr, Filter};
 use super::readable;
 use super::terms::{Comparator, Condition, Field};
@@ -33,6 +35,8 @@ pub struct Plan {
     pub searches: Vec<Filter>,
     /// What an answer must pass here to be a match; empty when there is nothing to check.
     pub residual: Filter,
+    /// The traces about whose spans the server may be wrong, where it is asked about spans.
+    pub outside: Option<Outside>,
 }
 
 /// A filter that no server of this version can be asked for.
@@ -46,7 +50,8 @@ pub struct PlanError {
 }
 
 impl Plan {
-    /// The one search that finds the matches and nothing else, if there is such a one.
+    /// The one search that finds the matches and nothing else, if there is such a one,
+    /// but for traces [outside](Outside).
     pub fn exact(&self) -> Option<&Filter> {
         match self.searches.as_slice() {
             [only] if self.residual.is_empty() => Some(only),
@@ -137,13 +142,35 @@ impl Filter {
         if searches.is_empty() {
             searches.extend(never().map(Filter::from));
         }
-        Ok(Plan { searches, residual })
+        let outside = Outside::new(self, &searches, server);
+        Ok(Plan {
+            searches,
+            residual,
+            outside,
+        })
     }
 
-    /// A filter that every match passes and that can be decided without spans.
+    /// A filter that every match passes and that can be decided without spans, or with
+    /// nothing but their number where that is `counted`.
     #[must_use]
-    pub fn without_spans(&self) -> Self {
-        self.conjuncts.iter().filter_map(at_most).collect()
+    pub fn without_spans(&self, counted: bool) -> Self {
+        let parts = self.conjuncts.iter();
+        parts.filter_map(|expr| at_most(expr, counted)).collect()
+    }
+
+    /// A filter that can be decided likewise, and that nothing but matches pass; `None`
+    /// where spans decide about every trace.
+    #[must_use]
+    pub fn sufficient_without_spans(&self, counted: bool) -> Option<Self> {
+        let parts = self.conjuncts.iter();
+        parts.map(|expr| at_least(expr, counted)).collect()
+    }
+
+    /// Whether it asks for the number of all spans of a trace.
+    #[must_use]
+    pub fn counts_spans(&self) -> bool {
+        let conditions = self.conditions();
+        conditions.iter().any(|c| c.field == Field::SpanCount)
     }
 }
 
@@ -181,39 +208,45 @@ fn residual(conjuncts: &[&Expr], mut checked: Vec<usize>, has_floor: bool) -> Fi
 }
 
 /// What the expression implies without a look at spans; `None` when that is nothing.
-fn at_most(expr: &Expr) -> Option<Expr> {
+fn at_most(expr: &Expr, counted: bool) -> Option<Expr> {
     match expr {
-        Expr::Condition(condition) => without_span(condition),
+        Expr::Condition(condition) => without_span(condition, counted),
         Expr::And(parts) => {
-            let kept: Vec<Expr> = parts.iter().filter_map(at_most).collect();
+            let kept = parts.iter().filter_map(|part| at_most(part, counted));
+            let kept: Vec<Expr> = kept.collect();
             (!kept.is_empty()).then(|| Expr::and(kept))
         }
-        Expr::Or(parts) => Some(Expr::or(
-            parts.iter().map(at_most).collect::<Option<Vec<_>>>()?,
-        )),
-        Expr::Not(inner) => at_least(inner).map(Expr::negated),
+        Expr::Or(parts) => {
+            let all = parts.iter().map(|part| at_most(part, counted));
+            Some(Expr::or(all.collect::<Option<Vec<_>>>()?))
+        }
+        Expr::Not(inner) => at_least(inner, counted).map(Expr::negated),
         Expr::Spans(_) => None,
     }
 }
 
 /// What implies the expression without a look at spans; `None` when nothing does.
-fn at_least(expr: &Expr) -> Option<Expr> {
+fn at_least(expr: &Expr, counted: bool) -> Option<Expr> {
     match expr {
-        Expr::Condition(condition) => without_span(condition),
-        Expr::And(parts) => Some(Expr::and(
-            parts.iter().map(at_least).collect::<Option<Vec<_>>>()?,
-        )),
+        Expr::Condition(condition) => without_span(condition, counted),
+        Expr::And(parts) => {
+            let all = parts.iter().map(|part| at_least(part, counted));
+            Some(Expr::and(all.collect::<Option<Vec<_>>>()?))
+        }
         Expr::Or(parts) => {
-            let kept: Vec<Expr> = parts.iter().filter_map(at_least).collect();
+            let kept = parts.iter().filter_map(|part| at_least(part, counted));
+            let kept: Vec<Expr> = kept.collect();
             (!kept.is_empty()).then(|| Expr::or(kept))
         }
-        Expr::Not(inner) => at_most(inner).map(Expr::negated),
+        Expr::Not(inner) => at_most(inner, counted).map(Expr::negated),
         Expr::Spans(_) => None,
     }
 }
 
-fn without_span(condition: &Condition) -> Option<Expr> {
-    (!condition.field.needs_spans()).then(|| Expr::Condition(condition.clone()))
+fn without_span(condition: &Condition, counted: bool) -> Option<Expr> {
+    let field = &condition.field;
+    let known = !field.needs_spans() || (counted && *field == Field::SpanCount);
+    known.then(|| Expr::Condition(condition.clone()))
 }
 
 #[cfg(test)]

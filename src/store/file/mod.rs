@@ -22,6 +22,7 @@ use std::sync::{Mutex, OnceLock};
 use self::prepare::{Origins, Prepared};
 use self::scan::{Odd, Place, ScanError, scan};
 use self::source::{Source, Trouble};
+use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
 use super::wire::{DocumentSpans, DocumentTrace, Fault, Want, read_documents};
 use super::{
@@ -303,6 +304,7 @@ impl FileStore {
             Want::Infos
         };
         let matcher = filter.matcher();
+        let judge = Judge::new(filter);
         // All matches may be more than fits into memory.
         let in_outline = query.ids_only || query.limit.is_none();
         let (best, unreadable) = self.distinct(
@@ -314,11 +316,14 @@ impl FileStore {
                 }
                 let judged = sessions.judged(&trace.info);
                 let judged = judged.as_ref().unwrap_or(&trace.info);
-                let spans = match &trace.spans {
-                    DocumentSpans::Read(spans) => spans.as_slice(),
-                    DocumentSpans::Missing | DocumentSpans::Skipped => &[],
+                let passes = match &trace.spans {
+                    DocumentSpans::Read(spans) => matcher.matches(judged, spans),
+                    DocumentSpans::Missing | DocumentSpans::Skipped => {
+                        let id = &trace.info.trace_id;
+                        judge.passes(judged, &self.doubts, || Err(without_spans(id)))
+                    }
                 };
-                if matcher.matches(judged, spans) {
+                if passes {
                     let info = if in_outline {
                         outline(trace.info, &query.order_by)
                     } else {
@@ -533,6 +538,16 @@ impl FileStore {
     }
 }
 
+fn without_spans(trace_id: &str) -> StoreError {
+    StoreError::NoSpans {
+        id: trace_id.to_owned(),
+        tried: vec![Attempt {
+            way: "the file",
+            outcome: "it was written without spans".to_owned(),
+        }],
+    }
+}
+
 /// The first one, unless only the second has spans.
 fn fuller(first: DocumentTrace, second: DocumentTrace) -> DocumentTrace {
     match (&first.spans, &second.spans) {
@@ -635,13 +650,7 @@ impl Store for FileStore {
                 info: found.info,
                 spans: Vec::new(),
             }),
-            DocumentSpans::Missing | DocumentSpans::Skipped => Err(StoreError::NoSpans {
-                id: trace_id.clone(),
-                tried: vec![Attempt {
-                    way: "the file",
-                    outcome: "it was written without spans".to_owned(),
-                }],
-            }),
+            DocumentSpans::Missing | DocumentSpans::Skipped => Err(without_spans(trace_id)),
         }
     }
 

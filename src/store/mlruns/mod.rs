@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of};
 use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, artifact, overview};
-use crate::filter::{Filter, Matcher};
+use crate::filter::Filter;
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, tag};
 use crate::parallel;
 
@@ -126,7 +127,7 @@ impl Mlruns {
                 sessions.learn(&info);
             }
         }
-        let matcher = filter.matcher();
+        let judge = Judge::new(filter);
         let next = AtomicUsize::new(0);
         let work = || {
             let mut best = Best::new(&query.order_by, wanted);
@@ -134,7 +135,7 @@ impl Mlruns {
                 let Some(info) = self.listed(folder) else {
                     continue;
                 };
-                if self.matches(&info, folder, filter, &matcher, &sessions) {
+                if self.matches(&info, folder, &judge, &sessions) {
                     best.push(folder::cut(info), ());
                 }
             }
@@ -162,30 +163,12 @@ impl Mlruns {
             .collect())
     }
 
-    fn matches(
-        &self,
-        info: &TraceInfo,
-        folder: &Path,
-        filter: &Filter,
-        matcher: &Matcher,
-        sessions: &Sessions,
-    ) -> bool {
+    fn matches(&self, info: &TraceInfo, folder: &Path, judge: &Judge, sessions: &Sessions) -> bool {
         let judged = sessions.judged(info);
         let info = judged.as_ref().unwrap_or(info);
-        if !filter.needs_spans() {
-            return matcher.matches(info, &[]);
-        }
-        let spans = self.spans(info, folder, Detail::Whole);
-        match self.doubts.spans_or_none(info, spans) {
-            Ok(spans) => matcher.matches(info, &spans),
-            Err(error) => {
-                match error.into_unreadable(&info.trace_id) {
-                    Ok(one) => self.doubts.add_unreadable(one),
-                    Err(error) => self.doubts.add(format!("left out a trace: {error}")),
-                }
-                false
-            }
-        }
+        judge.passes(info, &self.doubts, || {
+            self.spans(info, folder, Detail::Whole)
+        })
     }
 
     fn find_folder(&self, trace_id: &str) -> Result<PathBuf, StoreError> {

@@ -31,7 +31,7 @@ use super::{
     Barren, Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion,
     Page, Query, Store, StoreError, TagChanges,
 };
-use crate::filter::{Filter, Plan, Server};
+use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
 use crate::model::{CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::settings::Connection;
@@ -65,6 +65,9 @@ const LAST_V2: (u32, u32) = (3, 1);
 const FIRST_V3: (u32, u32) = (3, 2);
 /// Taken for the release of a server until it refuses something.
 const NEWEST: (u32, u32) = (u32::MAX, 0);
+
+/// What a server says that keeps its traces in files when it is asked about spans.
+const NO_SPANS_HERE: &str = "Span filtering requires database support";
 
 /// Which trace endpoints a server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,9 +227,12 @@ impl RestStore {
         let server = self.server();
         let planned = plan(filter, &server)?;
         let is_new = |search: &Filter| search.minimum_server() > FIRST_V3;
-        let may_be_too_new = planned.searches.iter().any(is_new);
-        match self.search_by(planned, query, size) {
-            Err(StoreError::Refused { status: 400, .. })
+        let outside = planned.outside.iter().flat_map(|outside| &outside.searches);
+        let may_be_too_new = planned.searches.iter().chain(outside).any(is_new);
+        let without_spans = planned.outside.clone().map(Outside::alone);
+        match (self.search_by(planned, query, size), without_spans) {
+            (Err(error), Some(plan)) if knows_no_spans(&error) => self.search_by(plan, query, size),
+            (Err(StoreError::Refused { status: 400, .. }), _)
                 if may_be_too_new && {
                     self.ask_release();
                     self.server() != server
@@ -234,19 +240,62 @@ impl RestStore {
             {
                 self.search_by(plan(filter, &self.server())?, query, size)
             }
-            answer => answer,
+            (answer, _) => answer,
         }
     }
 
-    fn search_by(&self, plan: Plan, query: &Query, size: usize) -> Result<Page, StoreError> {
+    fn search_by(&self, mut plan: Plan, query: &Query, size: usize) -> Result<Page, StoreError> {
         if let Some(exact) = plan.exact() {
-            let query = Query {
-                filter: FilterSource::Parsed(exact.clone()),
-                ..query.clone()
+            let page = || {
+                let query = Query {
+                    filter: FilterSource::Parsed(exact.clone()),
+                    ..query.clone()
+                };
+                self.search_page(&query, size, None)
             };
-            return self.search_page(&query, size, None);
+            let Some(outside) = &plan.outside else {
+                return page();
+            };
+            let (page, searches) = self.beside(page, outside, query)?;
+            if searches.is_empty() {
+                return Ok(page);
+            }
+            let mut outside = outside.clone();
+            outside.searches = searches;
+            plan.outside = Some(outside);
         }
         self.go_on(Planned::new(plan, query), size)
+    }
+
+    /// Asks for a page, and at the same time which of the searches outside find anything.
+    fn beside(
+        &self,
+        page: impl FnOnce() -> Result<Page, StoreError>,
+        outside: &Outside,
+        query: &Query,
+    ) -> Result<(Page, Vec<Filter>), StoreError> {
+        let finds_any = |filter: &Filter| -> Result<bool, StoreError> {
+            let query = Query {
+                filter: FilterSource::Parsed(filter.clone()),
+                order_by: OrderBy::default(),
+                ..query.clone()
+            };
+            let found = self.search_page(&query, 1, None)?;
+            Ok(!found.traces.is_empty() || !found.unreadable.is_empty())
+        };
+        let find = || -> Result<Vec<Filter>, StoreError> {
+            let mut searches = Vec::new();
+            let all = &outside.searches;
+            parallel::for_each_in_order(REQUESTS, all, finds_any, |filter, found| {
+                if found? {
+                    searches.push(filter.clone());
+                }
+                Ok::<(), StoreError>(())
+            })?;
+            Ok(searches)
+        };
+        let (searches, page) = parallel::both(find, page);
+        Ok((page?, searches?))
     }
 
     fn go_on(&self, mut search: Planned, size: usize) -> Result<Page, StoreError> {
@@ -432,21 +481,37 @@ impl Store for RestStore {
         self.ask_release();
         let plan = plan(filter, &self.server())?;
         let spans = plan.residual.needs_spans();
-        Ok(Explanation {
-            sent: plan.searches.iter().map(ToString::to_string).collect(),
-            here: (!plan.residual.is_empty()).then(|| plan.residual.readable().to_string()),
-            cost: match (plan.exact().is_some(), spans) {
-                (true, _) => "one request for each page of traces",
-                (false, true) => {
-                    "a request for each page of traces that the server finds, and one more for the \
+        let cost = match (plan.exact().is_some(), spans) {
+            (true, _) => "one request for each page of traces",
+            (false, true) => {
+                "a request for each page of traces that the server finds, and one more for the \
                      spans of each trace that the rest of the filter lets through"
-                }
-                (false, false) => {
-                    "a request for each page of traces that the server finds, in each search"
-                }
             }
-            .to_owned(),
-        })
+            (false, false) => {
+                "a request for each page of traces that the server finds, in each search"
+            }
+        };
+        let mut cost = cost.to_owned();
+        let mut sent: Vec<String> = plan.searches.iter().map(ToString::to_string).collect();
+        let mut here = (!plan.residual.is_empty()).then(|| plan.residual.readable().to_string());
+        if let Some(outside) = &plan.outside {
+            sent.extend(outside.searches.iter().map(ToString::to_string));
+            let checked = format!(
+                "{} (of traces whose spans the server does not see, or not their types)",
+                outside.residual.readable()
+            );
+            here = Some(here.map_or(checked.clone(), |here| format!("{here}; {checked}")));
+            cost.push_str(
+                "; the last searches, made at the same time, find traces whose spans are artifacts, \
+                 archived or of OpenTelemetry, and those are fetched and judged here",
+            );
+        }
+        if plan.residual.counts_spans() {
+            cost.push_str(
+                "; spans are counted by the metadata of their trace where it says how many",
+            );
+        }
+        Ok(Explanation { sent, here, cost })
     }
 
     fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
@@ -552,6 +617,10 @@ impl Store for RestStore {
         Ok(changes.one_by_one(trace_ids, set, delete))
     }
 
+    fn take_doubts(&self) -> Vec<String> {
+        self.doubts.take()
+    }
+
     fn metrics(&self, question: &MetricQuestion<'_>) -> Result<MetricAnswer, StoreError> {
         self.ask_metrics(question)
     }
@@ -579,10 +648,9 @@ impl Store for RestStore {
         let searches = match &query.filter {
             FilterSource::Parsed(filter) => {
                 let plan = plan(filter, &self.server())?;
-                plan.searches
-                    .into_iter()
-                    .map(FilterSource::Parsed)
-                    .collect()
+                let outside = plan.outside.map_or(Vec::new(), |outside| outside.searches);
+                let searches = plan.searches.into_iter().chain(outside);
+                searches.map(FilterSource::Parsed).collect()
             }
             raw @ FilterSource::Raw(_) => vec![raw.clone()],
         };
@@ -601,6 +669,10 @@ impl Store for RestStore {
 fn counted(count: usize, what: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {what}{s}")
+}
+
+fn knows_no_spans(error: &StoreError) -> bool {
+    matches!(error, StoreError::Refused { status: 400, message, .. } if message.starts_with(NO_SPANS_HERE))
 }
 
 fn plan(filter: &Filter, server: &Server) -> Result<Plan, StoreError> {

@@ -4,11 +4,14 @@
 //! everything else has let through, and several at a time.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Mutex;
 
 use super::{REQUESTS, RestStore};
-use crate::filter::{Matcher, OrderBy, Plan};
+use crate::filter::{Filter, OrderBy, Outside, Plan};
 use crate::model::{TraceInfo, Unreadable};
 use crate::parallel;
+use crate::store::judge::Judge;
+use crate::store::local::lock;
 use crate::store::{Barren, Detail, FilterSource, MAX_PAGE, Page, Query, Store as _, StoreError};
 
 /// Traces that are looked at between two reports, where spans have to be fetched.
@@ -18,22 +21,21 @@ const CHUNK: usize = 64;
 pub(super) struct Planned {
     streams: Vec<Stream>,
     order_by: OrderBy,
-    residual: Option<Residual>,
-    seen: HashSet<String>,
     /// Traces that cannot be read, of which no page has told yet.
     unreadable: Vec<Unreadable>,
-}
-
-struct Residual {
-    matcher: Matcher,
-    /// Decides without spans, and lets everything through that spans decide about.
-    first: Matcher,
+    /// What is checked of traces that the server has found by their spans.
+    residual: Option<Judge>,
+    /// What is checked of those whose spans it may not have seen.
+    outside: Option<(Judge, Outside)>,
     needs_spans: bool,
+    seen: HashSet<String>,
 }
 
 /// One of the searches that are merged.
 struct Stream {
     query: Query,
+    /// Whether it finds traces whose spans the server may not have seen.
+    is_outside: bool,
     token: Option<String>,
     ended: bool,
     buffer: VecDeque<TraceInfo>,
@@ -42,28 +44,42 @@ struct Stream {
     barren: Barren,
 }
 
+/// A trace, and whether its spans are those that the server may not have seen.
+struct Candidate {
+    info: TraceInfo,
+    is_outside: bool,
+}
+
 impl Planned {
     pub(super) fn new(plan: Plan, query: &Query) -> Self {
-        let residual = (!plan.residual.is_empty()).then(|| Residual {
-            matcher: plan.residual.matcher(),
-            first: plan.residual.without_spans().matcher(),
-            needs_spans: plan.residual.needs_spans(),
-        });
-        let streams = plan.searches.into_iter().map(|filter| Stream {
+        let stream = |filter: Filter, is_outside: bool| Stream {
             query: Query {
                 filter: FilterSource::Parsed(filter),
                 ..query.clone()
             },
+            is_outside,
             token: None,
             ended: false,
             buffer: VecDeque::new(),
             last: HashSet::new(),
             barren: Barren::default(),
-        });
+        };
+        let mut streams: Vec<Stream> = plan
+            .searches
+            .into_iter()
+            .map(|filter| stream(filter, false))
+            .collect();
+        let outside = plan.outside.filter(|outside| !outside.searches.is_empty());
+        if let Some(outside) = &outside {
+            let searches = outside.searches.iter().cloned();
+            streams.extend(searches.map(|filter| stream(filter, true)));
+        }
         Self {
-            streams: streams.collect(),
+            streams,
             order_by: query.order_by.clone(),
-            residual,
+            needs_spans: plan.residual.needs_spans() || outside.is_some(),
+            residual: (!plan.residual.is_empty()).then(|| Judge::new(&plan.residual)),
+            outside: outside.map(|outside| (Judge::new(&outside.residual), outside)),
             seen: HashSet::new(),
             unreadable: Vec::new(),
         }
@@ -76,32 +92,25 @@ impl Planned {
         store: &RestStore,
         size: usize,
     ) -> Result<(Page, bool), StoreError> {
-        let fetch = if self.residual.is_some() {
-            MAX_PAGE
-        } else {
-            size
-        };
-        let chunk = match &self.residual {
-            Some(residual) if residual.needs_spans => CHUNK,
-            Some(_) => MAX_PAGE,
-            None => size,
+        let checks = self.residual.is_some() || self.outside.is_some();
+        let fetch = if checks { MAX_PAGE } else { size };
+        let chunk = match (self.needs_spans, checks) {
+            (true, _) => CHUNK,
+            (false, true) => MAX_PAGE,
+            (false, false) => size,
         };
         let mut candidates = Vec::new();
         let mut ended = false;
         while candidates.len() < chunk {
-            let Some(info) = self.next(store, fetch)? else {
+            let Some(candidate) = self.next(store, fetch)? else {
                 ended = true;
                 break;
             };
-            candidates.push(info);
+            candidates.push(candidate);
         }
         let scanned = candidates.len();
-        let traces = match &self.residual {
-            None => candidates,
-            Some(residual) => residual.select(store, candidates)?,
-        };
         let page = Page {
-            traces,
+            traces: self.select(store, candidates)?,
             next: None,
             scanned,
             unreadable: std::mem::take(&mut self.unreadable),
@@ -110,11 +119,9 @@ impl Planned {
     }
 
     /// The next trace of all searches, each once.
-    fn next(&mut self, store: &RestStore, fetch: usize) -> Result<Option<TraceInfo>, StoreError> {
+    fn next(&mut self, store: &RestStore, fetch: usize) -> Result<Option<Candidate>, StoreError> {
         loop {
-            for stream in &mut self.streams {
-                stream.fill(store, fetch, &mut self.unreadable)?;
-            }
+            fill(&mut self.streams, store, fetch, &mut self.unreadable)?;
             let heads = self.streams.iter().enumerate();
             let first = heads
                 .filter_map(|(at, stream)| Some((at, stream.buffer.front()?)))
@@ -123,13 +130,93 @@ impl Planned {
             let Some(first) = first else {
                 return Ok(None);
             };
-            if let Some(info) = self.streams[first].buffer.pop_front()
-                && self.seen.insert(info.trace_id.clone())
-            {
-                return Ok(Some(info));
+            let stream = &mut self.streams[first];
+            let is_outside = stream.is_outside;
+            let Some(info) = stream.buffer.pop_front() else {
+                continue;
+            };
+            let passed_over = is_outside
+                && self
+                    .outside
+                    .as_ref()
+                    .is_some_and(|(_, outside)| !outside.holds(&info));
+            if !passed_over && self.seen.insert(info.trace_id.clone()) {
+                return Ok(Some(Candidate { info, is_outside }));
             }
         }
     }
+
+    /// Those that match. Spans are fetched only where they decide.
+    fn select(
+        &self,
+        store: &RestStore,
+        candidates: Vec<Candidate>,
+    ) -> Result<Vec<TraceInfo>, StoreError> {
+        let judge = |candidate: &Candidate| match &self.outside {
+            Some((judge, _)) if candidate.is_outside => Some(judge),
+            _ => self.residual.as_ref(),
+        };
+        let hopeful: Vec<Candidate> = candidates
+            .into_iter()
+            .filter(|candidate| {
+                let decided = judge(candidate).and_then(|j| j.without_spans(&candidate.info));
+                decided != Some(false)
+            })
+            .collect();
+        let mut matching = Vec::new();
+        parallel::for_each_in_order(
+            REQUESTS,
+            &hopeful,
+            |candidate| {
+                let info = &candidate.info;
+                let Some(judge) = judge(candidate) else {
+                    return Ok(true);
+                };
+                if judge.without_spans(info) == Some(true) {
+                    return Ok(true);
+                }
+                let spans = match store.complete(info.clone(), Detail::Whole) {
+                    Err(error) if !error.is_about_one_trace() => return Err(error),
+                    answer => answer.map(|trace| trace.spans),
+                };
+                let spans = store.doubts.spans_to_judge(info, spans);
+                Ok(spans.is_some_and(|spans| judge.with_spans(info, &spans)))
+            },
+            |candidate, matches| -> Result<(), StoreError> {
+                if matches? {
+                    matching.push(candidate.info.clone());
+                }
+                Ok(())
+            },
+        )?;
+        Ok(matching)
+    }
+}
+
+/// Sees to it that each search has a trace, unless there is none left. The server is
+/// asked for all at once.
+fn fill(
+    streams: &mut [Stream],
+    store: &RestStore,
+    size: usize,
+    unreadable: &mut Vec<Unreadable>,
+) -> Result<(), StoreError> {
+    let empty: Vec<Mutex<&mut Stream>> = streams
+        .iter_mut()
+        .filter(|stream| stream.buffer.is_empty() && !stream.ended)
+        .map(Mutex::new)
+        .collect();
+    if let [only] = empty.as_slice() {
+        return lock(only).fill(store, size, unreadable);
+    }
+    let fill = |stream: &Mutex<&mut Stream>| {
+        let mut odd = Vec::new();
+        lock(stream).fill(store, size, &mut odd).map(|()| odd)
+    };
+    parallel::for_each_in_order(REQUESTS, &empty, fill, |_, filled| {
+        unreadable.extend(filled?);
+        Ok(())
+    })
 }
 
 impl Stream {
@@ -168,44 +255,5 @@ impl Stream {
             }
         }
         Ok(())
-    }
-}
-
-impl Residual {
-    fn select(
-        &self,
-        store: &RestStore,
-        candidates: Vec<TraceInfo>,
-    ) -> Result<Vec<TraceInfo>, StoreError> {
-        let hopeful: Vec<TraceInfo> = candidates
-            .into_iter()
-            .filter(|info| self.first.matches(info, &[]))
-            .collect();
-        if !self.needs_spans {
-            return Ok(hopeful);
-        }
-        let mut matching = Vec::new();
-        parallel::for_each_in_order(
-            REQUESTS,
-            &hopeful,
-            |info| match store.complete(info.clone(), Detail::Whole) {
-                Err(StoreError::NoSpans { .. }) => Ok::<_, StoreError>(Some(Vec::new())),
-                // It was there when it was found.
-                Err(StoreError::UnknownTrace { .. }) => Ok(None),
-                Err(error) => {
-                    let one = error.into_unreadable(&info.trace_id)?;
-                    store.doubts.add_unreadable(one);
-                    Ok(None)
-                }
-                Ok(trace) => Ok(Some(trace.spans)),
-            },
-            |info, spans| -> Result<(), StoreError> {
-                if spans?.is_some_and(|spans| self.matcher.matches(info, &spans)) {
-                    matching.push(info.clone());
-                }
-                Ok(())
-            },
-        )?;
-        Ok(matching)
     }
 }

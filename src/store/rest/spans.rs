@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::http::{Call, Http};
 use super::ids;
-use crate::model::{Span, Trace, TraceInfo, Unreadable};
+use crate::model::{Span, Trace, TraceInfo, Unreadable, tag};
 use crate::store::wire::{
     Brief, Depth, Eventful, SpanList, Whole, null_as_default, spans_from_slice,
 };
@@ -101,6 +101,18 @@ pub(super) fn attach(
     spans: Result<Fetched, StoreError>,
 ) -> Result<Trace, StoreError> {
     match spans? {
+        // A server says of an archive that it cannot read that it holds no spans.
+        Fetched::Spans(spans)
+            if spans.is_empty() && is_archived(&info) && info.promises_spans() =>
+        {
+            Err(StoreError::NoSpans {
+                id: info.trace_id,
+                tried: vec![Attempt {
+                    way: "get-trace-artifact",
+                    outcome: "the server found none in the archive".to_owned(),
+                }],
+            })
+        }
         Fetched::Spans(spans) => Ok(Trace { info, spans }),
         Fetched::Nothing { absent: true, .. } if info.declared_span_count().unwrap_or(0) == 0 => {
             Ok(Trace {
@@ -120,6 +132,10 @@ pub(super) fn attach(
             Err(missing.into_unreadable(&info.trace_id)?.into())
         }
     }
+}
+
+fn is_archived(info: &TraceInfo) -> bool {
+    info.tags.contains_key(tag::ARCHIVE_LOCATION)
 }
 
 type Way = fn(&Http, &str, Detail) -> Result<Option<Vec<Span>>, StoreError>;

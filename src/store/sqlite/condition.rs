@@ -3,9 +3,12 @@
 
 use super::expression::{Compiler, FALSE, TRUE, all_of, any_of, not};
 use super::fields::{cost, metadata_value, tag_value, tokens};
-use super::statement::{ASSESSMENT, SPAN, TEXT};
-use crate::filter::{Comparator, Condition, Field, Number, Value, record_columns, record_members};
-use crate::model::{metadata, tag};
+use super::outside;
+use super::statement::{ASSESSMENT, SPAN, TEXT, TYPE};
+use crate::filter::{
+    Comparator, Condition, Expr, Field, Number, Value, record_columns, record_members,
+};
+use crate::model::{Span, metadata, tag};
 
 impl Compiler<'_> {
     pub(super) fn trace_condition(&mut self, condition: &Condition) -> String {
@@ -57,10 +60,14 @@ impl Compiler<'_> {
                 let cost = cost(self.schema, self.parameters);
                 self.number(&cost, condition)
             }
-            Field::SpanCount => self.number(
-                "(SELECT count(*) FROM spans c WHERE c.trace_id = t.request_id)",
-                condition,
-            ),
+            Field::SpanCount => {
+                let count = if self.outside {
+                    outside::count()
+                } else {
+                    "(SELECT count(*) FROM spans c WHERE c.trace_id = t.request_id)".to_owned()
+                };
+                self.number(&count, condition)
+            }
             _ => FALSE.to_owned(),
         }
     }
@@ -68,9 +75,9 @@ impl Compiler<'_> {
     pub(super) fn span_condition(&mut self, condition: &Condition, s: &str) -> String {
         match condition.field() {
             Field::SpanName => self.text(&format!("{s}.name"), condition),
-            Field::SpanType => self.text(&format!("{s}.type"), condition),
+            Field::SpanType => self.span_type(condition, s),
             Field::SpanStatus => self.text(&format!("{s}.status"), condition),
-            Field::SpanModel if self.schema.has("spans", "model_name") => {
+            Field::SpanModel if self.has_span_column("model_name") => {
                 self.text(&format!("{s}.model_name"), condition)
             }
             Field::SpanContent => self.text(&format!("{s}.content"), condition),
@@ -80,6 +87,33 @@ impl Compiler<'_> {
                 let test = self.parameters.test(condition);
                 format!("{SPAN}({test}, {s}.content)")
             }
+        }
+    }
+
+    /// Whether a column is there in the spans that are spoken of.
+    fn has_span_column(&self, column: &str) -> bool {
+        self.outside || self.schema.has("spans", column)
+    }
+
+    /// The type of a span is in its column, or else in its JSON: MLflow infers that of
+    /// OpenTelemetry's spans too late for the column.
+    fn span_type(&mut self, condition: &Condition, s: &str) -> String {
+        let own = format!("nullif({s}.type, ''), {TYPE}({s}.content)");
+        let sql = match condition.comparator() {
+            Comparator::IsNull | Comparator::IsNotNull => format!("coalesce({own})"),
+            _ => format!("coalesce({own}, '{}')", Span::NO_TYPE),
+        };
+        self.text(&sql, condition)
+    }
+
+    /// A condition on a column of spans in a form for which there is an index, where
+    /// it is not in that form anyway; it then leaves out spans without a type.
+    pub(super) fn by_index(&mut self, expr: &Expr, s: &str) -> Option<String> {
+        match expr {
+            Expr::Condition(condition) if *condition.field() == Field::SpanType => {
+                Some(self.text(&format!("{s}.type"), condition))
+            }
+            _ => None,
         }
     }
 
@@ -155,7 +189,7 @@ impl Compiler<'_> {
     }
 
     fn duration(&mut self, s: &str, condition: &Condition) -> String {
-        let sql = if self.schema.has("spans", "duration_ns") {
+        let sql = if self.has_span_column("duration_ns") {
             format!("{s}.duration_ns")
         } else {
             format!("({s}.end_time_unix_nano - {s}.start_time_unix_nano)")

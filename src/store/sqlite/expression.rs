@@ -4,10 +4,11 @@
 
 use rusqlite::Connection;
 
+use super::outside;
 use super::schema::Schema;
 use super::statement::Parameters;
-use crate::filter::{Comparator, Expr, Field, Filter, Quantifier, SpanTest};
-use crate::model::metadata;
+use crate::filter::{Comparator, Condition, Expr, Field, Filter, Quantifier, SpanTest, Value};
+use crate::model::{Span, metadata};
 
 /// Of fewer spans than this, their traces are looked up; of more, the traces are
 /// gone through and their spans looked up. Where all traces would be gone
@@ -30,8 +31,12 @@ pub(super) struct Compiler<'a> {
     /// SQL for the experiments that are searched, as a list in parentheses.
     pub(super) scope: &'a str,
     few: i64,
+    /// Whether all matches are wanted, so that it pays to look at all traces beforehand.
+    all: bool,
     /// Spans that start before are not looked at.
     floor: Option<String>,
+    /// Whether the spans that are spoken of are those that are not in the table.
+    pub(super) outside: bool,
     aliases: usize,
 }
 
@@ -41,7 +46,13 @@ pub(super) struct Compiled {
     pub(super) conjuncts: Vec<String>,
     /// Whether an index leads to the few traces that can pass.
     pub(super) finds_few: bool,
+    /// Whether spans that are not in the table may be looked at.
+    pub(super) looks_outside: bool,
 }
+
+/// Every experiment that spans may say they are in: up to MLflow 3.10, it need
+/// not be the one of their trace.
+const ANY_EXPERIMENT: &str = "(SELECT experiment_id FROM experiments)";
 
 impl<'a> Compiler<'a> {
     pub(super) fn new(
@@ -50,6 +61,7 @@ impl<'a> Compiler<'a> {
         parameters: &'a mut Parameters,
         scope: &'a str,
         few: i64,
+        all: bool,
     ) -> Self {
         Self {
             schema,
@@ -57,21 +69,52 @@ impl<'a> Compiler<'a> {
             parameters,
             scope,
             few,
+            all,
             floor: None,
+            outside: false,
             aliases: 0,
         }
     }
 
-    /// The conjuncts of a filter. Where the schema has no spans, those that look
-    /// at spans are left out.
+    /// The conjuncts of a filter.
     pub(super) fn filter(&mut self, filter: &Filter) -> rusqlite::Result<Compiled> {
         self.floor = filter
             .span_time_floor_ms()
             .map(|ms| self.parameters.bind(ms * 1e6));
-        let (of_span, others): (Vec<&Expr>, Vec<&Expr>) = filter
+        let (of_spans, plain): (Vec<&Expr>, Vec<&Expr>) = filter
             .effective_conjuncts()
-            .filter(|expr| self.schema.has_spans() || !expr.needs_spans())
-            .partition(|expr| only_span(expr));
+            .partition(|expr| expr.needs_spans());
+        let mut finds_few = plain.iter().any(|expr| self.finds_few(expr));
+        let mut conjuncts = self.region(&plain);
+        let mut looks_outside = false;
+        if !of_spans.is_empty() {
+            let (table, few) = if self.schema.has_spans() {
+                self.in_table(&of_spans)?
+            } else {
+                (vec![FALSE.to_owned()], false)
+            };
+            // A search for a few traces finds them before all have been counted.
+            let counts = self.all || few;
+            looks_outside = !(counts && outside::is_empty(self.schema, self.connection)?);
+            if looks_outside {
+                conjuncts.push(self.wherever(&of_spans, &table));
+            } else {
+                conjuncts.extend(table);
+                finds_few |= few;
+            }
+        }
+        Ok(Compiled {
+            conjuncts,
+            finds_few,
+            looks_outside,
+        })
+    }
+
+    /// Expressions that must all hold, of spans in the table; `true` where an index
+    /// leads to the few traces that can pass.
+    fn in_table(&mut self, exprs: &[&Expr]) -> rusqlite::Result<(Vec<String>, bool)> {
+        let (of_span, others): (Vec<&Expr>, Vec<&Expr>) =
+            exprs.iter().partition(|expr| only_span(expr));
         let mut conjuncts = Vec::new();
         let mut rest = Vec::new();
         let few = if others.iter().any(|expr| expr.is_about_a_span()) {
@@ -95,12 +138,38 @@ impl<'a> Compiler<'a> {
                 None => rest.push(expr),
             }
         }
-        let finds_few = !conjuncts.is_empty() || rest.iter().any(|expr| self.finds_few(expr));
+        let finds_few = !conjuncts.is_empty();
         conjuncts.extend(self.region(&rest));
-        Ok(Compiled {
-            conjuncts,
-            finds_few,
-        })
+        Ok((conjuncts, finds_few))
+    }
+
+    /// Expressions that must all hold, of the spans of a trace wherever these are:
+    /// `table` says it for those that are in the table. Others are fetched only
+    /// where the trace alone does not decide, and where they are not to be had, the
+    /// trace is left out.
+    fn wherever(&mut self, exprs: &[&Expr], table: &[String]) -> String {
+        let filter: Filter = exprs.iter().map(|expr| (*expr).clone()).collect();
+        let at_most = self.conjunction(&filter.without_spans(false));
+        let at_least = match filter.sufficient_without_spans(false) {
+            Some(filter) => self.conjunction(&filter),
+            None => FALSE.to_owned(),
+        };
+        let known = outside::is_known(&filter);
+        self.outside = true;
+        let outside = all_of(&self.region(exprs));
+        self.outside = false;
+        let elsewhere = outside::is_elsewhere(self.schema, &filter);
+        format!(
+            "CASE WHEN NOT {elsewhere} THEN {} WHEN {} THEN 0 WHEN {at_least} THEN 1 \
+             WHEN {known} THEN {outside} ELSE 0 END",
+            all_of(table),
+            not(&at_most),
+        )
+    }
+
+    fn conjunction(&mut self, filter: &Filter) -> String {
+        let all: Vec<&Expr> = filter.conjuncts().iter().collect();
+        all_of(&self.region(&all))
     }
 
     /// Whether the traces that pass are found by an index on traces.
@@ -128,29 +197,31 @@ impl<'a> Compiler<'a> {
             }
         }
         let alias = self.alias();
-        let scope = format!("{alias}.experiment_id IN {}", self.scope);
+        let scope = format!("{alias}.experiment_id IN {ANY_EXPERIMENT}");
         let sql: Vec<(Option<SpanIndex>, String)> = conditions
             .iter()
             .map(|expr| (self.index_for(expr), self.of_span(expr, &alias)))
             .collect();
+        // A type that is not in its column is in the JSON of the span.
+        let untyped = format!("{alias}.type IS NULL");
+        let types = conditions.iter().any(|expr| is_about_type(expr));
         let mut driving = None;
         let mut fewest = self.few;
         for index in [SpanIndex::Kind, SpanIndex::Duration] {
-            let found: Vec<&str> = sql
+            let mut found: Vec<String> = conditions
                 .iter()
-                .filter(|(by, _)| *by == Some(index))
-                .map(|(_, condition)| condition.as_str())
+                .zip(&sql)
+                .filter(|(_, (by, _))| *by == Some(index))
+                .map(|(expr, (_, general))| self.by_index(expr, &alias).unwrap_or(general.clone()))
                 .collect();
             if found.is_empty() {
                 continue;
             }
-            let probe = format!(
-                "SELECT count(*) FROM (SELECT 1 FROM spans {alias} \
-                 WHERE {scope} AND {} LIMIT {})",
-                found.join(" AND "),
-                self.few
-            );
-            let spans = self.parameters.query_number(self.connection, &probe)?;
+            let mut spans = self.count_few(&alias, &scope, &found.join(" AND "))?;
+            if index == SpanIndex::Kind && types {
+                found.clear();
+                spans += self.count_few(&alias, &scope, &untyped)?;
+            }
             if spans < fewest {
                 driving = Some(index);
                 fewest = spans;
@@ -159,23 +230,39 @@ impl<'a> Compiler<'a> {
         if driving.is_none() {
             return Ok(None);
         }
-        let all: Vec<String> = sql
-            .iter()
-            .map(|(by, condition)| {
-                // The plus keeps SQLite from another index than the one with few spans.
-                let plus = if *by == driving { "" } else { "+" };
-                format!("{plus}{condition}")
-            })
-            .collect();
-        let all = all.join(" AND ");
         let floor = match &self.floor {
             Some(floor) => format!(" AND +{alias}.start_time_unix_nano >= {floor}"),
             None => String::new(),
         };
-        Ok(Some(format!(
-            "t.request_id IN (SELECT {alias}.trace_id FROM spans {alias} \
-             WHERE {scope} AND {all}{floor})"
-        )))
+        let select = |all: &[String]| {
+            format!(
+                "SELECT {alias}.trace_id FROM spans {alias} WHERE {scope} AND {}{floor}",
+                all.join(" AND ")
+            )
+        };
+        let mut by_column = Vec::new();
+        let mut by_json = vec![untyped];
+        for (expr, (by, general)) in conditions.iter().zip(&sql) {
+            // The plus keeps SQLite from another index than the one with few spans.
+            let plus = if *by == driving { "" } else { "+" };
+            let indexed = (*by == driving).then(|| self.by_index(expr, &alias));
+            by_column.push(indexed.flatten().unwrap_or(format!("{plus}{general}")));
+            by_json.push(format!("+{general}"));
+        }
+        let mut selects = select(&by_column);
+        if driving == Some(SpanIndex::Kind) && types {
+            selects = format!("{selects} UNION ALL {}", select(&by_json));
+        }
+        Ok(Some(format!("t.request_id IN ({selects})")))
+    }
+
+    /// How many spans a condition holds for, up to a few.
+    fn count_few(&self, alias: &str, scope: &str, condition: &str) -> rusqlite::Result<i64> {
+        let probe = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM spans {alias} WHERE {scope} AND {condition} LIMIT {})",
+            self.few
+        );
+        self.parameters.query_number(self.connection, &probe)
     }
 
     /// The index that MLflow's schema has for a condition on spans.
@@ -185,7 +272,10 @@ impl<'a> Compiler<'a> {
             return None;
         };
         match (condition.field(), condition.comparator()) {
-            (Field::SpanType | Field::SpanStatus, Equal | In) => Some(SpanIndex::Kind),
+            (Field::SpanType, Equal | In) if names_no_missing_type(condition) => {
+                Some(SpanIndex::Kind)
+            }
+            (Field::SpanStatus, Equal | In) => Some(SpanIndex::Kind),
             (
                 Field::SpanDuration,
                 Equal | Less | LessOrEqual | Greater | GreaterOrEqual | Between,
@@ -226,7 +316,7 @@ impl<'a> Compiler<'a> {
         format!("s{}", self.aliases)
     }
 
-    fn exists(&self, alias: &str, condition: &str) -> String {
+    fn exists(&mut self, alias: &str, condition: &str) -> String {
         format!(
             "EXISTS (SELECT 1 FROM {} AND {condition})",
             self.spans_of_trace(alias)
@@ -234,16 +324,16 @@ impl<'a> Compiler<'a> {
     }
 
     /// The spans that are looked at, for behind `FROM`, up to further conditions.
-    fn spans_of_trace(&self, alias: &str) -> String {
+    fn spans_of_trace(&mut self, alias: &str) -> String {
         let floor = match &self.floor {
             Some(floor) => format!(" AND +{alias}.start_time_unix_nano >= {floor}"),
             None => String::new(),
         };
-        // The plus keeps SQLite to the index on traces, of which each has few spans.
-        format!(
-            "spans {alias} WHERE {alias}.trace_id = t.request_id \
-             AND +{alias}.experiment_id = t.experiment_id{floor}"
-        )
+        if self.outside {
+            let spans = outside::table();
+            return format!("{spans} {alias} WHERE 1{floor}");
+        }
+        format!("spans {alias} WHERE {alias}.trace_id = t.request_id{floor}")
     }
 
     /// One expression. `span` is the table alias of the span that conditions
@@ -328,6 +418,19 @@ pub(super) fn any_of(parts: &[String]) -> String {
 /// The logical complement: what is neither true nor false in SQL counts as false.
 pub(super) fn not(sql: &str) -> String {
     format!("({sql} IS NOT TRUE)")
+}
+
+fn is_about_type(expr: &Expr) -> bool {
+    matches!(expr, Expr::Condition(condition) if *condition.field() == Field::SpanType)
+}
+
+/// Whether spans without a type are none of those that a condition on types names.
+fn names_no_missing_type(condition: &Condition) -> bool {
+    match condition.value() {
+        Value::Text(text) => text != Span::NO_TYPE,
+        Value::List(texts) => texts.iter().all(|text| text != Span::NO_TYPE),
+        _ => false,
+    }
 }
 
 /// Whether an expression is made of nothing but conditions on one span.

@@ -10,10 +10,12 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Stateme
 use serde_json::Value;
 
 use super::schema::Schema;
+use super::workspace::Workspace;
 use crate::filter::{record_members, write_float};
 use crate::json::parse_value;
 use crate::model::{
-    Assessment, AssessmentKind, Source, Timestamp, TraceInfo, TraceState, metadata, tag,
+    Assessment, AssessmentKind, CATALOG_PREFIX, Source, Timestamp, TraceInfo, TraceState, metadata,
+    tag, trace_id_digits,
 };
 use crate::store::{InfoParts, wire};
 
@@ -25,9 +27,13 @@ const ASSESSMENTS: &str = "SELECT assessment_id, name, assessment_type, value, e
      created_timestamp, last_updated_timestamp, source_type, source_id, span_id, rationale, \
      overrides, valid, assessment_metadata FROM assessments WHERE trace_id = ?1 \
      ORDER BY created_timestamp, rowid";
+/// Where the columns of these begin among [`columns`]; behind them is the number of spans.
+const NUMBERS: usize = 10;
 
 /// The columns of `trace_info`, named `t`, that [`Reader::info`] takes, for a `SELECT`.
-pub(super) fn columns(schema: &Schema) -> String {
+///
+/// Spans are counted only where that is wanted, as it takes a look at their index.
+pub(super) fn columns(schema: &Schema, counts_spans: bool) -> String {
     let optional = [
         "client_request_id",
         "request_preview",
@@ -48,6 +54,11 @@ pub(super) fn columns(schema: &Schema) -> String {
             list.push_str("NULL");
         }
     }
+    list.push_str(if counts_spans && schema.has_spans() {
+        ", (SELECT nullif(count(*), 0) FROM spans c WHERE c.trace_id = t.request_id)"
+    } else {
+        ", NULL"
+    });
     list
 }
 
@@ -55,17 +66,41 @@ pub(super) fn columns(schema: &Schema) -> String {
 pub(super) fn find(
     connection: &Connection,
     schema: &Schema,
+    workspace: &Workspace,
     trace_id: &str,
 ) -> rusqlite::Result<Option<TraceInfo>> {
     let sql = format!(
-        "SELECT {} FROM trace_info t WHERE t.request_id = ?1",
-        columns(schema)
+        "SELECT {} FROM trace_info t WHERE t.request_id = ?1 AND {}",
+        columns(schema, false),
+        workspace.of_experiment_id("t.experiment_id")
     );
     let mut reader = Reader::new(connection, schema)?;
     connection
         .prepare_cached(&sql)?
         .query_row([trace_id], |row| reader.info(row))
         .optional()
+}
+
+/// The trace of a Unity Catalog with the digits of an id, where there is one such trace.
+pub(super) fn find_in_catalog(
+    connection: &Connection,
+    schema: &Schema,
+    workspace: &Workspace,
+    trace_id: &str,
+) -> rusqlite::Result<Option<TraceInfo>> {
+    let digits = trace_id_digits(trace_id).filter(|digits| digits.len() == 32);
+    let Some(digits) = digits.filter(|_| !trace_id.starts_with(CATALOG_PREFIX)) else {
+        return Ok(None);
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT request_id FROM trace_info WHERE request_id BETWEEN ?1 AND ?1 || '~' \
+         AND request_id LIKE '%/' || ?2 LIMIT 2",
+    )?;
+    let ids = statement.query_map([CATALOG_PREFIX, digits], |row| row.get(0))?;
+    match ids.collect::<rusqlite::Result<Vec<String>>>()?.as_slice() {
+        [only] => find(connection, schema, workspace, only),
+        _ => Ok(None),
+    }
 }
 
 /// Reads whole traces but their spans, one row of `trace_info` at a time.
@@ -104,6 +139,9 @@ impl<'c> Reader<'c> {
         info.client_request_id = text(row, 5)?.filter(|id| !id.is_empty());
         info.request_preview = text(row, 6)?;
         info.response_preview = text(row, 7)?;
+        let numbers: usize = RECORDS.iter().map(|key| record_members(key).len()).sum();
+        let spans: Option<i64> = row.get(NUMBERS + numbers)?;
+        info.counted_spans = spans.and_then(|count| usize::try_from(count).ok());
         info.tags = pairs(&mut self.tags, &info.trace_id)?;
         info.metadata = pairs(&mut self.metadata, &info.trace_id)?;
         self.promoted(row, &mut info)?;
@@ -127,7 +165,7 @@ impl<'c> Reader<'c> {
             info.metadata.remove(metadata::SESSION);
             info.metadata
                 .extend(text(row, 9)?.map(|id| (metadata::SESSION.to_owned(), id)));
-            add_usage(row, 10, info)?;
+            add_usage(row, NUMBERS, info)?;
         }
         Ok(())
     }
@@ -262,7 +300,11 @@ pub(super) fn text_ref<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<Opti
 }
 
 /// Numbers in columns as the JSON text that Python writes; `None` when all are missing.
-fn json_object(row: &Row<'_>, first: usize, members: &[&str]) -> rusqlite::Result<Option<String>> {
+pub(super) fn json_object(
+    row: &Row<'_>,
+    first: usize,
+    members: &[&str],
+) -> rusqlite::Result<Option<String>> {
     let mut json = String::new();
     for (at, member) in members.iter().enumerate() {
         let number = row.get_ref(first + at)?;

@@ -7,6 +7,7 @@ mod connection;
 mod expression;
 mod fields;
 mod info;
+mod outside;
 mod overview;
 mod schema;
 mod search;
@@ -16,9 +17,10 @@ mod sweep;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod workspace;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -28,12 +30,10 @@ use self::connection::Database;
 use self::schema::Schema;
 use self::search::Cursor;
 use self::spans::Place;
+use self::workspace::Workspace;
 use super::local::{Doubts, attach, lock};
-use super::{
-    Attempt, Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges,
-    artifact,
-};
-use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable, tag};
+use super::{Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges};
+use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable};
 use crate::parallel;
 
 /// The folder beside the database in which a server keeps artifacts by default.
@@ -56,7 +56,8 @@ struct Shared {
     readers: Pool,
     /// For the spans of many traces.
     span_readers: Pool,
-    doubts: Doubts,
+    workspace: Workspace,
+    doubts: Arc<Doubts>,
 }
 
 /// Connections of one kind that nobody uses.
@@ -122,9 +123,20 @@ impl Shared {
     }
 
     fn info(&self, connection: &Connection, trace_id: &str) -> Result<TraceInfo, StoreError> {
-        info::find(connection, &self.schema, trace_id)
+        info::find(connection, &self.schema, &self.workspace, trace_id)
+            .and_then(|found| match found {
+                Some(info) => Ok(Some(info)),
+                None => info::find_in_catalog(connection, &self.schema, &self.workspace, trace_id),
+            })
             .map_err(|e| self.row_error(&e, trace_id))?
             .ok_or_else(|| self.unknown(trace_id))
+    }
+
+    /// Says that other workspaces were not looked at, where nobody chose one.
+    fn doubt_of_workspace(&self) {
+        if let Some(left_out) = self.workspace.left_out() {
+            self.doubts.add(left_out);
+        }
     }
 
     fn unknown(&self, trace_id: &str) -> StoreError {
@@ -134,50 +146,44 @@ impl Shared {
         }
     }
 
+    /// The folder that a server over this database keeps artifacts in by default.
+    fn artifacts(&self) -> PathBuf {
+        self.database.path().with_file_name(ARTIFACTS)
+    }
+
     fn spans(
         &self,
         connection: &Connection,
         info: &TraceInfo,
         detail: Detail,
     ) -> Result<Vec<Span>, StoreError> {
-        let in_table = || spans::in_table(self, connection, &info.trace_id, detail);
-        match Place::of(info) {
-            Place::Table => in_table(),
-            Place::Archive => Err(no_spans(
-                info,
-                "the archive",
-                match info.tags.get(tag::ARCHIVE_LOCATION) {
-                    Some(location) => format!("{location} is not read by mlt"),
-                    None => "its place is not known".to_owned(),
-                },
-            )),
-            Place::Artifact => match info.tags.get(tag::ARTIFACT_LOCATION) {
-                Some(location) => {
-                    let root = self.database.path().with_file_name(ARTIFACTS);
-                    let folder = artifact::folder(location, &root)?;
-                    match artifact::spans_in(&folder, detail) {
-                        Err(StoreError::File { .. })
-                            if !folder.join(artifact::FILE_NAME).is_file() =>
-                        {
-                            let outcome = format!("not in {}", folder.display());
-                            Err(no_spans(info, artifact::FILE_NAME, outcome))
-                        }
-                        answer => answer,
-                    }
-                }
-                None => in_table(),
-            },
+        let table = spans::in_table(self, connection, &info.trace_id, detail)?;
+        // A trace with spans in the table need not say so, as those of MLflow 3.4.
+        if !table.is_empty() || Place::of(info) == Place::Table {
+            return Ok(table);
         }
-    }
-
-    /// The spans, or none where there are none to be had.
-    fn spans_or_none(
-        &self,
-        connection: &Connection,
-        info: &TraceInfo,
-    ) -> Result<Vec<Span>, StoreError> {
-        let spans = self.spans(connection, info, Detail::Whole);
-        self.doubts.spans_or_none(info, spans)
+        let outside = || outside::spans(&self.artifacts(), info, detail);
+        if Place::of(info) != Place::Archive || detail == Detail::Whole {
+            return outside();
+        }
+        // Of what is archived, the columns stay in the table.
+        let columns = || spans::in_columns(self, connection, &info.trace_id);
+        if detail == Detail::Times {
+            let spans = columns()?;
+            return if spans.is_empty() {
+                outside()
+            } else {
+                Ok(spans)
+            };
+        }
+        outside().or_else(|error| {
+            let spans = columns()?;
+            if spans.is_empty() {
+                return Err(error);
+            }
+            self.doubts.archived(info, &error);
+            Ok(spans)
+        })
     }
 
     fn complete(
@@ -224,21 +230,15 @@ impl Shared {
     }
 }
 
-fn no_spans(info: &TraceInfo, way: &'static str, outcome: String) -> StoreError {
-    StoreError::NoSpans {
-        id: info.trace_id.clone(),
-        tried: vec![Attempt { way, outcome }],
-    }
-}
-
 /// Opens a database.
 ///
 /// # Errors
-/// When it cannot be read or is not MLflow's.
-pub(super) fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+/// When it cannot be read or is not MLflow's, and a workspace that it does not have.
+pub(super) fn open(path: &Path, workspace: Option<&str>) -> Result<SqliteStore, StoreError> {
     let database = Database::new(path)?;
     let connection = database.reader()?;
     let schema = Schema::read(&database, &connection)?;
+    let workspace = Workspace::open(&database, &connection, &schema, workspace)?;
     let readers = Pool::new(Database::reader);
     readers.give_back(connection);
     Ok(SqliteStore {
@@ -248,7 +248,8 @@ pub(super) fn open(path: &Path) -> Result<SqliteStore, StoreError> {
             schema,
             readers,
             span_readers: Pool::new(Database::span_reader),
-            doubts: Doubts::default(),
+            workspace,
+            doubts: Arc::default(),
         }),
         cursors: Mutex::default(),
         last_token: AtomicU64::new(0),
@@ -272,16 +273,25 @@ impl SqliteStore {
         value: &str,
     ) -> Result<Option<Experiment>, StoreError> {
         let database = &self.shared.database;
-        self.shared.read(|connection| {
-            connection
-                .query_row(
-                    &format!("{EXPERIMENT} WHERE {condition}"),
-                    [value],
-                    experiment,
-                )
-                .optional()
-                .map_err(|e| database.error(&e))
-        })
+        self.shared
+            .read(|connection| {
+                connection
+                    .query_row(
+                        &format!(
+                            "{EXPERIMENT} WHERE {condition} AND {}",
+                            self.shared.workspace.of_experiment()
+                        ),
+                        [value],
+                        experiment,
+                    )
+                    .optional()
+                    .map_err(|e| database.error(&e))
+            })
+            .inspect(|found| {
+                if found.is_none() {
+                    self.shared.doubt_of_workspace();
+                }
+            })
     }
 }
 
@@ -296,7 +306,9 @@ impl Store for SqliteStore {
             let list = || -> rusqlite::Result<Vec<Experiment>> {
                 connection
                     .prepare(&format!(
-                        "{EXPERIMENT} WHERE lifecycle_stage = 'active' ORDER BY experiment_id"
+                        "{EXPERIMENT} WHERE lifecycle_stage = 'active' AND {} \
+                         ORDER BY experiment_id",
+                        self.shared.workspace.of_experiment()
                     ))?
                     .query_map([], experiment)?
                     .collect()

@@ -27,7 +27,8 @@ const NEEDED: [(&str, &[&str]); 4] = [
 ];
 
 /// What is used where it is there.
-const OPTIONAL: [(&str, &[&str]); 3] = [
+const OPTIONAL: [(&str, &[&str]); 4] = [
+    ("workspaces", &["name"]),
     (
         "spans",
         &[

@@ -13,10 +13,11 @@ use super::Shared;
 use super::expression::{Compiler, FEW_SPANS};
 use super::fields::{metadata_value, tag_value};
 use super::info::{PartReader, Reader, columns, text};
+use super::outside;
 use super::schema::Schema;
 use super::statement::Parameters;
+use crate::filter::OrderBy;
 use crate::filter::order::OrderKey;
-use crate::filter::{Filter, OrderBy};
 use crate::model::{TraceInfo, metadata, tag};
 use crate::parallel;
 use crate::store::local::filter_of;
@@ -92,18 +93,15 @@ pub(super) fn explain(shared: &Shared, query: &Query) -> Result<Explanation, Sto
     let connection = shared.readers.take(&shared.database)?;
     let search = Prepared::new(shared, &connection, query)?;
     let steps = || -> rusqlite::Result<Vec<String>> {
-        connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {}", search.sql))?
-            .query_map(
-                rusqlite::params_from_iter(search.parameters.values()),
-                |row| row.get(3),
-            )?
-            .collect()
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", search.sql))?;
+        let values = search.parameters.values_of(&statement);
+        let steps = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3))?;
+        steps.collect()
     };
     let steps = steps().map_err(|e| shared.database.error(&e))?;
     let explanation = Explanation {
         sent: vec![search.parameters.filled_in(&search.sql)],
-        here: search.residual.as_ref().map(|r| r.readable().to_string()),
+        here: None,
         cost: steps.join("; "),
     };
     shared.readers.give_back(connection);
@@ -121,8 +119,6 @@ enum Flow {
 struct Prepared {
     sql: String,
     parameters: Parameters,
-    /// What is not decided by SQL: all of the filter, where the schema has no spans.
-    residual: Option<Filter>,
     /// What of the traces is read, where not all is.
     parts: Option<InfoParts>,
 }
@@ -130,19 +126,19 @@ struct Prepared {
 impl Prepared {
     fn new(shared: &Shared, connection: &Connection, query: &Query) -> Result<Self, StoreError> {
         let filter = filter_of(query, &shared.name)?;
+        let error = |e: rusqlite::Error| shared.database.error(&e);
         let schema = &shared.schema;
         let experiments = scope(shared, connection, &query.experiments)?;
         let scope = format!("({})", experiments.join(", "));
         let mut parameters = Parameters::default();
         let few = match query.limit {
-            None if filter.needs_spans() => count(connection)
-                .map_err(|e| shared.database.error(&e))?
-                .max(FEW_SPANS),
+            None if filter.needs_spans() => count(connection).map_err(error)?.max(FEW_SPANS),
             _ => FEW_SPANS,
         };
-        let compiled = Compiler::new(schema, connection, &mut parameters, &scope, few)
+        let all = query.limit.is_none();
+        let compiled = Compiler::new(schema, connection, &mut parameters, &scope, few, all)
             .filter(filter)
-            .map_err(|e| shared.database.error(&e))?;
+            .map_err(error)?;
         let mut conditions = vec![if experiments.len() == 1 {
             format!("t.experiment_id = {}", experiments[0])
         } else {
@@ -154,26 +150,25 @@ impl Prepared {
         let sequential =
             query.any_order && by_time && query.limit.is_none() && compiled.conjuncts.is_empty();
         conditions.extend(compiled.conjuncts);
-        let undecided = !schema.has_spans() && filter.needs_spans();
         let parts = if query.ids_only {
             Some(InfoParts::NONE)
         } else {
             query.parts
         };
-        let parts = parts.filter(|parts| !undecided && PartReader::can_read(schema, *parts));
+        let parts = parts.filter(|parts| PartReader::can_read(schema, *parts));
         let index = match schema.time_index(experiments.len() == 1) {
             _ if sequential => " NOT INDEXED".to_owned(),
             Some(name) if by_time => format!(" INDEXED BY {name}"),
             _ => String::new(),
         };
         // The limit is no parameter, so that SQLite can plan with it.
-        let limit = match query.limit.filter(|_| !undecided) {
+        let limit = match query.limit {
             Some(limit) => i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
             None => -1,
         };
         let sql = format!(
             "SELECT {} FROM trace_info t{index} WHERE {} ORDER BY {} LIMIT {limit}",
-            parts.map_or_else(|| columns(schema), PartReader::columns),
+            parts.map_or_else(|| columns(schema, query.counts_spans), PartReader::columns),
             conditions.join(" AND "),
             if sequential {
                 "t.rowid".to_owned()
@@ -181,13 +176,13 @@ impl Prepared {
                 order(schema, &query.order_by, &mut parameters)
             },
         );
-        parameters
-            .register(connection)
-            .map_err(|e| shared.database.error(&e))?;
+        parameters.register(connection).map_err(error)?;
+        if compiled.looks_outside {
+            outside::register(connection, shared.artifacts(), &shared.doubts).map_err(error)?;
+        }
         Ok(Self {
             sql,
             parameters,
-            residual: undecided.then(|| filter.clone()),
             parts,
         })
     }
@@ -245,12 +240,12 @@ impl Prepared {
             .map_err(|e| database.error(&e))?;
         let sql = format!("{} OFFSET {skip}", self.sql);
         let mut statement = transaction.prepare(&sql).map_err(|e| database.error(&e))?;
+        let values = self.parameters.values_of(&statement);
         let mut rows = statement
-            .query(rusqlite::params_from_iter(self.parameters.values()))
+            .query(rusqlite::params_from_iter(values))
             .map_err(|e| database.error(&e))?;
         let mut reader =
             RowReader::new(&transaction, shared, self.parts).map_err(|e| database.error(&e))?;
-        let matcher = self.residual.as_ref().map(Filter::matcher);
         let mut page = Vec::new();
         let mut odd = 0;
         loop {
@@ -269,11 +264,6 @@ impl Prepared {
                     continue;
                 }
             };
-            if let (Some(info), Some(matcher)) = (&info, &matcher)
-                && !matcher.matches(info, &shared.spans_or_none(&transaction, info)?)
-            {
-                continue;
-            }
             let ended = info.is_none();
             if ended || page.len() == size {
                 let batch = Batch {
@@ -364,21 +354,29 @@ fn scope(
     connection: &Connection,
     experiments: &[String],
 ) -> Result<Vec<String>, StoreError> {
-    if !experiments.is_empty() {
-        // What is no number is the id of no experiment here.
-        let numbers = experiments.iter().filter_map(|id| id.parse::<i64>().ok());
-        return Ok(numbers.map(|id| id.to_string()).collect());
-    }
-    let active = || -> rusqlite::Result<Vec<String>> {
+    // What is no number is the id of no experiment here.
+    let numbers: Vec<String> = experiments
+        .iter()
+        .filter_map(|id| Some(id.parse::<i64>().ok()?.to_string()))
+        .collect();
+    let wanted = if experiments.is_empty() {
+        shared.doubt_of_workspace();
+        "lifecycle_stage = 'active'".to_owned()
+    } else if shared.workspace.is_all() {
+        return Ok(numbers);
+    } else {
+        format!("experiment_id IN ({})", numbers.join(", "))
+    };
+    let ids = || -> rusqlite::Result<Vec<String>> {
         connection
-            .prepare_cached(
-                "SELECT CAST(experiment_id AS TEXT) FROM experiments \
-                 WHERE lifecycle_stage = 'active'",
-            )?
+            .prepare_cached(&format!(
+                "SELECT CAST(experiment_id AS TEXT) FROM experiments WHERE {wanted} AND {}",
+                shared.workspace.of_experiment()
+            ))?
             .query_map([], |row| row.get(0))?
             .collect()
     };
-    active().map_err(|e| shared.database.error(&e))
+    ids().map_err(|e| shared.database.error(&e))
 }
 
 /// The server's order: missing values last in both directions, ties by time and id.

@@ -10,8 +10,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::Shared;
-use super::info::{text, text_ref};
-use crate::model::{Span, SpanId, StatusCode, TraceInfo, Unreadable, attribute, tag};
+use super::info::{json_object, text, text_ref};
+use crate::filter::record_members;
+use crate::model::{Span, SpanId, StatusCode, TraceInfo, Unreadable, attribute, metadata, tag};
 use crate::parallel;
 use crate::store::wire::{Flaw, otel_trace_id, span_from_slice, span_id, tells_more};
 use crate::store::{Detail, StoreError};
@@ -56,6 +57,53 @@ impl Place {
 /// Rows of a trace that one thread reads at a time.
 const PART: usize = 512;
 const MAX_THREADS: usize = 4;
+
+/// What columns say of the spans of an archived trace, whose JSON is in the archive.
+///
+/// # Errors
+/// Those of SQLite.
+pub(super) fn in_columns(
+    shared: &Shared,
+    connection: &Connection,
+    trace_id: &str,
+) -> Result<Vec<Span>, StoreError> {
+    if !shared.schema.has_spans() {
+        return Ok(Vec::new());
+    }
+    let optional = |column| {
+        if shared.schema.has("spans", column) {
+            column
+        } else {
+            "NULL"
+        }
+    };
+    let [model, input, output, total] =
+        ["model_name", "input_cost", "output_cost", "total_cost"].map(optional);
+    let otel_id = otel_trace_id(trace_id);
+    let read = || -> rusqlite::Result<Vec<Span>> {
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS}, {model}, {input}, {output}, {total} FROM spans WHERE trace_id = ?1"
+        ))?;
+        let mut rows = statement.query([trace_id])?;
+        let mut spans = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut span = span(row, &otel_id)?;
+            if let Some(model) = text(row, COLUMN_COUNT)? {
+                let model = (attribute::MODEL.to_owned(), quoted(&model));
+                span.attributes.push(model);
+            }
+            let costs = record_members(metadata::COST);
+            if let Some(cost) = json_object(row, COLUMN_COUNT + 1, costs)? {
+                span.attributes.push((attribute::COST.to_owned(), cost));
+            }
+            spans.push(span);
+        }
+        Ok(spans)
+    };
+    let mut spans = read().map_err(|e| shared.database.error(&e))?;
+    sort(&mut spans);
+    Ok(spans)
+}
 
 /// The spans in the table, as the server orders them: roots first, then by start.
 ///

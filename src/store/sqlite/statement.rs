@@ -1,11 +1,12 @@
 //! A search as SQL: text with numbered parameters, the values bound to them,
 //! and the tests that only this program can make, which SQL calls as functions.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value};
+use rusqlite::{Connection, Statement};
 
 use crate::filter::{Condition, Number, Test};
 use crate::model::{Cost, TokenUsage};
@@ -40,17 +41,22 @@ impl Parameters {
         self.tests.len() - 1
     }
 
-    /// The bound values, in the order of their numbers.
-    pub(super) fn values(&self) -> impl Iterator<Item = ToSqlOutput<'_>> {
+    /// The bound values of a statement, in the order of their numbers. The last ones
+    /// may be of a part that did not come into it.
+    pub(super) fn values_of(
+        &self,
+        statement: &Statement<'_>,
+    ) -> impl Iterator<Item = ToSqlOutput<'_>> + use<'_> {
         self.values
             .iter()
+            .take(statement.parameter_count())
             .map(|value| ToSqlOutput::Borrowed(value.into()))
     }
 
     /// The number that a statement with some of the parameters gives.
     pub(super) fn query_number(&self, connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
         let mut statement = connection.prepare(sql)?;
-        let values = self.values().take(statement.parameter_count());
+        let values = self.values_of(&statement);
         statement.query_row(rusqlite::params_from_iter(values), |row| row.get(0))
     }
 
@@ -80,6 +86,11 @@ impl Parameters {
         connection.create_scalar_function(TEXT, 2, flags, move |context| {
             let text = context.get_raw(1).as_str_or_null()?;
             Ok(at(&shared, context)?.matches_text(text))
+        })?;
+        connection.create_scalar_function(TYPE, 1, flags, |context| {
+            let content = context.get_raw(0).as_bytes_or_null()?;
+            let span = content.and_then(|json| span_from_slice(json, Detail::Times).ok());
+            Ok(span.and_then(|span| span.own_type().map(Cow::into_owned)))
         })?;
         let shared = Arc::clone(&tests);
         connection.create_scalar_function(SPAN, 2, flags, move |context| {
@@ -119,6 +130,8 @@ impl Parameters {
 pub(super) const TEXT: &str = "mlt_text";
 /// `mlt_span(test, content)`: whether a span passes, given its JSON.
 pub(super) const SPAN: &str = "mlt_span";
+/// `mlt_type(content)`: the type of a span, given as JSON, or null.
+pub(super) const TYPE: &str = "mlt_type";
 /// `mlt_assessment(test, value)`: whether an assessment's value passes, given as JSON.
 pub(super) const ASSESSMENT: &str = "mlt_assessment";
 /// `mlt_tokens('input'|'output'|'total', json)`: a number of tokens, or null.

@@ -51,8 +51,11 @@ fn one(
     trace_id: &str,
     changes: &TagChanges,
 ) -> rusqlite::Result<bool> {
+    let within = shared.workspace.of_experiment_id("experiment_id");
     let known = connection
-        .prepare_cached("SELECT 1 FROM trace_info WHERE request_id = ?1")?
+        .prepare_cached(&format!(
+            "SELECT 1 FROM trace_info WHERE request_id = ?1 AND {within}"
+        ))?
         .exists([trace_id])?;
     if !known {
         return Ok(false);

@@ -10,6 +10,7 @@ use crate::filter::{parse, parse_order_by};
 use crate::store::{FilterSource, Search};
 
 mod long;
+mod outside;
 
 const NEWEST: &str = include_str!("../../../tests/fixtures/schema-3.17.2.sql");
 const OLDEST: &str = include_str!("../../../tests/fixtures/schema-2.22.5.sql");
@@ -62,7 +63,7 @@ impl Fixture {
     }
 
     fn store(&self) -> SqliteStore {
-        open(&self.path).unwrap()
+        open(&self.path, None).unwrap()
     }
 }
 
@@ -372,14 +373,14 @@ fn many_traces_are_completed_wherever_their_spans_are() {
 fn what_is_missing_from_a_schema_is_named() {
     let fixture = Fixture::new(NEWEST);
     fixture.sql("ALTER TABLE trace_info RENAME COLUMN status TO outcome");
-    let error = open(&fixture.path).err().unwrap().to_string();
+    let error = open(&fixture.path, None).err().unwrap().to_string();
     assert!(
         error.contains("`trace_info` has no column `status`"),
         "{error}"
     );
     let fixture = Fixture::new(NEWEST);
     fixture.sql("ALTER TABLE trace_info ADD COLUMN novelty TEXT; CREATE TABLE more (x)");
-    assert!(open(&fixture.path).is_ok());
+    assert!(open(&fixture.path, None).is_ok());
 }
 
 #[test]
@@ -420,12 +421,12 @@ fn what_is_no_database_is_told_apart() {
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        open(&path).err().unwrap().to_string()
+        open(&path, None).err().unwrap().to_string()
     };
     assert!(write("empty.db", b"").contains("it is empty"));
     assert!(write("text.db", b"hello").contains("not a SQLite database"));
     assert!(write("cut.db", b"SQLite format 3\0").contains("cut short"));
-    let error = open(folder.path()).err().unwrap().to_string();
+    let error = open(folder.path(), None).err().unwrap().to_string();
     assert!(error.contains("it is a folder"), "{error}");
 }
 

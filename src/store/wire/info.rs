@@ -108,6 +108,7 @@ impl WireInfo {
     pub(in crate::store) fn into_info(self) -> Option<TraceInfo> {
         let location = self.trace_location.as_ref().and_then(Location::other);
         Some(TraceInfo {
+            counted_spans: None,
             trace_id: self.trace_id.filter(|id| !id.is_empty())?,
             client_request_id: self.client_request_id.filter(|id| !id.is_empty()),
             experiment_id: self

@@ -163,6 +163,20 @@ pub(super) fn asks_for_assessments_in_another_way(filter: &Filter) -> bool {
 /// Whether an export tells more of a trace than the server's database, so that
 /// a filter may find it in the one and not in the other.
 pub(super) fn better_known_from_an_export(filter: &Filter, trace: &Trace) -> bool {
+    // The server gives the keys of an object in any order, but searches what it keeps.
+    let has_keys_in_any_order = trace.info.assessments.iter().any(|assessment| {
+        matches!(
+            &assessment.kind,
+            AssessmentKind::Feedback { value, .. } | AssessmentKind::Expectation { value }
+                if has_keys(value)
+        )
+    });
+    has_keys_in_any_order && filter.needs_assessments()
+}
+
+/// Whether the server's own filters do not see what a filter asks for of a trace's spans,
+/// where mlt does, wherever it looks.
+pub(super) fn unseen_by_the_server(filter: &Filter, trace: &Trace) -> bool {
     // Spans that OTLP cannot express are kept as an artifact, which no filter reads.
     let not_in_the_database = trace
         .info
@@ -173,17 +187,8 @@ pub(super) fn better_known_from_an_export(filter: &Filter, trace: &Trace) -> boo
     let untyped = trace
         .spans
         .iter()
-        .any(|span| span.attribute("gen_ai.operation.name").is_some());
-    // The server gives the keys of an object in any order, but searches what it keeps.
-    let has_keys_in_any_order = trace.info.assessments.iter().any(|assessment| {
-        matches!(
-            &assessment.kind,
-            AssessmentKind::Feedback { value, .. } | AssessmentKind::Expectation { value }
-                if has_keys(value)
-        )
-    });
-    (has_keys_in_any_order && filter.needs_assessments())
-        || (filter.needs_spans() && not_in_the_database && !trace.spans.is_empty())
+        .any(|span| span.own_type().is_none() || span.attribute("gen_ai.operation.name").is_some());
+    (filter.needs_spans() && not_in_the_database && !trace.spans.is_empty())
         || (untyped && uses(filter, &|c| *c.field() == Field::SpanType))
 }
 

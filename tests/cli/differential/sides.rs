@@ -76,7 +76,7 @@ pub(super) fn sides() -> &'static Sides {
     SIDES.get_or_init(|| {
         let seeded = rich();
         let server = connect(seeded.uri());
-        let sqlite = open(&Location::Sqlite(seeded.database()));
+        let sqlite = open(&Location::sqlite(seeded.database()));
         let file = open(&Location::File(export(
             seeded.uri(),
             &EXPERIMENTS,

@@ -97,6 +97,12 @@ static RICH: Seed = Seed {
     base: Some(&CURRENT),
     scripts: &[Script::new("make_rich.py", &[])],
 };
+static OUTSIDE: Seed = Seed {
+    name: "seed-3.17.2-outside",
+    version: "3.17.2",
+    base: None,
+    scripts: &[Script::new("make_outside.py", &[])],
+};
 static OLD: Seed = Seed {
     name: "seed-2.22.5",
     version: "2.22.5",
@@ -144,6 +150,18 @@ pub(crate) fn on_cases() -> Mlt {
 pub(crate) fn rich() -> &'static Seeded {
     static SERVER: OnceLock<Seeded> = OnceLock::new();
     SERVER.get_or_init(|| seeded(&RICH))
+}
+
+/// MLflow 3.17 with spans that its filters do not see: artifacts, an archive, OpenTelemetry's.
+pub(crate) fn outside() -> &'static Seeded {
+    static SERVER: OnceLock<Seeded> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let made = seeded(&OUTSIDE);
+        // Where mlt expects the artifacts of a database.
+        let link = made.dir.join("mlartifacts");
+        std::os::unix::fs::symlink(made.dir.join("artifacts"), link).expect("a link can be made");
+        made
+    })
 }
 
 /// MLflow 3.17 with all of [`current`], for tests that add to it.

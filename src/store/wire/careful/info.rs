@@ -39,6 +39,7 @@ pub(super) fn info(members: &Members<'_>) -> Result<TraceInfo, Flaw> {
         )?,
     };
     Ok(TraceInfo {
+        counted_spans: None,
         trace_id: members.need(&TRACE_ID, |node| {
             let id = id(node)?;
             if id.is_empty() {
