@@ -81,11 +81,12 @@ fn of_command(command: &Command) -> StyledStr {
 
 /// All that there is to say about an option, unless every command has it.
 fn of_argument(arg: Arg) -> Arg {
-    const SHARED: [&str; 8] = [
+    const SHARED: [&str; 9] = [
         "tracking_uri",
         "experiments",
         "timeout",
         "retries",
+        "max_time",
         "color",
         "no_pager",
         "verbose",

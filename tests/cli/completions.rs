@@ -199,7 +199,7 @@ fn commands_are_offered() {
 #[test]
 fn options_are_offered() {
     all_find("mlt search --inc", &["--include-spans"]);
-    all_find("mlt get --max", &["--max-chars"]);
+    all_find("mlt get --max-c", &["--max-chars"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{CauseSearch, Part};
 use crate::analysis::Census;
 use crate::filter::{Comparator, Condition, Field, Value, parse_order_by};
-use crate::model::{Span, Timestamp, TokenUsage, TraceInfo};
+use crate::model::{Timestamp, TokenUsage, Trace, TraceInfo};
 use crate::render::{number, sanitize, text};
 use crate::store::Detail;
 
@@ -55,20 +55,14 @@ fn of_one(search: &CauseSearch<'_>, condition: &Condition, looked: &Looked) -> O
         Field::RequestId | Field::SpanContent | Field::Prompt | Field::IssueId => None,
         Field::Timestamp => time_told(search, condition, looked),
         Field::Experiment => experiments(search, condition),
-        _ if field.is_numeric() => {
-            let spans = spans(search, field, &looked.infos)?;
-            range(field, &looked.infos, &spans)
-        }
         _ => {
-            let spans = spans(search, field, &looked.infos)?;
+            let traces = traces(search, field, &looked.infos)?;
+            if field.is_numeric() {
+                return range(field, &traces);
+            }
             let mut census = Census::default();
-            let nothing = Vec::new();
-            let needs_spans = field.needs_spans();
-            for (at, info) in looked.infos.iter().enumerate() {
-                match spans.get(at) {
-                    None if needs_spans => break,
-                    spans => census.add(info, spans.unwrap_or(&nothing)),
-                }
+            for trace in &traces {
+                census.add(&trace.info, &trace.spans);
             }
             let sample = looked.more || census.traces() < looked.infos.len();
             Some(known_values(condition, &census, sample))
@@ -76,10 +70,15 @@ fn of_one(search: &CauseSearch<'_>, condition: &Condition, looked: &Looked) -> O
     }
 }
 
-/// The spans of the first traces, where the key is one of spans.
-fn spans(search: &CauseSearch<'_>, field: &Field, infos: &[TraceInfo]) -> Option<Vec<Vec<Span>>> {
+/// The traces; where the key is one of spans, the first ones, as far as their spans
+/// can be read.
+fn traces(search: &CauseSearch<'_>, field: &Field, infos: &[TraceInfo]) -> Option<Vec<Trace>> {
     if !field.needs_spans() {
-        return Some(Vec::new());
+        let without_spans = |info: &TraceInfo| Trace {
+            info: info.clone(),
+            spans: Vec::new(),
+        };
+        return Some(infos.iter().map(without_spans).collect());
     }
     let detail = match field {
         Field::SpanName | Field::SpanType | Field::SpanStatus | Field::SpanDuration => {
@@ -96,11 +95,12 @@ fn spans(search: &CauseSearch<'_>, field: &Field, infos: &[TraceInfo]) -> Option
             break;
         }
         let traces = search.store.complete_all(batch, detail);
-        all.extend(
-            traces
-                .into_iter()
-                .map(|trace| trace.map_or_else(|_| Vec::new(), |t| t.spans)),
-        );
+        let before = all.len();
+        all.extend(traces.into_iter().flatten());
+        if all.len() == before {
+            // Where none can be read, the next ones cannot either.
+            break;
+        }
     }
     (!all.is_empty()).then_some(all)
 }
@@ -136,9 +136,10 @@ fn experiments(search: &CauseSearch<'_>, condition: &Condition) -> Option<String
 }
 
 #[allow(clippy::cast_precision_loss, reason = "shown with three digits")]
-fn range(field: &Field, infos: &[TraceInfo], spans: &[Vec<Span>]) -> Option<String> {
+fn range(field: &Field, traces: &[Trace]) -> Option<String> {
+    let infos: Vec<&TraceInfo> = traces.iter().map(|trace| &trace.info).collect();
     let usage = |pick: fn(&TokenUsage) -> Option<i64>| {
-        let of = move |info: &TraceInfo| Some(pick(&info.usage()?)? as f64);
+        let of = move |info: &&TraceInfo| Some(pick(&info.usage()?)? as f64);
         infos.iter().filter_map(of).collect::<Vec<f64>>()
     };
     let values: Vec<f64> = match field {
@@ -153,10 +154,13 @@ fn range(field: &Field, infos: &[TraceInfo], spans: &[Vec<Span>]) -> Option<Stri
             .iter()
             .filter_map(|info| info.cost().and_then(|cost| cost.total()))
             .collect(),
-        Field::SpanCount => spans.iter().map(|spans| spans.len() as f64).collect(),
-        Field::SpanDuration => spans
+        Field::SpanCount => traces
             .iter()
-            .flatten()
+            .map(|trace| trace.spans.len() as f64)
+            .collect(),
+        Field::SpanDuration => traces
+            .iter()
+            .flat_map(|trace| &trace.spans)
             .filter_map(|span| span.raw_duration_ns().map(|ns| ns as f64))
             .collect(),
         _ => return None,
