@@ -29,7 +29,7 @@ pub fn of(command: &str) -> Option<&'static str> {
             "\
   mlt latency latest
   mlt latency latest --critical-path
-  mlt latency --all --by trace                  # percentiles by name of the trace
+  mlt latency --all --by trace                  # by the name of the trace
   mlt latency --name checkout --slowest 3
   mlt latency --name checkout --what-if payment=50%"
         }
