@@ -44,23 +44,36 @@ impl Outside {
         let untyped = fields.contains(&&Field::SpanType);
         let (base, residual) = base(filter, server);
         let location = || Field::Tag(tag::SPANS_LOCATION.to_owned());
+        let version = || Field::Metadata(metadata::SCHEMA_VERSION.to_owned());
+        let (is_null, is_there) = (Comparator::IsNull, Comparator::IsNotNull);
         let mut tests = vec![
-            Condition::null(location(), Comparator::IsNull),
-            if archived {
+            // Clients that keep spans as artifacts say so by the version of their form alone.
+            vec![
+                Condition::null(location(), is_null),
+                Condition::null(version(), is_there),
+            ],
+            vec![if archived {
                 Condition::text(location(), Comparator::NotEqual, TABLE)
             } else {
                 Condition::text(location(), Comparator::Equal, ARTIFACT)
-            },
+            }],
         ];
         if untyped {
-            let version = Field::Metadata(metadata::SCHEMA_VERSION.to_owned());
-            tests.push(Condition::null(version, Comparator::IsNull));
+            tests.push(vec![
+                Condition::null(location(), is_there),
+                Condition::null(version(), is_null),
+            ]);
         }
-        let tests: Vec<Condition> = tests.into_iter().filter_map(Result::ok).collect();
+        let tests: Vec<Vec<Condition>> = tests
+            .into_iter()
+            .filter_map(|all| all.into_iter().collect::<Result<_, _>>().ok())
+            .collect();
         let understands = |test: &Condition| test.minimum_server() <= server.version;
-        let searches = if tests.iter().all(understands) {
+        let searches = if tests.iter().flatten().all(understands) {
             let tests = tests.into_iter();
-            tests.map(|test| base.clone().and(test.into())).collect()
+            tests
+                .map(|all| base.clone().and(all.into_iter().collect()))
+                .collect()
         } else {
             vec![base.clone()]
         };
@@ -85,9 +98,13 @@ impl Outside {
 
     /// Whether a trace is one of them.
     pub fn holds(&self, info: &TraceInfo) -> bool {
-        let place = info.tags.get(tag::SPANS_LOCATION).map(String::as_str);
-        let seen = place == Some(TABLE) || (place == Some(ARCHIVE) && !self.archived);
-        !seen || (self.untyped && !info.metadata.contains_key(metadata::SCHEMA_VERSION))
+        let is_of_client = info.metadata.contains_key(metadata::SCHEMA_VERSION);
+        match info.tags.get(tag::SPANS_LOCATION).map(String::as_str) {
+            None => is_of_client,
+            Some(TABLE) => self.untyped && !is_of_client,
+            Some(ARCHIVE) => self.archived || (self.untyped && !is_of_client),
+            Some(_) => true,
+        }
     }
 }
 
@@ -150,7 +167,8 @@ mod tests {
         assert_eq!(
             searches,
             [
-                "status = 'OK' AND tags.mlflow.trace.spansLocation IS NULL",
+                "status = 'OK' AND tags.mlflow.trace.spansLocation IS NULL \
+                 AND metadata.mlflow.trace_schema.version IS NOT NULL",
                 "status = 'OK' AND tags.mlflow.trace.spansLocation = 'ARTIFACT_REPO'",
             ]
         );
@@ -186,12 +204,14 @@ mod tests {
         let plan = parse("span.type = 'LLM'").unwrap().plan(&server).unwrap();
         let outside = plan.outside.unwrap();
         let mut info = TraceInfo::new("tr-1");
-        assert!(outside.holds(&info));
+        assert!(!outside.holds(&info), "nobody has said that it has spans");
         info.tags
             .insert(tag::SPANS_LOCATION.to_owned(), TABLE.to_owned());
         assert!(outside.holds(&info), "it came by OpenTelemetry's protocol");
         info.metadata
             .insert(metadata::SCHEMA_VERSION.to_owned(), "3".to_owned());
         assert!(!outside.holds(&info));
+        info.tags.clear();
+        assert!(outside.holds(&info), "its spans are an artifact");
     }
 }

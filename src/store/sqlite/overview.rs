@@ -12,7 +12,10 @@ impl SqliteStore {
         self.shared.read(|connection| {
             let list = || -> rusqlite::Result<Vec<Experiment>> {
                 connection
-                    .prepare(&format!("{EXPERIMENT} WHERE lifecycle_stage = 'deleted'"))?
+                    .prepare(&format!(
+                        "{EXPERIMENT} WHERE lifecycle_stage = 'deleted' AND {}",
+                        self.shared.workspace.of_experiment()
+                    ))?
                     .query_map([], experiment)?
                     .collect()
             };
