@@ -155,13 +155,7 @@ pub(crate) fn rich() -> &'static Seeded {
 /// MLflow 3.17 with spans that its filters do not see: artifacts, an archive, OpenTelemetry's.
 pub(crate) fn outside() -> &'static Seeded {
     static SERVER: OnceLock<Seeded> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let made = seeded(&OUTSIDE);
-        // Where mlt expects the artifacts of a database.
-        let link = made.dir.join("mlartifacts");
-        std::os::unix::fs::symlink(made.dir.join("artifacts"), link).expect("a link can be made");
-        made
-    })
+    SERVER.get_or_init(|| seeded(&OUTSIDE))
 }
 
 /// MLflow 3.17 with all of [`current`], for tests that add to it.
@@ -367,6 +361,9 @@ fn seeded(seed: &Seed) -> Seeded {
         .expect("a temporary folder")
         .keep();
     copy(&made, &dir);
+    // Where mlt expects the artifacts of a database.
+    std::os::unix::fs::symlink(dir.join("artifacts"), dir.join("mlartifacts"))
+        .expect("a link can be made");
     Seeded {
         server: start(&python, &dir, &database(&dir), Folder::Temporary),
         dir,
