@@ -209,7 +209,9 @@ mod tests {
 
     fn times(values: &[i64]) -> Logs {
         let mut logs = Logs::default();
-        values.iter().for_each(|ns| logs.add_time(*ns));
+        for ns in values {
+            logs.add_time(*ns);
+        }
         logs
     }
 

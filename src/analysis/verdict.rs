@@ -188,10 +188,11 @@ impl Ruling {
                     Some(Change { before: None, .. }) if rule.bound.is_none() => {
                         failures.push(Failure::NoBaseline);
                     }
-                    Some(change) if change.exceeds => {
-                        if terms.strict || change.is_beyond_noise() == Some(true) {
-                            failures.push(Failure::Regression);
-                        }
+                    Some(change)
+                        if change.exceeds
+                            && (terms.strict || change.is_beyond_noise() == Some(true)) =>
+                    {
+                        failures.push(Failure::Regression);
                     }
                     _ => {}
                 }

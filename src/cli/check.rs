@@ -25,6 +25,7 @@ In CI:
 ///
 /// A rule without any trace or sample to measure fails, and so does a check of traces in progress.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct CheckArgs {
     #[allow(missing_docs)]
     #[command(flatten)]

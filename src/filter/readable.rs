@@ -2,6 +2,8 @@
 //! zone, and times that count from the present as they were written. What would
 //! not read as the same condition is printed as servers read it.
 
+use std::fmt::Write as _;
+
 use super::aggregate::time;
 use super::moment::{Moment, duration_ms};
 use super::terms::{Condition, Field, Number, Value};
@@ -12,9 +14,11 @@ pub(super) fn condition(condition: &Condition) -> String {
     in_units(condition).unwrap_or_else(|| condition.to_string())
 }
 
+/// Prints a number, which may have been written as a time that counts from the present.
+type PrintBound = fn(Number, Option<&String>) -> Option<String>;
+
 fn in_units(condition: &Condition) -> Option<String> {
-    let (key, bound): (&str, fn(Number, Option<&String>) -> Option<String>) = match condition.field
-    {
+    let (key, bound): (&str, PrintBound) = match condition.field {
         Field::ExecutionTime => ("duration", duration),
         Field::SpanDuration => ("span.duration", duration),
         Field::Timestamp => ("time", moment),
@@ -87,7 +91,7 @@ pub(super) fn since_now(ns: i64) -> String {
     let mut left = ns.unsigned_abs();
     for (unit, name) in UNITS {
         if left >= unit {
-            text.push_str(&format!("{}{name}", left / unit));
+            let _ = write!(text, "{}{name}", left / unit);
             left %= unit;
         }
     }

@@ -134,7 +134,8 @@ fn trace(name: &str, outputs: &str) -> tempfile::NamedTempFile {
 
 #[test]
 fn the_log_of_a_build_gets_no_commands() {
-    let outputs = r###""ok\n::set-output name=deploy::yes\n  ::error::x\n##vso[task.setvariable]y\na ##[x]""###;
+    let outputs =
+        r#""ok\n::set-output name=deploy::yes\n  ::error::x\n##vso[task.setvariable]y\na ##[x]""#;
     let file = trace("::stop-commands::x", outputs);
     let run = |words: &str| {
         mlt()

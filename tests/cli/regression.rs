@@ -200,14 +200,13 @@ fn an_older_baseline_is_read() {
 fn what_fails_by_little_does_not_look_equal() {
     let dir = folder();
     write_traces(&dir.path().join("a.jsonl"), 1, 1.0, 1);
-    let six: String = (0..6)
-        .map(|at| {
-            let info = json!({"trace_id": format!("tr-{at:032x}"), "state": "OK",
-                "request_time": "2026-11-22T20:56:36.791Z", "execution_duration_ms": 2000,
-                "trace_metadata": {"mlflow.trace.cost": r#"{"total_cost": 0.8}"#}});
-            format!("{}\n", json!({"info": info, "data": {"spans": []}}))
-        })
-        .collect();
+    let six = (0..6).map(|at| {
+        let info = json!({"trace_id": format!("tr-{at:032x}"), "state": "OK",
+            "request_time": "2026-11-22T20:56:36.791Z", "execution_duration_ms": 2000,
+            "trace_metadata": {"mlflow.trace.cost": r#"{"total_cost": 0.8}"#}});
+        json!({"info": info, "data": {"spans": []}}).to_string()
+    });
+    let six = six.collect::<Vec<_>>().join("\n");
     std::fs::write(dir.path().join("six.jsonl"), six).unwrap();
     check(&dir, "six.jsonl", &["sum(cost) <= 4.8", "avg(cost) <= 0.8"])
         .run("")

@@ -260,9 +260,9 @@ fn regressions(rounds: u64, (n, m): (usize, usize), world: World, rules: &[&str]
     for _ in 0..rounds {
         let mut measured = |n: usize| {
             let mut tally = empty.clone();
-            set(n, world, &mut random)
-                .iter()
-                .for_each(|trace| tally.add(trace));
+            for trace in &set(n, world, &mut random) {
+                tally.add(trace);
+            }
             tally.results()
         };
         let (before, after) = (measured(n), measured(m));
@@ -332,8 +332,10 @@ fn runs_that_got_worse_regress() {
         let expected = !text.starts_with("p99");
         let rule = parse_rule(text, &Moment::utc()).unwrap();
         let measured = |traces: &[Trace]| {
-            let mut tally = Tally::new(&[rule.aggregate.clone()]).with_spread();
-            traces.iter().for_each(|trace| tally.add(trace));
+            let mut tally = Tally::new(std::slice::from_ref(&rule.aggregate)).with_spread();
+            for trace in traces {
+                tally.add(trace);
+            }
             tally.results().remove(0)
         };
         let before = measured(&before);

@@ -324,7 +324,7 @@ impl Whole {
                 buffer = buffer.strip_prefix(b"\xef\xbb\xbf").unwrap_or(buffer);
             }
             last = end;
-            self.lines += buffer.iter().filter(|b| **b == b'\n').count();
+            self.lines += buffer.split(|b| *b == b'\n').count() - 1;
             self.kept.write_all(buffer).map_err(Trouble::Keep)?;
             input.consume(taken);
         }

@@ -172,7 +172,7 @@ impl Members {
                 }
                 "duration_ns" => members.duration_ns = map.next_value()?,
                 "assessments" if members.info.is_some() => {
-                    members.assessments = map.next_value()?
+                    members.assessments = map.next_value()?;
                 }
                 "traceInfo" | "traceInfos" => {
                     map.next_value::<Otherwise>()?;

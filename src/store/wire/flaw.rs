@@ -56,7 +56,7 @@ impl Flaw {
         let Some(before) = self.offset.and_then(|offset| text.get(..offset)) else {
             return (0, 0);
         };
-        let lines = before.iter().filter(|b| **b == b'\n').count();
+        let lines = before.split(|b| *b == b'\n').count() - 1;
         let start = before
             .iter()
             .rposition(|b| *b == b'\n')

@@ -23,7 +23,7 @@ pub(super) fn of_span(
     let mut keys = Keys::default();
     each(node, &mut |key, value| {
         if keeps(key) {
-            keys.set(key, json_text(key, value, dialect)?);
+            keys.set(key, json_text(key, &value, dialect)?);
         }
         Ok(())
     })?;
@@ -86,11 +86,11 @@ fn each(
     }
 }
 
-fn json_text(key: &str, value: Attribute<'_>, dialect: Dialect) -> Result<String, Flaw> {
+fn json_text(key: &str, value: &Attribute<'_>, dialect: Dialect) -> Result<String, Flaw> {
     let node = match value {
         Attribute::Missing => return Ok("null".to_owned()),
-        Attribute::Typed(node) => return typed(node, dialect),
-        Attribute::Plain(node) => node,
+        Attribute::Typed(node) => return typed(*node, dialect),
+        Attribute::Plain(node) => *node,
     };
     match node.text() {
         // MLflow's own attributes are JSON text to OpenTelemetry, too.

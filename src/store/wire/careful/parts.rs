@@ -57,7 +57,7 @@ fn document(node: Node<'_>, pieces: &mut Vec<Piece>) -> Result<(), Flaw> {
         return Err(Flaw::new("no spans in this object").at(node.start()));
     }
     let own = members.read(&["resource"], resource_of)?.map(Rc::new);
-    pieces.push(piece(node, own.as_ref(), String::new()));
+    pieces.push(piece(node, own.as_ref()));
     Ok(())
 }
 
@@ -76,7 +76,7 @@ fn resource(node: Node<'_>, pieces: &mut Vec<Piece>) -> Result<(), Flaw> {
             return Ok(());
         };
         each(spans, "spans", |node| {
-            pieces.push(piece(node, Some(&resource), String::new()));
+            pieces.push(piece(node, Some(&resource)));
             Ok(())
         })
     })
@@ -90,7 +90,7 @@ fn resource_of(node: Node<'_>) -> Result<Resource, Flaw> {
 }
 
 /// A span, or why it cannot be read.
-fn piece(node: Node<'_>, resource: Option<&Rc<Resource>>, path: String) -> Piece {
+fn piece(node: Node<'_>, resource: Option<&Rc<Resource>>) -> Piece {
     match span::span(node, Detail::Whole, dialect_of(node)) {
         Ok(span) => Piece::Span(Part {
             span,
@@ -98,7 +98,7 @@ fn piece(node: Node<'_>, resource: Option<&Rc<Resource>>, path: String) -> Piece
         }),
         Err(flaw) => Piece::Odd {
             trace_id: trace_id_of(node),
-            flaw: flaw.at(node.start()).within(&path),
+            flaw: flaw.at(node.start()),
         },
     }
 }

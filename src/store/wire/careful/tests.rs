@@ -47,7 +47,7 @@ fn told(trace: &DocumentTrace) -> String {
         trace.info.trace_id,
         trace.info.experiment_id,
         trace.info.state,
-        trace.info.request_time.map(|time| time.nanos()),
+        trace.info.request_time.map(crate::model::Timestamp::nanos),
         trace.info.execution_duration_ns,
         spans.len(),
         root.start_ns,

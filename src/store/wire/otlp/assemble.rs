@@ -78,12 +78,11 @@ fn last_of_each(parts: Vec<Part>) -> Vec<Span> {
     let mut places = HashMap::new();
     let mut spans: Vec<Span> = Vec::with_capacity(parts.len());
     for Part { span, .. } in parts {
-        match places.get(&span.span_id) {
-            Some(at) => spans[*at] = span,
-            None => {
-                places.insert(span.span_id.clone(), spans.len());
-                spans.push(span);
-            }
+        if let Some(at) = places.get(&span.span_id) {
+            spans[*at] = span;
+        } else {
+            places.insert(span.span_id.clone(), spans.len());
+            spans.push(span);
         }
     }
     spans
