@@ -27,12 +27,16 @@ pub struct TokenUsage {
     pub cache_creation_input_tokens: Option<i64>,
 }
 
+/// A list would do for the parser, its elements being taken for members in their order.
+fn read_object<'j, T: Deserialize<'j>>(json: &'j str) -> Option<T> {
+    let is_object = json.trim_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(json).ok()).flatten()
+}
+
 impl TokenUsage {
     /// Reads MLflow's JSON text; `None` when it is not an object of that kind.
     pub fn parse(json: &str) -> Option<Self> {
-        serde_json::from_str(json)
-            .ok()
-            .or_else(|| Self::parse_loosely(json))
+        read_object(json).or_else(|| Self::parse_loosely(json))
     }
 
     /// Counts that are written as floating-point numbers or as texts count, too; what is
@@ -103,9 +107,7 @@ pub struct Cost {
 impl Cost {
     /// Reads MLflow's JSON text; `None` when it is not an object of that kind.
     pub fn parse(json: &str) -> Option<Self> {
-        serde_json::from_str(json)
-            .ok()
-            .or_else(|| Self::parse_loosely(json))
+        read_object(json).or_else(|| Self::parse_loosely(json))
     }
 
     /// Dollars that are written as texts count, too; what is no number is not reported.

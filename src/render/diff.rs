@@ -367,7 +367,7 @@ mod tests {
         let pair = compared(&[chain(3)], &[chain(4)]);
         assert!(page(&pair, &layout).contains("␛[31m+"), "slower is red");
         let back = compared(&[chain(4)], &[chain(3)]);
-        assert!(page(&back, &layout).contains("␛[32m-"), "faster is green");
+        assert!(page(&back, &layout).contains("␛[1m-"), "faster is bold");
         let few = compared(&vec![chain(3); 2], &vec![chain(4); 2]);
         let text = page(&few, &layout);
         assert!(

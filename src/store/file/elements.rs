@@ -102,6 +102,7 @@ impl<'a, 's, R: BufRead> Elements<'a, 's, R> {
             column: from.column + 1,
             cut: false,
             is_data: true,
+            is_end: false,
         };
         let place = Place::new(from, self.position - from.at);
         self.pass_on(Err(Odd::new(json, fault)), place)
@@ -375,6 +376,7 @@ impl<'a, 's, R: BufRead> Elements<'a, 's, R> {
             column,
             cut,
             is_data: false,
+            is_end: false,
         })
     }
 }

@@ -96,9 +96,10 @@ impl<R: Read, F: Fn(u64) -> R> Lines<R, F> {
     }
 
     /// Whether a line that ends within a document breaks off there: those behind it
-    /// do not go on with it, and are documents of their own.
+    /// do not go on with it, and are documents of their own. Of a list, there may be
+    /// whole elements, which are given one by one.
     pub(super) fn breaks_off(&mut self) -> io::Result<bool> {
-        if !self.documents_follow()? {
+        if self.line.trim_ascii_start().starts_with(b"[") || !self.documents_follow()? {
             return Ok(false);
         }
         let behind = self.ahead.as_deref().unwrap_or_default();

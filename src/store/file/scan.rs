@@ -177,6 +177,7 @@ fn broken_off(line: &[u8], here: Position) -> Odd {
         // Whoever writes at the end of the input does not mend it.
         cut: false,
         is_data: false,
+        is_end: false,
     };
     Odd::new(line, fault)
 }
@@ -234,7 +235,7 @@ fn of_documents<R: Read, F: Fn(u64) -> R>(
         return Ok((vec![(Err(odd), place)], false));
     }
     if !fault.cut {
-        fault.reason.push_str("; nothing after that is read");
+        fault.is_end = true;
     }
     Ok((vec![(Err(Odd::new(lines.text(), fault)), place)], true))
 }
@@ -446,7 +447,7 @@ mod tests {
             // What comes before the damage, and what is wrong.
             (
                 format!("[{a},\n{b}\n{c}]"),
-                "tr-1|tr-2|expected `,` or `]`; nothing after that is read at line 3",
+                "tr-1|tr-2|expected `,` or `]` at line 3 column 1; nothing after that is read",
             ),
             (
                 format!("[\n{a},\n{b},\n"),
@@ -484,7 +485,7 @@ mod tests {
         let told = told(&format!("{{\n{lines}  \"k\" 7\n}}\n"));
         assert_eq!(
             told,
-            "expected `:`; nothing after that is read at line 52 column 7"
+            "expected `:` at line 52 column 7; nothing after that is read"
         );
     }
 }

@@ -26,6 +26,8 @@ pub(in crate::store) struct Fault {
     pub(in crate::store) cut: bool,
     /// Whether it is JSON, and only not what it should be.
     pub(in crate::store) is_data: bool,
+    /// Whether what follows is not read either.
+    pub(in crate::store) is_end: bool,
 }
 
 impl Fault {
@@ -46,6 +48,7 @@ impl Fault {
             column: error.column(),
             cut: error.is_eof(),
             is_data: error.classify() == Category::Data,
+            is_end: false,
         }
     }
 
@@ -59,15 +62,26 @@ impl Fault {
             column,
             cut: flaw.is_cut,
             is_data: flaw.is_json,
+            is_end: false,
         }
     }
 
     /// The words and where, without the member and the line.
     pub(in crate::store) fn message(&self) -> String {
-        match (self.line, self.column) {
+        let mut message = match (self.line, self.column) {
             (_, 0) => self.reason.clone(),
             (0 | 1, column) => format!("{} at column {column}", self.reason),
             (line, column) => format!("{} at line {line} column {column}", self.reason),
+        };
+        message.push_str(self.loss());
+        message
+    }
+
+    fn loss(&self) -> &'static str {
+        if self.is_end {
+            "; nothing after that is read"
+        } else {
+            ""
         }
     }
 
@@ -92,7 +106,7 @@ impl fmt::Display for Fault {
         if self.line > 0 {
             write!(f, " at line {} column {}", self.line, self.column)?;
         }
-        Ok(())
+        f.write_str(self.loss())
     }
 }
 
