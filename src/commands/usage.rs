@@ -22,7 +22,7 @@ impl UsageLookup {
     /// Adds tokens and cost to the traces that have none, from their spans. What
     /// cannot be read stays as it is: the trace itself was not asked for.
     pub(super) fn complete(&mut self, store: &dyn Store, infos: &mut [TraceInfo]) {
-        let lacks = |info: &&mut TraceInfo| info.usage().is_none() || info.cost().is_none();
+        let lacks = |info: &&mut TraceInfo| info.may_lack_usage();
         let lacking: Vec<&mut TraceInfo> = infos.iter_mut().filter(lacks).collect();
         if lacking.is_empty() {
             return;

@@ -22,6 +22,8 @@ pub mod metadata {
     pub const SIZE_STATS: &str = "mlflow.trace.sizeStats";
     /// The version of the trace's own format, which MLflow's clients write.
     pub const SCHEMA_VERSION: &str = "mlflow.trace_schema.version";
+    /// `true` where a client of MLflow wrote everything but the spans, once these had ended.
+    pub const FINALIZED: &str = "mlflow.trace.infoFinalized";
     /// The run that the trace was made in.
     pub const SOURCE_RUN: &str = "mlflow.sourceRun";
     /// The logged model that the trace belongs to.
@@ -192,6 +194,13 @@ impl TraceInfo {
     /// Cost of the whole trace, where the metadata has it.
     pub fn recorded_cost(&self) -> Option<Cost> {
         Cost::parse(self.metadata.get(metadata::COST)?)
+    }
+
+    /// Whether the spans may have tokens or cost that the metadata lacks. MLflow's
+    /// clients add these up when they write a trace's metadata.
+    pub fn may_lack_usage(&self) -> bool {
+        let recorded = self.recorded_usage().is_some() && self.recorded_cost().is_some();
+        !recorded && !self.metadata.contains_key(metadata::FINALIZED)
     }
 
     /// How many spans the trace's own metadata promises.

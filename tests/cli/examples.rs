@@ -4,24 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::help::COMMANDS;
 use crate::support::mlt;
-
-const COMMANDS: [&str; 14] = [
-    "search",
-    "get",
-    "tag",
-    "latency",
-    "diff",
-    "check",
-    "report",
-    "export",
-    "stats",
-    "keys",
-    "experiments",
-    "completions",
-    "man",
-    "help",
-];
 
 fn help(command: &str) -> String {
     mlt().run(&format!("help {command}")).ok().to_owned()
@@ -40,7 +24,7 @@ fn examples(help: &str) -> Vec<&str> {
 fn every_example_of_the_help_runs() {
     let bin = Path::new(env!("CARGO_BIN_EXE_mlt")).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    for command in COMMANDS {
+    for command in COMMANDS.iter().copied().chain(["help"]) {
         let help = help(command);
         let examples = examples(&help);
         assert!(!examples.is_empty(), "{command}: {help}");
@@ -72,7 +56,7 @@ fn every_example_of_the_help_runs() {
 
 #[test]
 fn help_begins_with_examples_and_fits_on_two_screens() {
-    for command in COMMANDS {
+    for command in COMMANDS.iter().copied().chain(["help"]) {
         for words in [format!("help {command}"), format!("{command} --help")] {
             let outcome = mlt().terminal(80).env("NO_COLOR", "1").run(&words);
             let lines: Vec<&str> = outcome.ok().lines().collect();

@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 
 use super::support::mlt;
 
-const COMMANDS: &[&str] = &[
+pub(crate) const COMMANDS: &[&str] = &[
     "search",
     "get",
     "tag",

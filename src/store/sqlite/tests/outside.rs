@@ -24,9 +24,11 @@ fn fixture() -> Fixture {
          INSERT INTO spans (trace_id, experiment_id, span_id, name, type, status, \
          start_time_unix_nano, end_time_unix_nano, content) VALUES \
          ('tr-00000000000000000000000000000000', 0, '0000000000000001', 'llm', NULL, 'OK', 1, 5000001, \
-          '{\"name\": \"llm\", \"attributes\": {\"mlflow.spanType\": \"\\\"LLM\\\"\", \"k\": \"7\"}}'), \
+          '{\"span_id\": \"AAAAAAAAAAE=\", \"name\": \"llm\", \"start_time_unix_nano\": 1, \
+          \"end_time_unix_nano\": 5000001, \"attributes\": {\"mlflow.spanType\": \"\\\"LLM\\\"\", \"k\": \"7\"}}'), \
          ('tr-00000000000000000000000000000000', 0, '0000000000000002', 'tool', NULL, 'OK', 1, 5000001, \
-          '{\"name\": \"tool\", \"attributes\": {\"k\": \"8\"}}'), \
+          '{\"span_id\": \"AAAAAAAAAAI=\", \"name\": \"tool\", \"start_time_unix_nano\": 1, \
+          \"end_time_unix_nano\": 5000001, \"attributes\": {\"k\": \"8\"}}'), \
          ('tr-00000000000000000000000000000002', 1, '0000000000000001', 'llm', 'LLM', 'OK', 1, 5000001, ''), \
          ('tr-00000000000000000000000000000002', 1, '0000000000000002', 'tool', 'TOOL', 'OK', 1, 5000001, '')",
     );
