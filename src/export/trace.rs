@@ -84,7 +84,7 @@ pub(super) fn write<F: Formatter + Clone + Sync>(
     if let Some(link) = trace.link {
         write_member(out, &mut formatter, false, "link", &link)?;
     }
-    let duration = trace.info.execution_duration_ns.map(|ns| ns.max(0));
+    let duration = trace.info.duration_ns();
     write_member(out, &mut formatter, false, "duration_ns", &duration)?;
     let others = AssessmentJson::list(trace.info, |assessment| !is_for_mlflow(assessment));
     if !others.is_empty() {

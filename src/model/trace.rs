@@ -176,6 +176,20 @@ impl TraceInfo {
         self.metadata.get(metadata::MODEL_ID).map(String::as_str)
     }
 
+    /// The server's own duration in nanoseconds as it is shown: an end before the start is
+    /// taken for the start.
+    pub fn duration_ns(&self) -> Option<i64> {
+        self.execution_duration_ns.map(|ns| ns.max(0))
+    }
+
+    /// Takes a duration that is written beside the server's own and has more digits. A
+    /// negative one is written there as 0.
+    pub fn be_exact_about_duration(&mut self, exact: Option<i64>) {
+        if self.execution_duration_ns.is_none_or(|ns| ns >= 0) {
+            self.execution_duration_ns = exact.or(self.execution_duration_ns);
+        }
+    }
+
     /// Token usage of the whole trace: the metadata's, else what its spans came to.
     pub fn usage(&self) -> Option<TokenUsage> {
         self.recorded_usage().or(self.rolled_up.usage)

@@ -244,7 +244,7 @@ impl Column {
                 .request_time
                 .map_or(Cow::Borrowed(""), |time| Cow::Owned(time.to_string())),
             Self::State => Cow::Borrowed(info.state.as_str()),
-            Self::Duration => number(info.execution_duration_ns),
+            Self::Duration => number(info.duration_ns()),
             Self::Tokens => number(info.usage().and_then(|u| u.total())),
             Self::InputTokens => number(info.usage().and_then(|u| u.input_tokens)),
             Self::OutputTokens => number(info.usage().and_then(|u| u.output_tokens)),
@@ -297,7 +297,7 @@ impl Column {
             Self::State => (style.state(&info.state), Some(state_word(info).to_owned())),
             Self::Duration => (
                 style.text(),
-                info.execution_duration_ns
+                info.duration_ns()
                     .map(|ns| lower_bound(number::server_duration(ns), in_progress)),
             ),
             Self::Tokens => (style.text(), number(info.usage().and_then(|u| u.total()))),

@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::mlflow::current;
-use crate::support::mlt;
+use crate::support::{mlt, without_link};
 
 #[test]
 fn what_mlt_writes_it_reads_again_byte_by_byte() {
@@ -16,7 +16,7 @@ fn what_mlt_writes_it_reads_again_byte_by_byte() {
         .run("search -x shop-assistant --name support-agent -n 1 -o ids")
         .stdout;
     let id = id.trim();
-    let json = server().run(&format!("get {id} -o json")).stdout;
+    let json = without_link(&server().run(&format!("get {id} -o json")).stdout);
     let lines = server()
         .run("search -x shop-assistant --all --include-spans -o jsonl")
         .stdout;

@@ -67,8 +67,9 @@ fn with_hex_ids(mut trace: Value) -> Value {
 
 /// mlt's form without the keys of its own.
 fn without_own_keys(mut trace: Value) -> Value {
-    trace.as_object_mut().unwrap().remove("spans_included");
-    trace.as_object_mut().unwrap().remove("duration_ns");
+    for key in ["spans_included", "duration_ns", "link"] {
+        trace.as_object_mut().unwrap().remove(key);
+    }
     for span in trace["data"]["spans"].as_array_mut().unwrap() {
         for key in ["duration_ns", "type", "inputs", "outputs"] {
             span.as_object_mut().unwrap().remove(key);

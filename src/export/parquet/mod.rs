@@ -64,7 +64,7 @@ impl<'a> TraceTable<'a> {
             Cell::Text(info.name()),
             Cell::Text(Some(info.state.as_str())),
             Cell::Integer(info.request_time.map(|t| t.nanos().div_euclid(1000))),
-            Cell::Integer(info.execution_duration_ns),
+            Cell::Integer(info.duration_ns()),
             Cell::Text(info.session()),
             Cell::Text(info.user()),
             Cell::Text(info.run_id()),

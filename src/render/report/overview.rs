@@ -31,9 +31,7 @@ impl Entry {
             .nodes()
             .filter(|(id, _)| report.span(*id).status == StatusCode::Error);
         let own_total = || (report.total_ns(), summary::total_text(report));
-        let server_total = info
-            .execution_duration_ns
-            .map(|ns| (ns, number::duration(ns)));
+        let server_total = info.duration_ns().map(|ns| (ns, number::duration(ns)));
         Self {
             trace_id: info.trace_id.clone(),
             name: short(

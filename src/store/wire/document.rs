@@ -228,7 +228,7 @@ impl Members {
         };
         let info = match (wire.and_then(WireInfo::into_info), &spans) {
             (Some(mut info), _) => {
-                info.execution_duration_ns = self.duration_ns.or(info.execution_duration_ns);
+                info.be_exact_about_duration(self.duration_ns);
                 let others = self.assessments.into_iter();
                 info.assessments
                     .extend(others.map(WireAssessment::into_assessment));

@@ -1,8 +1,10 @@
 //! Runs the binary in an environment of its own, and keeps all that a user sees.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use assert_cmd::Command;
+use regex::Regex;
 use serde_json::Value;
 
 /// A command line in preparation.
@@ -68,6 +70,13 @@ impl Mlt {
             stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
         }
     }
+}
+
+/// JSON without what only a server adds: the address of a trace's page.
+pub(crate) fn without_link(json: &str) -> String {
+    static LINK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"\s*"link":\s*"[^"]*","#).unwrap());
+    LINK.replace_all(json, "").into_owned()
 }
 
 /// All that a user sees of a command.

@@ -7,4 +7,4 @@ pub(crate) mod fake;
 pub(crate) mod mlflow;
 pub(crate) mod venv;
 
-pub(crate) use env::{Mlt, Outcome, mlt};
+pub(crate) use env::{Mlt, Outcome, mlt, without_link};

@@ -153,7 +153,7 @@ impl Reader<'_> {
         };
         let info = match (info, &spans) {
             (Some(mut info), _) => {
-                info.execution_duration_ns = exact.or(info.execution_duration_ns);
+                info.be_exact_about_duration(exact);
                 info.assessments.extend(others.unwrap_or_default());
                 info
             }
