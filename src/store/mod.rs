@@ -344,9 +344,11 @@ pub trait Store: Send + Sync {
     }
 }
 
-/// Whether a folder is none of MLflow's, and has files of traces in it.
+/// Whether a folder is none of MLflow's nor holds such a one, and has files of traces in it.
 fn is_of_files(folder: &Path) -> bool {
     !mlruns::is_store(folder)
+        && !mlruns::is_store(&folder.join("mlruns"))
+        && !folder.join("mlflow.db").is_file()
         && file::prepare::files_in(folder).is_ok_and(|files| !files.is_empty())
 }
 

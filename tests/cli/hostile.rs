@@ -196,7 +196,7 @@ fn without_threads_one_does_it_all() {
         "latency --all",
         "stats p95(duration) --by trace",
         "export --all -o jsonl",
-        "export --all -o json --to traces.json",
+        "export --all -o json --to traces.json --force",
         "report --all -o page.html",
         "search -f any(span.type='TOOL')",
         "diff tr-5bf tr-b5c7",

@@ -241,10 +241,10 @@ fn what_mlt_exports_for_opentelemetry_it_reads_again() {
     for (format, name) in [("otlp", "demo.json"), ("otlp-proto", "demo.pb")] {
         let path = folder.path().join(name);
         let to = path.to_str().unwrap();
-        mlt()
+        let written = mlt()
             .on("demo:")
-            .run(&format!("export --all -o {format} --to {to}"))
-            .ok();
+            .run(&format!("export --all -o {format} --to {to}"));
+        assert_eq!(written.code, Some(0), "{written}");
         let again = mlt().on(to).run("export --all -o jsonl").json_lines();
         assert_eq!(spans(&again), spans(&demo), "{format}");
     }
@@ -255,10 +255,10 @@ fn a_folder_of_files_is_read_as_one() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("traces");
     let to = to.to_str().unwrap();
-    mlt()
+    let written = mlt()
         .on("demo:")
-        .run(&format!("export --all -o json --to {to}/"))
-        .ok();
+        .run(&format!("export --all -o json --to {to}/"));
+    assert_eq!(written.code, Some(0), "{written}");
     let ids = |outcome: &Outcome| {
         let mut ids: Vec<String> = outcome.lines().into_iter().map(str::to_owned).collect();
         ids.sort();

@@ -49,6 +49,8 @@ impl Prepared {
     }
 }
 
+const BROKEN_GZIP: &str = "it is compressed by gzip, and breaks off or is damaged";
+
 /// The names of files with traces.
 const ENDINGS: [&str; 7] = [
     ".json",
@@ -276,16 +278,20 @@ impl Whole {
     /// named among what cannot be read.
     fn add(&mut self, name: &str, input: impl Read, is_of_folder: bool) -> Result<(), Trouble> {
         let mut input: Box<dyn Read + '_> = Box::new(input);
+        let mut is_packed = false;
         loop {
             let mut head = Vec::new();
-            (&mut input)
-                .take(HEAD as u64)
-                .read_to_end(&mut head)
-                .map_err(Trouble::Read)?;
+            match (&mut input).take(HEAD as u64).read_to_end(&mut head) {
+                Err(_) if is_packed => return self.refuse(name, BROKEN_GZIP, is_of_folder),
+                outcome => outcome.map_err(Trouble::Read)?,
+            };
             let kind = Kind::of(&head);
             let all = io::Cursor::new(head).chain(input);
             match kind {
-                Kind::Gzip => input = Box::new(MultiGzDecoder::new(all)),
+                Kind::Gzip => {
+                    input = Box::new(MultiGzDecoder::new(all));
+                    is_packed = true;
+                }
                 Kind::Utf16 { is_little } => {
                     let text = utf8_of(all, is_little).map_err(Trouble::Read)?;
                     input = Box::new(io::Cursor::new(text));

@@ -434,7 +434,10 @@ pub(crate) fn info(n: usize) -> Value {
         "request_time": "2026-11-22T20:10:01.666Z",
         "execution_duration": "0.288s",
         "state": "OK",
-        "trace_metadata": {"mlflow.trace.sizeStats": "{\"num_spans\": 1}"},
+        "trace_metadata": {
+            "mlflow.trace.infoFinalized": "true",
+            "mlflow.trace.sizeStats": "{\"num_spans\": 1}",
+        },
         "tags": {"mlflow.traceName": "checkout"},
     })
 }
