@@ -214,7 +214,8 @@ impl TraceInfo {
     /// clients add these up when they write a trace's metadata.
     pub fn may_lack_usage(&self) -> bool {
         let recorded = self.recorded_usage().is_some() && self.recorded_cost().is_some();
-        !recorded && !self.metadata.contains_key(metadata::FINALIZED)
+        let by_client = [metadata::FINALIZED, metadata::SCHEMA_VERSION];
+        !recorded && !by_client.iter().any(|key| self.metadata.contains_key(*key))
     }
 
     /// How many spans the trace's own metadata promises.

@@ -85,24 +85,27 @@ fn files_are_told_by_what_is_in_them() {
             assert_eq!(found.ok(), expected, "{uri}");
         }
     }
-    for (name, bytes, said) in [
-        ("a.gz", &b"\x1f\x8b\x08\0"[..], "compressed by gzip"),
-        ("a.txt", b"hello\n", "at line 1 column"),
+    for (name, bytes, code, said) in [
+        ("a.gz", &b"\x1f\x8b\x08\0"[..], 6, "compressed by gzip"),
+        ("a.txt", b"hello\n", 6, "at line 1 column"),
         (
             "cut.jsonl",
             b"{\"trace_id\":\"tr-1\"}\n{\"trace_id\":\"tr-",
+            7,
             "EOF while parsing",
         ),
         (
             "cut.jsonl",
             b"{\"trace_id\":\"tr-1\"}\n{\"trace_id\":\"tr-",
-            "at line 2",
+            7,
+            "line 2 of ",
         ),
     ] {
         let path = dir.path().join(name);
         fs::write(&path, bytes).unwrap();
         let outcome = mlt().on(path.to_str().unwrap()).run("search");
-        assert!(outcome.fails(6).contains(said), "{name}: {outcome}");
+        assert_eq!(outcome.code, Some(code), "{name}: {outcome}");
+        assert!(outcome.stderr.contains(said), "{name}: {outcome}");
     }
 }
 
