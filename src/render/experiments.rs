@@ -57,7 +57,9 @@ pub fn write(
         if total(&widths) - widths[0] + LEAST_NAME.min(widths[0]) > width {
             left_out.push(heads.remove(first).to_owned());
             widths.remove(first);
-            rows.iter_mut().for_each(|row| drop(row.remove(first)));
+            for row in &mut rows {
+                row.remove(first);
+            }
         }
         let others = total(&widths) - widths[0];
         let room = width.saturating_sub(others).max(LEAST_NAME);

@@ -462,7 +462,7 @@ impl Store for RestStore {
         &self,
         experiments: Vec<Experiment>,
     ) -> Result<Vec<ExperimentOverview>, StoreError> {
-        self.overview_of(experiments)
+        self.overview_of(&experiments)
     }
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {

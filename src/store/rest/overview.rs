@@ -16,14 +16,14 @@ const ONE_PAGE: usize = 499;
 impl RestStore {
     pub(super) fn overview_of(
         &self,
-        experiments: Vec<Experiment>,
+        experiments: &[Experiment],
     ) -> Result<Vec<ExperimentOverview>, StoreError> {
-        if let Some(all) = by_search(self, experiments.clone(), Some(ONE_PAGE))? {
+        if let Some(all) = by_search(self, experiments.to_vec(), Some(ONE_PAGE))? {
             return Ok(all);
         }
         let mut all = Vec::with_capacity(experiments.len());
         let ask = |experiment: &Experiment| self.overview_of_one(experiment);
-        parallel::for_each_in_order(REQUESTS, &experiments, ask, |_, overview| {
+        parallel::for_each_in_order(REQUESTS, experiments, ask, |_, overview| {
             all.push(overview?);
             Ok::<(), StoreError>(())
         })?;
@@ -50,20 +50,14 @@ impl RestStore {
             MetricAnswer::Rows { traces, .. } => traces,
             MetricAnswer::Cannot(_) => None,
         };
-        match counted {
-            Some(traces) => {
-                overview.traces = traces;
-                let oldest = parse_order_by("time ASC").unwrap_or_default();
-                overview.first = self.first_time(experiment, oldest)?;
-            }
-            None => {
-                let all = by_search(self, vec![experiment.clone()], None)?;
-                if let Some(one) = all.and_then(|mut all| all.pop()) {
-                    overview = one;
-                }
-            }
+        if let Some(traces) = counted {
+            overview.traces = traces;
+            let oldest = parse_order_by("time ASC").unwrap_or_default();
+            overview.first = self.first_time(experiment, oldest)?;
+            return Ok(overview);
         }
-        Ok(overview)
+        let all = by_search(self, vec![experiment.clone()], None)?;
+        Ok(all.and_then(|mut all| all.pop()).unwrap_or(overview))
     }
 
     fn first_time(
