@@ -81,18 +81,8 @@ fn of_command(command: &Command) -> StyledStr {
 
 /// All that there is to say about an option, unless every command has it.
 fn of_argument(arg: Arg) -> Arg {
-    const SHARED: [&str; 9] = [
-        "tracking_uri",
-        "experiments",
-        "timeout",
-        "retries",
-        "max_time",
-        "color",
-        "no_pager",
-        "verbose",
-        "quiet",
-    ];
-    if SHARED.contains(&arg.get_id().as_str()) {
+    // Each command has formats of its own.
+    if arg.is_global_set() && arg.get_id() != "output" {
         return arg.hide(true);
     }
     match arg.get_long_help().cloned() {
