@@ -58,14 +58,14 @@ pub(super) fn run(context: &Context, args: &KeysArgs) -> Result<Exit> {
         note_no_keys(context, prefix, &census);
     }
     if census.keys_left_out() {
-        context.note(&format!(
+        context.note_loss(&format!(
             "there are more keys than {}",
             number::count(i64::try_from(census.fields().count()).unwrap_or(i64::MAX))
         ));
     }
     context.note_left_out(left_out, IN_TABLES);
     if gathered.limited {
-        context.note(&format!(
+        context.note_loss(&format!(
             "these are the keys of the newest {}; --all looks at every one",
             number::counted(gathered.traces, "trace")
         ));

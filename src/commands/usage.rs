@@ -16,11 +16,12 @@ const MOST_FAR_AWAY: usize = 100;
 pub(super) struct UsageLookup {
     looked_up: usize,
     passed_over: usize,
+    unreadable: usize,
 }
 
 impl UsageLookup {
-    /// Adds tokens and cost to the traces that have none, from their spans. What
-    /// cannot be read stays as it is: the trace itself was not asked for.
+    /// Adds tokens and cost to the traces that have none, from their spans. Traces
+    /// whose spans cannot be read stay as they are, and are counted.
     pub(super) fn complete(&mut self, store: &dyn Store, infos: &mut [TraceInfo]) {
         let lacks = |info: &&mut TraceInfo| info.may_lack_usage();
         let lacking: Vec<&mut TraceInfo> = infos.iter_mut().filter(lacks).collect();
@@ -44,8 +45,9 @@ impl UsageLookup {
         let outcome: Result<(), std::convert::Infallible> =
             parallel::for_each_in_order(at_once, &batches, ask, |_, found| {
                 for (rolled_up, info) in found.into_iter().zip(lacking.by_ref()) {
-                    if let Ok(rolled_up) = rolled_up {
-                        info.rolled_up = rolled_up;
+                    match rolled_up {
+                        Ok(rolled_up) => info.rolled_up = rolled_up,
+                        Err(_) => self.unreadable += 1,
                     }
                 }
                 Ok(())
@@ -53,13 +55,18 @@ impl UsageLookup {
         let Ok(()) = outcome;
     }
 
-    /// Says of how many traces nothing was looked up.
+    /// Says of how many traces tokens and cost are not known for want of their spans.
     pub(super) fn note(&self, context: &Context) {
-        if self.passed_over > 0 {
-            context.note(&format!(
-                "{} without tokens or cost in their metadata: their spans were not looked at for them",
-                number::counted(self.passed_over, "trace")
-            ));
+        for (traces, what) in [
+            (self.passed_over, "were not looked at for them"),
+            (self.unreadable, "could not be read for them"),
+        ] {
+            if traces > 0 {
+                context.note_loss(&format!(
+                    "{} without tokens or cost in their metadata: their spans {what}",
+                    number::counted(traces, "trace")
+                ));
+            }
         }
     }
 }
