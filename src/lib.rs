@@ -14,11 +14,6 @@ pub mod error;
 pub mod export;
 pub mod filter;
 mod io_words;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the readers of JSON are about to use all of it"
-)]
 mod json;
 pub mod model;
 mod otlp;

@@ -1,10 +1,9 @@
-//! What is wrong with JSON, and where: the parser's words without what they quote.
+//! What is wrong with JSON, and where, without quoting any of it.
 
 use std::fmt;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
-use serde_json::error::Category;
 
 use super::flaw::Flaw;
 
@@ -31,27 +30,6 @@ pub(in crate::store) struct Fault {
 }
 
 impl Fault {
-    /// A parser's error.
-    #[allow(
-        dead_code,
-        reason = "for parsers that have no careful reader behind them"
-    )]
-    pub(in crate::store) fn of(error: &serde_json::Error) -> Self {
-        let text = error.to_string();
-        // The parser's words without ` at line 1 column 2`.
-        let position = format!(" at line {} column {}", error.line(), error.column());
-        let words = text.strip_suffix(&position).unwrap_or(&text);
-        Self {
-            member: None,
-            reason: without_quotes(words),
-            line: error.line(),
-            column: error.column(),
-            cut: error.is_eof(),
-            is_data: error.classify() == Category::Data,
-            is_end: false,
-        }
-    }
-
     /// What keeps a trace in a text from being read.
     pub(in crate::store) fn of_flaw(flaw: &Flaw, text: &[u8]) -> Self {
         let (lines, column) = flaw.place_in(text);
@@ -110,34 +88,6 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What the parser found is a part of somebody's data; its kind will do.
-fn without_quotes(words: &str) -> String {
-    for prefix in ["invalid type: ", "invalid value: "] {
-        if let Some((found, expected)) = words
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.rsplit_once(", expected "))
-        {
-            let kind = match found.split([' ', ',']).next().unwrap_or_default() {
-                "string" | "character" => "a text",
-                "integer" | "floating" | "number" => "a number",
-                "boolean" => "true or false",
-                "map" => "an object",
-                "sequence" => "a list",
-                "null" | "unit" | "Option" => "null",
-                _ => "something else",
-            };
-            return format!("expected {expected}, found {kind}");
-        }
-    }
-    if let Some((_, expected)) = words
-        .strip_prefix("unknown variant `")
-        .and_then(|rest| rest.rsplit_once("`, expected "))
-    {
-        return format!("expected {expected}, found another text");
-    }
-    words.to_owned()
-}
-
 /// The id of the trace that JSON is about, which may be broken anywhere.
 pub(in crate::store) fn trace_id_in(json: &[u8]) -> Option<String> {
     static IDS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
@@ -157,50 +107,22 @@ pub(in crate::store) fn trace_id_in(json: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
-
-    #[derive(Debug, serde::Deserialize)]
-    enum Kind {
-        One,
-    }
-
-    #[test]
-    fn nothing_is_quoted() {
-        fn of<T: serde::de::DeserializeOwned + fmt::Debug>(json: &str) -> String {
-            Fault::of(&serde_json::from_str::<T>(json).unwrap_err()).to_string()
-        }
-        let secret = r#""hunter2, expected nothing""#;
-        assert_eq!(
-            of::<i64>(secret),
-            "expected i64, found a text at line 1 column 27"
-        );
-        assert_eq!(
-            of::<u8>("256"),
-            "expected u8, found a number at line 1 column 3"
-        );
-        assert_eq!(
-            of::<BTreeMap<String, bool>>(&format!("{{\"a\":\n{secret}}}")),
-            "expected a boolean, found a text at line 2 column 27"
-        );
-        assert_eq!(
-            of::<String>("[1]"),
-            "expected a string, found a list at line 1 column 0"
-        );
-        assert_eq!(
-            of::<Kind>(secret),
-            "expected `One`, found another text at line 1 column 27"
-        );
-    }
 
     #[test]
     fn the_place_is_that_in_the_whole() {
-        let fault = |json: &str| Fault::of(&serde_json::from_str::<Vec<u8>>(json).unwrap_err());
-        let first = fault("[true]").within(7, 10);
+        let fault = |line, column| Fault {
+            member: None,
+            reason: String::new(),
+            line,
+            column,
+            cut: false,
+            is_data: true,
+            is_end: false,
+        };
+        let first = fault(1, 5).within(7, 10);
         assert_eq!((first.line, first.column, first.is_data), (7, 15, true));
-        let second = fault("[1,\n  true").within(7, 10);
+        let second = fault(2, 6).within(7, 10);
         assert_eq!((second.line, second.column), (8, 6));
-        let cut = fault("[1,\n").within(7, 10);
-        assert!(cut.cut && !cut.is_data);
     }
 
     #[test]

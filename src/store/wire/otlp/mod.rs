@@ -77,7 +77,6 @@ const OWN_ID: &str = "mlflow.trace.id";
 ///
 /// # Errors
 /// What is no such message, and the first span that cannot be read.
-#[allow(dead_code, reason = "the stores are about to read archives")]
 pub(in crate::store) fn spans_from_protobuf(bytes: &[u8]) -> Result<Vec<Span>, Flaw> {
     parts_from_protobuf(bytes)?
         .into_iter()
