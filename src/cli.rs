@@ -43,7 +43,7 @@ pub use output::{FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OutputFormat, TABULAR, 
 pub use over_time::OverTimeArgs;
 pub use report::ReportArgs;
 pub use search::SearchArgs;
-pub use selection::{LimitArgs, SelectionArgs};
+pub use selection::{LimitArgs, MlflowIds, SelectionArgs};
 pub use stats::{StatsArgs, StatsBy, Via};
 pub use tag::TagArgs;
 pub use values::{Fraction, Percent, Period, TimePoint};
@@ -261,8 +261,8 @@ impl Command {
     /// Puts what was typed in MLflow's way, behind `--trace-id`, to the other traces.
     fn take_trace_ids(&mut self) {
         let (traces, more) = match self {
-            Self::Get(args) => (&mut args.traces, &mut args.trace_ids),
-            Self::Tag(args) => (&mut args.words, &mut args.trace_ids),
+            Self::Get(args) => (&mut args.traces, &mut args.mlflow.trace_ids),
+            Self::Tag(args) => (&mut args.words, &mut args.mlflow.trace_ids),
             Self::Latency(args) => args.selection.trace_words(),
             Self::Report(args) => args.selection.trace_words(),
             Self::Check(args) => args.selection.trace_words(),

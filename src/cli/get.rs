@@ -3,6 +3,7 @@
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
+use super::MlflowIds;
 use super::values::{at_least_one, whole_number};
 use crate::complete;
 
@@ -14,14 +15,9 @@ pub struct GetArgs {
     #[arg(required_unless_present = "trace_ids", value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
     pub traces: Vec<String>,
 
-    /// MLflow's way to name traces
-    #[arg(
-        long = "trace-id",
-        hide = true,
-        value_name = "ID",
-        value_delimiter = ','
-    )]
-    pub trace_ids: Vec<String>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub mlflow: MlflowIds,
 
     /// Print the address of the trace's page in MLflow's UI, and nothing else
     #[arg(long, conflicts_with_all = ["io", "span", "errors", "span_type", "depth", "max_chars"])]

@@ -14,14 +14,9 @@ pub struct SelectionArgs {
     #[arg(value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
     pub traces: Vec<String>,
 
-    /// MLflow's way to name traces
-    #[arg(
-        long = "trace-id",
-        hide = true,
-        value_name = "ID",
-        value_delimiter = ','
-    )]
-    pub trace_ids: Vec<String>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub mlflow: MlflowIds,
 
     // A doc comment here would become the help text of the whole command.
     #[allow(missing_docs)]
@@ -35,6 +30,19 @@ pub struct SelectionArgs {
     /// Every trace, where there is no filter
     #[arg(long, help_heading = "Which traces", conflicts_with_all = ["traces", "limit"])]
     pub all: bool,
+}
+
+/// Traces that are named in MLflow's way.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct MlflowIds {
+    /// Trace ids
+    #[arg(
+        long = "trace-id",
+        hide = true,
+        value_name = "ID",
+        value_delimiter = ','
+    )]
+    pub trace_ids: Vec<String>,
 }
 
 /// How many of the traces that match.
@@ -54,7 +62,7 @@ pub struct LimitArgs {
 
 impl SelectionArgs {
     pub(super) fn trace_words(&mut self) -> (&mut Vec<String>, &mut Vec<String>) {
-        (&mut self.traces, &mut self.trace_ids)
+        (&mut self.traces, &mut self.mlflow.trace_ids)
     }
 
     /// Whether traces are chosen by a filter, a limit or as all there are.

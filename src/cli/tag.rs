@@ -3,7 +3,7 @@
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::FilterArgs;
+use super::{FilterArgs, MlflowIds};
 use crate::complete;
 
 /// Set and delete tags of traces.
@@ -13,14 +13,9 @@ pub struct TagArgs {
     #[arg(value_name = "TRACE… KEY=VALUE", add = ArgValueCompleter::new(complete::traces_and_tags))]
     pub words: Vec<String>,
 
-    /// MLflow's way to name traces
-    #[arg(
-        long = "trace-id",
-        hide = true,
-        value_name = "ID",
-        value_delimiter = ','
-    )]
-    pub trace_ids: Vec<String>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub mlflow: MlflowIds,
 
     /// A tag to delete (repeatable)
     #[arg(short, long = "delete", value_name = "KEY")]
