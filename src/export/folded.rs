@@ -1,9 +1,12 @@
 //! Folded stacks, which flamegraph.pl, inferno, speedscope and others read: for
 //! each path of span names, joined by semicolons, its self time in whole
 //! microseconds. A path may come again in another trace; readers add it up, so
-//! what is too little for a whole microsecond waits until the path comes again.
+//! what is too little for a whole microsecond waits until the path comes again,
+//! but for as many microseconds as the fractions of all paths make together:
+//! these go to the largest fractions, so that the lines add up, too.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::io::{self, Write};
@@ -18,9 +21,12 @@ pub const MAX_DEPTH: usize = 500;
 /// Writes traces, one after the other.
 #[derive(Debug, Default)]
 pub struct Folded {
-    /// Nanoseconds that were too few for a whole microsecond, by the hash of their
-    /// path: the names of all paths could be more than fits into memory.
+    /// Nanoseconds that were too few for a whole microsecond, or that a whole one was too
+    /// many for, by the hash of their path: the names of all paths could be more than
+    /// fits into memory.
     carried_ns: HashMap<u64, i64>,
+    /// The sum of these.
+    all_carried_ns: i64,
     /// Spans that lie deeper than a path may be long.
     deeper: usize,
 }
@@ -30,14 +36,31 @@ impl Folded {
     pub fn push(&mut self, out: &mut dyn Write, report: &LatencyReport<'_>) -> io::Result<()> {
         let paths = Paths::of(report);
         self.deeper += paths.deeper;
+        let mut lines = Vec::new();
         for (at, path) in paths.list.iter().enumerate() {
             if path.self_ns == 0 {
                 continue;
             }
             let carried_ns = self.carried_ns.entry(path.hash).or_default();
+            self.all_carried_ns -= *carried_ns;
             let ns = carried_ns.saturating_add(path.self_ns);
-            let micros = ns / 1000;
-            *carried_ns = ns % 1000;
+            let micros = (ns / 1000).max(0);
+            *carried_ns = ns - micros * 1000;
+            self.all_carried_ns += *carried_ns;
+            lines.push((at, micros, *carried_ns));
+        }
+        let mut by_fraction: Vec<usize> = (0..lines.len()).collect();
+        by_fraction.sort_by_key(|&line| Reverse(lines[line].2));
+        for line in by_fraction {
+            let (at, micros, fraction_ns) = &mut lines[line];
+            if self.all_carried_ns < 1000 || *fraction_ns <= 0 {
+                break;
+            }
+            *micros += 1;
+            self.all_carried_ns -= 1000;
+            *self.carried_ns.entry(paths.list[*at].hash).or_default() -= 1000;
+        }
+        for (at, micros, _) in lines {
             if micros > 0 {
                 paths.write_names(out, at)?;
                 writeln!(out, " {micros}")?;

@@ -286,11 +286,11 @@ fn duckdb_and_pandas_read_parquet() {
 fn folded_stacks_add_up_to_the_self_time() {
     let id = current().case("wide");
     let folded = fetched().run(&format!("export {id} -o folded"));
-    let micros: Vec<i64> = folded
+    let micros: i64 = folded
         .ok()
         .lines()
-        .map(|line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
-        .collect();
+        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<i64>().unwrap())
+        .sum();
     let rows = fetched()
         .run(&format!("latency {id} --by span -o json"))
         .json();
@@ -300,10 +300,7 @@ fn folded_stacks_add_up_to_the_self_time() {
         .iter()
         .map(|row| row["self_ns"].as_i64().unwrap())
         .sum();
-    // Each line is rounded by itself.
-    let lines = i64::try_from(micros.len()).unwrap();
-    let off = micros.iter().sum::<i64>() - self_ns / 1000;
-    assert!(off.abs() <= lines, "{off} in {lines}");
+    assert_eq!(micros, self_ns / 1000);
 }
 
 #[test]
