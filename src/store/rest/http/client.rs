@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use reqwest::blocking::Client;
 use reqwest::{Certificate, Identity};
@@ -14,6 +14,9 @@ use crate::settings::Connection;
 use crate::store::{StoreError, plain_io_reason};
 
 const USER_AGENT: &str = concat!("mlt/", env!("CARGO_PKG_VERSION"));
+/// MLflow's server closes a connection on which nothing was asked for 5 s, and a
+/// question that crosses with that is lost.
+const LONGEST_IDLE: Duration = Duration::from_secs(3);
 /// Bundles of all the authorities of the world are far smaller.
 const LARGEST_PEM: u64 = 16 << 20;
 
@@ -25,6 +28,7 @@ pub(super) fn build(connection: &Connection, encrypted: bool) -> Result<Client, 
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .timeout(connection.timeout)
+        .pool_idle_timeout(LONGEST_IDLE)
         .connect_timeout(connection.connect_timeout.min(connection.timeout))
         .http1_only();
     let tls = &connection.tls;
