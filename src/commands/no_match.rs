@@ -51,7 +51,7 @@ pub(super) fn explain(context: &Context, outcome: Result<Exit>) -> Result<Exit> 
     let Some(args) = context.unmatched.take() else {
         return outcome;
     };
-    if context.flags.quiet {
+    if context.flags.quiet || context.patience.is_zero() {
         return outcome;
     }
     let causes = causes(context, &args);
