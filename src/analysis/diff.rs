@@ -8,6 +8,7 @@
 //! every change exactly.
 
 mod comparison;
+mod feedback;
 mod rows;
 mod totals;
 
@@ -22,6 +23,7 @@ use super::number::{difference, rounded_mean};
 use super::{By, LogChange, RowKey, Test};
 
 pub use comparison::Comparison;
+pub use feedback::FeedbackTotal;
 pub use totals::{Measure, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict};
 
 /// A figure on both sides.
@@ -233,6 +235,8 @@ pub struct Diff {
     pub total_ns: Sides<i64>,
     /// Figures of whole traces.
     pub totals: Vec<Total>,
+    /// What was said of them.
+    pub feedback: Vec<FeedbackTotal>,
     /// Rows in which something differs.
     pub rows: Vec<DiffRow>,
     /// How many of them changed by more than chance explains.
@@ -246,7 +250,12 @@ pub struct Diff {
 impl Diff {
     /// Whether nothing differs at all.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.totals.iter().all(|total| total.change() == Some(0))
+        self.rows.is_empty()
+            && self.totals.iter().all(|total| total.change() == Some(0))
+            && self
+                .feedback
+                .iter()
+                .all(|total| total.change() == Some(0.0))
     }
 
     /// Whether the durations of two sets differ by no more than chance explains.

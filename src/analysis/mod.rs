@@ -6,6 +6,7 @@
 //! is asked of many in words.
 
 mod aggregate;
+mod assessed;
 mod bootstrap;
 mod buckets;
 mod census;
@@ -44,8 +45,8 @@ pub use buckets::{Buckets, Start};
 pub use census::{Census, KeyCount};
 pub use critical_path::Section;
 pub use diff::{
-    Comparison, Diff, DiffRow, DiffSort, Finding, Intake, Matching, Measure, OnlyTrace, RowsFound,
-    Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
+    Comparison, Diff, DiffRow, DiffSort, FeedbackTotal, Finding, Intake, Matching, Measure,
+    OnlyTrace, RowsFound, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
 };
 pub use gaps::Gap;
 pub use group::{By, GroupKey, RowKey, TraceKey};

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::assessed::Assessed;
 use super::buckets::Numbering;
 use super::group::Grouper;
 use super::measure::{Prepared, is_rough};
@@ -12,8 +13,8 @@ use super::{
     TraceKey,
 };
 use crate::filter::Number;
-use crate::filter::aggregate::{Aggregate, Function, Measure, Need};
-use crate::model::{AssessmentKind, Timestamp, Trace};
+use crate::filter::aggregate::{Aggregate, Function, Need};
+use crate::model::{Timestamp, Trace};
 
 /// What is asked about many traces.
 #[derive(Debug, Clone, Default)]
@@ -136,7 +137,7 @@ pub struct Stats {
     /// Whether spans are looked at.
     with_spans: bool,
     without_spans: usize,
-    assessments: BTreeMap<(bool, String), (usize, Tally)>,
+    assessments: Assessed,
 }
 
 #[derive(Debug, Clone)]
@@ -184,7 +185,7 @@ impl Stats {
             undated: 0,
             with_spans: false,
             without_spans: 0,
-            assessments: BTreeMap::new(),
+            assessments: Assessed::default(),
         };
         stats.with_spans = stats.need() > Need::Info;
         // Where nothing is told apart there is a row, whatever is found.
@@ -231,7 +232,7 @@ impl Stats {
             }
         }
         if self.question.assessments {
-            self.add_assessments(trace);
+            self.assessments.add(trace);
         }
     }
 
@@ -251,31 +252,6 @@ impl Stats {
         let start = trace.info.request_time.map(Timestamp::nanos);
         self.undated += usize::from(start.is_none());
         Some(numbering.number(start?))
-    }
-
-    fn add_assessments(&mut self, trace: &Trace) {
-        let mut counts: BTreeMap<(bool, &str), usize> = BTreeMap::new();
-        for assessment in trace.info.assessments.iter().filter(|a| a.valid) {
-            let is_feedback = match assessment.kind {
-                AssessmentKind::Feedback { .. } => true,
-                AssessmentKind::Expectation { .. } => false,
-                AssessmentKind::Other => continue,
-            };
-            *counts.entry((is_feedback, &assessment.name)).or_default() += 1;
-        }
-        for ((is_feedback, name), count) in counts {
-            let key = (!is_feedback, name.to_owned());
-            let (all, tally) = self.assessments.entry(key).or_insert_with(|| {
-                let measure = if is_feedback {
-                    Measure::Feedback(name.to_owned())
-                } else {
-                    Measure::Expectation(name.to_owned())
-                };
-                (0, Tally::new(&[Aggregate::new(Function::Avg, measure)]))
-            });
-            *all += count;
-            tally.add(trace);
-        }
     }
 
     /// The answer, groups in the order in which they were found.
@@ -307,12 +283,12 @@ impl Stats {
         report.without_spans = self.without_spans;
         report.assessments = self
             .assessments
-            .into_iter()
-            .map(|((is_expectation, name), (count, tally))| AssessmentRow {
-                is_feedback: !is_expectation,
-                name,
+            .results()
+            .map(|(subject, count, measured)| AssessmentRow {
+                is_feedback: !subject.is_expectation,
+                name: subject.name.clone(),
                 count,
-                avg: statistics(&tally)[0],
+                avg: Statistic::from(measured),
             })
             .collect();
         Ok(report)

@@ -11,8 +11,8 @@ use super::delimited::{Delimited, RowWriter, maybe, number};
 use super::json::{self, JsonForm};
 use super::unreadable::{self, UnreadableJson};
 use crate::analysis::{
-    Diff, DiffRow, LogChange, Measure, Side, Sides, Test, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE,
-    Verdict,
+    Diff, DiffRow, FeedbackTotal, LogChange, Measure, Side, Sides, Test, Total, UNITS_PER_DOLLAR,
+    UNITS_PER_WHOLE, Verdict,
 };
 use crate::model::Unreadable;
 
@@ -46,7 +46,7 @@ pub fn write_json(
         after: side(Side::After),
         change_ns: diff.change_ns(),
         is_empty: diff.is_empty(),
-        totals: TotalsJson(&diff.totals),
+        totals: TotalsJson(&diff.totals, &diff.feedback),
         spans: diff.matching.map(|m| MatchingJson {
             matched: m.matched,
             new: m.new,
@@ -172,12 +172,12 @@ struct MatchingJson {
     matched_change_ns: i64,
 }
 
-/// By the measure's name with its unit.
-struct TotalsJson<'a>(&'a [Total]);
+/// By the measure's name with its unit, and feedback by its key.
+struct TotalsJson<'a>(&'a [Total], &'a [FeedbackTotal]);
 
 impl Serialize for TotalsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        let mut map = serializer.serialize_map(Some(self.0.len() + self.1.len()))?;
         for total in self.0 {
             let key = match total.measure {
                 Measure::Typical => "duration_typical_ns",
@@ -193,6 +193,10 @@ impl Serialize for TotalsJson<'_> {
                 Measure::Cost => "cost_usd",
             };
             map.serialize_entry(key, &TotalJson::from(total))?;
+        }
+        for total in self.1 {
+            let key = format!("feedback.{}", total.name);
+            map.serialize_entry(&key, &TotalJson::from(total))?;
         }
         map.end()
     }
@@ -247,6 +251,26 @@ impl From<&Total> for TotalJson {
             test: total.test.map(Test::as_str),
             p: total.p,
             verdict: total.verdict.map(Verdict::as_str),
+        }
+    }
+}
+
+impl From<&FeedbackTotal> for TotalJson {
+    fn from(total: &FeedbackTotal) -> Self {
+        let told = total.told();
+        let interval = told.and_then(|told| told.interval);
+        Self {
+            before: total.value.before.map(Value::Part),
+            after: total.value.after.map(Value::Part),
+            change: total.change().map(Value::Part),
+            n_before: total.n.before,
+            n_after: total.n.after,
+            interval: interval.map(|interval| interval.map(Value::Part)),
+            typical_change_ratio: None,
+            typical_interval_ratio: None,
+            test: told.map(|told| told.test.as_str()),
+            p: told.and_then(|told| told.p),
+            verdict: total.verdict().map(Verdict::as_str),
         }
     }
 }

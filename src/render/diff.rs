@@ -3,6 +3,7 @@
 //! what got worse and what got better also differ by colour, but a change that
 //! chance may explain has none.
 
+mod feedback;
 mod notes;
 mod totals;
 

@@ -118,16 +118,20 @@ fn two_releases_are_compared_by_their_means() {
     before  5 traces  tags.release = '2026.11.2'
     after   1 trace  tags.release = '2026.12.0-rc1'
 
-    PER TRACE             BEFORE       AFTER       CHANGE  CHANGE %  TRACES  95 % INTERVAL  VERDICT
-    typical duration      1.74 s      952 ms      -791 ms     -45.4   5 → 1              -  too few traces
-    mean duration         2.03 s      952 ms      -1.08 s     -53.2   5 → 1              -  -
-    p50 duration          1.55 s      952 ms      -603 ms     -38.8   5 → 1              -  too few traces
-    p95 duration         ~3.99 s     ~952 ms      -3.04 s     -76.2   5 → 1              -  too few traces
-    failed                20.0 %       0.0 %     -20.0 pp         -   5 → 1              -  too few traces
-    tokens                    96          76          -20     -20.8   4 → 1              -  too few traces
-    input tokens              62          63           +1      +1.6   4 → 1              -  too few traces
-    output tokens             35          13          -22     -62.9   4 → 1              -  too few traces
-    cost              $0.0000300  $0.0000172  -$0.0000127     -42.4   4 → 1              -  too few traces
+    PER TRACE                  BEFORE       AFTER       CHANGE  CHANGE %  TRACES  95 % INTERVAL  VERDICT
+    typical duration           1.74 s      952 ms      -791 ms     -45.4   5 → 1              -  too few traces
+    mean duration              2.03 s      952 ms      -1.08 s     -53.2   5 → 1              -  -
+    p50 duration               1.55 s      952 ms      -603 ms     -38.8   5 → 1              -  too few traces
+    p95 duration              ~3.99 s     ~952 ms      -3.04 s     -76.2   5 → 1              -  too few traces
+    failed                     20.0 %       0.0 %     -20.0 pp         -   5 → 1              -  too few traces
+    tokens                         96          76          -20     -20.8   4 → 1              -  too few traces
+    input tokens                   62          63           +1      +1.6   4 → 1              -  too few traces
+    output tokens                  35          13          -22     -62.9   4 → 1              -  too few traces
+    cost                   $0.0000300  $0.0000172  -$0.0000127     -42.4   4 → 1              -  too few traces
+    feedback.cites_source     100.0 %       0.0 %    -100.0 pp         -   3 → 1              -  too few
+    feedback.csat                   3           -            -         -   1 → 0              -  too few
+    feedback.faithful         100.0 %           -            -         -   1 → 0              -  too few
+    feedback.relevance           0.86        0.21        -0.65     -75.6   3 → 1              -  too few
 
     PATH                           CALLS   BEFORE    AFTER    CHANGE  SHARE %      ERRORS  SELF BEFORE  SELF AFTER  SELF CHANGE
     rag-answer > vector-search         1   878 ms  72.4 ms   -805 ms     74.4  20.0 % → 0       878 ms     72.4 ms      -805 ms
@@ -139,6 +143,7 @@ fn two_releases_are_compared_by_their_means() {
     BEFORE, AFTER: time on the critical path, the mean per trace. The changes add up to that of the mean duration.
     SHARE %: the part of the change of the duration.
     ERRORS: the share of calls that failed.
+    feedback: its mean, or the share of what is true; TRACES counts assessments.
     Too few traces: to tell a change from chance takes 20 on each side.
     ~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.
     --- exit 0
@@ -202,6 +207,45 @@ fn a_row_is_what_its_spans_come_to() {
     let totals = &document["totals"];
     assert_eq!(totals["duration_typical_ns"]["verdict"], "too_few");
     assert_eq!(totals["duration_ns"]["verdict"], Value::Null);
+}
+
+#[test]
+fn feedback_of_files_is_told_from_chance() {
+    let side = |yes: i64| {
+        let file = file(20, 0, "call");
+        let lines = std::fs::read_to_string(file.path()).unwrap();
+        let lines = (0..).zip(lines.lines()).map(|(i, line)| {
+            let mut trace: Value = serde_json::from_str(line).unwrap();
+            trace["info"]["assessments"] = json!([{"assessment_name": "correct",
+                "source": {"source_type": "HUMAN"}, "feedback": {"value": i < yes}}]);
+            format!("{trace}\n")
+        });
+        let lines: String = lines.collect();
+        std::fs::write(file.path(), lines).unwrap();
+        file
+    };
+    let (before, after) = (side(19), side(3));
+    let outcome = compared(&before, &after).run("-o json");
+    let total = &outcome.json()["totals"]["feedback.correct"];
+    assert_eq!(total["before"], json!(0.95), "{total}");
+    assert_eq!(total["change"], json!(-0.8), "{total}");
+    assert_eq!(
+        (&total["test"], &total["verdict"]),
+        (&json!("newcombe"), &json!("lower")),
+        "{total}"
+    );
+    let outcome = compared(&before, &after).run("");
+    let line = outcome
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("feedback.correct"));
+    let words: Vec<&str> = line.unwrap().split_whitespace().collect();
+    assert_eq!(
+        words[1..7],
+        ["95.0", "%", "15.0", "%", "-80.0", "pp"],
+        "{outcome}"
+    );
+    assert_eq!(words.last(), Some(&"lower"), "{outcome}");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::totals::Samples;
-use super::{Diff, DiffRow, DiffSort, Intake, Matching, OnlyTrace, Side, Sides, rows};
+use super::{Diff, DiffRow, DiffSort, Intake, Matching, OnlyTrace, Side, Sides, feedback, rows};
+use crate::analysis::assessed::Assessed;
 use crate::analysis::group::Grouper;
 use crate::analysis::number::{difference, float, narrow, rounded_mean};
 use crate::analysis::typical::Logs;
@@ -48,6 +49,7 @@ struct Sums {
     traces: usize,
     total_ns: i128,
     samples: Samples,
+    assessed: Assessed,
     groups: Vec<Group>,
     no_span: Group,
     /// The only trace and its spans; `None` with more traces than one.
@@ -135,6 +137,7 @@ impl Comparison {
         sums.traces += 1;
         sums.total_ns += i128::from(report.total_ns());
         sums.samples.add(report);
+        sums.assessed.add(report.trace);
     }
 
     /// How the traces of each side were taken.
@@ -212,6 +215,7 @@ impl Comparison {
             intake,
             total_ns: used.map(|sums| narrow(sums.total_ns)),
             totals: Samples::compare(used.map(|sums| &sums.samples), pair, seed),
+            feedback: feedback::compare(used.map(|sums| &sums.assessed), pair),
             rows,
             found,
             unchanged,

@@ -1,11 +1,12 @@
 //! Invariants of comparisons of random traces.
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 use crate::analysis::properties::{any_spans, sequential_spans};
-use crate::analysis::sample::trace;
-use crate::analysis::{ConfidenceInterval, DEFAULT_SEED, analyse};
+use crate::analysis::sample::{feedback, trace};
+use crate::analysis::{ConfidenceInterval, DEFAULT_SEED, Noise, Told, analyse};
 use crate::model::{Span, Trace, TraceState, metadata};
 
 const SORTS: [DiffSort; 5] = [
@@ -82,6 +83,20 @@ fn exchanged(diff: Diff) -> Diff {
         p: total.p,
         verdict: total.verdict.map(swap_verdict),
     };
+    let noise = |noise: Noise| match noise {
+        Noise::Told(told) => Noise::Told(Told {
+            interval: told.interval.map(|[low, high]| [-high, -low]),
+            verdict: swap_verdict(told.verdict),
+            ..told
+        }),
+        other => other,
+    };
+    let said = |total: FeedbackTotal| FeedbackTotal {
+        n: swap(total.n),
+        value: swap(total.value),
+        noise: total.noise.map(noise),
+        ..total
+    };
     Diff {
         by: diff.by,
         pair: diff.pair,
@@ -92,6 +107,7 @@ fn exchanged(diff: Diff) -> Diff {
         intake: swap(diff.intake),
         total_ns: swap(diff.total_ns),
         totals: diff.totals.into_iter().map(total).collect(),
+        feedback: diff.feedback.into_iter().map(said).collect(),
         rows: diff.rows.into_iter().map(row).collect(),
         found: diff.found,
         unchanged: diff.unchanged,
@@ -103,8 +119,18 @@ fn exchanged(diff: Diff) -> Diff {
 fn any_trace() -> impl Strategy<Value = Trace> {
     let spans = prop_oneof![any_spans(), sequential_spans()];
     let known = (prop::option::of(0..5_000_i64), any::<bool>());
-    (spans, known).prop_map(|(spans, (tokens, failed)): (Vec<Span>, _)| {
+    let said = (prop::option::of(any::<bool>()), prop::option::of(0..5_u32));
+    (spans, known, said).prop_map(|(spans, (tokens, failed), said): (Vec<Span>, _, _)| {
         let mut trace = trace(spans);
+        let score = said.1.map(|score| json!(f64::from(score) / 5.0));
+        let given = [
+            ("correct", said.0.map(|said| json!(said))),
+            ("score", score),
+        ];
+        trace.info.assessments = given
+            .into_iter()
+            .filter_map(|(name, value)| Some(feedback(name, value?)))
+            .collect();
         if failed {
             trace.info.state = TraceState::Error;
         }

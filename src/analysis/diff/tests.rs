@@ -1,6 +1,8 @@
+use serde_json::{Value as Json, json};
+
 use super::*;
-use crate::analysis::sample::{MS, SpanExt, span, trace};
-use crate::analysis::{DEFAULT_SEED, analyse};
+use crate::analysis::sample::{MS, SpanExt, feedback, span, trace};
+use crate::analysis::{DEFAULT_SEED, Test, analyse};
 use crate::model::{Trace, TraceState, metadata};
 
 fn compared(before: &[Trace], after: &[Trace], by: By) -> Diff {
@@ -308,4 +310,86 @@ fn long_paths_that_are_shown_alike_keep_their_order() {
         diff.rows.iter().map(of).collect()
     };
     assert_eq!(changes(&there, 1), changes(&back, -1));
+}
+
+/// As many traces as there are values of this feedback.
+fn said(name: &str, values: impl IntoIterator<Item = Json>) -> Vec<Trace> {
+    values
+        .into_iter()
+        .map(|value| {
+            let mut trace = with_child("call", 10);
+            trace.info.assessments = vec![feedback(name, value)];
+            trace
+        })
+        .collect()
+}
+
+#[test]
+fn true_and_false_are_told_as_shares() {
+    let votes = |yes: usize, all: usize| said("ok", (0..all).map(|i| json!(i < yes)));
+    let diff = compared(&votes(18, 20), &votes(60, 200), By::Path);
+    let [total] = diff.feedback.as_slice() else {
+        panic!("{:?}", diff.feedback);
+    };
+    assert!(total.is_share);
+    assert_eq!(
+        total.value.map(|v| v.unwrap()),
+        Sides {
+            before: 0.9,
+            after: 0.3
+        }
+    );
+    assert_eq!(total.change(), Some(-0.6));
+    assert_eq!(total.verdict(), Some(Verdict::Lower));
+    let told = total.told().unwrap();
+    assert_eq!(told.test, Test::Newcombe);
+    // Method 10 of Newcombe, 1998, computed apart.
+    let [low, high] = told.interval.unwrap();
+    assert!(
+        (low + 0.693_349_395).abs() < 1e-9 && (high + 0.388_161_566).abs() < 1e-9,
+        "{told:?}"
+    );
+
+    let few = compared(&votes(19, 19), &votes(0, 200), By::Path);
+    assert_eq!(few.feedback[0].verdict(), Some(Verdict::TooFew));
+    let none = compared(&votes(0, 20), &votes(0, 20), By::Path);
+    assert_eq!(none.feedback[0].verdict(), Some(Verdict::Noise));
+    assert!(none.is_empty());
+}
+
+#[test]
+fn scores_are_told_by_their_means() {
+    let scores = |from: u32, all: u32| said("q", (0..all).map(|i| json!(f64::from(from + i % 5))));
+    let diff = compared(&scores(1, 25), &scores(3, 25), By::Path);
+    let total = &diff.feedback[0];
+    assert!(!total.is_share);
+    assert_eq!(total.change(), Some(2.0));
+    assert_eq!(total.told().unwrap().test, Test::Welch);
+    assert_eq!(total.verdict(), Some(Verdict::Higher));
+    let same = compared(&scores(1, 25), &scores(1, 30), By::Path);
+    assert_eq!(same.feedback[0].verdict(), Some(Verdict::Noise));
+}
+
+#[test]
+fn feedback_of_one_side_and_what_is_no_number_are_not_compared() {
+    let before = said("tone", (0..25).map(|_| json!("friendly")));
+    let after = said("ok", (0..25).map(|_| json!("yes")));
+    let diff = compared(&before, &after, By::Path);
+    let [total] = diff.feedback.as_slice() else {
+        panic!("{:?}", diff.feedback);
+    };
+    assert_eq!((total.name.as_str(), total.change()), ("ok", None));
+    assert_eq!(
+        total.value,
+        Sides {
+            before: None,
+            after: Some(1.0)
+        }
+    );
+    // Of single traces, chance says nothing.
+    let pair = compared(&before[..1], &after[..1], By::Path);
+    assert_eq!(
+        (pair.feedback[0].verdict(), pair.feedback[0].n.after),
+        (None, 1)
+    );
 }

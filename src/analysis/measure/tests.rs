@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::analysis::sample::{MS, SpanExt, span, trace};
+use crate::analysis::sample::{MS, SpanExt, feedback, span, trace};
 use crate::analysis::{Quantile, percentile};
 use crate::filter::Moment;
 use crate::filter::aggregate::parse_rule;
-use crate::model::{Source, attribute, metadata};
+use crate::model::{attribute, metadata};
 
 fn aggregate(text: &str) -> Aggregate {
     parse_rule(text, &Moment::utc())
@@ -42,22 +42,6 @@ fn took(id: &str, ms: i64) -> Trace {
 fn with(mut trace: Trace, change: impl FnOnce(&mut TraceInfo)) -> Trace {
     change(&mut trace.info);
     trace
-}
-
-fn feedback(name: &str, value: Json) -> Assessment {
-    Assessment {
-        id: None,
-        name: name.to_owned(),
-        span_id: None,
-        source: Source::default(),
-        create_time: None,
-        last_update_time: None,
-        kind: AssessmentKind::Feedback { value, error: None },
-        rationale: None,
-        metadata: std::collections::BTreeMap::new(),
-        overrides: None,
-        valid: true,
-    }
 }
 
 fn three() -> [Trace; 3] {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::TYPICAL;
-use crate::analysis::{Diff, Measure, Side, Test, Total, Verdict};
+use crate::analysis::{Diff, FeedbackTotal, Measure, Side, Test, Total, Verdict};
 use crate::render::figures::Shown;
 use crate::render::latency::write_note;
 use crate::render::many::ROUGH_NOTE;
@@ -40,7 +40,20 @@ pub(super) fn on_totals(diff: &Diff) -> Vec<String> {
             "What is often 0 may be more or less often so, and the verdict says it.".to_owned(),
         );
     }
-    if totals.iter().any(|t| t.verdict == Some(Verdict::TooFew)) {
+    if !diff.feedback.is_empty() {
+        notes.push(if diff.pair {
+            "feedback: its mean, or the share of what is true.".to_owned()
+        } else {
+            "feedback: its mean, or the share of what is true; TRACES counts assessments."
+                .to_owned()
+        });
+    }
+    let few = totals.iter().map(|total| total.verdict);
+    let few = few.chain(diff.feedback.iter().map(FeedbackTotal::verdict));
+    if few
+        .into_iter()
+        .any(|verdict| verdict == Some(Verdict::TooFew))
+    {
         notes.push(format!(
             "Too few traces: to tell a change from chance takes {} on each side.",
             Measure::LEAST_VALUES

@@ -3,61 +3,95 @@
 
 use std::io::{self, Write};
 
-use super::{VERDICT, both, signed_percent, verdict_cell};
-use crate::analysis::{Diff, Measure, Side, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict};
+use super::{VERDICT, both, feedback, signed_percent, verdict_cell};
+use crate::analysis::{
+    Diff, Measure, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
+};
 use crate::render::cell::Cell;
 use crate::render::figures::{Figure, Figures};
 use crate::render::many::percentile;
 use crate::render::{Layout, LeftOut, number};
 
+/// A row of the table.
+pub(super) struct Line {
+    pub(super) label: Cell,
+    pub(super) before: Cell,
+    pub(super) after: Cell,
+    pub(super) change: Cell,
+    pub(super) relative: Cell,
+    pub(super) n: Cell,
+    pub(super) interval: Cell,
+    pub(super) verdict: Cell,
+}
+
 pub(super) fn write(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Result<LeftOut> {
-    let style = layout.style;
-    let totals = &diff.totals;
-    let column = |of: &dyn Fn(&Total) -> Cell| totals.iter().map(of).collect::<Vec<Cell>>();
-    let plain = |text: String| Cell::new(style.text(), text);
-    let muted = |text: String| Cell::new(style.muted(), text);
-    let value = |total: &Total, side| match *total.value.get(side) {
-        Some(ns) if total.is_rough(side) => plain(percentile(ns, true)),
-        Some(value) => plain(amount(total.measure, value)),
-        None => muted(number::NONE.to_owned()),
-    };
+    let totals = diff.totals.iter();
+    let totals = totals.map(|total| line(total, diff.pair, layout));
+    let feedback = diff.feedback.iter();
+    let feedback = feedback.map(|total| feedback::line(total, layout));
+    let lines: Vec<Line> = totals.chain(feedback).collect();
+    let column = |of: fn(&Line) -> &Cell| lines.iter().map(of).cloned().collect::<Vec<Cell>>();
     let title = if diff.pair { "TRACE" } else { "PER TRACE" };
-    let labels = column(&|total| plain(label(total.measure, diff.pair).to_owned()));
     let mut figures = vec![
-        Figure::numbers("BEFORE", 0, column(&|t| value(t, Side::Before))),
-        Figure::numbers("AFTER", 0, column(&|t| value(t, Side::After))),
-        Figure::numbers("CHANGE", 0, column(&|t| total_change(t, diff.pair, layout))),
-        Figure::numbers("CHANGE %", 2, column(&|t| plain(relative(t)))),
+        Figure::numbers("BEFORE", 0, column(|line| &line.before)),
+        Figure::numbers("AFTER", 0, column(|line| &line.after)),
+        Figure::numbers("CHANGE", 0, column(|line| &line.change)),
+        Figure::numbers("CHANGE %", 2, column(|line| &line.relative)),
     ];
     if !diff.pair {
-        let count = |n: usize| number::count(i64::try_from(n).unwrap_or(i64::MAX));
-        let n = |t: &Total| plain(both(&t.n.map(|n| count(*n)), layout));
-        let interval = |t: &Total| match (t.interval, t.typical) {
-            (Some(i), _) => plain(format!(
-                "{} to {}",
-                change_of(t.measure, i.low),
-                change_of(t.measure, i.high)
-            )),
-            (None, Some(typical)) => {
-                let [_, low, high] = typical.ratios();
-                plain(format!(
-                    "{} to {} %",
-                    signed_percent(low),
-                    signed_percent(high)
-                ))
-            }
-            (None, None) => muted(number::NONE.to_owned()),
-        };
-        figures.push(Figure::numbers("TRACES", 3, column(&n)));
-        figures.push(Figure::numbers("95 % INTERVAL", 1, column(&interval)));
-        figures.push(Figure::words(VERDICT, 0, column(&|t| verdict(t, layout))));
+        figures.push(Figure::numbers("TRACES", 3, column(|line| &line.n)));
+        let intervals = column(|line| &line.interval);
+        figures.push(Figure::numbers("95 % INTERVAL", 1, intervals));
+        figures.push(Figure::words(VERDICT, 0, column(|line| &line.verdict)));
     }
     let table = Figures {
-        names: vec![Figure::words(title, 0, labels)],
+        names: vec![Figure::words(title, 0, column(|line| &line.label))],
         numbers: figures,
         bars: None,
     };
     Ok(table.write(out, layout)?.left_out)
+}
+
+fn line(total: &Total, pair: bool, layout: &Layout) -> Line {
+    let style = layout.style;
+    let plain = |text: String| Cell::new(style.text(), text);
+    let value = |side| match *total.value.get(side) {
+        Some(ns) if total.is_rough(side) => plain(percentile(ns, true)),
+        Some(value) => plain(amount(total.measure, value)),
+        None => Cell::new(style.muted(), number::NONE),
+    };
+    let interval = match (total.interval, total.typical) {
+        (Some(i), _) => plain(format!(
+            "{} to {}",
+            change_of(total.measure, i.low),
+            change_of(total.measure, i.high)
+        )),
+        (None, Some(typical)) => {
+            let [_, low, high] = typical.ratios();
+            plain(format!(
+                "{} to {} %",
+                signed_percent(low),
+                signed_percent(high)
+            ))
+        }
+        (None, None) => Cell::new(style.muted(), number::NONE),
+    };
+    Line {
+        label: plain(label(total.measure, pair).to_owned()),
+        before: value(Side::Before),
+        after: value(Side::After),
+        change: total_change(total, pair, layout),
+        relative: plain(relative(total)),
+        n: counts(&total.n, layout),
+        interval,
+        verdict: verdict(total, layout),
+    }
+}
+
+/// How many there are on each side.
+pub(super) fn counts(n: &Sides<usize>, layout: &Layout) -> Cell {
+    let count = |n: &usize| number::count(i64::try_from(*n).unwrap_or(i64::MAX));
+    Cell::new(layout.style.text(), both(&n.map(count), layout))
 }
 
 fn label(measure: Measure, pair: bool) -> &'static str {
