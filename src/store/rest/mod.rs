@@ -3,6 +3,7 @@
 //! the V2 endpoints from then on.
 
 mod batch;
+mod experiments;
 mod http;
 mod ids;
 mod metrics;
@@ -11,7 +12,7 @@ mod planned;
 mod spans;
 mod tags;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
@@ -19,17 +20,17 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use url::Url;
 
 use self::batch::Together;
+use self::experiments::ACTIVE;
 use self::http::{Call, Http};
 use self::planned::Planned;
 use self::spans::Fetched;
 use super::local::{Doubts, lock};
-use super::wire::{null_as_default, read_info};
+use super::wire::read_info;
 use super::{
-    Barren, Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion,
-    Page, Query, Store, StoreError, TagChanges,
+    Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion, Page,
+    Query, Store, StoreError, TagChanges,
 };
 use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
 use crate::model::{CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
@@ -52,8 +53,6 @@ pub(super) struct RestStore {
     doubts: Doubts,
 }
 
-/// The experiments that are not deleted, in the server's words.
-const ACTIVE: &str = "ACTIVE_ONLY";
 /// A filter becomes at most so many searches.
 const MAX_SEARCHES: usize = 8;
 /// Requests under way at a time: enough to hide the server's latency, few
@@ -74,25 +73,6 @@ const NO_SPANS_HERE: &str = "Span filtering requires database support";
 enum Generation {
     V3,
     V2,
-}
-
-#[derive(Deserialize)]
-struct WireExperiment {
-    experiment_id: String,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    lifecycle_stage: String,
-}
-
-impl From<WireExperiment> for Experiment {
-    fn from(wire: WireExperiment) -> Self {
-        Self {
-            id: wire.experiment_id,
-            name: wire.name,
-            active: wire.lifecycle_stage != "deleted",
-        }
-    }
 }
 
 impl RestStore {
@@ -211,7 +191,7 @@ impl RestStore {
         if self.release.get().is_some() {
             return;
         }
-        let answer = self.http.send(&Call::get(self.http.url(&["version"])));
+        let answer = self.http.send(&Call::text(self.http.url(&["version"])));
         let release = answer.ok().and_then(|body| {
             let text = String::from_utf8(body).ok()?;
             let mut numbers = text.trim().split('.').map(str::parse);
@@ -356,75 +336,6 @@ impl RestStore {
         StoreError::UnknownTrace {
             id: trace_id.to_owned(),
             store: self.describe(),
-        }
-    }
-
-    fn experiment_by_name_url(&self, name: &str) -> Url {
-        let mut url = self
-            .http
-            .url(&["api", "2.0", "mlflow", "experiments", "get-by-name"]);
-        url.query_pairs_mut().append_pair("experiment_name", name);
-        url
-    }
-
-    fn experiments_call(&self, view: &str, token: Option<&str>) -> Call {
-        let mut body = json!({"max_results": 1000, "view_type": view});
-        if let Some(token) = token {
-            body["page_token"] = json!(token);
-        }
-        let url = self
-            .http
-            .url(&["api", "2.0", "mlflow", "experiments", "search"]);
-        Call::json(Method::POST, url, body)
-    }
-
-    fn experiment_answer(&self, call: &Call) -> Result<Option<Experiment>, StoreError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            experiment: WireExperiment,
-        }
-        match self.http.json::<Answer>(call) {
-            Ok(answer) => Ok(Some(answer.experiment.into())),
-            Err(StoreError::Refused {
-                status: 400 | 404, ..
-            }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Those that are active, or those that are deleted.
-    fn all_experiments(&self, view: &str) -> Result<Vec<Experiment>, StoreError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default, deserialize_with = "null_as_default")]
-            experiments: Vec<WireExperiment>,
-            next_page_token: Option<String>,
-        }
-        let mut all = Vec::new();
-        let mut known = HashSet::new();
-        let mut tokens = HashSet::new();
-        let mut token: Option<String> = None;
-        let mut barren = Barren::default();
-        loop {
-            let call = self.experiments_call(view, token.as_deref());
-            let answer: Answer = self.http.json(&call)?;
-            let before = all.len();
-            let experiments = answer.experiments.into_iter().map(Experiment::from);
-            all.extend(experiments.filter(|e| known.insert(e.id.clone())));
-            barren.page(all.len() > before, || {
-                (self.describe(), counted(all.len(), "experiment"))
-            })?;
-            token = answer.next_page_token.filter(|t| !t.is_empty());
-            match &token {
-                None => return Ok(all),
-                Some(token) if tokens.insert(token.clone()) => {}
-                Some(_) => {
-                    return Err(StoreError::RepeatedPage {
-                        store: self.describe(),
-                        received: counted(all.len(), "experiment"),
-                    });
-                }
-            }
         }
     }
 }

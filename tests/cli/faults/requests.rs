@@ -7,7 +7,8 @@ use serde_json::json;
 use super::{fault, on, quick, without_port};
 use crate::support::fake::{
     ARTIFACT, BATCH_GET, EXPERIMENT, EXPERIMENT_BY_NAME, EXPERIMENTS, Fake, GET_TRACE, Reply,
-    SEARCH, SEARCH_V2, artifact_reply, experiments, info, info_path, info_reply, page, trace_id,
+    SEARCH, SEARCH_V2, artifact, artifact_reply, experiments, info, info_path, info_reply, page,
+    trace_id,
 };
 
 fn not_there() -> Reply {
@@ -42,6 +43,46 @@ fn a_search_without_an_experiment_takes_two_requests() {
             "locations": [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "1"}}],
             "max_results": 101,
         })
+    );
+}
+
+/// A server that takes no conditions on spans, and says that it is this release.
+fn without_span_filters(release: &'static str) -> Fake {
+    Fake::with_traces()
+        .on_call("POST", SEARCH, |request, _| {
+            let filter = request.json()["filter"].as_str().unwrap_or("").to_owned();
+            if filter.contains("span.") {
+                let message = "Invalid attribute key 'span.name' specified.";
+                return Reply::error(400, "INVALID_PARAMETER_VALUE", message);
+            }
+            page(1..2, None)
+        })
+        .on("GET", "/version", Reply::text("text/html", release))
+}
+
+#[test]
+fn a_server_that_refuses_a_filter_is_asked_for_its_release() {
+    let name = &artifact(1)["spans"][0]["name"];
+    let filter = format!("span.name = {name}").replace('"', "'");
+    let old = without_span_filters("3.3.1");
+    let outcome = on(&old)
+        .args(["search", "-x1", "-o", "ids", "-f", &filter])
+        .run("");
+    assert_eq!(outcome.ok().trim(), trace_id(1));
+    let version = "GET /version".to_owned();
+    assert_eq!(
+        old.paths().iter().filter(|path| **path == version).count(),
+        1
+    );
+    // A new release that refuses it has its reasons.
+    let new = without_span_filters("3.17.2");
+    let outcome = on(&new)
+        .args(["search", "-x1", "-o", "ids", "-f", &filter])
+        .run("");
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    assert!(
+        outcome.stderr.contains("Invalid attribute key"),
+        "{outcome}"
     );
 }
 

@@ -61,6 +61,8 @@ pub(super) struct Call {
     pub(super) body: Option<Value>,
     /// Whether sending it twice does no harm.
     pub(super) repeatable: bool,
+    /// Whether the answer may be anything, and not JSON alone.
+    pub(super) plain: bool,
 }
 
 impl Call {
@@ -70,6 +72,15 @@ impl Call {
             url,
             body: None,
             repeatable: true,
+            plain: false,
+        }
+    }
+
+    /// A question that is answered by plain text.
+    pub(super) fn text(url: Url) -> Self {
+        Self {
+            plain: true,
+            ..Self::get(url)
         }
     }
 
@@ -81,6 +92,7 @@ impl Call {
             url,
             body: Some(body),
             repeatable: true,
+            plain: false,
         }
     }
 }
@@ -163,7 +175,8 @@ impl Http {
         }
     }
 
-    /// Sends and gives the body of a success, which begins like JSON.
+    /// Sends and gives the body of a success, which begins like JSON unless the call
+    /// asks for plain text.
     pub(super) fn send(&self, call: &Call) -> Result<Vec<u8>, StoreError> {
         let policy = &self.connection.retry;
         let mut retry = 0;
@@ -324,7 +337,7 @@ impl Http {
         let starts_as_json = body::starts_as_json(&body);
         let describe = || body::describe(&body, |text| self.masks.hide(text).into_owned());
         if status.is_success() {
-            if starts_as_json {
+            if starts_as_json || call.plain {
                 return Ok(body);
             }
             let found = describe();
