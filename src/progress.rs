@@ -138,8 +138,10 @@ impl State {
     }
 
     fn show(&mut self, target: ProgressDrawTarget) {
-        let bar = ProgressBar::with_draw_target(None, target);
+        // Nothing is drawn before it has its look.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         self.phase.dress(&bar);
+        bar.set_draw_target(target);
         bar.enable_steady_tick(TICK);
         self.bar = Some(bar);
     }

@@ -118,20 +118,20 @@ fn two_releases_are_compared_by_their_means() {
     before  5 traces  tags.release = '2026.11.2'
     after   1 trace  tags.release = '2026.12.0-rc1'
 
-    PER TRACE                  BEFORE       AFTER       CHANGE  CHANGE %  TRACES  95 % INTERVAL  VERDICT
-    typical duration           1.74 s      952 ms      -791 ms     -45.4   5 → 1              -  too few traces
-    mean duration              2.03 s      952 ms      -1.08 s     -53.2   5 → 1              -  -
-    p50 duration               1.55 s      952 ms      -603 ms     -38.8   5 → 1              -  too few traces
-    p95 duration              ~3.99 s     ~952 ms      -3.04 s     -76.2   5 → 1              -  too few traces
-    failed                     20.0 %       0.0 %     -20.0 pp         -   5 → 1              -  too few traces
-    tokens                         96          76          -20     -20.8   4 → 1              -  too few traces
-    input tokens                   62          63           +1      +1.6   4 → 1              -  too few traces
-    output tokens                  35          13          -22     -62.9   4 → 1              -  too few traces
-    cost                   $0.0000300  $0.0000172  -$0.0000127     -42.4   4 → 1              -  too few traces
-    feedback.cites_source     100.0 %       0.0 %    -100.0 pp         -   3 → 1              -  too few
-    feedback.csat                   3           -            -         -   1 → 0              -  too few
-    feedback.faithful         100.0 %           -            -         -   1 → 0              -  too few
-    feedback.relevance           0.86        0.21        -0.65     -75.6   3 → 1              -  too few
+    PER TRACE                  BEFORE       AFTER       CHANGE  CHANGE %  TRACES  VERDICT
+    typical duration           1.74 s      952 ms      -791 ms     -45.4   5 → 1  too few traces
+    mean duration              2.03 s      952 ms      -1.08 s     -53.2   5 → 1  -
+    p50 duration               1.55 s      952 ms      -603 ms     -38.8   5 → 1  too few traces
+    p95 duration              ~3.99 s     ~952 ms      -3.04 s     -76.2   5 → 1  too few traces
+    failed                     20.0 %       0.0 %     -20.0 pp         -   5 → 1  too few traces
+    tokens                         96          76          -20     -20.8   4 → 1  too few traces
+    input tokens                   62          63           +1      +1.6   4 → 1  too few traces
+    output tokens                  35          13          -22     -62.9   4 → 1  too few traces
+    cost                   $0.0000300  $0.0000172  -$0.0000127     -42.4   4 → 1  too few traces
+    feedback.cites_source     100.0 %       0.0 %    -100.0 pp         -   3 → 1  too few
+    feedback.csat                   3           -            -         -   1 → 0  too few
+    feedback.faithful         100.0 %           -            -         -   1 → 0  too few
+    feedback.relevance           0.86        0.21        -0.65     -75.6   3 → 1  too few
 
     PATH                           CALLS   BEFORE    AFTER    CHANGE  SHARE %      ERRORS  SELF BEFORE  SELF AFTER  SELF CHANGE
     rag-answer > vector-search         1   878 ms  72.4 ms   -805 ms     74.4  20.0 % → 0       878 ms     72.4 ms      -805 ms

@@ -33,7 +33,7 @@ pub(super) fn line(total: &FeedbackTotal, layout: &Layout) -> Line {
             _ => none(),
         },
         n: counts(&total.n, layout),
-        interval: interval.map_or_else(none, |interval| {
+        interval: interval.map(|interval| {
             let [low, high] = interval.map(|bound| change_of(total, bound));
             Cell::new(style.text(), format!("{low} to {high}"))
         }),

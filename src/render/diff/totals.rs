@@ -20,7 +20,8 @@ pub(super) struct Line {
     pub(super) change: Cell,
     pub(super) relative: Cell,
     pub(super) n: Cell,
-    pub(super) interval: Cell,
+    /// Of the change, where there is one.
+    pub(super) interval: Option<Cell>,
     pub(super) verdict: Cell,
 }
 
@@ -40,8 +41,12 @@ pub(super) fn write(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Re
     ];
     if !diff.pair {
         figures.push(Figure::numbers("TRACES", 3, column(|line| &line.n)));
-        let intervals = column(|line| &line.interval);
-        figures.push(Figure::numbers("95 % INTERVAL", 1, intervals));
+        if lines.iter().any(|line| line.interval.is_some()) {
+            let none = || Cell::new(layout.style.muted(), number::NONE);
+            let interval = |line: &Line| line.interval.clone().unwrap_or_else(none);
+            let intervals = lines.iter().map(interval).collect();
+            figures.push(Figure::numbers("95 % INTERVAL", 1, intervals));
+        }
         figures.push(Figure::words(VERDICT, 0, column(|line| &line.verdict)));
     }
     let table = Figures {
@@ -61,20 +66,20 @@ fn line(total: &Total, pair: bool, layout: &Layout) -> Line {
         None => Cell::new(style.muted(), number::NONE),
     };
     let interval = match (total.interval, total.typical) {
-        (Some(i), _) => plain(format!(
+        (Some(i), _) => Some(plain(format!(
             "{} to {}",
             change_of(total.measure, i.low),
             change_of(total.measure, i.high)
-        )),
+        ))),
         (None, Some(typical)) => {
             let [_, low, high] = typical.ratios();
-            plain(format!(
+            Some(plain(format!(
                 "{} to {} %",
                 signed_percent(low),
                 signed_percent(high)
-            ))
+            )))
         }
-        (None, None) => Cell::new(style.muted(), number::NONE),
+        (None, None) => None,
     };
     Line {
         label: plain(label(total.measure, pair).to_owned()),
