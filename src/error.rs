@@ -248,7 +248,10 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             ..
         } => (
             refused_hints(*status, code.as_deref(), message, *retry_after),
-            Exit::Server,
+            match (status, code.as_deref()) {
+                (404, Some("RESOURCE_DOES_NOT_EXIST")) => Exit::NotFound,
+                _ => Exit::Server,
+            },
         ),
         StoreError::Unauthorized {
             had_credentials, ..

@@ -40,3 +40,4 @@ mod support;
 mod tag;
 mod times;
 mod unreadable;
+mod workspaces;

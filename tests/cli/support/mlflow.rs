@@ -73,6 +73,8 @@ struct Seed {
     version: &'static str,
     base: Option<&'static Seed>,
     scripts: &'static [Script],
+    /// Whether its server has workspaces.
+    workspaces: bool,
 }
 
 static CURRENT: Seed = Seed {
@@ -84,37 +86,61 @@ static CURRENT: Seed = Seed {
         Script::new("make_edges.py", &[]),
         Script::new("make_many.py", &["--traces", "1200"]),
     ],
+    workspaces: false,
 };
 static EMPTY: Seed = Seed {
     name: "seed-3.17.2-empty",
     version: "3.17.2",
     base: None,
     scripts: &[],
+    workspaces: false,
 };
 static RICH: Seed = Seed {
     name: "seed-3.17.2-rich",
     version: "3.17.2",
     base: Some(&CURRENT),
     scripts: &[Script::new("make_rich.py", &[])],
+    workspaces: false,
 };
 static OUTSIDE: Seed = Seed {
     name: "seed-3.17.2-outside",
     version: "3.17.2",
     base: None,
     scripts: &[Script::new("make_outside.py", &[])],
+    workspaces: false,
+};
+static WORKSPACES: Seed = Seed {
+    name: "seed-3.17.2-workspaces",
+    version: "3.17.2",
+    base: None,
+    scripts: &[Script::new("make_workspaces.py", &[])],
+    workspaces: true,
 };
 static OLD: Seed = Seed {
     name: "seed-2.22.5",
     version: "2.22.5",
     base: None,
     scripts: &[Script::new("make_plain.py", &[])],
+    workspaces: false,
 };
 static EARLY_V3: Seed = Seed {
     name: "seed-3.1.4",
     version: "3.1.4",
     base: None,
     scripts: &[Script::new("make_plain.py", &[])],
+    workspaces: false,
 };
+
+impl Seed {
+    /// What its server is started with besides.
+    fn options(&self) -> &'static [&'static str] {
+        if self.workspaces {
+            &["--enable-workspaces"]
+        } else {
+            &[]
+        }
+    }
+}
 
 /// MLflow 3.17 with traces of every instrumentation, hard cases, and 1,200 small ones.
 pub(crate) fn current() -> &'static Seeded {
@@ -182,6 +208,12 @@ pub(crate) fn empty() -> Seeded {
 /// Copies the store of [`current`], as it was made, to a folder.
 pub(crate) fn store_copy(to: &Path) {
     copy(&made(&CURRENT, &venv::python(CURRENT.version)), to);
+}
+
+/// MLflow 3.17 with an experiment of the same name in two workspaces.
+pub(crate) fn workspaces() -> &'static Seeded {
+    static SERVER: OnceLock<Seeded> = OnceLock::new();
+    SERVER.get_or_init(|| seeded(&WORKSPACES))
 }
 
 /// MLflow 2.22, with the V2 endpoints only.
@@ -312,7 +344,13 @@ impl FileStore {
 
     /// A server over it.
     pub(crate) fn serve(&self) -> Server {
-        start(&self.python, self.dir.path(), &self.uri(), Folder::Kept)
+        start(
+            &self.python,
+            self.dir.path(),
+            &self.uri(),
+            Folder::Kept,
+            &[],
+        )
     }
 
     /// What a Python program prints that uses MLflow's client on this store.
@@ -365,7 +403,13 @@ fn seeded(seed: &Seed) -> Seeded {
     std::os::unix::fs::symlink(dir.join("artifacts"), dir.join("mlartifacts"))
         .expect("a link can be made");
     Seeded {
-        server: start(&python, &dir, &database(&dir), Folder::Temporary),
+        server: start(
+            &python,
+            &dir,
+            &database(&dir),
+            Folder::Temporary,
+            seed.options(),
+        ),
         dir,
         cases: serde_json::from_str(&cases).expect("cases are JSON"),
     }
@@ -392,7 +436,7 @@ fn make(seed: &Seed, python: &Path) -> PathBuf {
         cases = serde_json::from_str(&text).expect("cases are JSON");
         fs::remove_file(&marker).expect("the base is complete");
     }
-    let server = start(python, &dir, &database(&dir), Folder::Kept);
+    let server = start(python, &dir, &database(&dir), Folder::Kept, seed.options());
     for script in seed.scripts {
         let output = Command::new(python)
             .arg(venv::scripts().join(script.name))
@@ -451,7 +495,7 @@ fn database(dir: &Path) -> String {
 }
 
 /// Starts a server over a store, with its artifacts in a folder.
-fn start(python: &Path, dir: &Path, store: &str, folder: Folder) -> Server {
+fn start(python: &Path, dir: &Path, store: &str, folder: Folder, options: &[&str]) -> Server {
     let port = TcpListener::bind("127.0.0.1:0")
         .and_then(|socket| socket.local_addr())
         .expect("a free port")
@@ -476,6 +520,7 @@ fn start(python: &Path, dir: &Path, store: &str, folder: Folder) -> Server {
         ])
         .args(["--port", &port.to_string()])
         .args(["--backend-store-uri", store])
+        .args(options)
         .arg("--artifacts-destination")
         .arg(dir.join("artifacts"))
         // Seven more processes, for scheduled evaluations that nobody here asks for.
