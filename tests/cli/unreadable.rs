@@ -380,3 +380,19 @@ fn what_was_deleted_meanwhile_is_not_unreadable() {
         "{outcome}"
     );
 }
+
+#[test]
+fn the_others_are_tagged() {
+    let store = file_store("3.17.2");
+    let broken = store.case("shop-5").to_owned();
+    fs::write(store.trace("shop-5").join("trace_info.yaml"), "state: [").unwrap();
+    let on = || mlt().on(&store.uri());
+    let tagged = on().run("tag --status OK --yes seen=yes -o json");
+    partly(&tagged, &broken);
+    let document = document(&tagged);
+    let changed = document["changed"].as_u64().unwrap();
+    assert!(changed > 1, "{tagged}");
+    assert_eq!(document["unreadable"][0]["trace_id"], json!(broken));
+    let found = on().run("search --tag seen=yes --count -q");
+    assert_eq!(found.stdout.trim(), changed.to_string(), "{found}");
+}
