@@ -2,7 +2,7 @@
 //! the words, what is sent again and to whom, and that no secret is ever shown.
 
 mod answers;
-mod corpus;
+pub(crate) mod corpus;
 mod limits;
 mod login;
 mod network;

@@ -7,7 +7,7 @@ use crate::support::mlflow::{current, on_cases, on_server};
 use crate::support::mlt;
 
 /// Characters that move a cursor, hide, or turn text around.
-fn is_dangerous(c: char) -> bool {
+pub(crate) fn is_dangerous(c: char) -> bool {
     (c.is_control() && c != '\n')
         || matches!(
             c,

@@ -17,6 +17,7 @@ mod export;
 mod faults;
 mod files;
 mod filters;
+mod fuzz;
 mod get;
 mod help;
 mod hostile;

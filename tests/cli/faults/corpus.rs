@@ -8,7 +8,7 @@ use std::thread;
 use super::{SECRET, quick};
 
 /// Whole answers as they go over the wire; `\n` stands for a line end of HTTP.
-const ANSWERS: [&str; 46] = [
+pub(crate) const ANSWERS: [&str; 46] = [
     "",
     "\0\0\x12\x04\0\0\0\0\0",
     "SSH-2.0-OpenSSH_9\n",
