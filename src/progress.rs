@@ -207,10 +207,7 @@ impl Progress {
     /// Says how many were looked at to find those that match.
     pub(crate) fn found(&mut self, scanned: usize, matched: usize) {
         if scanned > matched {
-            self.phase.message = format!(
-                "scanned {}, matched",
-                number::count(i64::try_from(scanned).unwrap_or(i64::MAX))
-            );
+            self.phase.message = format!("scanned {}, matched", number::whole(scanned));
         }
         self.at(matched);
     }

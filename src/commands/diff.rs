@@ -227,13 +227,7 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
         ));
     }
     note_unmeasured(context, &diff);
-    if rows.len() < diff.rows.len() {
-        context.note(&format!(
-            "showing {} of {} rows",
-            rows.len(),
-            diff.rows.len()
-        ));
-    }
+    context.note_top(rows.len(), diff.rows.len());
     context.note_left_out(left_out, IN_TABLES);
     let before = gathered.before.finish(contexts.before);
     let after = gathered.after.finish(contexts.after)?;

@@ -60,7 +60,7 @@ pub(super) fn run(context: &Context, args: &KeysArgs) -> Result<Exit> {
     if census.keys_left_out() {
         context.note_loss(&format!(
             "there are more keys than {}",
-            number::count(i64::try_from(census.fields().count()).unwrap_or(i64::MAX))
+            number::whole(census.fields().count())
         ));
     }
     context.note_left_out(left_out, IN_TABLES);

@@ -85,8 +85,8 @@ fn with_context(
     }
     if doubts.len() > SHOWN {
         context.warn(&format!(
-            "{} more warnings like these",
-            doubts.len() - SHOWN
+            "{} like these",
+            number::counted(doubts.len() - SHOWN, "more warning")
         ));
     }
     no_match::explain(&context, outcome)
@@ -203,8 +203,7 @@ impl Context<'_> {
     /// Says that there are more rows than those shown.
     fn note_top(&self, shown: usize, all: usize) {
         if shown < all {
-            let [shown, all] =
-                [shown, all].map(|n| number::count(i64::try_from(n).unwrap_or(i64::MAX)));
+            let [shown, all] = [shown, all].map(number::whole);
             self.note(&format!("showing {shown} of {all} rows"));
         }
     }

@@ -281,7 +281,7 @@ fn list(
         context.note(&format!(
             "kept {} of {} with --seed {}",
             number::counted(kept, "trace"),
-            number::count(i64::try_from(scanned).unwrap_or(i64::MAX)),
+            number::whole(scanned),
             sample.seed
         ));
     }

@@ -9,10 +9,6 @@ use super::Context;
 /// So many are named.
 const NAMED: usize = 10;
 
-fn counted(count: usize) -> String {
-    number::count(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
 impl Context<'_> {
     /// Names the traces that cannot be read beside so many that can, and says how to
     /// exit.
@@ -24,7 +20,7 @@ impl Context<'_> {
         self.warn(&format!(
             "{}; {} could not be read",
             number::counted(read, "trace"),
-            counted(unreadable.len())
+            number::whole(unreadable.len())
         ));
         if read == 0 {
             Exit::Data
@@ -39,7 +35,7 @@ impl Context<'_> {
             self.warn(&sanitize::line(&format!("cannot read {one}")));
         }
         if unreadable.len() > NAMED {
-            let more = counted(unreadable.len() - NAMED);
+            let more = number::whole(unreadable.len() - NAMED);
             self.warn(&format!("and {more} more that cannot be read"));
         }
     }

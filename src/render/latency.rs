@@ -154,10 +154,10 @@ impl Measure {
                 Some(kind) => Cell::new(style.span_type(kind), kind),
                 None => muted(number::NONE.to_owned()),
             },
-            Self::Count => plain(number::count(i64::try_from(row.count).unwrap_or(i64::MAX))),
+            Self::Count => plain(number::whole(row.count)),
             Self::Errors if row.errors == 0 => muted(number::NONE.to_owned()),
             Self::Errors => {
-                let errors = number::count(i64::try_from(row.errors).unwrap_or(i64::MAX));
+                let errors = number::whole(row.errors);
                 Cell::new(
                     style.error(),
                     layout.glyphs.pick("✗ ", "x ").to_owned() + &errors,

@@ -59,13 +59,13 @@ fn write_head(out: &mut dyn Write, report: &ManyReport, layout: &Layout) -> io::
     if report.in_progress > 0 {
         parts.push(Cell::new(
             style.in_progress(),
-            format!("{} in progress", count(report.in_progress)),
+            format!("{} in progress", number::whole(report.in_progress)),
         ));
     }
     if report.without_spans > 0 {
         parts.push(Cell::new(
             style.muted(),
-            format!("{} without spans", count(report.without_spans)),
+            format!("{} without spans", number::whole(report.without_spans)),
         ));
     }
     write_flowing(out, &parts, layout)
@@ -102,7 +102,7 @@ fn write_rows(
     let differs = |row: &Row| row.stats.as_ref().map_or(0, |s| s.n) != row.count;
     let figures = [
         measure(Measure::Count, 8).filter(|_| rows.iter().any(differs)),
-        Some(statistic("N", 1, &|s| count(s.n))),
+        Some(statistic("N", 1, &|s| number::whole(s.n))),
         measure(Measure::Errors, 2),
         Some(statistic("P50", 3, &|s| number::duration(s.p50_ns))),
         Some(statistic("P95", 0, &|s| {
@@ -194,7 +194,7 @@ pub fn write_slowest(
     };
     let errors = |slow: &SlowTrace| match slow.errors {
         0 => Cell::new(style.muted(), number::NONE),
-        errors => Cell::new(style.error(), count(errors)),
+        errors => Cell::new(style.error(), number::whole(errors)),
     };
     let time = |slow: &SlowTrace| number::time(Timestamp::from_nanos(slow.start_ns), layout.zone);
     let mut figures = vec![
@@ -203,7 +203,7 @@ pub fn write_slowest(
             0,
             column(&|slow| plain(number::duration(slow.total_ns))),
         ),
-        Figure::numbers("SPANS", 3, column(&|slow| plain(count(slow.spans)))),
+        Figure::numbers("SPANS", 3, column(&|slow| plain(number::whole(slow.spans)))),
     ];
     if slowest.iter().any(|slow| slow.errors > 0) {
         figures.push(Figure::numbers("ERRORS", 2, column(&errors)));
@@ -273,7 +273,7 @@ pub fn write_what_if(
         "at most {} less in all ({} %), in {} of {}",
         number::duration(what_if.saved_ns),
         number::percent(what_if.saved_ns, report.total_ns),
-        count(what_if.traces),
+        number::whole(what_if.traces),
         number::counted(report.traces, "trace"),
     )?;
     if let (Some(now), Some(left)) = (&report.stats, &what_if.left) {
@@ -308,8 +308,4 @@ pub fn write_what_if(
 pub(super) fn percentile(ns: i64, rough: bool) -> String {
     let mark = if rough { ROUGH } else { "" };
     format!("{mark}{}", number::duration(ns))
-}
-
-pub(super) fn count(number: usize) -> String {
-    number::count(i64::try_from(number).unwrap_or(i64::MAX))
 }

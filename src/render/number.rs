@@ -193,13 +193,15 @@ pub fn count(number: i64) -> String {
     out
 }
 
+/// `1,234,567` of things.
+pub fn whole(number: usize) -> String {
+    count(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
 /// A count with its noun: `1 span`, `1,204 spans`.
 pub fn counted(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!(
-        "{} {noun}{plural}",
-        count(i64::try_from(number).unwrap_or(i64::MAX))
-    )
+    format!("{} {noun}{plural}", whole(number))
 }
 
 /// Tokens in words: `15 (10 in, 5 out)`.

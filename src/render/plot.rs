@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures};
 use super::latency::write_note;
-use super::many::{ROUGH_NOTE, count, is_marked, percentile};
+use super::many::{ROUGH_NOTE, is_marked, percentile};
 use super::stats::{start_text, write_days_note};
 use super::style::Painted;
 use super::waterfall::share_bar;
@@ -42,7 +42,7 @@ pub fn write_histogram(
         |title: &str, gives_way, cells: Vec<Cell>| Figure::numbers(title, gives_way, cells);
     let from = bins.iter().map(|bin| cell(number::duration(bin.from_ns)));
     let below = bins.iter().map(|bin| cell(number::duration(bin.to_ns)));
-    let counts = bins.iter().map(|bin| cell(count(bin.count)));
+    let counts = bins.iter().map(|bin| cell(number::whole(bin.count)));
     let shown = Figures {
         names: vec![numbers("FROM", 0, from.collect())],
         numbers: vec![
@@ -92,9 +92,12 @@ pub fn write_over_time(
     let starts = intervals
         .iter()
         .map(|interval| Cell::new(style.text(), start_text(interval.start, layout)));
-    let n = intervals
-        .iter()
-        .map(|interval| Cell::new(style.text(), count(interval.stats.map_or(0, |s| s.n))));
+    let n = intervals.iter().map(|interval| {
+        Cell::new(
+            style.text(),
+            number::whole(interval.stats.map_or(0, |s| s.n)),
+        )
+    });
     let shown = Figures {
         names: vec![Figure {
             least: usize::MAX,

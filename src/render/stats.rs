@@ -7,7 +7,6 @@ use std::io::{self, Write};
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures, Shown};
 use super::latency::{names, write_note};
-use super::many::count;
 use super::plot::sparkline;
 use super::quantity::quantity;
 use super::waterfall::share_bar;
@@ -93,7 +92,10 @@ fn write_list(
     let words = words.map(|aggregate| Cell::new(style.text(), aggregate.to_string()));
     let both = question.aggregates.iter().zip(&row.values);
     let values = both.map(|(aggregate, value)| cell(aggregate, value, layout));
-    let ns = row.values.iter().map(|value| plain(count(value.n), layout));
+    let ns = row
+        .values
+        .iter()
+        .map(|value| plain(number::whole(value.n), layout));
     Figures {
         names: vec![Figure::words("AGGREGATE", 0, words.collect())],
         numbers: vec![
@@ -225,7 +227,10 @@ fn columns(rows: &[&[Statistic]], question: &StatsQuestion, layout: &Layout) -> 
             .collect();
         let says_itself = aggregate.function == Function::Count && aggregate.filter.is_empty();
         if !says_itself && said.as_ref() != Some(&ns) {
-            let cells = ns.iter().map(|n| plain(count(*n), layout)).collect();
+            let cells = ns
+                .iter()
+                .map(|n| plain(number::whole(*n), layout))
+                .collect();
             figures.push(Figure::numbers("N", gives_way, cells));
         }
         said = Some(ns);
@@ -373,8 +378,16 @@ fn write_assessments(
         )],
         numbers: vec![
             Figure::words("KIND", 1, column(&|row| plain(kind(row), layout))),
-            Figure::numbers("COUNT", 0, column(&|row| plain(count(row.count), layout))),
-            Figure::numbers("N", 0, column(&|row| plain(count(row.avg.n), layout))),
+            Figure::numbers(
+                "COUNT",
+                0,
+                column(&|row| plain(number::whole(row.count), layout)),
+            ),
+            Figure::numbers(
+                "N",
+                0,
+                column(&|row| plain(number::whole(row.avg.n), layout)),
+            ),
             Figure::numbers("AVG", 0, column(&avg)),
         ],
         bars: None,

@@ -131,7 +131,7 @@ fn rows(verdict: &Judgement, room: Option<usize>, layout: &Layout) -> Figures<'s
         Figure::numbers(
             "N",
             3,
-            column(&|r| Cell::new(style.text(), count(r.measured.n))),
+            column(&|r| Cell::new(style.text(), number::whole(r.measured.n))),
         ),
         Figure::words(
             BEFORE,
@@ -198,10 +198,6 @@ fn beginning(trace_id: &str) -> String {
 
 fn is_rough(ruling: &Ruling) -> bool {
     ruling.measured.rough && ruling.measured.value.is_some()
-}
-
-fn count(n: usize) -> String {
-    number::count(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
 /// What a rule came to; `~` marks a percentile of few samples.
@@ -347,7 +343,7 @@ pub fn sentence(ruling: &Ruling) -> String {
     if let (Some(excuse), Some(before)) = (excuse(ruling), before(ruling)) {
         parts.push(format!("the baseline had {before}, {excuse}"));
     }
-    parts.push(format!("n = {}", count(ruling.measured.n)));
+    parts.push(format!("n = {}", number::whole(ruling.measured.n)));
     let sentence = parts.join(", ");
     if ruling.passed() || ruling.blamed.is_empty() {
         return sentence;
@@ -381,7 +377,7 @@ pub fn summary(verdict: &Judgement) -> String {
     let traces = number::counted(verdict.traces, "trace");
     let rules = number::counted(verdict.rulings.len(), "rule");
     if verdict.failed() > 0 {
-        let failed = count(verdict.failed());
+        let failed = number::whole(verdict.failed());
         return format!("{failed} of {rules} failed on {traces}");
     }
     format!("{rules} passed on {traces}")

@@ -80,7 +80,7 @@ fn on_rows(diff: &Diff) -> Option<String> {
     };
     Some(format!(
         "VERDICT: {} of {tested} {lie} beyond noise, all being judged together; by chance {:.1} would if each were judged alone.",
-        number::count(i64::try_from(found.beyond_noise).unwrap_or(i64::MAX)),
+        number::whole(found.beyond_noise),
         found.by_chance()
     ))
 }
@@ -118,12 +118,11 @@ pub(super) fn write(
     notes.extend(on_rows(diff));
     notes.extend(on_totals(diff));
     if let Some(m) = diff.matching.filter(|m| m.new + m.gone > 0) {
-        let count = |n: usize| number::count(i64::try_from(n).unwrap_or(i64::MAX));
         notes.push(format!(
             "{} in both traces, {} only before, {} only after.",
             number::counted(m.matched, "span"),
-            count(m.gone),
-            count(m.new)
+            number::whole(m.gone),
+            number::whole(m.new)
         ));
     }
     if diff.unchanged > 0 {

@@ -95,8 +95,8 @@ fn line(total: &Total, pair: bool, layout: &Layout) -> Line {
 
 /// How many there are on each side.
 pub(super) fn counts(n: &Sides<usize>, layout: &Layout) -> Cell {
-    let count = |n: &usize| number::count(i64::try_from(*n).unwrap_or(i64::MAX));
-    Cell::new(layout.style.text(), both(&n.map(count), layout))
+    let n = n.map(|n| number::whole(*n));
+    Cell::new(layout.style.text(), both(&n, layout))
 }
 
 fn label(measure: Measure, pair: bool) -> &'static str {

@@ -31,11 +31,6 @@ pub(super) fn facts(report: &LatencyReport<'_>) -> String {
     parts.join(", ")
 }
 
-/// A count with its separators.
-pub(super) fn count(number: usize) -> String {
-    number::count(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
 impl Section<'_, '_> {
     /// Writes the table and the lists.
     pub(super) fn write_latency(&mut self) -> io::Result<()> {
@@ -98,9 +93,9 @@ impl Section<'_, '_> {
         self.html.raw("</td>")?;
         let errors = match row.errors {
             0 => number::NONE.to_owned(),
-            errors => format!("✗ {}", count(errors)),
+            errors => format!("✗ {}", number::whole(errors)),
         };
-        self.write_number(&row.count.to_string(), &count(row.count))?;
+        self.write_number(&row.count.to_string(), &number::whole(row.count))?;
         self.write_number(&row.errors.to_string(), &errors)?;
         for (ns, text, bar) in [
             (
@@ -226,7 +221,7 @@ impl Section<'_, '_> {
         if all <= LISTED {
             return Ok(());
         }
-        let (listed, all) = (count(LISTED), count(all));
+        let (listed, all) = (number::whole(LISTED), number::whole(all));
         let id = &self.report.trace.info.trace_id;
         let note =
             format!("These are {which} {listed} of {all}; `mlt latency {id} {flag}` has all.");

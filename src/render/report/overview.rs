@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 
 use super::html::Html;
-use super::{head, latency, short};
+use super::{head, short};
 use crate::analysis::LatencyReport;
 use crate::model::{StatusCode, TraceInfo};
 use crate::render::{Zone, number, summary};
@@ -82,11 +82,11 @@ pub(super) fn write(html: &mut Html<'_>, entries: &[Entry]) -> io::Result<()> {
         html.raw("</td>")?;
         let failed = match entry.failed {
             0 => number::NONE.to_owned(),
-            failed => format!("✗ {}", latency::count(failed)),
+            failed => format!("✗ {}", number::whole(failed)),
         };
         cell(html, "time", entry.started.clone())?;
         cell(html, "num", entry.total.clone())?;
-        let spans = latency::count(entry.spans);
+        let spans = number::whole(entry.spans);
         cell(html, "num", Some((entry.spans, spans)))?;
         cell(html, "num", Some((entry.failed, failed)))?;
         cell(html, "num", entry.tokens.map(|n| (n, number::count(n))))?;

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::{Section, kind, latency, name, short};
+use super::{Section, kind, name, short};
 use crate::analysis::{Node, NodeId};
 use crate::model::{Span, StatusCode};
 use crate::render::summary::at_least;
@@ -76,7 +76,7 @@ impl Section<'_, '_> {
         if let Some(levels) = unfolded {
             let note = format!(
                 "{} of {} are folded at first: those below level {levels}. A number behind a name says how many are folded there.",
-                latency::count(hidden),
+                number::whole(hidden),
                 number::counted(tree.len(), "span"),
             );
             self.html.element("p", &[("class", "note")], &note)?;
@@ -196,7 +196,7 @@ impl Section<'_, '_> {
         self.html.attribute("title", &self.tip(id, node, span))?;
         self.html.raw("><span class=\"name\"")?;
         if node.subtree_len > 1 && node.depth < NESTED {
-            let below = latency::count(node.subtree_len - 1);
+            let below = number::whole(node.subtree_len - 1);
             self.html.attribute("data-below", &below)?;
         }
         self.html.raw(">")?;
