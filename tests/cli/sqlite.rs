@@ -1,6 +1,9 @@
 //! MLflow's database read and tagged directly, while it is damaged, locked,
 //! written to, protected, older or newer than expected, and when mlt is killed.
 
+mod meanwhile;
+mod strangers;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};

@@ -1,17 +1,19 @@
-//! Opening MLflow's database: for reading without ever writing, or for tags.
-//! SQLite's errors become the store's here.
+//! Opening MLflow's database: for reading without ever writing, or for tags, and in
+//! either case without running anything that is written in the file itself.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::vtab::array;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, ffi};
 
+use super::failure;
+use super::files::{Files, Look};
 use crate::store::StoreError;
-use crate::store::plain_io_reason;
 
 /// How long to wait for a database that another program has locked.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,16 +21,56 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Each connection is used by one thread at a time.
 const READ_ONLY: OpenFlags =
     OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+const READ_WRITE: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
-/// The first bytes of a database file.
-const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Steps of SQLite's machine after which it is asked whether it may go on.
+const STRIDE: i32 = 100_000;
+/// The most strides of one question, and how many bytes of the file allow one more.
+const STRIDES: u64 = 20_000;
+const BYTES_OF_STRIDE: u64 = 2_000;
+
+/// How a database is shared with those who write to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// By a rollback journal: as long as somebody reads, nothing is written.
+    Journal,
+    /// By a write-ahead log: a reader sees one state for as long as it wants, and is in
+    /// nobody's way. Its files are made and removed by whoever opens the database first
+    /// and closes it last, and readers have to be able to do so.
+    Log,
+    /// Not at all: its write-ahead log is empty and nothing can be made beside it, so it
+    /// is read as a file that does not change, and checked for having changed.
+    Still(Look),
+}
 
 /// A database file that is known to be one.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Database {
-    path: PathBuf,
-    /// Whether readers and writers share the file by a write-ahead log.
-    pub(super) wal: bool,
+    files: Files,
+    pub(super) sharing: Sharing,
+    /// Whether there was something in the log, which is then left as it was found.
+    keeps_log: bool,
+    strides: u64,
+}
+
+/// A connection, and how many strides the question to it may still take.
+pub(super) struct Open {
+    pub(super) connection: Connection,
+    strides: Arc<AtomicU64>,
+    most: u64,
+}
+
+impl Open {
+    /// From here on it is another question.
+    pub(super) fn ask_anew(&self) {
+        self.strides.store(self.most, Relaxed);
+    }
+
+    /// The question ends at once.
+    pub(super) fn strides(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.strides)
+    }
 }
 
 impl Database {
@@ -37,70 +79,76 @@ impl Database {
     /// # Errors
     /// When it cannot be read or is no database.
     pub(super) fn new(path: &Path) -> Result<Self, StoreError> {
-        let shown = path.display().to_string();
-        let unreadable = |reason: String| StoreError::File {
-            path: shown.clone(),
-            reason,
-        };
-        if path.is_dir() {
-            return Err(unreadable(
-                "it is a folder; expected a database file".to_owned(),
-            ));
-        }
-        let mut header = Vec::with_capacity(100);
-        File::open(path)
-            .and_then(|file| file.take(100).read_to_end(&mut header))
-            .map_err(|e| unreadable(plain_io_reason(&e)))?;
-        let problem = if header.is_empty() {
-            "it is empty; expected a SQLite database"
-        } else if !header.starts_with(MAGIC) {
-            "it is not a SQLite database"
-        } else if header.len() < 100 {
-            "it is cut short"
+        let files = Files::open(path)?;
+        let sharing = if files.has_log_format {
+            Sharing::Log
         } else {
-            return Ok(Self {
-                path: path.to_owned(),
-                wal: header[18] == 2,
-            });
+            Sharing::Journal
         };
-        Err(StoreError::Data {
-            path: shown,
-            reason: problem.to_owned(),
+        Ok(Self {
+            keeps_log: files.has_log(),
+            strides: STRIDES + files.len() / BYTES_OF_STRIDE,
+            files,
+            sharing,
         })
     }
 
     /// The file.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.files.path()
+    }
+
+    pub(super) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// Opens it for reading.
     ///
     /// # Errors
     /// Those of SQLite.
-    pub(super) fn reader(&self) -> Result<Connection, StoreError> {
-        // Even a reader makes the files of a write-ahead log where there are none. Without
-        // them nobody has the database open, and it can be read as one that does not change.
-        let connection = if self.wal && !self.has_log() {
-            let uri = immutable_uri(&self.path);
-            Connection::open_with_flags(uri, READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
-        } else {
-            Connection::open_with_flags(&self.path, READ_ONLY)
+    pub(super) fn reader(&self) -> rusqlite::Result<Open> {
+        let mut connection = match &self.sharing {
+            Sharing::Journal => Connection::open_with_flags(self.path(), READ_ONLY)?,
+            Sharing::Still(_) => {
+                let uri = immutable_uri(self.path());
+                Connection::open_with_flags(uri, READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?
+            }
+            Sharing::Log => self.log_reader()?,
         };
-        connection
-            .and_then(|connection| {
-                connection.busy_timeout(BUSY_TIMEOUT)?;
-                // LIKE tells case apart, as MLflow asks it to.
-                // The cache, in KiB, holds what of the indexes is read again and again. To
-                // allocate a larger one, page by page, takes longer than to read.
-                connection.execute_batch(
-                    "PRAGMA case_sensitive_like = ON; PRAGMA query_only = ON; \
-                     PRAGMA cache_size = -6000",
-                )?;
-                array::load_module(&connection)?;
-                Ok(connection)
-            })
-            .map_err(|e| self.error(&e))
+        harden(&connection)?;
+        connection.busy_handler(Some(wait))?;
+        // LIKE tells case apart, as MLflow asks it to.
+        connection.execute_batch("PRAGMA case_sensitive_like = ON; PRAGMA query_only = ON")?;
+        array::load_module(&connection)?;
+        self.limited(connection)
+    }
+
+    /// Only who may write can take the files of the log away again.
+    fn log_reader(&self) -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(self.path(), READ_WRITE)?;
+        // Files that somebody else could not write would lock the owner out.
+        if connection.is_readonly(MAIN_DB)? && !self.files.has_log() && !self.files.has_log_files()
+        {
+            let failure = ffi::Error::new(ffi::SQLITE_CANTOPEN);
+            return Err(rusqlite::Error::SqliteFailure(failure, None));
+        }
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self.keeps_log)?;
+        Ok(connection)
+    }
+
+    fn limited(&self, mut connection: Connection) -> rusqlite::Result<Open> {
+        let strides = Arc::new(AtomicU64::new(self.strides));
+        let left = Arc::clone(&strides);
+        let is_over = move || {
+            let before = left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+            before.is_err()
+        };
+        connection.progress_handler(STRIDE, Some(is_over))?;
+        Ok(Open {
+            connection,
+            strides,
+            most: self.strides,
+        })
     }
 
     /// Opens it for reading what is there now and some of which another reader has
@@ -108,97 +156,74 @@ impl Database {
     ///
     /// # Errors
     /// Those of SQLite; that a writer is waiting for other readers is one.
-    pub(super) fn reader_beside_another(&self) -> rusqlite::Result<Connection> {
-        let connection = Connection::open_with_flags(&self.path, READ_ONLY)?;
+    pub(super) fn reader_beside_another(&self) -> rusqlite::Result<Open> {
+        let connection = Connection::open_with_flags(self.path(), READ_ONLY)?;
+        harden(&connection)?;
         connection.busy_timeout(Duration::ZERO)?;
         keep_few_pages(&connection);
         array::load_module(&connection)?;
-        // Only with the first look at the file a transaction begins to read.
-        connection.execute_batch("BEGIN; PRAGMA schema_version")?;
-        Ok(connection)
-    }
-
-    /// Opens it for reading the spans of many traces.
-    ///
-    /// # Errors
-    /// Those of SQLite.
-    pub(super) fn span_reader(&self) -> Result<Connection, StoreError> {
-        let connection = self.reader()?;
-        // Or SQLite plans the statement anew for each id, in case an index suits it better.
-        connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
-            // Spans are read once, so a cache for the upper levels of their index is enough.
-            .and_then(|_| connection.execute_batch("PRAGMA cache_size = -2000"))
-            .map_err(|e| self.error(&e))?;
-        Ok(connection)
+        begin(&connection)?;
+        self.limited(connection)
     }
 
     /// Opens it for changing tags.
     ///
     /// # Errors
     /// Those of SQLite; a file or folder that cannot be written is one.
-    pub(super) fn writer(&self) -> Result<Connection, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)
-            .and_then(|connection| {
-                connection.busy_timeout(BUSY_TIMEOUT)?;
-                connection.execute_batch("PRAGMA foreign_keys = ON")?;
-                Ok(connection)
-            })
-            .map_err(|e| self.error(&e))?;
-        match connection.is_readonly("main") {
-            Ok(false) => Ok(connection),
-            Ok(true) => Err(StoreError::ReadOnly {
-                path: self.path.display().to_string(),
+    pub(super) fn writer(&self) -> Result<Open, StoreError> {
+        let open = || {
+            let mut connection = Connection::open_with_flags(self.path(), READ_WRITE)?;
+            harden(&connection)?;
+            connection.busy_handler(Some(wait))?;
+            connection.execute_batch("PRAGMA foreign_keys = ON")?;
+            let is_protected = connection.is_readonly(MAIN_DB)?;
+            Ok((is_protected, self.limited(connection)?))
+        };
+        match open().map_err(|e| self.error(&e))? {
+            (false, open) => Ok(open),
+            (true, _) => Err(StoreError::ReadOnly {
+                path: self.path().display().to_string(),
             }),
-            Err(error) => Err(self.error(&error)),
         }
-    }
-
-    fn has_log(&self) -> bool {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
     }
 
     /// What an error of SQLite means here.
     pub(super) fn error(&self, error: &rusqlite::Error) -> StoreError {
-        let path = self.path.display().to_string();
-        let (code, extended) = match error {
-            rusqlite::Error::SqliteFailure(failure, _) => {
-                (Some(failure.code), failure.extended_code)
-            }
-            _ => (None, 0),
-        };
-        let file = |reason: &str| StoreError::File {
-            path: path.clone(),
-            reason: reason.to_owned(),
-        };
-        let data = |reason: String| StoreError::Data {
-            path: path.clone(),
-            reason,
-        };
-        match code {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked {
-                path,
-                seconds: BUSY_TIMEOUT.as_secs(),
-            },
-            Some(ErrorCode::NotADatabase) => data("it is not a SQLite database".to_owned()),
-            Some(ErrorCode::DatabaseCorrupt) => data("the database is corrupt".to_owned()),
-            // A journal that a crashed writer left must be rolled back first, which is writing.
-            Some(ErrorCode::ReadOnly) if extended == rusqlite::ffi::SQLITE_READONLY_ROLLBACK => {
-                file(
-                    "a program ended in the middle of a change; open it once with MLflow to undo that",
-                )
-            }
-            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
-            Some(ErrorCode::CannotOpen) => file("it cannot be opened"),
-            Some(ErrorCode::PermissionDenied) => file("permission denied"),
-            Some(ErrorCode::SystemIoFailure) => file("reading or writing failed"),
-            Some(ErrorCode::DiskFull) => file("the disk is full"),
-            _ => data(plain(error)),
-        }
+        failure::of(self.path(), error)
     }
+}
+
+/// Waits for a lock, after so many attempts. SQLite's own waits grow to a tenth of a second,
+/// and miss the moments between the transactions of somebody who writes all the time.
+fn wait(attempts: i32) -> bool {
+    const PAUSE: Duration = Duration::from_millis(4);
+    std::thread::sleep(PAUSE);
+    PAUSE * attempts.unsigned_abs() < BUSY_TIMEOUT
+}
+
+/// Whatever a stranger wrote into the file's schema, nothing of it is run.
+fn harden(connection: &Connection) -> rusqlite::Result<()> {
+    for (switch, on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+    ] {
+        connection.set_db_config(switch, on)?;
+    }
+    // What a damaged page says of itself is not taken for true.
+    connection.execute_batch("PRAGMA cell_size_check = ON")
+}
+
+/// Begins a transaction and takes its lock or snapshot at once, not at the first question.
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.execute_batch("BEGIN")?;
+    data_version(connection)
+}
+
+/// What differs as soon as another connection has changed something, in one connection.
+pub(super) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA data_version", [], |row| row.get(0))
 }
 
 /// For what reads no page twice. Without it, only more memory is used.
@@ -206,24 +231,15 @@ pub(super) fn keep_few_pages(connection: &Connection) {
     let _ = connection.execute_batch("PRAGMA cache_size = -256");
 }
 
-/// SQLite's own message.
-fn plain(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
-        other => other.to_string(),
-    }
-}
-
 /// The path as a URI, so that the file can be said not to change.
 fn immutable_uri(path: &Path) -> String {
     let mut uri = String::from("file:");
-    let text = path.to_string_lossy();
-    for c in text.chars() {
-        match c {
-            '%' => uri.push_str("%25"),
-            '?' => uri.push_str("%3f"),
-            '#' => uri.push_str("%23"),
-            other => uri.push(other),
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' | 0x80.. => {
+                let _ = write!(uri, "%{byte:02x}");
+            }
+            plain => uri.push(char::from(*plain)),
         }
     }
     uri.push_str("?immutable=1");

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use rusqlite::types::{Type, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Statement};
 use serde_json::Value;
 
+use super::odd;
 use super::schema::Schema;
 use super::workspace::Workspace;
 use crate::filter::{record_members, write_float};
@@ -21,6 +22,9 @@ use crate::store::{InfoParts, wire};
 
 /// Metadata that newer schemas keep as columns of numbers.
 const RECORDS: [&str; 2] = [metadata::TOKEN_USAGE, metadata::COST];
+
+/// The table of traces.
+const TRACES: &str = "trace_info";
 
 /// The assessments of a trace.
 const ASSESSMENTS: &str = "SELECT assessment_id, name, assessment_type, value, error, \
@@ -131,19 +135,19 @@ impl<'c> Reader<'c> {
 
     /// The trace of a row with [`columns`] in front.
     pub(super) fn info(&mut self, row: &Row<'_>) -> rusqlite::Result<TraceInfo> {
-        let mut info = TraceInfo::new(text(row, 0)?.unwrap_or_default());
-        info.experiment_id = Some(row.get::<_, i64>(1)?.to_string());
-        info.request_time = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis);
+        let mut info = TraceInfo::new(odd::name(row, TRACES, 0)?);
+        info.experiment_id = Some(odd::number(row, TRACES, 1)?.to_string());
+        info.request_time = Some(Timestamp::from_millis(odd::number(row, TRACES, 2)?));
         info.execution_duration_ns = duration_ns(row, 3)?;
-        info.state = TraceState::parse(&text(row, 4)?.unwrap_or_default());
-        info.client_request_id = text(row, 5)?.filter(|id| !id.is_empty());
-        info.request_preview = text(row, 6)?;
-        info.response_preview = text(row, 7)?;
+        info.state = TraceState::parse(&odd::name(row, TRACES, 4)?);
+        info.client_request_id = text(row, TRACES, 5)?.filter(|id| !id.is_empty());
+        info.request_preview = text(row, TRACES, 6)?;
+        info.response_preview = text(row, TRACES, 7)?;
         let numbers: usize = RECORDS.iter().map(|key| record_members(key).len()).sum();
         let spans: Option<i64> = row.get(NUMBERS + numbers)?;
         info.counted_spans = spans.and_then(|count| usize::try_from(count).ok());
-        info.tags = pairs(&mut self.tags, &info.trace_id)?;
-        info.metadata = pairs(&mut self.metadata, &info.trace_id)?;
+        info.tags = pairs(&mut self.tags, "trace_tags", &info.trace_id)?;
+        info.metadata = pairs(&mut self.metadata, "trace_request_metadata", &info.trace_id)?;
         self.promoted(row, &mut info)?;
         if let Some(statement) = &mut self.assessments {
             info.assessments = statement
@@ -159,39 +163,15 @@ impl<'c> Reader<'c> {
         if self.schema.has_trace_column("trace_name") {
             info.tags.remove(tag::NAME);
             info.tags
-                .extend(text(row, 8)?.map(|name| (tag::NAME.to_owned(), name)));
+                .extend(text(row, TRACES, 8)?.map(|name| (tag::NAME.to_owned(), name)));
         }
         if self.schema.has_trace_column("session_id") {
             info.metadata.remove(metadata::SESSION);
             info.metadata
-                .extend(text(row, 9)?.map(|id| (metadata::SESSION.to_owned(), id)));
+                .extend(text(row, TRACES, 9)?.map(|id| (metadata::SESSION.to_owned(), id)));
             add_usage(row, NUMBERS, info)?;
         }
         Ok(())
-    }
-}
-
-/// The column and what is wrong with its value, where that is not of the column's kind.
-pub(super) fn odd_value(error: &rusqlite::Error) -> Option<(Option<String>, String)> {
-    use rusqlite::Error;
-    match error {
-        Error::InvalidColumnType(_, column, found) => {
-            let found = match found {
-                Type::Null => "nothing",
-                Type::Integer | Type::Real => "another number",
-                Type::Text => "a text",
-                Type::Blob => "bytes",
-            };
-            Some((
-                Some(column.clone()),
-                format!("expected a number, found {found}"),
-            ))
-        }
-        Error::IntegralValueOutOfRange(..) => Some((None, "a number is out of range".to_owned())),
-        Error::FromSqlConversionFailure(..) | Error::Utf8Error(..) => {
-            Some((None, "a value is not of its column's kind".to_owned()))
-        }
-        _ => None,
     }
 }
 
@@ -240,9 +220,9 @@ impl<'c> PartReader<'c> {
     }
 
     pub(super) fn info(&mut self, row: &Row<'_>) -> rusqlite::Result<TraceInfo> {
-        let mut info = TraceInfo::new(text(row, 0)?.unwrap_or_default());
-        info.state = TraceState::parse(&text_ref(row, 1)?.unwrap_or_default());
-        info.request_time = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis);
+        let mut info = TraceInfo::new(odd::name(row, TRACES, 0)?);
+        info.state = TraceState::parse(&odd::name(row, TRACES, 1)?);
+        info.request_time = Some(Timestamp::from_millis(odd::number(row, TRACES, 2)?));
         info.execution_duration_ns = duration_ns(row, 3)?;
         if self.parts.usage {
             add_usage(row, 4, &mut info)?;
@@ -257,7 +237,7 @@ impl<'c> PartReader<'c> {
 }
 
 fn duration_ns(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<i64>> {
-    let ms = row.get::<_, Option<i64>>(at)?;
+    let ms = odd::maybe_number(row, TRACES, at)?;
     Ok(ms.map(|ms| ms.saturating_mul(1_000_000)))
 }
 
@@ -267,7 +247,7 @@ fn add_usage(row: &Row<'_>, mut first: usize, info: &mut TraceInfo) -> rusqlite:
         let members = record_members(key);
         info.metadata.remove(key);
         info.metadata
-            .extend(json_object(row, first, members)?.map(|json| (key.to_owned(), json)));
+            .extend(json_object(row, TRACES, first, members)?.map(|json| (key.to_owned(), json)));
         first += members.len();
     }
     Ok(())
@@ -275,33 +255,28 @@ fn add_usage(row: &Row<'_>, mut first: usize, info: &mut TraceInfo) -> rusqlite:
 
 fn pairs(
     statement: &mut Statement<'_>,
+    table: &str,
     trace_id: &str,
 ) -> rusqlite::Result<BTreeMap<String, String>> {
     let mut rows = statement.query([trace_id])?;
     let mut pairs = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        pairs.insert(
-            text(row, 0)?.unwrap_or_default(),
-            text(row, 1)?.unwrap_or_default(),
-        );
+        // MLflow's schema lets a value be missing, and its server makes an empty one of that.
+        let value = text(row, table, 1)?.unwrap_or_default();
+        pairs.insert(odd::text(row, table, 0)?.into_owned(), value);
     }
     Ok(pairs)
 }
 
-/// Text that may be missing; bytes that are no UTF-8 are replaced.
-pub(super) fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<String>> {
-    Ok(text_ref(row, at)?.map(Cow::into_owned))
-}
-
-/// The same, for what is not kept as it is.
-pub(super) fn text_ref<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<Option<Cow<'r, str>>> {
-    let bytes = row.get_ref(at)?.as_bytes_or_null()?;
-    Ok(bytes.map(String::from_utf8_lossy))
+/// Text that may be missing.
+fn text(row: &Row<'_>, table: &str, at: usize) -> rusqlite::Result<Option<String>> {
+    Ok(odd::maybe_text(row, table, at)?.map(Cow::into_owned))
 }
 
 /// Numbers in columns as the JSON text that Python writes; `None` when all are missing.
 pub(super) fn json_object(
     row: &Row<'_>,
+    table: &str,
     first: usize,
     members: &[&str],
 ) -> rusqlite::Result<Option<String>> {
@@ -315,8 +290,8 @@ pub(super) fn json_object(
         let _ = write!(json, "\"{member}\": ");
         match number {
             ValueRef::Real(number) => write_float(&mut json, number),
-            number => {
-                let _ = write!(json, "{}", number.as_i64()?);
+            _ => {
+                let _ = write!(json, "{}", odd::number(row, table, first + at)?);
             }
         }
     }
@@ -327,14 +302,16 @@ pub(super) fn json_object(
 }
 
 fn assessment(row: &Row<'_>) -> rusqlite::Result<Assessment> {
-    let name = text(row, 1)?.unwrap_or_default();
-    let value = text(row, 3)?.map_or(Value::Null, |json| parse_python_json(&json));
-    let kind = match text(row, 2)?.as_deref() {
-        Some("feedback") => AssessmentKind::Feedback {
+    const TABLE: &str = "assessments";
+    let text = |at| text(row, TABLE, at);
+    let time = |at| odd::number(row, TABLE, at).map(Timestamp::from_millis);
+    let value = parse_python_json(&odd::text(row, TABLE, 3)?);
+    let kind = match &*odd::name(row, TABLE, 2)? {
+        "feedback" => AssessmentKind::Feedback {
             value: wire::as_protobuf_value(value),
-            error: text(row, 4)?.map(|json| wire::assessment_error(&json)),
+            error: text(4)?.map(|json| wire::assessment_error(&json)),
         },
-        Some("expectation") => AssessmentKind::Expectation {
+        "expectation" => AssessmentKind::Expectation {
             value: match value {
                 // Lists and objects travel as JSON text, which keeps their numbers as they are.
                 Value::Array(_) | Value::Object(_) => value,
@@ -343,27 +320,27 @@ fn assessment(row: &Row<'_>) -> rusqlite::Result<Assessment> {
         },
         _ => AssessmentKind::Other,
     };
-    let metadata = text(row, 13)?
+    let metadata = text(13)?
         .and_then(|json| match parse_value(&json)? {
             Value::Object(members) => Some(members),
             _ => None,
         })
         .unwrap_or_default();
     Ok(Assessment {
-        id: text(row, 0)?,
-        name,
-        span_id: text(row, 9)?.as_deref().and_then(wire::span_id),
+        id: Some(odd::name(row, TABLE, 0)?.into_owned()),
+        name: odd::text(row, TABLE, 1)?.into_owned(),
+        span_id: text(9)?.as_deref().and_then(wire::span_id),
         source: Source {
-            kind: text(row, 7)?.unwrap_or_default(),
-            id: text(row, 8)?,
+            kind: odd::text(row, TABLE, 7)?.into_owned(),
+            id: text(8)?,
         },
-        create_time: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis),
-        last_update_time: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
+        create_time: Some(time(5)?),
+        last_update_time: Some(time(6)?),
         kind,
-        rationale: text(row, 10)?,
+        rationale: text(10)?,
         metadata: wire::texts(metadata),
-        overrides: text(row, 11)?,
-        valid: row.get::<_, Option<bool>>(12)?.unwrap_or(true),
+        overrides: text(11)?,
+        valid: odd::number(row, TABLE, 12)? != 0,
     })
 }
 

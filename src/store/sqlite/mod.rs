@@ -1,18 +1,23 @@
 //! MLflow's SQLite database as a store, read directly: no server, no Python.
-//! Reading never writes and keeps nobody from writing; tags are changed in
+//! Reading changes nothing and keeps nobody from writing; tags are changed in
 //! transactions, exactly as MLflow changes them.
 
 mod condition;
 mod connection;
 mod expression;
+mod failure;
 mod fields;
+mod files;
 mod info;
+mod odd;
 mod outside;
 mod overview;
+mod readers;
 mod schema;
 mod search;
 mod spans;
 mod statement;
+mod stream;
 mod sweep;
 mod tags;
 #[cfg(test)]
@@ -27,9 +32,10 @@ use std::sync::{Arc, Mutex};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use self::connection::Database;
+use self::readers::{Purpose, Reader, Readers};
 use self::schema::Schema;
-use self::search::Cursor;
 use self::spans::Place;
+use self::stream::{Cursor, Stream};
 use self::workspace::Workspace;
 use super::local::{Doubts, attach, lock};
 use super::{Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges};
@@ -44,68 +50,41 @@ pub(super) struct SqliteStore {
     shared: Arc<Shared>,
     /// Searches that are not over, by the token of their next page.
     cursors: Mutex<HashMap<String, Cursor>>,
+    /// The threads of all searches.
+    streams: Mutex<Vec<Stream>>,
     last_token: AtomicU64,
 }
 
 /// What searches in threads of their own need too.
 struct Shared {
     name: String,
-    database: Database,
+    readers: Readers,
     schema: Schema,
-    /// For searches and single traces.
-    readers: Pool,
-    /// For the spans of many traces.
-    span_readers: Pool,
     workspace: Workspace,
     doubts: Arc<Doubts>,
 }
 
-/// Connections of one kind that nobody uses.
-struct Pool {
-    idle: Mutex<Vec<Connection>>,
-    open: fn(&Database) -> Result<Connection, StoreError>,
-}
-
-impl Pool {
-    fn new(open: fn(&Database) -> Result<Connection, StoreError>) -> Self {
-        Self {
-            idle: Mutex::default(),
-            open,
-        }
-    }
-
-    /// One that is idle, or a new one.
-    fn take(&self, database: &Database) -> Result<Connection, StoreError> {
-        let idle = lock(&self.idle).pop();
-        idle.map_or_else(|| (self.open)(database), Ok)
-    }
-
-    fn give_back(&self, connection: Connection) {
-        lock(&self.idle).push(connection);
-    }
-}
-
 impl Shared {
-    /// Asks something of the database, all within one transaction.
-    fn read<T>(
-        &self,
-        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.read_by(&self.readers, ask)
+    fn database(&self) -> &Database {
+        &self.readers.database
     }
 
-    fn read_by<T>(
+    /// Asks something of the database, all within one transaction.
+    fn read<T>(&self, ask: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.read_for(Purpose::Search, ask)
+    }
+
+    fn read_for<T>(
         &self,
-        pool: &Pool,
-        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        purpose: Purpose,
+        ask: impl FnOnce(&Reader) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let connection = pool.take(&self.database)?;
-        let transaction = connection
-            .unchecked_transaction()
-            .map_err(|e| self.database.error(&e))?;
-        let answer = ask(&transaction);
-        drop(transaction);
-        pool.give_back(connection);
+        let reader = self.readers.take(purpose)?;
+        let answer = ask(&reader).and_then(|answer| {
+            self.readers.check()?;
+            Ok(answer)
+        });
+        self.readers.give_back(reader);
         answer
     }
 
@@ -116,8 +95,8 @@ impl Shared {
         &self,
         ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match self.database.reader_beside_another() {
-            Ok(connection) => ask(&connection),
+        match self.database().reader_beside_another() {
+            Ok(open) => ask(&open.connection),
             Err(_) => Ok(T::default()),
         }
     }
@@ -148,7 +127,7 @@ impl Shared {
 
     /// The folder that a server over this database keeps artifacts in by default.
     fn artifacts(&self) -> PathBuf {
-        self.database.path().with_file_name(ARTIFACTS)
+        self.database().path().with_file_name(ARTIFACTS)
     }
 
     fn spans(
@@ -186,6 +165,22 @@ impl Shared {
         })
     }
 
+    /// The spans of a trace that was found in some transaction before.
+    fn complete_found(
+        &self,
+        reader: &Reader,
+        info: TraceInfo,
+        detail: Detail,
+    ) -> Result<Trace, StoreError> {
+        // Its spans may tell of a later moment than what was found of it.
+        let info = if self.readers.is_later(reader) {
+            self.info(reader, &info.trace_id)?
+        } else {
+            info
+        };
+        self.complete(reader, info, detail)
+    }
+
     fn complete(
         &self,
         connection: &Connection,
@@ -198,7 +193,7 @@ impl Shared {
             // Hardly a trace has none in the table, so only then is it asked where they are.
             if spans.is_empty() {
                 let place = Place::look_up(connection, &info.trace_id);
-                if place.map_err(|e| self.database.error(&e))? != Place::Table {
+                if place.map_err(|e| self.database().error(&e))? != Place::Table {
                     let known = self.info(connection, &info.trace_id)?;
                     spans = self.complete(connection, known, detail)?.spans;
                 }
@@ -216,7 +211,7 @@ impl Shared {
 
     /// What a value says that is not of its column's kind: the trace cannot be read.
     fn row_error(&self, error: &rusqlite::Error, trace_id: &str) -> StoreError {
-        match info::odd_value(error) {
+        match odd::told_by(error) {
             Some((member, message)) => Unreadable {
                 trace_id: Some(trace_id.to_owned()).filter(|id| !id.is_empty()),
                 file: Some(self.name.clone()),
@@ -225,7 +220,7 @@ impl Shared {
                 message,
             }
             .into(),
-            None => self.database.error(error),
+            None => self.database().error(error),
         }
     }
 }
@@ -235,32 +230,32 @@ impl Shared {
 /// # Errors
 /// When it cannot be read or is not MLflow's, and a workspace that it does not have.
 pub(super) fn open(path: &Path, workspace: Option<&str>) -> Result<SqliteStore, StoreError> {
-    let database = Database::new(path)?;
-    let connection = database.reader()?;
-    let schema = Schema::read(&database, &connection)?;
-    let workspace = Workspace::open(&database, &connection, &schema, workspace)?;
-    let readers = Pool::new(Database::reader);
-    readers.give_back(connection);
+    let doubts = Arc::default();
+    let readers = Readers::open(path, Arc::clone(&doubts))?;
+    let reader = readers.take(Purpose::Search)?;
+    let schema = Schema::read(&readers.database, &reader)?;
+    let workspace = Workspace::open(&readers.database, &reader, &schema, workspace)?;
+    readers.give_back(reader);
     Ok(SqliteStore {
         shared: Arc::new(Shared {
             name: path.display().to_string(),
-            database,
-            schema,
             readers,
-            span_readers: Pool::new(Database::span_reader),
+            schema,
             workspace,
-            doubts: Arc::default(),
+            doubts,
         }),
         cursors: Mutex::default(),
+        streams: Mutex::default(),
         last_token: AtomicU64::new(0),
     })
 }
 
 fn experiment(row: &Row<'_>) -> rusqlite::Result<Experiment> {
+    const TABLE: &str = "experiments";
     Ok(Experiment {
-        id: row.get::<_, i64>(0)?.to_string(),
-        name: row.get(1)?,
-        active: row.get::<_, Option<String>>(2)?.as_deref() != Some("deleted"),
+        id: odd::number(row, TABLE, 0)?.to_string(),
+        name: odd::text(row, TABLE, 1)?.into_owned(),
+        active: odd::maybe_text(row, TABLE, 2)?.as_deref() == Some("active"),
     })
 }
 
@@ -272,7 +267,7 @@ impl SqliteStore {
         condition: &str,
         value: &str,
     ) -> Result<Option<Experiment>, StoreError> {
-        let database = &self.shared.database;
+        let database = self.shared.database();
         self.shared
             .read(|connection| {
                 connection
@@ -295,13 +290,23 @@ impl SqliteStore {
     }
 }
 
+/// The files of a write-ahead log go when its last reader is closed.
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        lock(&self.cursors).clear();
+        for stream in lock(&self.streams).drain(..) {
+            stream.end();
+        }
+    }
+}
+
 impl Store for SqliteStore {
     fn describe(&self) -> String {
         self.shared.name.clone()
     }
 
     fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
-        let database = &self.shared.database;
+        let database = self.shared.database();
         self.shared.read(|connection| {
             let list = || -> rusqlite::Result<Vec<Experiment>> {
                 connection
@@ -322,6 +327,10 @@ impl Store for SqliteStore {
     }
 
     fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
+        // SQL would make a number of whatever begins with one.
+        if id.parse::<i64>().is_err() {
+            return Ok(false);
+        }
         Ok(self
             .experiment_where("experiment_id = CAST(?1 AS INTEGER)", id)?
             .is_some())
@@ -340,7 +349,11 @@ impl Store for SqliteStore {
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
         let (traces, rest) = match token {
-            None => search::start(&self.shared, query, size)?,
+            None => {
+                let (traces, rest, stream) = search::start(&self.shared, query, size)?;
+                lock(&self.streams).extend(stream);
+                (traces, rest)
+            }
             Some(token) => match lock(&self.cursors).remove(token) {
                 Some(cursor) => cursor.next()?,
                 None => (Vec::new(), None),
@@ -378,7 +391,11 @@ impl Store for SqliteStore {
 
     fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
         self.shared
-            .read(|connection| self.shared.complete(connection, info, detail))
+            .read(|reader| self.shared.complete_found(reader, info, detail))
+    }
+
+    fn at_once(&self) -> usize {
+        self.shared.readers.at_once()
     }
 
     fn batches(&self, detail: Detail) -> Batches {
@@ -393,12 +410,12 @@ impl Store for SqliteStore {
     }
 
     fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
-        let together = |connection: &Connection| {
+        let together = |reader: &Reader| {
             let complete =
-                |info: &TraceInfo| self.shared.complete(connection, info.clone(), detail);
+                |info: &TraceInfo| self.shared.complete_found(reader, info.clone(), detail);
             Ok(infos.iter().map(complete).collect())
         };
-        let all = self.shared.read_by(&self.shared.span_readers, together);
+        let all = self.shared.read_for(Purpose::Spans, together);
         // Without a transaction for all, each says for itself what is wrong.
         all.unwrap_or_else(|_| {
             let complete = |info: &TraceInfo| self.complete(info.clone(), detail);
@@ -411,9 +428,8 @@ impl Store for SqliteStore {
         if !is_possible || !parallel::has_threads() {
             return None;
         }
-        let least = |connection: &Connection| {
-            sweep::least(connection).map_err(|e| self.shared.database.error(&e))
-        };
+        let least =
+            |reader: &Reader| sweep::least(reader).map_err(|e| self.shared.database().error(&e));
         self.shared.read(least).ok()
     }
 
@@ -434,7 +450,7 @@ impl Store for SqliteStore {
     }
 
     fn check_writable(&self) -> Result<(), StoreError> {
-        self.shared.database.writer().map(drop)
+        self.shared.database().writer().map(drop)
     }
 
     fn take_doubts(&self) -> Vec<String> {

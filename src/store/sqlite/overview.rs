@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 impl SqliteStore {
     pub(super) fn deleted(&self) -> Result<Vec<Experiment>, StoreError> {
-        let database = &self.shared.database;
+        let database = self.shared.database();
         self.shared.read(|connection| {
             let list = || -> rusqlite::Result<Vec<Experiment>> {
                 connection
@@ -33,8 +33,12 @@ impl SqliteStore {
             let rows = || -> rusqlite::Result<Vec<Row>> {
                 connection
                     .prepare(
-                        "SELECT experiment_id, COUNT(*), MIN(timestamp_ms), MAX(timestamp_ms) \
-                         FROM trace_info GROUP BY experiment_id",
+                        // Times that are none are those of traces that cannot be read.
+                        "SELECT experiment_id, COUNT(*), \
+                         MIN(timestamp_ms) FILTER (WHERE typeof(timestamp_ms) = 'integer'), \
+                         MAX(timestamp_ms) FILTER (WHERE typeof(timestamp_ms) = 'integer') \
+                         FROM trace_info WHERE typeof(experiment_id) = 'integer' \
+                         GROUP BY experiment_id",
                     )?
                     .query_map([], |row| {
                         let traces: i64 = row.get(1)?;
@@ -43,7 +47,7 @@ impl SqliteStore {
                     })?
                     .collect()
             };
-            rows().map_err(|error| shared.database.error(&error))
+            rows().map_err(|error| shared.database().error(&error))
         })?;
         let counts: HashMap<String, Row> = counts
             .into_iter()

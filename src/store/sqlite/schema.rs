@@ -78,6 +78,8 @@ const OPTIONAL: [(&str, &[&str]); 4] = [
 #[derive(Debug)]
 pub(super) struct Schema {
     tables: HashMap<String, HashSet<String>>,
+    /// Columns, with their tables, whose values are computed whenever they are read.
+    computed: HashSet<(String, String)>,
     /// Indexes of `trace_info`.
     indexes: HashSet<String>,
 }
@@ -92,13 +94,21 @@ impl Schema {
     /// # Errors
     /// When the database cannot be read, or lacks what is needed.
     pub(super) fn read(database: &Database, connection: &Connection) -> Result<Self, StoreError> {
-        let tables = Self::tables(connection).map_err(|e| database.error(&e))?;
-        let indexes = Self::indexes(connection).map_err(|e| database.error(&e))?;
-        let schema = Self { tables, indexes };
         let lacks = |reason: String| StoreError::Data {
             path: database.path().display().to_string(),
             reason: format!("{reason}; expected the database of MLflow 2.14 or later"),
         };
+        let mut schema = Self {
+            tables: HashMap::new(),
+            computed: HashSet::new(),
+            indexes: Self::indexes(connection).map_err(|e| database.error(&e))?,
+        };
+        if let Some(odd) = Self::no_table(connection).map_err(|e| database.error(&e))? {
+            return Err(lacks(odd));
+        }
+        schema
+            .add_tables(connection)
+            .map_err(|e| database.error(&e))?;
         for (table, columns) in NEEDED {
             if !schema.tables.contains_key(table) {
                 return Err(lacks(format!("it has no table `{table}`")));
@@ -113,18 +123,49 @@ impl Schema {
         Ok(schema)
     }
 
-    fn tables(connection: &Connection) -> rusqlite::Result<HashMap<String, HashSet<String>>> {
-        let mut tables: HashMap<String, HashSet<String>> = HashMap::new();
-        let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)")?;
-        for (name, _) in NEEDED.iter().chain(&OPTIONAL) {
-            let columns: HashSet<String> = statement
-                .query_map([name], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            if !columns.is_empty() {
-                tables.insert((*name).to_owned(), columns);
+    /// What is wrong with the first of the tables that is none: a view or a virtual table
+    /// runs whatever it is made of.
+    fn no_table(connection: &Connection) -> rusqlite::Result<Option<String>> {
+        let mut statement = connection.prepare(
+            "SELECT lower(name), type = 'view' FROM sqlite_schema \
+             WHERE type = 'view' OR (type = 'table' AND rootpage = 0)",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            let mut known = NEEDED.iter().chain(&OPTIONAL);
+            if known.any(|(table, _)| *table == name) {
+                let kind = if row.get(1)? {
+                    "a view"
+                } else {
+                    "a virtual table"
+                };
+                return Ok(Some(format!("its `{name}` is {kind} and not a table")));
             }
         }
-        Ok(tables)
+        Ok(None)
+    }
+
+    fn add_tables(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        const COMPUTED: i64 = 2;
+        let mut statement =
+            connection.prepare("SELECT name, hidden FROM pragma_table_xinfo(?1)")?;
+        for (table, _) in NEEDED.iter().chain(&OPTIONAL) {
+            let mut columns = HashSet::new();
+            let mut rows = statement.query([table])?;
+            while let Some(row) = rows.next()? {
+                let name: String = row.get(0)?;
+                if row.get::<_, i64>(1)? == COMPUTED {
+                    self.computed.insert(((*table).to_owned(), name));
+                } else {
+                    columns.insert(name);
+                }
+            }
+            if !columns.is_empty() {
+                self.tables.insert((*table).to_owned(), columns);
+            }
+        }
+        Ok(())
     }
 
     fn indexes(connection: &Connection) -> rusqlite::Result<HashSet<String>> {
@@ -147,11 +188,19 @@ impl Schema {
     fn check(&self, table: &str, columns: &[&str]) -> Result<(), String> {
         match columns.iter().find(|column| !self.has(table, column)) {
             None => Ok(()),
+            Some(column) if self.is_computed(table, column) => Err(format!(
+                "the column `{column}` of its table `{table}` is computed and not stored"
+            )),
             Some(missing) => Err(format!("its table `{table}` has no column `{missing}`")),
         }
     }
 
-    /// Whether a table has a column.
+    fn is_computed(&self, table: &str, column: &str) -> bool {
+        let name = (table.to_owned(), column.to_owned());
+        self.computed.contains(&name)
+    }
+
+    /// Whether a table has a column of stored values.
     pub(super) fn has(&self, table: &str, column: &str) -> bool {
         self.tables
             .get(table)

@@ -1,132 +1,105 @@
-//! Searches: one SQL statement for each, whose rows are handed out in pages. A
-//! search that needs more than a page runs in a thread of its own, so that all
-//! pages come from one snapshot and memory does not grow with their number.
+//! Searches: one SQL statement for each, all of whose rows come from one state of the
+//! database.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Row};
 
-use super::Shared;
 use super::expression::{Compiler, FEW_SPANS};
 use super::fields::{metadata_value, tag_value};
-use super::info::{PartReader, Reader, columns, text};
-use super::outside;
+use super::info::{PartReader, Reader as InfoReader, columns};
+use super::readers::{Purpose, Reader};
 use super::schema::Schema;
 use super::statement::Parameters;
+use super::stream::{self, Cursor, Stream};
+use super::{Shared, odd, outside};
 use crate::filter::OrderBy;
 use crate::filter::order::OrderKey;
 use crate::model::{TraceInfo, metadata, tag};
-use crate::parallel;
 use crate::store::local::filter_of;
 use crate::store::{Explanation, InfoParts, Query, StoreError};
 
-/// Pages that may wait for their reader.
-const AHEAD: usize = 4;
-/// The same where the system gives no thread, and every page has to wait.
-const ALL_AHEAD: usize = 1 << 16;
-/// How long a reader may stall before the database is let go, so that nobody who
-/// wants to write waits for a pager.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// A search that is not over: where its next pages come from.
-pub(super) struct Cursor {
-    pages: Receiver<Result<Batch, StoreError>>,
-}
-
 /// A page and whether there are more.
-struct Batch {
-    traces: Vec<TraceInfo>,
-    /// How many rows before these are none that can be read.
-    odd: usize,
-    more: bool,
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) traces: Vec<TraceInfo>,
+    pub(super) more: bool,
 }
 
-impl Cursor {
-    /// The next page; the cursor comes back when there are more.
-    pub(super) fn next(self) -> Result<(Vec<TraceInfo>, Option<Self>), StoreError> {
-        // The thread ends without a word only when it panics.
-        let batch = self.pages.recv().unwrap_or_else(|_| {
-            Ok(Batch {
-                traces: Vec::new(),
-                odd: 0,
-                more: false,
-            })
-        })?;
-        Ok((batch.traces, batch.more.then_some(self)))
-    }
-}
+/// The first page of a search, and where the next ones come from.
+type Started = (Vec<TraceInfo>, Option<Cursor>, Option<Stream>);
 
 /// Starts a search; gives its first page of `size` traces at most.
 pub(super) fn start(
     shared: &Arc<Shared>,
     query: &Query,
     size: usize,
-) -> Result<(Vec<TraceInfo>, Option<Cursor>), StoreError> {
-    let connection = shared.readers.take(&shared.database)?;
-    let search = Prepared::new(shared, &connection, query)?;
+) -> Result<Started, StoreError> {
+    let reader = shared.readers.take(Purpose::Search)?;
+    let search = match Prepared::new(shared, &reader, query) {
+        Ok(search) => search,
+        Err(error) => {
+            shared.readers.give_back(reader);
+            return Err(error);
+        }
+    };
     if query.limit.is_some_and(|limit| limit < size) {
         let mut page = Vec::new();
-        let done = search.run(shared, &connection, 0, size, |batch| {
+        let done = search.run(shared, &reader, size, &mut Vec::new(), |batch| {
             page = batch.traces;
-            Ok(Flow::Stop)
+            Flow::Stop
         });
+        shared.readers.give_back(reader);
         done?;
-        shared.readers.give_back(connection);
-        return Ok((page, None));
+        return Ok((page, None, None));
     }
-    let threads = parallel::has_threads();
-    let (sender, pages) = sync_channel(if threads { AHEAD } else { ALL_AHEAD });
-    let shared = Arc::clone(shared);
-    let stream = move || search.stream(&shared, connection, size, &sender);
-    if threads {
-        thread::spawn(stream);
-    } else {
-        stream();
-    }
-    Cursor { pages }.next()
+    let (cursor, stream) = stream::start(shared, search, reader, size);
+    let (traces, rest) = cursor.next()?;
+    Ok((traces, rest, stream))
 }
 
 /// The SQL of a search, and how SQLite goes about it.
 pub(super) fn explain(shared: &Shared, query: &Query) -> Result<Explanation, StoreError> {
-    let connection = shared.readers.take(&shared.database)?;
-    let search = Prepared::new(shared, &connection, query)?;
-    let steps = || -> rusqlite::Result<Vec<String>> {
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", search.sql))?;
-        let values = search.parameters.values_of(&statement);
-        let steps = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3))?;
-        steps.collect()
-    };
-    let steps = steps().map_err(|e| shared.database.error(&e))?;
-    let explanation = Explanation {
-        sent: vec![search.parameters.filled_in(&search.sql)],
-        here: None,
-        cost: steps.join("; "),
-    };
-    shared.readers.give_back(connection);
-    Ok(explanation)
+    shared.read(|reader| {
+        let search = Prepared::new(shared, reader, query)?;
+        let steps = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = reader.prepare(&format!("EXPLAIN QUERY PLAN {}", search.sql))?;
+            let values = search.parameters.values_of(&statement);
+            let steps =
+                statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3))?;
+            steps.collect()
+        };
+        let steps = steps().map_err(|e| shared.database().error(&e))?;
+        Ok(Explanation {
+            sent: vec![search.parameters.filled_in(&search.sql)],
+            here: None,
+            cost: steps.join("; "),
+        })
+    })
 }
 
 /// Whether a search goes on.
-enum Flow {
+pub(super) enum Flow {
     Continue,
-    /// Let go of the database; it may go on later.
+    /// Only the ids of the traces are read from here on.
+    OnlyIds,
     Stop,
 }
 
 /// A search as SQL.
-struct Prepared {
+pub(super) struct Prepared {
     sql: String,
     parameters: Parameters,
+    /// What is selected of `trace_info t`.
+    pub(super) columns: String,
     /// What of the traces is read, where not all is.
-    parts: Option<InfoParts>,
+    pub(super) parts: Option<InfoParts>,
 }
 
 impl Prepared {
     fn new(shared: &Shared, connection: &Connection, query: &Query) -> Result<Self, StoreError> {
         let filter = filter_of(query, &shared.name)?;
-        let error = |e: rusqlite::Error| shared.database.error(&e);
+        let error = |e: rusqlite::Error| shared.database().error(&e);
         let schema = &shared.schema;
         let experiments = scope(shared, connection, &query.experiments)?;
         let scope = format!("({})", experiments.join(", "));
@@ -166,9 +139,10 @@ impl Prepared {
             Some(limit) => i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
             None => -1,
         };
+        let columns =
+            parts.map_or_else(|| columns(schema, query.counts_spans), PartReader::columns);
         let sql = format!(
-            "SELECT {} FROM trace_info t{index} WHERE {} ORDER BY {} LIMIT {limit}",
-            parts.map_or_else(|| columns(schema, query.counts_spans), PartReader::columns),
+            "SELECT {columns} FROM trace_info t{index} WHERE {} ORDER BY {} LIMIT {limit}",
             conditions.join(" AND "),
             if sequential {
                 "t.rowid".to_owned()
@@ -183,163 +157,116 @@ impl Prepared {
         Ok(Self {
             sql,
             parameters,
+            columns,
             parts,
         })
     }
 
-    /// Sends every page to a reader, for as long as there is one.
-    fn stream(
+    /// Reads all traces, page by page, or the ids of the `rest`.
+    pub(super) fn run(
         &self,
         shared: &Shared,
-        connection: Connection,
+        reader: &Reader,
         size: usize,
-        sender: &SyncSender<Result<Batch, StoreError>>,
-    ) {
-        let mut delivered = 0;
-        loop {
-            let mut waiting = None;
-            let done = self.run(shared, &connection, delivered, size, |batch| {
-                delivered += batch.traces.len() + batch.odd;
-                // With a write-ahead log, readers are in nobody's way.
-                let patience = (!shared.database.wal).then_some(PATIENCE);
-                match send(sender, batch, patience) {
-                    Sent::Taken => Ok(Flow::Continue),
-                    Sent::NobodyThere => Ok(Flow::Stop),
-                    Sent::Waiting(batch) => {
-                        waiting = Some(batch);
-                        Ok(Flow::Stop)
-                    }
-                }
-            });
-            if let Err(error) = done {
-                let _ = sender.send(Err(error));
-                return;
-            }
-            // The database is free now, and the reader may take all the time it wants.
-            let Some(batch) = waiting else { break };
-            let more = batch.more;
-            if sender.send(Ok(batch)).is_err() || !more {
-                break;
-            }
-        }
-        shared.readers.give_back(connection);
-    }
-
-    /// Reads from the `skip`th trace on, in one transaction, page by page.
-    fn run(
-        &self,
-        shared: &Shared,
-        connection: &Connection,
-        skip: usize,
-        size: usize,
-        mut each: impl FnMut(Batch) -> Result<Flow, StoreError>,
+        rest: &mut Vec<Box<str>>,
+        mut each: impl FnMut(Batch) -> Flow,
     ) -> Result<(), StoreError> {
-        let database = &shared.database;
-        let transaction = connection
-            .unchecked_transaction()
-            .map_err(|e| database.error(&e))?;
-        let sql = format!("{} OFFSET {skip}", self.sql);
-        let mut statement = transaction.prepare(&sql).map_err(|e| database.error(&e))?;
+        let error = |e: rusqlite::Error| shared.database().error(&e);
+        shared.readers.is_later(reader);
+        let mut statement = reader.prepare(&self.sql).map_err(error)?;
         let values = self.parameters.values_of(&statement);
         let mut rows = statement
             .query(rusqlite::params_from_iter(values))
-            .map_err(|e| database.error(&e))?;
-        let mut reader =
-            RowReader::new(&transaction, shared, self.parts).map_err(|e| database.error(&e))?;
+            .map_err(error)?;
+        let mut rows_of = RowReader::new(reader, shared, self.parts).map_err(error)?;
         let mut page = Vec::new();
-        let mut odd = 0;
-        loop {
-            let row = rows.next().map_err(|e| database.error(&e))?;
-            let info = row.map(|row| reader.info(row));
-            let info = match info.transpose() {
-                Ok(info) => info,
-                Err(error) => {
-                    let id = row.and_then(|row| text(row, 0).ok().flatten());
-                    let error = shared.row_error(&error, id.as_deref().unwrap_or_default());
-                    let StoreError::Unreadable(one) = error else {
-                        return Err(error);
-                    };
-                    shared.doubts.add_unreadable(*one);
-                    odd += 1;
-                    continue;
-                }
+        while let Some(row) = rows.next().map_err(error)? {
+            let Some(info) = rows_of.read(shared, row)? else {
+                continue;
             };
-            let ended = info.is_none();
-            if ended || page.len() == size {
+            if page.len() == size {
+                shared.readers.check()?;
                 let batch = Batch {
                     traces: std::mem::take(&mut page),
-                    odd: std::mem::take(&mut odd),
-                    more: !ended,
+                    more: true,
                 };
-                match each(batch)? {
+                match each(batch) {
                     Flow::Continue => {}
                     Flow::Stop => return Ok(()),
+                    Flow::OnlyIds => {
+                        rest.push(info.trace_id.into());
+                        while let Some(row) = rows.next().map_err(error)? {
+                            rest.extend(id(shared, row)?);
+                        }
+                        return shared.readers.check();
+                    }
                 }
             }
-            match info {
-                Some(info) => page.push(info),
-                None => return Ok(()),
-            }
+            page.push(info);
         }
+        shared.readers.check()?;
+        each(Batch {
+            traces: page,
+            more: false,
+        });
+        Ok(())
     }
 }
 
 /// Reads traces, all of them or some parts.
-enum RowReader<'c> {
-    Whole(Reader<'c>),
+pub(super) enum RowReader<'c> {
+    Whole(InfoReader<'c>),
     Parts(PartReader<'c>),
 }
 
 impl<'c> RowReader<'c> {
-    fn new(
+    pub(super) fn new(
         connection: &'c Connection,
         shared: &'c Shared,
         parts: Option<InfoParts>,
     ) -> rusqlite::Result<Self> {
         Ok(match parts {
-            None => Self::Whole(Reader::new(connection, &shared.schema)?),
+            None => Self::Whole(InfoReader::new(connection, &shared.schema)?),
             Some(parts) => Self::Parts(PartReader::new(connection, &shared.schema, parts)?),
         })
     }
 
-    fn info(&mut self, row: &Row<'_>) -> rusqlite::Result<TraceInfo> {
-        match self {
+    /// The trace of a row; `None` for one that cannot be read, which is remembered.
+    pub(super) fn read(
+        &mut self,
+        shared: &Shared,
+        row: &Row<'_>,
+    ) -> Result<Option<TraceInfo>, StoreError> {
+        let info = match self {
             Self::Whole(reader) => reader.info(row),
             Self::Parts(reader) => reader.info(row),
-        }
+        };
+        readable(shared, row, info)
     }
 }
 
-enum Sent {
-    Taken,
-    NobodyThere,
-    /// The reader did not take it in time.
-    Waiting(Batch),
+/// The id of a row alone.
+fn id(shared: &Shared, row: &Row<'_>) -> Result<Option<Box<str>>, StoreError> {
+    let id = odd::name(row, "trace_info", 0).map(|id| Box::from(&*id));
+    readable(shared, row, id)
 }
 
-fn send(
-    sender: &SyncSender<Result<Batch, StoreError>>,
-    batch: Batch,
-    patience: Option<Duration>,
-) -> Sent {
-    let Some(patience) = patience else {
-        return match sender.send(Ok(batch)) {
-            Ok(()) => Sent::Taken,
-            Err(_) => Sent::NobodyThere,
-        };
+fn readable<T>(
+    shared: &Shared,
+    row: &Row<'_>,
+    read: rusqlite::Result<T>,
+) -> Result<Option<T>, StoreError> {
+    let error = match read {
+        Ok(read) => return Ok(Some(read)),
+        Err(error) => error,
     };
-    let start = Instant::now();
-    let mut unsent = Ok(batch);
-    loop {
-        match sender.try_send(unsent) {
-            Ok(()) => return Sent::Taken,
-            Err(TrySendError::Disconnected(_)) => return Sent::NobodyThere,
-            Err(TrySendError::Full(back)) => match back {
-                Ok(batch) if start.elapsed() > patience => return Sent::Waiting(batch),
-                back => unsent = back,
-            },
+    let id = odd::maybe_text(row, "trace_info", 0).ok().flatten();
+    match shared.row_error(&error, id.as_deref().unwrap_or_default()) {
+        StoreError::Unreadable(one) => {
+            shared.doubts.add_unreadable(*one);
+            Ok(None)
         }
-        thread::sleep(Duration::from_millis(2));
+        error => Err(error),
     }
 }
 
@@ -376,7 +303,7 @@ fn scope(
             .query_map([], |row| row.get(0))?
             .collect()
     };
-    ids().map_err(|e| shared.database.error(&e))
+    ids().map_err(|e| shared.database().error(&e))
 }
 
 /// The server's order: missing values last in both directions, ties by time and id.

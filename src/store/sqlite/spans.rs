@@ -10,9 +10,11 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::Shared;
-use super::info::{json_object, text, text_ref};
+use super::connection::Sharing;
+use super::info::json_object;
+use super::odd;
 use crate::filter::record_members;
-use crate::model::{Span, SpanId, StatusCode, TraceInfo, Unreadable, attribute, metadata, tag};
+use crate::model::{Span, StatusCode, TraceInfo, Unreadable, attribute, metadata, tag};
 use crate::parallel;
 use crate::store::wire::{Flaw, otel_trace_id, span_from_slice, span_id, tells_more};
 use crate::store::{Detail, StoreError};
@@ -40,9 +42,12 @@ impl Place {
     pub(super) fn look_up(connection: &Connection, trace_id: &str) -> rusqlite::Result<Self> {
         let location = connection
             .prepare_cached("SELECT value FROM trace_tags WHERE key = ?1 AND request_id = ?2")?
-            .query_row([tag::SPANS_LOCATION, trace_id], |row| text(row, 0))
+            .query_row([tag::SPANS_LOCATION, trace_id], |row| {
+                let location = odd::maybe_text(row, "trace_tags", 0)?;
+                Ok(Self::named(location.as_deref()))
+            })
             .optional()?;
-        Ok(Self::named(location.flatten().as_deref()))
+        Ok(location.unwrap_or(Self::Artifact))
     }
 
     fn named(location: Option<&str>) -> Self {
@@ -54,6 +59,8 @@ impl Place {
     }
 }
 
+/// The table of spans.
+const TABLE: &str = "spans";
 /// Rows of a trace that one thread reads at a time.
 const PART: usize = 512;
 const MAX_THREADS: usize = 4;
@@ -88,19 +95,19 @@ pub(super) fn in_columns(
         let mut spans = Vec::new();
         while let Some(row) = rows.next()? {
             let mut span = span(row, &otel_id)?;
-            if let Some(model) = text(row, COLUMN_COUNT)? {
+            if let Some(model) = odd::maybe_text(row, TABLE, COLUMN_COUNT)? {
                 let model = (attribute::MODEL.to_owned(), quoted(&model));
                 span.attributes.push(model);
             }
             let costs = record_members(metadata::COST);
-            if let Some(cost) = json_object(row, COLUMN_COUNT + 1, costs)? {
+            if let Some(cost) = json_object(row, TABLE, COLUMN_COUNT + 1, costs)? {
                 span.attributes.push((attribute::COST.to_owned(), cost));
             }
             spans.push(span);
         }
         Ok(spans)
     };
-    let mut spans = read().map_err(|e| shared.database.error(&e))?;
+    let mut spans = read().map_err(|e| shared.row_error(&e, trace_id))?;
     sort(&mut spans);
     Ok(spans)
 }
@@ -118,13 +125,12 @@ pub(super) fn in_table(
     if !shared.schema.has_spans() {
         return Ok(Vec::new());
     }
-    let rows = rows(connection, trace_id).map_err(|e| shared.database.error(&e))?;
+    let rows = rows(connection, trace_id).map_err(|e| shared.database().error(&e))?;
     let parts: Vec<&[i64]> = rows.chunks(PART).collect();
-    let most = if shared.database.wal {
-        // Another reader might see more of the trace than this one.
-        1
-    } else {
-        parallel::cores()
+    let most = match shared.database().sharing {
+        Sharing::Journal => parallel::cores(),
+        // All others are in use, or see what there is now.
+        Sharing::Log | Sharing::Still(_) => 1,
     };
     let threads = most.min(MAX_THREADS).min(parts.len()).max(1);
     let next = AtomicUsize::new(0);
@@ -158,7 +164,7 @@ pub(super) fn in_table(
 
 fn broken(shared: &Shared, trace_id: &str, flaw: &Flaw) -> StoreError {
     Unreadable {
-        file: Some(shared.database.path().display().to_string()),
+        file: Some(shared.database().path().display().to_string()),
         member: Some(flaw.member.clone()).filter(|member| !member.is_empty()),
         ..Unreadable::trace(
             trace_id,
@@ -202,8 +208,7 @@ pub(super) const COLUMN_COUNT: usize = 8;
 
 /// The span of a row with [`COLUMNS`] in front, as far as they tell.
 pub(super) fn span(row: &Row<'_>, otel_id: &str) -> rusqlite::Result<Span> {
-    let id = |at| Ok::<_, rusqlite::Error>(text_ref(row, at)?.as_deref().and_then(span_id));
-    let kind = match text_ref(row, 3)? {
+    let kind = match odd::maybe_text(row, TABLE, 3)? {
         Some(kind) => Some(quoted(&kind)),
         // MLflow infers the type of OpenTelemetry's spans too late for the column.
         None => row
@@ -213,15 +218,27 @@ pub(super) fn span(row: &Row<'_>, otel_id: &str) -> rusqlite::Result<Span> {
             .and_then(|span| span.attribute(attribute::TYPE).map(str::to_owned)),
     };
     let kind = kind.map(|json| (attribute::TYPE.to_owned(), json));
+    let id = span_id(&odd::name(row, TABLE, 0)?);
+    let status = StatusCode::from_name(&odd::text(row, TABLE, 4)?);
     Ok(Span {
-        span_id: id(0)?.unwrap_or_else(|| SpanId::new("")),
-        parent_id: id(1)?,
+        span_id: id.ok_or_else(|| odd::value(row, TABLE, 0, "expected the id of a span"))?,
+        parent_id: odd::maybe_text(row, TABLE, 1)?.as_deref().and_then(span_id),
         trace_id: otel_id.to_owned(),
-        name: text(row, 2)?.unwrap_or_default(),
-        start_ns: row.get::<_, Option<i64>>(5)?.unwrap_or(0),
+        // MLflow's schema lets it be missing.
+        name: odd::maybe_text(row, TABLE, 2)?
+            .unwrap_or_default()
+            .into_owned(),
+        start_ns: odd::number(row, TABLE, 5)?,
         // OpenTelemetry spans without an end are stored with an end of zero.
-        end_ns: row.get::<_, Option<i64>>(6)?.filter(|end| *end > 0),
-        status: StatusCode::parse(&text_ref(row, 4)?.unwrap_or_default()),
+        end_ns: odd::maybe_number(row, TABLE, 6)?.filter(|end| *end > 0),
+        status: status.ok_or_else(|| {
+            odd::value(
+                row,
+                TABLE,
+                4,
+                "expected OK, ERROR or UNSET, found another text",
+            )
+        })?,
         status_message: String::new(),
         attributes: kind.into_iter().collect(),
         events: Vec::new(),

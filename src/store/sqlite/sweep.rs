@@ -6,19 +6,20 @@ use std::collections::HashMap;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 
-use super::Shared;
 use super::connection::keep_few_pages;
-use super::info::{odd_value, text};
-use super::search;
+use super::readers::{Purpose, Reader};
 use super::spans::{self, Place};
+use super::{Shared, odd, search};
 use crate::model::{Span, Trace, TraceInfo};
 use crate::store::wire::otel_trace_id;
 use crate::store::{Detail, Each, StoreError};
 
 /// Rows that are read before those who want to write are let in.
 const ROWS: u32 = 2048;
+/// Traces that are looked up before the same.
+const LOOK_UPS: usize = 256;
 /// Slices of the table that may wait for their reader.
 const AHEAD: usize = 4;
 /// A look-up takes about so many times as long as reading a trace on the way.
@@ -42,7 +43,12 @@ pub(super) fn run(shared: &Shared, infos: Vec<TraceInfo>, each: Each<'_>) {
     thread::scope(|scope| {
         let (sender, slices) = sync_channel(AHEAD);
         scope.spawn(move || {
-            if let Err(error) = read(shared, infos, &sender) {
+            let done = shared.readers.take(Purpose::Spans).and_then(|mut reader| {
+                let done = read(shared, &mut reader, infos, &sender);
+                shared.readers.give_back(reader);
+                done
+            });
+            if let Err(error) = done {
                 let _ = sender.send(vec![(String::new(), Err(error))]);
             }
         });
@@ -65,54 +71,60 @@ struct Waiting {
 
 fn read(
     shared: &Shared,
+    reader: &mut Reader,
     infos: Vec<TraceInfo>,
     sender: &SyncSender<Finished>,
 ) -> Result<(), StoreError> {
-    let connection = shared.database.span_reader()?;
-    keep_few_pages(&connection);
-    let snapshot = Snapshot::new(shared, &connection)?;
+    keep_few_pages(reader);
     // Nothing but the id may be known; then it is not known either where the spans are.
     let (here, mut elsewhere): (Vec<_>, Vec<_>) = infos
         .into_iter()
         .partition(|info| info.experiment_id.is_none() || Place::of(info) == Place::Table);
-    let (mut snapshot, mut waiting) = expected(snapshot, here, &mut elsewhere)?;
+    let mut waiting = expected(shared, reader, here, &mut elsewhere)?;
     let mut after = 0;
-    loop {
+    // Once something was changed, spans that are read from here on and those before may be
+    // of two moments.
+    while !waiting.is_empty() && !shared.readers.is_later(reader) {
         let mut done = Vec::new();
-        let rows = slice(&snapshot.transaction, &mut after, &mut waiting, &mut done)
-            .map_err(|e| shared.database.error(&e))?;
+        let rows = slice(reader, &mut after, &mut waiting, &mut done)
+            .map_err(|e| shared.database().error(&e))?;
         let finished = done
             .into_iter()
-            .map(|trace| finish(shared, &connection, trace))
+            .map(|trace| finish(shared, reader, trace))
             .collect();
-        // Before the reader, who may take all the time it wants.
-        snapshot = snapshot.let_writers_in()?;
+        shared.readers.check()?;
+        // Before handing over, since whoever takes it may take all the time.
+        shared.readers.make_way(reader)?;
         if sender.send(finished).is_err() {
             return Ok(());
         }
-        if rows < ROWS || waiting.is_empty() {
+        if rows < ROWS {
             break;
         }
     }
-    // Of a trace that was changed meanwhile, as many spans as there were.
-    let changed = waiting.into_values();
-    let mut rest: Finished = changed
-        .map(|trace| finish(shared, &connection, *trace))
-        .collect();
-    rest.extend(elsewhere.into_iter().map(|info| {
-        let id = info.trace_id.clone();
-        (id, shared.complete(&connection, info, Detail::Times))
-    }));
-    let _ = sender.send(rest);
+    elsewhere.extend(waiting.into_values().map(|trace| trace.info));
+    for infos in elsewhere.chunks(LOOK_UPS) {
+        let look_up = |info: &TraceInfo| {
+            let trace = shared.complete_found(reader, info.clone(), Detail::Times);
+            (info.trace_id.clone(), trace)
+        };
+        let found = infos.iter().map(look_up).collect();
+        shared.readers.check()?;
+        shared.readers.make_way(reader)?;
+        if sender.send(found).is_err() {
+            return Ok(());
+        }
+    }
     Ok(())
 }
 
 /// How many rows each of the traces has; those without any are moved `elsewhere`.
-fn expected<'c>(
-    mut snapshot: Snapshot<'c>,
+fn expected(
+    shared: &Shared,
+    reader: &mut Reader,
     infos: Vec<TraceInfo>,
     elsewhere: &mut Vec<TraceInfo>,
-) -> Result<(Snapshot<'c>, HashMap<String, Box<Waiting>>), StoreError> {
+) -> Result<HashMap<String, Box<Waiting>>, StoreError> {
     let mut unseen: HashMap<String, TraceInfo> = infos
         .into_iter()
         .map(|info| (info.trace_id.clone(), info))
@@ -122,7 +134,7 @@ fn expected<'c>(
     loop {
         let mut groups = 0;
         let mut count = || -> rusqlite::Result<()> {
-            let mut statement = snapshot.transaction.prepare_cached(
+            let mut statement = reader.prepare_cached(
                 "SELECT trace_id, count(*) FROM spans WHERE trace_id > ?1 \
                  GROUP BY trace_id ORDER BY trace_id LIMIT ?2",
             )?;
@@ -130,7 +142,7 @@ fn expected<'c>(
             let mut last = None;
             while let Some(row) = rows.next()? {
                 groups += 1;
-                let id = text(row, 0)?.unwrap_or_default();
+                let id = odd::text(row, "spans", 0)?.into_owned();
                 if let Some(info) = unseen.remove(&id) {
                     let left: u32 = row.get(1)?;
                     let trace = Box::new(Waiting {
@@ -147,14 +159,14 @@ fn expected<'c>(
             after = last.unwrap_or_default();
             Ok(())
         };
-        count().map_err(|e| snapshot.shared.database.error(&e))?;
+        count().map_err(|e| shared.database().error(&e))?;
         if groups < ROWS {
             break;
         }
-        snapshot = snapshot.let_writers_in()?;
+        shared.readers.make_way(reader)?;
     }
     elsewhere.extend(unseen.into_values());
-    Ok((snapshot, waiting))
+    Ok(waiting)
 }
 
 /// Reads the rows `after` one; gives how many there were.
@@ -190,7 +202,7 @@ fn slice(
             match spans::span(row, &trace.otel_id) {
                 Ok(span) => trace.spans.push(span),
                 // Looked up alone, the trace tells what is wrong.
-                Err(error) if odd_value(&error).is_some() => trace.is_odd = true,
+                Err(error) if odd::told_by(&error).is_some() => trace.is_odd = true,
                 Err(error) => return Err(error),
             }
         }
@@ -220,33 +232,4 @@ fn finish(
     }
     spans::sort(&mut spans);
     (id, Ok(Trace { info, spans }))
-}
-
-/// A transaction that makes way now and then, unless readers are in nobody's way:
-/// the next one locks nothing before it reads.
-struct Snapshot<'c> {
-    shared: &'c Shared,
-    connection: &'c Connection,
-    transaction: Transaction<'c>,
-}
-
-impl<'c> Snapshot<'c> {
-    fn new(shared: &'c Shared, connection: &'c Connection) -> Result<Self, StoreError> {
-        let transaction = connection
-            .unchecked_transaction()
-            .map_err(|e| shared.database.error(&e))?;
-        Ok(Self {
-            shared,
-            connection,
-            transaction,
-        })
-    }
-
-    fn let_writers_in(self) -> Result<Self, StoreError> {
-        if self.shared.database.wal {
-            return Ok(self);
-        }
-        drop(self.transaction);
-        Self::new(self.shared, self.connection)
-    }
 }

@@ -128,7 +128,7 @@ fn one_reader_is_enough_where_a_writer_waits() {
             .unwrap();
         let blocked = writer.execute_batch("COMMIT").unwrap_err();
         assert_eq!(blocked.sqlite_error_code(), Some(ErrorCode::DatabaseBusy));
-        assert!(store.shared.database.reader_beside_another().is_err());
+        assert!(store.shared.database().reader_beside_another().is_err());
         store.shared.complete(connection, info, Detail::Whole)
     });
     assert!(format!("{:#?}", trace.unwrap().spans) == told(Detail::Whole));
