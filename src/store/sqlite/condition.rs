@@ -130,7 +130,11 @@ impl Compiler<'_> {
             (Comparator::NotIn, Value::List(texts)) => {
                 format!("({sql} NOT IN ({}))", self.list(texts))
             }
-            (Comparator::Like, Value::Text(pattern)) => {
+            // SQLite has a limit for patterns, which this one keeps only as it was written.
+            (Comparator::Like, Value::Text(pattern)) if as_glob(pattern).len() <= MAX_PATTERN => {
+                format!("({sql} GLOB {})", self.parameters.bind(as_glob(pattern)))
+            }
+            (Comparator::Ilike, Value::Text(pattern)) => {
                 format!("({sql} LIKE {})", self.parameters.bind(pattern.clone()))
             }
             (Comparator::IsNull, _) => format!("({sql} IS NULL)"),
@@ -142,7 +146,12 @@ impl Compiler<'_> {
         }
     }
 
+    /// Texts for `IN`; many are one parameter, since SQLite has a limit for these.
     fn list(&mut self, texts: &[String]) -> String {
+        if texts.len() > MANY {
+            let all = serde_json::Value::from(texts).to_string();
+            return format!("SELECT value FROM json_each({})", self.parameters.bind(all));
+        }
         let all: Vec<String> = texts
             .iter()
             .map(|text| self.parameters.bind(text.clone()))
@@ -341,6 +350,26 @@ impl Compiler<'_> {
         );
         if absent { not(&found) } else { found }
     }
+}
+
+/// More texts than these are not bound one by one.
+const MANY: usize = 32;
+
+/// The longest pattern that SQLite takes, less some.
+const MAX_PATTERN: usize = 49_000;
+
+/// A pattern of `LIKE` for `GLOB`, which tells case apart.
+fn as_glob(pattern: &str) -> String {
+    let mut glob = String::with_capacity(pattern.len());
+    for c in pattern.chars() {
+        match c {
+            '%' => glob.push('*'),
+            '_' => glob.push('?'),
+            '*' | '?' | '[' => glob.extend(['[', c, ']']),
+            plain => glob.push(plain),
+        }
+    }
+    glob
 }
 
 /// Token usage and cost are compared as a whole.

@@ -117,8 +117,7 @@ impl Database {
         };
         harden(&connection)?;
         connection.busy_handler(Some(wait))?;
-        // LIKE tells case apart, as MLflow asks it to.
-        connection.execute_batch("PRAGMA case_sensitive_like = ON; PRAGMA query_only = ON")?;
+        connection.execute_batch("PRAGMA query_only = ON")?;
         array::load_module(&connection)?;
         self.limited(connection)
     }

@@ -4,9 +4,9 @@
 
 use rusqlite::Connection;
 
-use super::outside;
 use super::schema::Schema;
 use super::statement::Parameters;
+use super::{outside, whole};
 use crate::filter::{Comparator, Condition, Expr, Field, Filter, Quantifier, SpanTest, Value};
 use crate::model::{Span, metadata};
 
@@ -14,6 +14,10 @@ use crate::model::{Span, metadata};
 /// gone through and their spans looked up. Where all traces would be gone
 /// through, their number counts if it is larger.
 pub(super) const FEW_SPANS: i64 = 2_000;
+
+/// The most questions about spans within one statement. Those within NOT and OR are asked
+/// in two ways, so their number doubles with each NOT within another one.
+const MAX_QUESTIONS: usize = 4_000;
 
 /// Indexes of the table of spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +30,15 @@ enum SpanIndex {
 /// Turns filters into conditions on `trace_info t`.
 pub(super) struct Compiler<'a> {
     pub(super) schema: &'a Schema,
-    connection: &'a Connection,
+    pub(super) connection: &'a Connection,
     pub(super) parameters: &'a mut Parameters,
     /// SQL for the experiments that are searched, as a list in parentheses.
     pub(super) scope: &'a str,
     few: i64,
     /// Whether all matches are wanted, so that it pays to look at all traces beforehand.
     all: bool,
+    /// Whether all spans may be read where that is quicker.
+    pub(super) reads_all: bool,
     /// Spans that start before are not looked at.
     floor: Option<String>,
     /// Whether the spans that are spoken of are those that are not in the table.
@@ -46,6 +52,8 @@ pub(super) struct Compiled {
     pub(super) conjuncts: Vec<String>,
     /// Whether an index leads to the few traces that can pass.
     pub(super) finds_few: bool,
+    /// Whether nothing but spans decides, and those of most traces have to be looked at.
+    pub(super) only_spans: bool,
     /// Whether spans that are not in the table may be looked at.
     pub(super) looks_outside: bool,
 }
@@ -70,14 +78,15 @@ impl<'a> Compiler<'a> {
             scope,
             few,
             all,
+            reads_all: false,
             floor: None,
             outside: false,
             aliases: 0,
         }
     }
 
-    /// The conjuncts of a filter.
-    pub(super) fn filter(&mut self, filter: &Filter) -> rusqlite::Result<Compiled> {
+    /// The conjuncts of a filter; `None` where they are too long for a statement.
+    pub(super) fn filter(&mut self, filter: &Filter) -> rusqlite::Result<Option<Compiled>> {
         self.floor = filter
             .span_time_floor_ms()
             .map(|ms| self.parameters.bind(ms * 1e6));
@@ -87,6 +96,12 @@ impl<'a> Compiler<'a> {
         let mut finds_few = plain.iter().any(|expr| self.finds_few(expr));
         let mut conjuncts = self.region(&plain);
         let mut looks_outside = false;
+        let only_spans = plain.is_empty()
+            && self.floor.is_none()
+            && !of_spans.is_empty()
+            && self.schema.has_spans()
+            && whole::is_most(self.connection, self.scope)?;
+        self.reads_all = self.all && only_spans;
         if !of_spans.is_empty() {
             let (table, few) = if self.schema.has_spans() {
                 self.in_table(&of_spans)?
@@ -103,11 +118,13 @@ impl<'a> Compiler<'a> {
                 finds_few |= few;
             }
         }
-        Ok(Compiled {
+        let compiled = Compiled {
             conjuncts,
             finds_few,
+            only_spans: only_spans && !finds_few,
             looks_outside,
-        })
+        };
+        Ok((self.aliases <= MAX_QUESTIONS).then_some(compiled))
     }
 
     /// Expressions that must all hold, of spans in the table; `true` where an index
@@ -138,8 +155,10 @@ impl<'a> Compiler<'a> {
                 None => rest.push(expr),
             }
         }
-        let finds_few = !conjuncts.is_empty();
-        conjuncts.extend(self.region(&rest));
+        let mut finds_few = !conjuncts.is_empty();
+        let rest = self.region(&rest);
+        finds_few |= rest.iter().any(|one| one.starts_with(whole::BEGIN));
+        conjuncts.extend(rest);
         Ok((conjuncts, finds_few))
     }
 
@@ -292,7 +311,7 @@ impl<'a> Compiler<'a> {
             .into_iter()
             .map(|expr| self.expr(expr, None))
             .collect();
-        if of_span.is_empty() {
+        if of_span.is_empty() || self.aliases > MAX_QUESTIONS {
             return conjuncts;
         }
         let alias = self.alias();
@@ -300,7 +319,8 @@ impl<'a> Compiler<'a> {
             .iter()
             .map(|expr| self.expr(expr, Some(&alias)))
             .collect();
-        let exists = self.exists(&alias, &with_span.join(" AND "));
+        let of_span_alone = of_span.iter().all(|expr| only_span(expr));
+        let exists = self.exists(&alias, &with_span.join(" AND "), of_span_alone);
         conjuncts.push(if of_span.iter().any(|expr| only_span(expr)) {
             exists
         } else {
@@ -316,7 +336,11 @@ impl<'a> Compiler<'a> {
         format!("s{}", self.aliases)
     }
 
-    fn exists(&mut self, alias: &str, condition: &str) -> String {
+    /// That there is such a span; `of_span_alone` where nothing of its trace is asked.
+    fn exists(&mut self, alias: &str, condition: &str, of_span_alone: bool) -> String {
+        if of_span_alone && let Some(found) = self.among_all_spans(alias, condition) {
+            return found;
+        }
         format!(
             "EXISTS (SELECT 1 FROM {} AND {condition})",
             self.spans_of_trace(alias)
@@ -382,8 +406,8 @@ impl<'a> Compiler<'a> {
         let alias = self.alias();
         let body = self.of_span(&test.expr, &alias);
         match &test.quantifier {
-            Quantifier::Any => self.exists(&alias, &body),
-            Quantifier::All => not(&self.exists(&alias, &not(&body))),
+            Quantifier::Any => self.exists(&alias, &body, only_span(&test.expr)),
+            Quantifier::All => not(&self.exists(&alias, &not(&body), only_span(&test.expr))),
             Quantifier::Count(comparator, number) => {
                 let number = self.parameters.number(*number);
                 let spans = self.spans_of_trace(&alias);

@@ -12,7 +12,8 @@ use crate::store::StoreError;
 /// What an error of SQLite means for the database in this file.
 pub(super) fn of(path: &Path, error: &Error) -> StoreError {
     let path = path.display().to_string();
-    let Error::SqliteFailure(failure, _) = error else {
+    let (Error::SqliteFailure(failure, _) | Error::SqlInputError { error: failure, .. }) = error
+    else {
         return StoreError::Data {
             path,
             reason: odd::sentence(error),
@@ -46,7 +47,7 @@ pub(super) fn of(path: &Path, error: &Error) -> StoreError {
         (ErrorCode::OperationInterrupted, _) => data(
             path,
             "an answer took more steps than so large a database can need (`mlt help limits`); \
-             it may be damaged",
+             it may be damaged, or the filter too involved",
         ),
         (ErrorCode::TooBig, _) => data(path, "a value or question is larger than SQLite takes"),
         (ErrorCode::OutOfMemory, _) => data(path, "there is not enough memory for the answer"),

@@ -22,6 +22,7 @@ mod sweep;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod workspace;
 
 use std::collections::HashMap;

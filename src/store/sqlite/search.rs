@@ -12,7 +12,7 @@ use super::readers::{Purpose, Reader};
 use super::schema::Schema;
 use super::statement::Parameters;
 use super::stream::{self, Cursor, Stream};
-use super::{Shared, odd, outside};
+use super::{Shared, odd, outside, whole};
 use crate::filter::OrderBy;
 use crate::filter::order::OrderKey;
 use crate::model::{TraceInfo, metadata, tag};
@@ -36,32 +36,58 @@ pub(super) fn start(
     size: usize,
 ) -> Result<Started, StoreError> {
     let reader = shared.readers.take(Purpose::Search)?;
-    let search = match Prepared::new(shared, &reader, query) {
+    if query.limit.is_some_and(|limit| limit < size) {
+        let page = only_page(shared, &reader, query, size);
+        shared.readers.give_back(reader);
+        return Ok((page?, None, None));
+    }
+    let search = match Prepared::new(shared, &reader, query, Reach::Any) {
         Ok(search) => search,
         Err(error) => {
             shared.readers.give_back(reader);
             return Err(error);
         }
     };
-    if query.limit.is_some_and(|limit| limit < size) {
-        let mut page = Vec::new();
-        let done = search.run(shared, &reader, size, &mut Vec::new(), |batch| {
-            page = batch.traces;
-            Flow::Stop
-        });
-        shared.readers.give_back(reader);
-        done?;
-        return Ok((page, None, None));
-    }
     let (cursor, stream) = stream::start(shared, search, reader, size);
     let (traces, rest) = cursor.next()?;
     Ok((traces, rest, stream))
 }
 
+/// A search for no more traces than there are on one page. Where nothing but spans decides,
+/// they are looked for among the newest traces first, and last by reading all spans.
+fn only_page(
+    shared: &Shared,
+    reader: &Reader,
+    query: &Query,
+    size: usize,
+) -> Result<Vec<TraceInfo>, StoreError> {
+    let page = |search: &Prepared| {
+        let mut page = Vec::new();
+        search.run(shared, reader, size, &mut Vec::new(), |batch| {
+            page = batch.traces;
+            Flow::Stop
+        })?;
+        Ok(page)
+    };
+    let search = Prepared::new(shared, reader, query, Reach::Any)?;
+    if !search.only_spans {
+        return page(&search);
+    }
+    let steps = whole::steps(reader).map_err(|e| shared.database().error(&e))?;
+    for count in steps {
+        let newest = Prepared::new(shared, reader, query, Reach::Newest(count))?;
+        let found = page(&newest)?;
+        if found.len() == size {
+            return Ok(found);
+        }
+    }
+    page(&Prepared::new(shared, reader, query, Reach::All)?)
+}
+
 /// The SQL of a search, and how SQLite goes about it.
 pub(super) fn explain(shared: &Shared, query: &Query) -> Result<Explanation, StoreError> {
     shared.read(|reader| {
-        let search = Prepared::new(shared, reader, query)?;
+        let search = Prepared::new(shared, reader, query, Reach::Any)?;
         let steps = || -> rusqlite::Result<Vec<String>> {
             let mut statement = reader.prepare(&format!("EXPLAIN QUERY PLAN {}", search.sql))?;
             let values = search.parameters.values_of(&statement);
@@ -86,6 +112,17 @@ pub(super) enum Flow {
     Stop,
 }
 
+/// Among which traces those that are wanted are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Among all, until there are as many as are wanted.
+    Any,
+    /// Among so many of the newest.
+    Newest(i64),
+    /// Among all, and hardly one will be found.
+    All,
+}
+
 /// A search as SQL.
 pub(super) struct Prepared {
     sql: String,
@@ -94,24 +131,37 @@ pub(super) struct Prepared {
     pub(super) columns: String,
     /// What of the traces is read, where not all is.
     pub(super) parts: Option<InfoParts>,
+    /// Whether the newest come first, and nothing but spans decides.
+    only_spans: bool,
 }
 
 impl Prepared {
-    fn new(shared: &Shared, connection: &Connection, query: &Query) -> Result<Self, StoreError> {
+    fn new(
+        shared: &Shared,
+        connection: &Connection,
+        query: &Query,
+        reach: Reach,
+    ) -> Result<Self, StoreError> {
         let filter = filter_of(query, &shared.name)?;
         let error = |e: rusqlite::Error| shared.database().error(&e);
         let schema = &shared.schema;
         let experiments = scope(shared, connection, &query.experiments)?;
         let scope = format!("({})", experiments.join(", "));
         let mut parameters = Parameters::default();
-        let few = match query.limit {
-            None if filter.needs_spans() => count(connection).map_err(error)?.max(FEW_SPANS),
-            _ => FEW_SPANS,
+        let all = query.limit.is_none() || reach == Reach::All;
+        let few = if all && filter.needs_spans() {
+            count(connection).map_err(error)?.max(FEW_SPANS)
+        } else {
+            FEW_SPANS
         };
-        let all = query.limit.is_none();
         let compiled = Compiler::new(schema, connection, &mut parameters, &scope, few, all)
             .filter(filter)
-            .map_err(error)?;
+            .map_err(error)?
+            .ok_or_else(|| StoreError::Unsupported {
+                store: shared.name.clone(),
+                what: "way to ask for so many conditions on spans within NOT and OR",
+                instead: "leave out a NOT, or take parentheses apart",
+            })?;
         let mut conditions = vec![if experiments.len() == 1 {
             format!("t.experiment_id = {}", experiments[0])
         } else {
@@ -122,6 +172,9 @@ impl Prepared {
         // Without conditions and order, the table is read from one end to the other.
         let sequential =
             query.any_order && by_time && query.limit.is_none() && compiled.conjuncts.is_empty();
+        if let Reach::Newest(count) = reach {
+            conditions.push(whole::newest(&scope, count));
+        }
         conditions.extend(compiled.conjuncts);
         let parts = if query.ids_only {
             Some(InfoParts::NONE)
@@ -159,6 +212,7 @@ impl Prepared {
             parameters,
             columns,
             parts,
+            only_spans: compiled.only_spans && by_time,
         })
     }
 

@@ -14,6 +14,7 @@ mod meanwhile;
 mod odd_rows;
 mod outside;
 mod strangers;
+mod whole;
 
 const NEWEST: &str = include_str!("../../../tests/fixtures/schema-3.17.2.sql");
 const OLDEST: &str = include_str!("../../../tests/fixtures/schema-2.22.5.sql");

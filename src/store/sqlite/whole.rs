@@ -1,0 +1,71 @@
+//! Spans that are found by reading all of them once, from one end of the table to the
+//! other. Where few of them pass and all traces are searched, that takes a fraction of
+//! looking the spans of one trace after the other up.
+
+use rusqlite::Connection;
+
+use super::expression::Compiler;
+use super::search;
+
+/// Of fewer traces, nothing is worth the question.
+const LEAST: i64 = 1_000;
+/// Spans that are looked at to learn how many of them pass.
+const SAMPLE: i64 = 500;
+/// Of those, the most that may pass: the traces of all that do are kept in memory.
+const FEW: i64 = 25;
+/// The newest traces among which a few are looked for first.
+const FIRST: i64 = 500;
+/// How many times as many are looked at if there are not enough of them.
+const GROWTH: i64 = 8;
+
+/// How a condition begins that is about the traces of spans that are found so.
+pub(super) const BEGIN: &str = "t.request_id IN (SELECT";
+
+/// Whether most traces are searched of enough of them.
+pub(super) fn is_most(connection: &Connection, scope: &str) -> rusqlite::Result<bool> {
+    let all = search::count(connection)?;
+    if all < LEAST {
+        return Ok(false);
+    }
+    let sql = format!("SELECT count(*) FROM trace_info WHERE experiment_id IN {scope}");
+    let searched: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
+    Ok(searched * 2 >= all)
+}
+
+/// How many of the newest traces are looked at before all spans are read.
+pub(super) fn steps(connection: &Connection) -> rusqlite::Result<Vec<i64>> {
+    let most = search::count(connection)? / GROWTH;
+    let steps = std::iter::successors(Some(FIRST), |step| Some(step * GROWTH));
+    Ok(steps.take_while(|step| *step <= most).collect())
+}
+
+/// When the last one of so many of the newest traces was, as SQL.
+pub(super) fn newest(scope: &str, count: i64) -> String {
+    format!(
+        "t.timestamp_ms >= (SELECT n.timestamp_ms FROM trace_info n \
+         WHERE +n.experiment_id IN {scope} ORDER BY n.timestamp_ms DESC LIMIT 1 OFFSET {count})"
+    )
+}
+
+impl Compiler<'_> {
+    /// The condition that a trace has a span that passes, where all spans are read for it.
+    pub(super) fn among_all_spans(&self, alias: &str, condition: &str) -> Option<String> {
+        // What is wrong with the question shows when it is asked.
+        if !self.reads_all || self.outside || !self.are_few(alias, condition).unwrap_or(false) {
+            return None;
+        }
+        Some(format!(
+            "{BEGIN} {alias}.trace_id FROM spans {alias} NOT INDEXED WHERE {condition})"
+        ))
+    }
+
+    fn are_few(&self, alias: &str, condition: &str) -> rusqlite::Result<bool> {
+        self.parameters.register(self.connection)?;
+        let sample = format!(
+            "SELECT count(*) FROM spans {alias} \
+             WHERE {alias}.rowid > (SELECT max(rowid) FROM spans) - {SAMPLE} AND {condition}"
+        );
+        let passing = self.parameters.query_number(self.connection, &sample)?;
+        Ok(passing <= FEW)
+    }
+}
