@@ -116,11 +116,7 @@ pub struct NewerServerNeeded {
 /// What to print for an error, and how to exit. `None` for a closed pipe, which
 /// is how `head` says that it has seen enough.
 pub fn report(error: &anyhow::Error, style: Style, color: bool) -> Option<(String, Exit)> {
-    let broken_pipe = error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|e| e.kind() == io::ErrorKind::BrokenPipe);
-    if broken_pipe {
+    if is_broken_pipe(error) {
         return None;
     }
     let (message, hints, exit) = if let Some(error) = error.downcast_ref::<FilterError>() {
@@ -141,6 +137,14 @@ pub fn report(error: &anyhow::Error, style: Style, color: bool) -> Option<(Strin
         text.push_str(&hint_line(&hint, style));
     }
     Some((text, exit))
+}
+
+/// Whether nobody reads any more what was to be written.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// `hint: …` with a line feed.

@@ -12,6 +12,7 @@ mod commands;
 mod complete;
 pub mod error;
 pub mod export;
+mod file;
 pub mod filter;
 mod io_words;
 mod json;
@@ -23,6 +24,7 @@ pub mod render;
 #[cfg(test)]
 mod round_trips;
 pub mod settings;
+mod signals;
 pub mod store;
 mod terminal;
 

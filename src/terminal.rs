@@ -9,6 +9,7 @@ use crate::cli::{ColorChoice, GlobalArgs, OutputFormat};
 use crate::progress::{Progress, Spinner};
 use crate::render::sanitize;
 use crate::settings::Env;
+use crate::signals;
 
 /// The width of a terminal that standard output is to be taken for.
 pub(crate) fn forced_width(env: &Env) -> Option<usize> {
@@ -226,8 +227,7 @@ impl Output {
         };
         *self = match child {
             Some(child) => {
-                // An interrupt is the pager's to handle; mlt ends when the pager does.
-                let _ = ctrlc::set_handler(|| {});
+                signals::leave_to_pager(true);
                 Self::Paged(Box::new(child))
             }
             None => Self::Direct(io::BufWriter::new(screen)),

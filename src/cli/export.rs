@@ -18,10 +18,17 @@ Formats (-o):
   csv tsv     a row for each span, or for each trace with --what traces
   parquet     the same for DuckDB, Spark and pandas
 
+Files:
+  A file gets its name when it is complete; until then, what was there stays. A link stays a link:
+  the file behind it is replaced. A read-only file is not replaced, and a device or pipe is written
+  into, with and without --force. Two exports to one file do not run at the same time.
+
 Stopping and going on:
   With --to FOLDER, what is there already is passed over, so the same command goes on where it was
-  stopped. With -o jsonl --to FILE, --resume goes on. In the other formats a file that was stopped
-  is of no use: it is removed, and the export begins anew.";
+  stopped. With -o jsonl --to FILE, what was fetched is in FILE.part then, and what was asked for in
+  FILE.part.state: the same command goes on with --resume, and no other. A finished file gets the
+  traces that it lacks. In the other formats a file that was stopped is of no use: it is removed,
+  and the export begins anew. Only kill -9 leaves a file that begins with .mlt- and may be removed.";
 
 /// Write traces to files, for other tools and their viewers.
 #[derive(Debug, Args)]

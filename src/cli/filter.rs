@@ -2,12 +2,13 @@
 
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
+use serde::Serialize;
 
 use super::{Period, TimePoint};
 use crate::complete;
 
 /// Which traces: a filter, and shorthands that become one.
-#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize)]
 #[command(next_help_heading = "Which traces")]
 pub struct FilterArgs {
     /// A filter (repeatable; all must hold)

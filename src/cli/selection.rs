@@ -2,13 +2,14 @@
 
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
+use serde::Serialize;
 
 use super::FilterArgs;
 use super::values::at_least_one;
 use crate::complete;
 
 /// Traces by name, or by what a filter finds.
-#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize)]
 pub struct SelectionArgs {
     /// Trace ids, unique beginnings of ids, MLflow UI links, latest, or - for ids on standard input
     #[arg(value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
@@ -16,15 +17,18 @@ pub struct SelectionArgs {
 
     #[allow(missing_docs)]
     #[command(flatten)]
+    #[serde(flatten)]
     pub mlflow: MlflowIds,
 
     // A doc comment here would become the help text of the whole command.
     #[allow(missing_docs)]
     #[command(flatten)]
+    #[serde(flatten)]
     pub filter: FilterArgs,
 
     #[allow(missing_docs)]
     #[command(flatten)]
+    #[serde(flatten)]
     pub limit: LimitArgs,
 
     /// Every trace, where there is no filter
@@ -33,7 +37,7 @@ pub struct SelectionArgs {
 }
 
 /// Traces that are named in MLflow's way.
-#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize)]
 pub struct MlflowIds {
     /// Trace ids
     #[arg(
@@ -46,7 +50,7 @@ pub struct MlflowIds {
 }
 
 /// How many of the traces that match.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Args)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Args, Serialize)]
 pub struct LimitArgs {
     /// At most so many of the traces that match, the newest first [default: all]
     #[arg(

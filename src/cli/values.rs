@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::filter::{Moment, Zone};
 use crate::model::Timestamp;
 
@@ -31,6 +33,12 @@ impl Period {
     /// Milliseconds, with a fraction where there is one.
     pub fn millis(self) -> f64 {
         self.0.as_secs_f64() * 1000.0
+    }
+}
+
+impl Serialize for Period {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:?}", self.0))
     }
 }
 
@@ -121,6 +129,15 @@ impl TimePoint {
         match self {
             Self::At { after, .. } => after,
             ago @ Self::Ago(_) => ago.resolve(now),
+        }
+    }
+}
+
+impl Serialize for TimePoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Ago(period) => serializer.collect_str(&format_args!("{:?} ago", period.0)),
+            Self::At { from, .. } => serializer.collect_str(&from.to_utc().to_rfc3339()),
         }
     }
 }

@@ -7,9 +7,9 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap_mangen::Man;
 
-use super::target::cannot;
 use crate::cli::{Cli, ManArgs};
 use crate::error::Exit;
+use crate::file::{Existing, Place, Target, cannot};
 
 pub(super) fn run(args: &ManArgs) -> Result<Exit> {
     let mut command = Cli::command();
@@ -30,7 +30,9 @@ pub(super) fn run(args: &ManArgs) -> Result<Exit> {
         let path = dir.join(format!("{}.1", page.get_name()));
         let mut text = Vec::new();
         Man::new(page).render(&mut text)?;
-        fs::write(&path, text).map_err(|e| cannot("write", &path, &e))?;
+        let mut file = Target::at(Place::find_file(&path)?, Existing::Replaced)?;
+        file.write_all(&text)?;
+        file.finish()?;
     }
     Ok(Exit::Success)
 }

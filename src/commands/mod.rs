@@ -21,7 +21,6 @@ mod search;
 mod selection;
 mod stats;
 mod tag;
-mod target;
 mod unreadable;
 mod usage;
 

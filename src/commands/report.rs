@@ -8,10 +8,10 @@ use anyhow::Result;
 
 use super::Context;
 use super::gather::{Gathered, Need, gather};
-use super::target::Target;
 use crate::analysis::analyse;
 use crate::cli::{OutputFormat, ReportArgs};
 use crate::error::{CommandError, Exit};
+use crate::file::Target;
 use crate::render::report::Page;
 use crate::render::{NO_MATCH, number};
 use crate::store::Detail;

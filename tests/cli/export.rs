@@ -9,8 +9,6 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-#[cfg(unix)]
-use crate::support::fake::{ARTIFACT, Fake, Reply, artifact, artifact_reply, trace_id};
 use crate::support::mlflow::current;
 use crate::support::{Mlt, mlt, venv};
 
@@ -324,7 +322,7 @@ fn a_folder_has_a_file_for_each_trace_and_is_gone_on_with() {
     let kept = dir.path().join("out").join(format!("{}.json", all[0]));
     let left = dir.path().join("out").join(format!("{}.json", all[1]));
     fs::write(&kept, "touched").unwrap();
-    fs::rename(&left, left.with_extension("json.part")).unwrap();
+    fs::remove_file(&left).unwrap();
     let second = export("--all");
     let wanted = format!(
         "wrote {} traces to {folder}; 4 traces were there already",
@@ -371,57 +369,6 @@ fn ids_that_are_paths_stay_in_their_folder() {
         names,
         ["%2e.%2f..%2fescape.jsonl", "%2e..jsonl", "a%2fb.jsonl"]
     );
-}
-
-#[test]
-fn json_lines_are_gone_on_with_and_nothing_is_lost_or_repeated() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("all.jsonl");
-    let part = dir.path().join("all.jsonl.part");
-    let export = |words: &str| {
-        mlt().on("demo:").run(&format!(
-            "export --all -o jsonl --to {} {words}",
-            file.display()
-        ))
-    };
-    export("");
-    let whole = fs::read_to_string(&file).unwrap();
-    let again = export("");
-    assert!(
-        again.fails(2).contains("go on with it with --resume"),
-        "{again}"
-    );
-
-    // As an interrupt leaves it: some lines, and half of one more.
-    fs::remove_file(&file).unwrap();
-    let end = whole.match_indices('\n').nth(9).unwrap().0;
-    fs::write(&part, &whole[..end + 200]).unwrap();
-    let refused = export("");
-    assert!(
-        refused
-            .fails(2)
-            .contains("holds an export that was stopped"),
-        "{refused}"
-    );
-    let resumed = export("--resume");
-    assert!(
-        resumed.stderr.contains("; 10 traces were there already"),
-        "{resumed}"
-    );
-    assert_eq!(fs::read_to_string(&file).unwrap(), whole);
-    assert!(!part.exists());
-
-    // A finished file gets what is new.
-    let begin = whole.find('\n').unwrap() + 1;
-    fs::write(&file, &whole[begin..]).unwrap();
-    let extended = export("--resume");
-    assert!(extended.stderr.contains("wrote 1 trace to"), "{extended}");
-    let text = fs::read_to_string(&file).unwrap();
-    assert_eq!(text, format!("{}{}", &whole[begin..], &whole[..begin]));
-
-    fs::write(&file, "{\"a\": 1}\n").unwrap();
-    assert!(export("--resume").fails(6).contains("line 1 of"));
-    assert!(!part.exists());
 }
 
 #[test]
@@ -481,76 +428,4 @@ fn a_build_without_parquet_says_so() {
         "{said}"
     );
     assert!(said.contains("hint: "), "{said}");
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_leaves_nothing_that_looks_finished() {
-    for (format, is_kept) in [("json", false), ("jsonl", true)] {
-        let dir = tempfile::tempdir().unwrap();
-        let part = dir.path().join("out.part");
-        // Two traces come, and are larger than what is held back; the third does not.
-        let slow = server_whose_third_trace_is(Reply::silence());
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("mlt"))
-            .args([
-                "-u",
-                &slow.uri(),
-                "export",
-                "--all",
-                "-o",
-                format,
-                "--to",
-                "out",
-            ])
-            .current_dir(dir.path())
-            .env("HOME", "/nonexistent")
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        while fs::metadata(&part).map_or(0, |file| file.len()) < 200_000 {
-            assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        let pid = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-INT", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        assert_eq!(child.wait().unwrap().code(), Some(130));
-        assert!(!dir.path().join("out").exists());
-        assert_eq!(part.exists(), is_kept, "{format}");
-        if is_kept {
-            let well = server_whose_third_trace_is(artifact_reply(3));
-            let resumed = mlt()
-                .on(&well.uri())
-                .within(dir.path())
-                .run("export --all -o jsonl --to out --resume");
-            assert_eq!(resumed.code, Some(0), "{resumed}");
-            let text = fs::read_to_string(dir.path().join("out")).unwrap();
-            let id = |line: &str| {
-                serde_json::from_str::<Value>(line).unwrap()["info"]["trace_id"].clone()
-            };
-            let ids: Vec<Value> = text.lines().map(id).collect();
-            assert_eq!(
-                ids,
-                [trace_id(1), trace_id(2), trace_id(3)].map(Value::from)
-            );
-        }
-    }
-}
-
-#[cfg(unix)]
-fn server_whose_third_trace_is(reply: Reply) -> Fake {
-    Fake::with_traces().on_call("GET", ARTIFACT, move |request, _| {
-        let of = |n: usize| request.target.contains(&trace_id(n));
-        if of(3) {
-            return reply.clone();
-        }
-        let mut spans = artifact(if of(1) { 1 } else { 2 });
-        spans["spans"][0]["attributes"]["filler"] = "x".repeat(150_000).into();
-        Reply::text("text/plain", spans.to_string())
-    })
 }

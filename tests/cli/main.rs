@@ -42,3 +42,4 @@ mod tag;
 mod times;
 mod unreadable;
 mod workspaces;
+mod writing;

@@ -5,18 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::super::Context;
-use super::super::target::cannot;
 use crate::analysis::{Earlier, Judgement, Spread};
 use crate::cli::CheckArgs;
 use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
 use crate::export::json::write;
+use crate::file::Target;
 use crate::filter::aggregate::{Aggregate, Function, parse_rule};
 use crate::filter::{Moment, Number};
 
@@ -125,7 +126,7 @@ fn number(value: &serde_json::Number) -> Option<Number> {
     }
 }
 
-/// Writes the values of a check. A check that failed leaves the baseline that it
+/// Writes the values of a check to what was begun at the path. A check that failed leaves the baseline that it
 /// failed by as it is, lest the next one pass by that alone.
 ///
 /// # Errors
@@ -133,6 +134,7 @@ fn number(value: &serde_json::Number) -> Option<Number> {
 pub(super) fn save(
     context: &Context,
     path: &Path,
+    mut target: Target,
     args: &CheckArgs,
     verdict: &Judgement,
 ) -> Result<()> {
@@ -164,5 +166,6 @@ pub(super) fn save(
     };
     let mut text = Vec::new();
     write(&mut text, &document, JsonForm::Pretty)?;
-    fs::write(path, text).map_err(|error| cannot("write", path, &error).into())
+    target.write_all(&text)?;
+    Ok(target.finish()?)
 }

@@ -13,7 +13,8 @@ use super::gather::{Gathered, Need, gather};
 use super::{Context, resolve};
 use crate::analysis::{Change, Judgement, Noise, Problem, Ruling, Standing, Tally, Terms};
 use crate::cli::{CheckArgs, Percent, SelectionArgs};
-use crate::error::Exit;
+use crate::error::{CommandError, Exit, is_broken_pipe};
+use crate::file::Target;
 use crate::filter::Number;
 use crate::filter::aggregate::{self, Unit};
 use crate::model::Trace;
@@ -36,6 +37,9 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Exit> {
     let moment = rules::moment(context);
     let read = |path| Baseline::read(path, &moment);
     let before = args.baseline.as_deref().map(read).transpose()?;
+    let save = args.save.as_deref();
+    let save = save.map(|path| Ok::<_, CommandError>((path, Target::create(path)?)));
+    let save = save.transpose()?;
     rules.resolve_experiments(context)?;
     let aggregates: Vec<_> = rules.iter().map(|n| n.rule.aggregate.clone()).collect();
     let tally = Tally::new(&aggregates);
@@ -51,10 +55,15 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Exit> {
         gathered,
     } = wait::until_settled(context, args, &judge)?;
     verdict.truncated = gathered.truncated();
-    report.write(context, args, &verdict)?;
+    let reported = report.write(context, args, &verdict);
     note_comparison(context, &judge, &verdict);
-    if let Some(path) = &args.save {
-        baseline::save(context, path, args, &verdict)?;
+    if let Some((path, target)) = save {
+        baseline::save(context, path, target, args, &verdict)?;
+    }
+    match reported {
+        // Who has read enough of it wants to know all the same what it came to.
+        Err(error) if is_broken_pipe(&error) => {}
+        reported => reported?,
     }
     // Rules that hold on a part of the traces may fail on the rest.
     gathered.finish(context)?;

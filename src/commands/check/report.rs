@@ -1,18 +1,18 @@
 //! Writing what became of a check: to standard output, and to the files that were
 //! asked for.
 
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use anyhow::Result;
 
 use super::super::Context;
-use super::super::target::cannot;
 use crate::analysis::Judgement;
 use crate::cli::{CheckArgs, FILES_OF_CHECKS, OF_CHECKS, OutputFormat};
 use crate::error::CommandError;
 use crate::export::check;
+use crate::file::{Target, cannot};
 use crate::render;
 
 /// Where the report goes.
@@ -20,19 +20,19 @@ pub(super) enum Report {
     /// To standard output, in the format that was asked for.
     Output,
     /// To a file, beside the table on standard output.
-    Junit(PathBuf),
+    Junit(Target),
     /// Likewise as JSON.
-    Json(PathBuf),
+    Json(Target),
 }
 
 impl Report {
     /// # Errors
-    /// A format that checks do not have.
+    /// A format that checks do not have, and a file that cannot be written to.
     pub(super) fn new(context: &Context) -> Result<Self> {
         if let OutputFormat::File(path) = &context.flags.output {
             match path.extension().and_then(|extension| extension.to_str()) {
-                Some("xml") => return Ok(Self::Junit(path.clone())),
-                Some("json") => return Ok(Self::Json(path.clone())),
+                Some("xml") => return Ok(Self::Junit(Target::create(path)?)),
+                Some("json") => return Ok(Self::Json(Target::create(path)?)),
                 _ => {
                     let refused = format!("`mlt check` has no `-o {}`", path.display());
                     return Err(CommandError::usage(refused).hint(FILES_OF_CHECKS).into());
@@ -43,40 +43,51 @@ impl Report {
         Ok(Self::Output)
     }
 
+    /// The files are written whatever becomes of standard output.
+    ///
     /// # Errors
     /// Those of writing.
     pub(super) fn write(
-        &self,
+        self,
         context: &Context,
         args: &CheckArgs,
         verdict: &Judgement,
     ) -> Result<()> {
-        let mut out = context.terminal.output();
-        let mut left_out = render::LeftOut::new();
-        let format = match self {
+        let format = match &self {
             Self::Output => &context.flags.output,
             Self::Junit(_) | Self::Json(_) => &OutputFormat::Table,
         };
-        match format {
-            OutputFormat::Json => check::write_json(&mut out, verdict)?,
-            OutputFormat::Jsonl => check::write_lines(&mut out, verdict)?,
-            OutputFormat::Junit => check::write_junit(&mut out, verdict)?,
-            OutputFormat::Github => check::write_github(&mut out, verdict)?,
-            _ => left_out = render::verdict::write(&mut out, verdict, &context.layout())?,
-        }
-        out.finish()?;
+        let printed = print(context, format, verdict);
         match self {
             Self::Output => {}
-            Self::Junit(path) => write_file(path, |text| check::write_junit(text, verdict))?,
-            Self::Json(path) => write_file(path, |text| check::write_json(text, verdict))?,
+            Self::Junit(file) => write_file(file, |file| check::write_junit(file, verdict))?,
+            Self::Json(file) => write_file(file, |file| check::write_json(file, verdict))?,
         }
         if let Some(path) = &args.summary {
             append(path, verdict)?;
         }
-        context.note_left_out(left_out, "`-o json` has all");
+        context.note_left_out(printed?, "`-o json` has all");
         explain(context, args, format, verdict);
         Ok(())
     }
+}
+
+fn print(
+    context: &Context,
+    format: &OutputFormat,
+    verdict: &Judgement,
+) -> io::Result<render::LeftOut> {
+    let mut out = context.terminal.output();
+    let mut left_out = render::LeftOut::new();
+    match format {
+        OutputFormat::Json => check::write_json(&mut out, verdict)?,
+        OutputFormat::Jsonl => check::write_lines(&mut out, verdict)?,
+        OutputFormat::Junit => check::write_junit(&mut out, verdict)?,
+        OutputFormat::Github => check::write_github(&mut out, verdict)?,
+        _ => left_out = render::verdict::write(&mut out, verdict, &context.layout())?,
+    }
+    out.finish()?;
+    Ok(left_out)
 }
 
 /// Says on standard error why the check fails, where standard output does not say
@@ -107,20 +118,24 @@ fn explain(context: &Context, args: &CheckArgs, format: &OutputFormat, verdict: 
     }
 }
 
-fn write_file(path: &Path, write: impl Fn(&mut Vec<u8>) -> std::io::Result<()>) -> Result<()> {
-    let mut text = Vec::new();
-    write(&mut text)?;
-    fs::write(path, text).map_err(|error| cannot("write", path, &error).into())
+fn write_file(mut file: Target, write: impl Fn(&mut Target) -> io::Result<()>) -> Result<()> {
+    write(&mut file)?;
+    Ok(file.finish()?)
 }
 
-/// Adds the summary to the end of a file, which may have those of other steps.
+/// Adds the summary to the end of a file, which may have those of other steps. What
+/// cannot be added whole is not there at all.
 fn append(path: &Path, verdict: &Judgement) -> Result<()> {
     let mut text = Vec::new();
     check::write_markdown(&mut text, verdict)?;
-    File::options()
-        .append(true)
-        .create(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(&text))
-        .map_err(|error| cannot("write", path, &error).into())
+    let append = || {
+        let mut file = File::options().append(true).create(true).open(path)?;
+        let before = file.metadata()?;
+        let added = file.write_all(&text);
+        if added.is_err() && before.is_file() {
+            let _ = file.set_len(before.len());
+        }
+        added
+    };
+    append().map_err(|error| cannot("write", path, &error).into())
 }

@@ -1,24 +1,23 @@
 //! `mlt export`: traces for other tools, to standard output, into a file, or
 //! into a folder with a file for each trace.
 
-mod part;
 mod resume;
 
-use std::collections::HashSet;
+use std::fs;
 use std::io;
 use std::path::Path;
 
 use anyhow::Result;
 
-use self::part::{Interrupts, PartFile, part_of};
+use self::resume::Held;
 use super::Context;
 use super::gather::{Gathered, Need, gather, gather_unknown};
-use super::target::cannot;
 use crate::cli::{ExportArgs, ExportWhat, OF_EXPORTS, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::export::document::Losses;
 use crate::export::folded::MAX_DEPTH;
 use crate::export::{Delimited, Document, Format, JsonForm, What, file_name};
+use crate::file::{Claim, Existing, Part, Place, Target, Way, cannot};
 use crate::model::Trace;
 use crate::render::number;
 use crate::store::Detail;
@@ -134,6 +133,13 @@ impl<'a> Export<'a> {
     }
 
     fn to_file(&self, target: &Path) -> Result<Exit> {
+        let place = Place::find(target)?;
+        if place.is_stdout() {
+            return self.to_stdout();
+        }
+        if place.is_stream() {
+            return self.to_stream(target, place);
+        }
         let is_kept = self.format == Format::Json(JsonForm::Lines);
         if self.args.resume && !is_kept {
             let name = &self.name;
@@ -143,73 +149,114 @@ impl<'a> Export<'a> {
             .hint("use `-o jsonl`, or a file for each trace with --to FOLDER/")
             .into());
         }
-        let interrupts = Interrupts::handle();
-        let mut known = HashSet::new();
-        let mut file = None;
-        if self.args.resume {
-            if let Some(begun) = resume::begun(target)? {
-                known = begun.ids;
-                file = Some(PartFile::go_on(begun.file, target, &interrupts));
-            }
+        self.check_free(&place, is_kept)?;
+        let way = if self.args.resume {
+            Way::GoOn
+        } else if self.args.force {
+            Way::Anew
         } else {
-            self.check_free(target, is_kept)?;
-        }
-        let mut file = match file {
-            Some(file) => file,
-            None => PartFile::create(target, is_kept, &interrupts)?,
+            Way::New
         };
+        let of = resume::description(self.context, self.args, &self.name.to_string());
+        let (claim, part) = Claim::lay(&place, &of, way, is_kept)?;
+        // Another export may have come to its end in between.
+        let place = Place::find(target)?;
+        self.check_free(&place, is_kept)?;
+        let (mut file, held) = self.begin(&claim, part, place, is_kept)?;
 
-        let mut document = Document::new(&mut file, self.format, self.what)
-            .map_err(|error| cannot("write", target, &error))?;
-        let gathered = gather_unknown(
-            self.context,
-            &self.args.selection,
-            self.need(),
-            MESSAGE,
-            &|id| known.contains(id),
-            |trace| {
-                Ok(document
-                    .push(&trace)
-                    .map_err(|e| cannot("write", target, &e))?)
-            },
-        );
-        let gathered = match gathered {
-            Ok(gathered) => gathered,
+        let written = self.write_file(&mut file, &held);
+        let (gathered, losses) = match written {
+            Ok(written) => written,
             Err(error) => {
                 // Only now is it known whether anything is left of it.
-                drop(document);
                 drop(file);
-                return Err(self.stopped(error, target, is_kept));
+                self.note_part(claim);
+                return Err(error);
             }
         };
         if gathered.traces + gathered.skipped == 0 && gathered.is_short() {
             return gathered.finish(self.context);
         }
-        let losses = document
-            .finish(gathered.truncated(), &gathered.unreadable)
-            .map_err(|error| cannot("write", target, &error))?;
+        file.finish_claimed(claim)?;
+        self.note_losses(losses);
+        self.note_written(&gathered, target);
+        gathered.finish(self.context)
+    }
+
+    /// A device or a pipe.
+    fn to_stream(&self, target: &Path, place: Place) -> Result<Exit> {
+        if self.args.resume {
+            let target = target.display();
+            let message = format!("{target} is a device or pipe, which cannot be gone on with");
+            return Err(CommandError::usage(message).into());
+        }
+        let mut file = Target::at(place, Existing::Kept)?;
+        let (gathered, losses) = self.write_file(&mut file, &Held::default())?;
         file.finish()?;
         self.note_losses(losses);
         self.note_written(&gathered, target);
         gathered.finish(self.context)
     }
 
+    /// The file to write, with what it holds already.
+    fn begin(
+        &self,
+        claim: &Claim,
+        part: Part,
+        place: Place,
+        is_kept: bool,
+    ) -> Result<(Target, Held)> {
+        if !is_kept {
+            return Ok((Target::at(place, claim.existing())?, Held::default()));
+        }
+        if part == Part::Begun {
+            let file = claim.open_part()?;
+            let (file, held) = resume::read_to_go_on(file, claim.part(), self.what)?;
+            return Ok((claim.go_on(place, file), held));
+        }
+        let held = if self.args.resume && place.is_file() {
+            let file = fs::File::open(place.real());
+            let file = file.map_err(|error| cannot("read", place.real(), &error))?;
+            resume::read(file, place.real(), self.what)?
+        } else {
+            Held::default()
+        };
+        Ok((claim.begin(place, held.bytes)?, held))
+    }
+
+    fn write_file(&self, file: &mut Target, held: &Held) -> Result<(Gathered, Losses)> {
+        let mut document = Document::new(file, self.format, self.what)?;
+        let gathered = gather_unknown(
+            self.context,
+            &self.args.selection,
+            self.need(),
+            MESSAGE,
+            &|id| held.ids.contains(id),
+            |trace| Ok(document.push(&trace)?),
+        )?;
+        let losses = document.finish(gathered.truncated(), &gathered.unreadable)?;
+        Ok((gathered, losses))
+    }
+
     fn to_folder(&self, folder: &Path) -> Result<Exit> {
-        let interrupts = Interrupts::handle();
         let extension = self.format.extension();
         let target = |id: &str| folder.join(file_name(id, extension));
+        let existing = if self.args.force {
+            Existing::Replaced
+        } else {
+            Existing::Kept
+        };
         let mut losses = Losses::default();
         let mut is_there = false;
         let write = |trace: Trace| -> Result<()> {
             if !is_there {
-                let made = std::fs::create_dir_all(folder);
+                let made = fs::create_dir_all(folder);
                 made.map_err(|error| cannot("make", folder, &error))?;
                 is_there = true;
             }
-            let target = target(&trace.info.trace_id);
-            let mut file = PartFile::create(&target, false, &interrupts)?;
-            losses += write_one(&mut file, &trace, self.format, self.what)
-                .map_err(|error| cannot("write", &target, &error))?;
+            let place = Place::find_file(&target(&trace.info.trace_id))?;
+            let mut file = Target::at(place, existing)?;
+            losses += write_one(&mut file, &trace, self.format, self.what)?;
             Ok(file.finish()?)
         };
         let gathered = gather_unknown(
@@ -217,7 +264,7 @@ impl<'a> Export<'a> {
             &self.args.selection,
             self.need(),
             MESSAGE,
-            &|id| !self.args.force && target(id).exists(),
+            &|id| !self.args.force && fs::symlink_metadata(target(id)).is_ok(),
             write,
         )?;
         self.note_losses(losses);
@@ -226,19 +273,12 @@ impl<'a> Export<'a> {
     }
 
     /// Nothing is overwritten that may still be wanted.
-    fn check_free(&self, target: &Path, is_kept: bool) -> Result<()> {
-        if self.args.force {
+    fn check_free(&self, place: &Place, is_kept: bool) -> Result<()> {
+        if !place.is_file() || self.args.force || self.args.resume {
             return Ok(());
         }
-        let part = part_of(target);
-        let (path, what) = if target.exists() {
-            (target, "exists already")
-        } else if is_kept && part.exists() {
-            (part.as_path(), "holds an export that was stopped")
-        } else {
-            return Ok(());
-        };
-        let error = CommandError::usage(format!("{} {what}", path.display()));
+        let named = place.named().display();
+        let error = CommandError::usage(format!("{named} exists already"));
         let hint = if is_kept {
             "go on with it with --resume, or write anew with --force"
         } else {
@@ -247,15 +287,16 @@ impl<'a> Export<'a> {
         Err(error.hint(hint).into())
     }
 
-    /// An error of the store that does not undo what was written before.
-    fn stopped(&self, error: anyhow::Error, target: &Path, is_kept: bool) -> anyhow::Error {
-        if is_kept && part_of(target).exists() {
+    /// An error of the store does not undo what was written before.
+    fn note_part(&self, claim: Claim) {
+        let part = claim.part().to_owned();
+        drop(claim);
+        if part.exists() {
+            let part = part.display();
             self.context.note(&format!(
-                "what was fetched is in {}; --resume goes on with it",
-                part_of(target).display()
+                "what was fetched is in {part}; --resume goes on with it"
             ));
         }
-        error
     }
 
     fn note_losses(&self, losses: Losses) {
@@ -277,6 +318,7 @@ impl<'a> Export<'a> {
         self.note_no_match(gathered);
         let there = match gathered.skipped {
             0 => String::new(),
+            1 => "; 1 trace was there already".to_owned(),
             n => format!("; {} were there already", number::counted(n, "trace")),
         };
         self.context.note(&format!(
@@ -308,7 +350,7 @@ impl<'a> Lazy<'a> {
     }
 }
 
-fn write_one(file: &mut PartFile, trace: &Trace, format: Format, what: What) -> io::Result<Losses> {
+fn write_one(file: &mut Target, trace: &Trace, format: Format, what: What) -> io::Result<Losses> {
     let mut document = Document::of_one(file, format, what)?;
     document.push(trace)?;
     document.finish(false, &[])

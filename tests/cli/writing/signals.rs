@@ -1,0 +1,106 @@
+//! What is left when a command is told to end, or killed.
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use super::{Folder, send, slow_server, wait_for, well_server};
+use crate::support::mlt;
+
+#[test]
+fn nothing_is_left_of_what_cannot_be_gone_on_with() {
+    for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+        for words in [
+            "export --all -o json --to new",
+            "export --all -o parquet --force --to old",
+            "export --all -o csv --to traces/",
+            "report --all -o old",
+            "check --all --require max(self)>0 --save old",
+        ] {
+            let words = words.replace("report --all -o old", "report --all -o ./old");
+            let folder = Folder::new();
+            folder.put("old", "old");
+            let slow = slow_server();
+            let mut child = folder.begin(&slow, &words);
+            send(signal, &child);
+            let status = child.wait().unwrap();
+            assert_eq!(status.signal(), Some(number), "{words}: {status}");
+            assert_eq!(folder.text("old"), "old", "{words}");
+            let names = folder.names();
+            let is_expected = |name: &String| name == "old" || name == "traces";
+            assert!(names.iter().all(is_expected), "{words}: {names:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_turned_off_is_not_turned_on() {
+    let folder = Folder::new();
+    let slow = slow_server();
+    let script = format!(
+        "trap '' HUP; $MLT -u {} export --all -o json --to out & child=$!;
+         while [ ! -e out.part.state ]; do sleep 0.01; done; sleep 0.2;
+         kill -HUP $child; sleep 0.2; kill -0 $child && ls -a; kill -TERM $child; wait $child; echo $?; ls -A",
+        slow.uri()
+    );
+    let outcome = folder.shell(&script);
+    assert!(outcome.stdout.contains("out.part.state\n"), "{outcome}");
+    assert!(outcome.stdout.ends_with("143\n"), "{outcome}");
+}
+
+#[test]
+fn json_lines_that_were_stopped_are_gone_on_with() {
+    for signal in ["INT", "TERM", "HUP", "KILL"] {
+        let folder = Folder::new();
+        let slow = slow_server();
+        let words = "export --all -o jsonl --to out";
+        let mut child = folder.begin(&slow, words);
+        let part = folder.at("out.part");
+        wait_for(|| std::fs::metadata(&part).map_or(0, |file| file.len()) > 200_000);
+        send(signal, &child);
+        assert!(child.wait().unwrap().signal().is_some());
+        assert_eq!(folder.names(), ["out.part", "out.part.state"]);
+        let state = folder.text("out.part.state");
+        // The same store, as far as can be told.
+        let well = well_server();
+        std::fs::write(
+            folder.at("out.part.state"),
+            state.replace(&slow.host(), &well.host()),
+        )
+        .unwrap();
+        let resumed = mlt()
+            .on(&well.uri())
+            .within(folder.path())
+            .run(&format!("{words} --resume"));
+        assert_eq!(resumed.code, Some(0), "{resumed}");
+        assert_eq!(folder.names(), ["out"]);
+        let fresh = mlt().on(&well.uri()).run("export --all -o jsonl");
+        assert_eq!(folder.text("out"), fresh.stdout);
+    }
+}
+
+#[test]
+fn two_exports_do_not_write_to_one_file_and_a_killed_one_is_not_in_the_way() {
+    for format in ["json", "jsonl"] {
+        let folder = Folder::new();
+        let slow = slow_server();
+        let words = format!("export --all -o {format} --to out --force");
+        let mut first = folder.begin(&slow, &words);
+        for way in ["", " --force"] {
+            let second = folder.run(&format!("export --all -o {format} --to out{way}"));
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(second.fails(6), @"error: cannot write out: another mlt is writing there");
+            }
+        }
+        send("KILL", &first);
+        first.wait().unwrap();
+        let words = words.replace("--all", "latest");
+        folder.done(&words);
+        assert_eq!(
+            folder.text("out"),
+            folder.done(&format!("export latest -o {format}")).stdout
+        );
+        // Nobody can tell whose a file is that a kill left.
+        let left = folder.names();
+        let left = left.iter().filter(|name| !name.starts_with(".mlt-"));
+        assert_eq!(left.collect::<Vec<_>>(), ["out"]);
+    }
+}
