@@ -117,7 +117,7 @@ pub struct GlobalArgs {
     /// The default is $MLFLOW_TRACKING_URI, else ./mlruns or ./mlflow.db, whichever MLflow would use here.
     #[arg(short = 'u', long, global = true, value_name = "URI", value_hint = clap::ValueHint::AnyPath)]
     #[arg(help_heading = "Connection")]
-    pub tracking_uri: Option<String>,
+    pub tracking_uri: Option<OsString>,
 
     /// Only traces of this experiment, by id or name (repeatable)
     ///

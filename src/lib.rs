@@ -44,8 +44,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     {
         // Building the whole command line takes longer than the rest of this answer.
         let version = concat!("mlt ", env!("CARGO_PKG_VERSION"), "\n");
-        let _ = std::io::stdout().write_all(version.as_bytes());
-        return Exit::Success.code();
+        return printed(terminal::print(version.as_bytes()), Exit::Success);
     }
     let env = Env::from_process();
     let width = terminal::forced_width(&env);
@@ -53,13 +52,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output and are no failure.
-            let exit = if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Success
-            };
-            let _ = error.print();
-            return exit.code();
+            if error.use_stderr() {
+                let _ = error.print();
+                return Exit::Usage.code();
+            }
+            let shown = error.print().and_then(|()| std::io::stdout().flush());
+            return printed(shown.map_err(terminal::told), Exit::Success);
         }
     };
     let terminal = Terminal::detect(&cli.global, &env);
@@ -67,15 +65,23 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     terminal.end_progress();
     match outcome {
         Ok(exit) => exit.code(),
-        Err(error) => {
-            let style = Style::new(terminal.error_color);
-            match error::report(&error, style, terminal.error_color) {
-                None => Exit::Success.code(),
-                Some((text, exit)) => {
-                    let _ = std::io::stderr().write_all(text.as_bytes());
-                    exit.code()
-                }
-            }
+        Err(error) => failed(&error, terminal.error_color),
+    }
+}
+
+fn printed(outcome: std::io::Result<()>, exit: Exit) -> u8 {
+    match outcome {
+        Ok(()) => exit.code(),
+        Err(error) => failed(&error.into(), false),
+    }
+}
+
+fn failed(error: &anyhow::Error, color: bool) -> u8 {
+    match error::report(error, Style::new(color), color) {
+        None => Exit::Success.code(),
+        Some((text, exit)) => {
+            let _ = std::io::stderr().write_all(text.as_bytes());
+            exit.code()
         }
     }
 }

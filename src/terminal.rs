@@ -6,10 +6,14 @@ use std::process::{Child, Command, Stdio};
 
 use crate::build_log::LogLines;
 use crate::cli::{ColorChoice, GlobalArgs, OutputFormat};
+use crate::io_words::plain_io_reason;
 use crate::progress::{Progress, Spinner};
 use crate::render::sanitize;
 use crate::settings::Env;
 use crate::signals;
+
+/// From here on, exit codes of a shell stand for signals.
+const KILLED: i32 = 128;
 
 /// The width of a terminal that standard output is to be taken for.
 pub(crate) fn forced_width(env: &Env) -> Option<usize> {
@@ -168,7 +172,12 @@ pub(crate) enum Output {
         screen: Screen,
     },
     /// To a pager that runs.
-    Paged(Box<Child>),
+    Paged {
+        /// The command.
+        pager: String,
+        /// The process.
+        child: Box<Child>,
+    },
 }
 
 impl Output {
@@ -186,10 +195,7 @@ impl Output {
                 screen.write_all(&text)?;
                 screen.flush()
             }
-            Self::Paged(mut child) => {
-                drop(child.stdin.take());
-                child.wait().map(drop)
-            }
+            Self::Paged { pager, mut child } => closed(&pager, &mut child),
         }
     }
 
@@ -228,7 +234,10 @@ impl Output {
         *self = match child {
             Some(child) => {
                 signals::leave_to_pager(true);
-                Self::Paged(Box::new(child))
+                Self::Paged {
+                    pager: pager.clone(),
+                    child: Box::new(child),
+                }
             }
             None => Self::Direct(io::BufWriter::new(screen)),
         };
@@ -254,10 +263,16 @@ impl Write for Output {
                 }
                 Ok(buf.len())
             }
-            Self::Paged(child) => match &mut child.stdin {
-                Some(stdin) => stdin.write(buf),
-                None => Err(io::ErrorKind::BrokenPipe.into()),
-            },
+            Self::Paged { pager, child } => {
+                let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+                let stdin = child.stdin.as_mut().ok_or_else(gone);
+                let written = stdin.and_then(|stdin| stdin.write(buf));
+                if written.as_ref().is_err_and(is_gone) {
+                    // Closed by its user, or broken?
+                    closed(pager, child)?;
+                }
+                written
+            }
         }
     }
 
@@ -265,7 +280,7 @@ impl Write for Output {
         match self {
             Self::Direct(out) => out.flush(),
             // A line that has begun waits for its end.
-            Self::Logged(_) | Self::Buffered { .. } | Self::Paged(_) => Ok(()),
+            Self::Logged(_) | Self::Buffered { .. } | Self::Paged { .. } => Ok(()),
         }
     }
 }
@@ -295,13 +310,34 @@ impl Clone for Screen {
     }
 }
 
+/// Writes to standard output, and to no pager, all of a text.
+///
+/// # Errors
+/// Those of writing.
+pub(crate) fn print(text: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let printed = out.write_all(text).and_then(|()| out.flush());
+    printed.map_err(told)
+}
+
+/// An error of standard output, which says so. That nobody reads it is left as it is.
+pub(crate) fn told(error: io::Error) -> io::Error {
+    let reason = match error.kind() {
+        io::ErrorKind::BrokenPipe => return error,
+        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        _ => plain_io_reason(&error),
+    };
+    let message = format!("cannot write to standard output: {reason}");
+    io::Error::new(error.kind(), message)
+}
+
 impl Write for Screen {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let Some(spinner) = &self.spinner else {
-            return self.stdout.write(buf);
+            return self.stdout.write(buf).map_err(told);
         };
         spinner.make_way();
-        let written = self.stdout.write(buf)?;
+        let written = self.stdout.write(buf).map_err(told)?;
         if let Some(last) = written.checked_sub(1) {
             spinner.line_is_open(buf[last] != b'\n');
         }
@@ -309,8 +345,31 @@ impl Write for Screen {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stdout.flush()
+        self.stdout.flush().map_err(told)
     }
+}
+
+/// Waits until a pager ends.
+///
+/// # Errors
+/// When it fails, since nobody knows what it has shown until then.
+fn closed(pager: &str, child: &mut Child) -> io::Result<()> {
+    drop(child.stdin.take());
+    let status = child.wait()?;
+    // By a signal, it was ended by its user.
+    let failed = status.code().filter(|code| *code != 0 && *code < KILLED);
+    let Some(code) = failed else {
+        return Ok(());
+    };
+    let pager = sanitize::line(pager);
+    Err(io::Error::other(format!(
+        "the pager `{pager}` failed with exit code {code}, and may not have shown all; \
+         --no-pager goes without"
+    )))
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 /// Whether the shell finds the program that a pager's command line begins with.

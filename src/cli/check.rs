@@ -35,7 +35,7 @@ pub struct CheckArgs {
     #[arg(long = "require", value_name = "RULE", num_args = 1.., help_heading = "Rules")]
     pub rules: Vec<String>,
 
-    /// A file of rules, one a line; # begins a comment (repeatable)
+    /// A file of rules, one a line, or - for standard input; # begins a comment (repeatable)
     #[arg(long = "rules", value_name = "FILE", help_heading = "Rules")]
     #[arg(value_hint = clap::ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
@@ -94,7 +94,7 @@ pub struct CheckArgs {
     #[arg(long, help_heading = "Rules")]
     pub allow_empty: bool,
 
-    /// Add a Markdown summary to the end of this file
+    /// Add a Markdown summary to the end of this file, or with - to standard output
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     #[arg(value_hint = clap::ValueHint::FilePath)]
     pub summary: Option<PathBuf>,

@@ -139,7 +139,7 @@ pub(super) fn arg_of_reports() -> Arg {
         .hide_default_value(true)
         .value_name("FILE")
         .value_hint(ValueHint::FilePath)
-        .help("Into this file, such as report.html, overwriting what is there; without -o, into a pipe")
+        .help("Into this file, such as report.html, overwriting what is there; without -o, or with -, into a pipe")
 }
 
 /// `-o` of commands that print nothing of traces.
@@ -170,6 +170,10 @@ impl TypedValueParser for FormatParser {
         value: &OsStr,
     ) -> Result<OutputFormat, clap::Error> {
         let is_path = |byte: &u8| matches!(byte, b'.' | b'/');
+        let is_for_file = arg.is_some_and(|arg| arg.get_value_hint() == ValueHint::FilePath);
+        if value == "-" && is_for_file {
+            return Ok(OutputFormat::File(PathBuf::from(value)));
+        }
         if value.as_encoded_bytes().iter().any(is_path) {
             return Ok(OutputFormat::File(PathBuf::from(value)));
         }
@@ -177,7 +181,7 @@ impl TypedValueParser for FormatParser {
         if let Some(format) = value.to_str().and_then(named) {
             return Ok(format);
         }
-        if arg.is_some_and(|arg| arg.get_value_hint() == ValueHint::FilePath) {
+        if is_for_file {
             let refusal = |_: &str| -> Result<OutputFormat, String> { Err(NO_FILE.to_owned()) };
             return refusal.parse_ref(command, arg, value);
         }

@@ -3,14 +3,13 @@
 //! our own, since clap's does not complete behind a `:` or `=` in bash, such as
 //! that of a tracking URI, and not at the first try when zsh loads it on demand.
 
-use std::io::Write;
-
 use anyhow::Result;
 use clap_complete::Shell;
 use clap_complete::env::{Elvish, EnvCompleter, Fish, Powershell};
 
 use crate::cli::CompletionsArgs;
 use crate::error::{CommandError, Exit};
+use crate::terminal;
 
 const BASH: &str = include_str!("../../completions/mlt.bash");
 const ZSH: &str = include_str!("../../completions/_mlt");
@@ -34,8 +33,6 @@ pub(super) fn run(args: &CompletionsArgs) -> Result<Exit> {
 }
 
 fn print(script: &[u8]) -> Result<Exit> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(script)?;
-    out.flush()?;
+    terminal::print(script)?;
     Ok(Exit::Success)
 }

@@ -26,7 +26,7 @@ pub(super) fn run(
     let sources = sources(args)?;
     let flags = sources.map(|source| match source {
         Source::File(path) => GlobalArgs {
-            tracking_uri: Some(path.clone()),
+            tracking_uri: Some(path.into()),
             ..flags.clone()
         },
         Source::Trace(_) | Source::Search => flags.clone(),

@@ -10,14 +10,15 @@ use clap_mangen::Man;
 use crate::cli::{Cli, ManArgs};
 use crate::error::Exit;
 use crate::file::{Existing, Place, Target, cannot};
+use crate::terminal;
 
 pub(super) fn run(args: &ManArgs) -> Result<Exit> {
     let mut command = Cli::command();
     command.build();
     let Some(dir) = &args.dir else {
-        let mut out = std::io::stdout().lock();
-        Man::new(command).render(&mut out)?;
-        out.flush()?;
+        let mut text = Vec::new();
+        Man::new(command).render(&mut text)?;
+        terminal::print(&text)?;
         return Ok(Exit::Success);
     };
     fs::create_dir_all(dir).map_err(|e| cannot("write", dir, &e))?;

@@ -1,5 +1,6 @@
 //! `mlt report`: traces as a page for a browser.
 
+use std::env;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, Write};
 use std::path::Path;
@@ -11,13 +12,14 @@ use super::gather::{Gathered, Need, gather};
 use crate::analysis::analyse;
 use crate::cli::{OutputFormat, ReportArgs};
 use crate::error::{CommandError, Exit};
-use crate::file::Target;
+use crate::file::{self, Target};
 use crate::render::report::Page;
 use crate::render::{NO_MATCH, number};
 use crate::store::Detail;
 
 pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
     match &context.flags.output {
+        OutputFormat::File(path) if path == Path::new("-") => to_stdout(context, args),
         OutputFormat::File(path) if !is_page(path) => Err(refusal(&format!(
             "`mlt report` writes pages of HTML, and {} has another ending",
             path.display()
@@ -30,15 +32,17 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
             context.note(&format!("wrote {traces} to {}", path.display()));
             finish(context, args, &page, gathered)
         }
-        OutputFormat::Table if context.terminal.width.is_none() => {
-            let mut out = context.terminal.output();
-            let (page, gathered) = write(context, args, &mut out)?;
-            out.finish()?;
-            finish(context, args, &page, gathered)
-        }
+        OutputFormat::Table if context.terminal.width.is_none() => to_stdout(context, args),
         OutputFormat::Table => Err(refusal("a page of HTML is not for a terminal")),
         other => Err(refusal(&format!("`mlt report` has no `-o {other}`"))),
     }
+}
+
+fn to_stdout(context: &Context, args: &ReportArgs) -> Result<Exit> {
+    let mut out = context.terminal.output();
+    let (page, gathered) = write(context, args, &mut out)?;
+    out.finish()?;
+    finish(context, args, &page, gathered)
 }
 
 /// Whether a page is what people expect in a file of that name.
@@ -58,10 +62,12 @@ fn refusal(message: &str) -> anyhow::Error {
 /// Writes the page. The sections are kept in a file until what goes before them is known.
 fn write(context: &Context, args: &ReportArgs, out: &mut dyn Write) -> Result<(Page, Gathered)> {
     let mut page = Page::new(args.max_chars);
-    let mut sections = BufWriter::with_capacity(1 << 16, tempfile::tempfile()?);
+    let mut sections =
+        BufWriter::with_capacity(1 << 16, tempfile::tempfile().map_err(|error| kept(&error))?);
     let need = Need::with_spans(Detail::Whole);
     let mut gathered = gather(context, &args.selection, need, "fetching traces", |trace| {
-        page.add(&mut sections, &analyse(&trace))?;
+        page.add(&mut sections, &analyse(&trace))
+            .map_err(|error| kept(&error))?;
         Ok(())
     })?;
     if page.traces() == 0 {
@@ -76,11 +82,16 @@ fn write(context: &Context, args: &ReportArgs, out: &mut dyn Write) -> Result<(P
     page.write_head(out, &missing(&gathered))?;
     let mut sections: File = sections
         .into_inner()
-        .map_err(io::IntoInnerError::into_error)?;
+        .map_err(|error| kept(&error.into_error()))?;
     sections.rewind()?;
     io::copy(&mut sections, out)?;
     page.write_end(out)?;
     Ok((page, gathered))
+}
+
+/// An error of the file that sections are kept in.
+fn kept(error: &io::Error) -> io::Error {
+    file::told("keep the page in", &env::temp_dir(), error)
 }
 
 /// What the page lacks, for its readers.

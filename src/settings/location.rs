@@ -39,7 +39,7 @@ pub(super) fn of_uri(uri: &str, disk: &dyn Disk) -> Result<Location, SettingsErr
     let scheme = scheme(uri);
     if scheme == "file" {
         let path = file_uri_path(uri).ok_or_else(unusable)?;
-        return Ok(of_path(&path, disk).unwrap_or(Location::Mlruns(path)));
+        return Ok(of_file(&path, disk));
     }
     if scheme == "sqlite" || scheme.starts_with("sqlite+") {
         return sqlite(uri, disk).map(Location::sqlite);
@@ -71,6 +71,11 @@ pub(super) fn of_uri(uri: &str, disk: &dyn Disk) -> Result<Location, SettingsErr
         return Ok(Location::Mlruns(path.to_owned()));
     }
     Err(unusable())
+}
+
+/// The place at a path that nobody takes for a URI.
+pub(super) fn of_file(path: &Path, disk: &dyn Disk) -> Location {
+    of_path(path, disk).unwrap_or_else(|| Location::Mlruns(path.to_owned()))
 }
 
 /// The ending of files that hold something else, such as what exports write for

@@ -12,7 +12,8 @@ mod proxy;
 mod size;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
@@ -25,6 +26,8 @@ pub(crate) use disk::{file_uri_path, percent_decode};
 pub(crate) use location::without_credentials;
 pub use proxy::{Proxies, Proxy};
 
+/// The variable that says where the traces are.
+const URI: &str = "MLFLOW_TRACKING_URI";
 /// Zero means "at once" to the client, and "no limit" to nobody.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// No wait that makes sense is longer, and clocks do not overflow.
@@ -38,6 +41,8 @@ pub(crate) const MAX_TIME: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, Default)]
 pub struct Env {
     variables: HashMap<String, String>,
+    /// The tracking URI, where it is a path that is not Unicode.
+    odd_uri: Option<PathBuf>,
 }
 
 impl Env {
@@ -47,6 +52,9 @@ impl Env {
             variables: std::env::vars_os()
                 .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
                 .collect(),
+            odd_uri: std::env::var_os(URI)
+                .filter(|uri| uri.to_str().is_none())
+                .map(PathBuf::from),
         }
     }
 
@@ -99,6 +107,7 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
                 .into_iter()
                 .map(|(k, v)| (k.into(), v.into()))
                 .collect(),
+            odd_uri: None,
         }
     }
 }
@@ -197,16 +206,29 @@ impl Settings {
     /// # Errors
     /// The first setting that cannot be used.
     pub fn resolve(flags: &GlobalArgs, env: &Env, disk: &dyn Disk) -> Result<Self, SettingsError> {
-        let named = [
-            flags.tracking_uri.as_deref(),
-            env.get("MLFLOW_TRACKING_URI"),
-        ]
-        .into_iter()
-        .flatten()
-        .map(str::trim)
-        .find(|uri| !uri.is_empty());
+        let flag = flags.tracking_uri.as_deref();
+        let odd = match flag {
+            Some(uri) if uri.to_str().is_none() => Some(Path::new(uri)),
+            Some(uri) if !uri.is_empty() => None,
+            _ => env.odd_uri.as_deref(),
+        };
+        if let Some(path) = odd {
+            return Ok(Self {
+                // What is no text is a path.
+                location: location::of_file(path, disk).in_workspace(env.get("MLFLOW_WORKSPACE")),
+                by_default: false,
+                experiments: experiments(flags, env)?,
+                warnings: Vec::new(),
+            });
+        }
+        let flag = flag.and_then(OsStr::to_str);
+        let named = [flag, env.get(URI)]
+            .into_iter()
+            .flatten()
+            .map(str::trim)
+            .find(|uri| !uri.is_empty());
         let mut warnings = Vec::new();
-        if flags.tracking_uri.as_deref().is_some_and(has_password) {
+        if flag.is_some_and(has_password) {
             warnings.push(
                 "everybody on this machine can see the password in --tracking-uri; \
                  MLFLOW_TRACKING_URI and MLFLOW_TRACKING_PASSWORD are not seen"

@@ -4,6 +4,7 @@
 mod places;
 mod resume;
 mod signals;
+mod stdout;
 
 use std::fs;
 use std::path::{Path, PathBuf};

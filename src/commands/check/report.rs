@@ -14,6 +14,7 @@ use crate::error::CommandError;
 use crate::export::check;
 use crate::file::{Target, cannot};
 use crate::render;
+use crate::{signals, terminal};
 
 /// Where the report goes.
 pub(super) enum Report {
@@ -128,6 +129,10 @@ fn write_file(mut file: Target, write: impl Fn(&mut Target) -> io::Result<()>) -
 fn append(path: &Path, verdict: &Judgement) -> Result<()> {
     let mut text = Vec::new();
     check::write_markdown(&mut text, verdict)?;
+    if path == Path::new("-") {
+        return Ok(terminal::print(&text)?);
+    }
+    signals::watch();
     let append = || {
         let mut file = File::options().append(true).create(true).open(path)?;
         let before = file.metadata()?;

@@ -1,6 +1,7 @@
 //! The rules of a check, from the command line and from files.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use crate::cli::CheckArgs;
 use crate::error::{CommandError, Exit, RuleError};
 use crate::filter::aggregate::{Rule, Unit, parse_rule, without_comment};
 use crate::filter::{Moment, Zone, diagnostics};
+use crate::settings::Location;
 
 /// Rules in their order: those of the command line first.
 pub(super) struct Rules(Vec<Named>);
@@ -37,6 +39,7 @@ impl Rules {
     /// # Errors
     /// A rule that does not parse, a file that cannot be read, and no rule at all.
     pub(super) fn read(context: &Context, args: &CheckArgs) -> Result<Self> {
+        check_stdin(context, args)?;
         let mut written: Vec<Written> = args
             .rules
             .iter()
@@ -46,7 +49,7 @@ impl Rules {
             })
             .collect();
         for path in &args.files {
-            written.extend(lines(path)?);
+            written.extend(lines(context, path)?);
         }
         if written.is_empty() {
             let error = CommandError::usage("expected a rule, found none");
@@ -111,6 +114,20 @@ impl Rules {
     }
 }
 
+/// Standard input ends where it was read once.
+fn check_stdin(context: &Context, args: &CheckArgs) -> Result<()> {
+    let rules = args.files.iter().filter(|path| *path == Path::new("-"));
+    let ids = args.selection.traces.iter().filter(|word| *word == "-");
+    let traces = matches!(context.settings.location, Location::Stdin);
+    if rules.clone().count() > 0 && rules.count() + ids.count() + usize::from(traces) > 1 {
+        return Err(CommandError::usage(
+            "standard input cannot hold both the rules and something else",
+        )
+        .into());
+    }
+    Ok(())
+}
+
 /// When and where rules are read.
 pub(super) fn moment(context: &Context) -> Moment {
     Moment {
@@ -143,9 +160,27 @@ fn bare(rule: &Rule, place: Option<&str>) -> anyhow::Error {
     .into()
 }
 
+fn stdin(context: &Context) -> io::Result<String> {
+    context.terminal.leave_to_dialogue(true);
+    let text = io::read_to_string(io::stdin().lock());
+    context.terminal.leave_to_dialogue(false);
+    text
+}
+
 /// The rules of a file, each with its place.
-fn lines(path: &Path) -> Result<Vec<Written>> {
-    let text = fs::read_to_string(path).map_err(|error| {
+fn lines(context: &Context, path: &Path) -> Result<Vec<Written>> {
+    let is_stdin = path == Path::new("-");
+    let text = if is_stdin {
+        stdin(context)
+    } else {
+        fs::read_to_string(path)
+    };
+    let path = if is_stdin {
+        Path::new("standard input")
+    } else {
+        path
+    };
+    let text = text.map_err(|error| {
         CommandError::new(
             Exit::Data,
             format!("cannot read the rules in {}: {error}", path.display()),

@@ -47,6 +47,11 @@ fn devices_and_pipes_take_a_stream_and_are_never_replaced() {
     let resumed = folder.run("export latest -o jsonl --to nowhere --resume");
     insta::assert_snapshot!(resumed.fails(2), @"error: nowhere is a device or pipe, which cannot be gone on with");
     assert_eq!(folder.names(), ["copy", "nowhere", "pipe"]);
+    for to in ["nowhere", "file", "folder/"] {
+        folder
+            .done(&format!("-q export latest -o json --to {to}"))
+            .ok();
+    }
 }
 
 #[test]
