@@ -1,6 +1,8 @@
 //! Files that commands write: whole or not at all, whatever stands at their place,
 //! stops the program or fills the disk, and what of them can be gone on with.
 
+#[cfg(target_os = "linux")]
+mod faults;
 mod places;
 mod resume;
 mod signals;
