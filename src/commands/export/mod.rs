@@ -6,6 +6,7 @@ mod resume;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -24,6 +25,10 @@ use crate::store::Detail;
 use crate::terminal::Output;
 
 const MESSAGE: &str = "exporting";
+/// So many files of a folder wait for each other to be complete on the disk,
+const MOST_WAITING: usize = 64;
+/// and not longer than this, since an interrupt removes them.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit> {
     let export = Export::of(context, args)?;
@@ -247,6 +252,7 @@ impl<'a> Export<'a> {
             Existing::Kept
         };
         let mut losses = Losses::default();
+        let mut waiting = Waiting::default();
         let mut is_there = false;
         let write = |trace: Trace| -> Result<()> {
             if !is_there {
@@ -257,7 +263,7 @@ impl<'a> Export<'a> {
             let place = Place::find_file(&target(&trace.info.trace_id))?;
             let mut file = Target::at(place, existing)?;
             losses += write_one(&mut file, &trace, self.format, self.what)?;
-            Ok(file.finish()?)
+            Ok(waiting.add(file)?)
         };
         let gathered = gather_unknown(
             self.context,
@@ -266,7 +272,10 @@ impl<'a> Export<'a> {
             MESSAGE,
             &|id| !self.args.force && fs::symlink_metadata(target(id)).is_ok(),
             write,
-        )?;
+        );
+        // What was written before an error stays.
+        Target::finish_all(waiting.files)?;
+        let gathered = gathered?;
         self.note_losses(losses);
         self.note_written(&gathered, folder);
         gathered.finish(self.context)
@@ -326,6 +335,25 @@ impl<'a> Export<'a> {
             number::counted(gathered.traces, "trace"),
             target.display()
         ));
+    }
+}
+
+/// Files of a folder that get their names together, before long.
+#[derive(Default)]
+struct Waiting {
+    files: Vec<Target>,
+    since: Option<Instant>,
+}
+
+impl Waiting {
+    fn add(&mut self, file: Target) -> io::Result<()> {
+        self.files.push(file);
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if self.files.len() < MOST_WAITING && since.elapsed() < LONGEST_WAIT {
+            return Ok(());
+        }
+        self.since = None;
+        Target::finish_all(std::mem::take(&mut self.files))
     }
 }
 
