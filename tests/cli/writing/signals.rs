@@ -10,16 +10,15 @@ fn nothing_is_left_of_what_cannot_be_gone_on_with() {
     for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
         for words in [
             "export --all -o json --to new",
-            "export --all -o parquet --force --to old",
+            "export --all -o otlp-proto --force --to old",
             "export --all -o csv --to traces/",
-            "report --all -o old",
+            "report --all -o ./old",
             "check --all --require max(self)>0 --save old",
         ] {
-            let words = words.replace("report --all -o old", "report --all -o ./old");
             let folder = Folder::new();
             folder.put("old", "old");
             let slow = slow_server();
-            let mut child = folder.begin(&slow, &words);
+            let mut child = folder.begin(&slow, words);
             send(signal, &child);
             let status = child.wait().unwrap();
             assert_eq!(status.signal(), Some(number), "{words}: {status}");
