@@ -1,36 +1,48 @@
-
 Register-ArgumentCompleter -Native -CommandName mlt -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
 
-    $prev = $env:COMPLETE;
-    $env:COMPLETE = "powershell";
-
-    $args = $commandAst.Extent.Text
-    $args = $args.Substring(0, [math]::Min($cursorPosition, $args.Length));
-    if ($wordToComplete -eq "") {
-        $args += " ''";
-    }
-
-    $results = Invoke-Expression @"
-& mlt -- $args
-"@;
-    if ($null -eq $prev) {
-        Remove-Item Env:\COMPLETE;
-    } else {
-        $env:COMPLETE = $prev;
-    }
-    $results | ForEach-Object {
-        $split = $_.Split("`t");
-        $cmd = $split[0];
-
-        if ($split.Length -eq 2) {
-            $help = $split[1];
+    # Words are taken as they stand: nothing on the line runs before Enter.
+    $words = @()
+    $last = ''
+    foreach ($element in $commandAst.CommandElements) {
+        if ($element.Extent.StartOffset -ge $cursorPosition) {
+            break
         }
-        else {
-            $help = $split[0];
+        $isText = $element -is [System.Management.Automation.Language.StringConstantExpressionAst] -or
+            $element -is [System.Management.Automation.Language.ExpandableStringExpressionAst]
+        $text = if ($isText) { $element.Value } else { $element.Extent.Text }
+        if ($element.Extent.EndOffset -lt $cursorPosition) {
+            $words += $text
+        } elseif ($isText) {
+            $last = $text
+        } else {
+            $last = $wordToComplete
         }
-
-        [System.Management.Automation.CompletionResult]::new($cmd, $cmd, 'ParameterValue', $help)
     }
-};
-        
+
+    # Older versions drop empty words, so that the number of the last one is said.
+    $before = $env:MLT_COMPLETE
+    $env:MLT_COMPLETE = "$($words.Count)"
+    try {
+        $found = @(& mlt '--' @words $last 2>$null)
+    } finally {
+        $env:MLT_COMPLETE = $before
+    }
+
+    foreach ($line in $found) {
+        $value, $help = $line -split "`t", 2
+        # Older versions hand these to programs as something else.
+        if (-not $value -or $value.Contains('"') -or $value.EndsWith('\')) {
+            continue
+        }
+        if (-not $help) {
+            $help = $value
+        }
+        $quoted = $value
+        if ($value -notmatch '^(--?[A-Za-z0-9][A-Za-z0-9-]*=?|[A-Za-z0-9_][A-Za-z0-9_./:=+-]*)$') {
+            $content = [System.Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($value)
+            $quoted = "'$content'"
+        }
+        [System.Management.Automation.CompletionResult]::new($quoted, $value, 'ParameterValue', $help)
+    }
+}

@@ -1,8 +1,8 @@
+use str
 
-set edit:completion:arg-completer[mlt] = { |@words|
-    var index = (count $words)
-    set index = (- $index 1)
-
-    put (env _CLAP_IFS="\n" _CLAP_COMPLETE_INDEX=(to-string $index) COMPLETE="elvish" mlt -- $@words) | to-lines
+# Elvish quotes what it inserts.
+set edit:completion:arg-completer[mlt] = {|@words|
+    env MLT_COMPLETE=(- (count $words) 1) mlt -- $@words 2>/dev/null | from-lines | each {|line|
+        put [(str:split "\t" $line)][0]
+    }
 }
-

@@ -39,6 +39,7 @@ pub use filter::FilterArgs;
 pub use get::GetArgs;
 pub use keys::KeysArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, WhatIf};
+pub use mistakes::print as print_error;
 pub use output::{FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OutputFormat, TABULAR, WITH_IDS};
 pub use over_time::OverTimeArgs;
 pub use report::ReportArgs;

@@ -3,6 +3,7 @@
 //! answer; whatever goes wrong, the shell sees no candidates and no message.
 
 mod known;
+mod protocol;
 
 use std::ffi::OsStr;
 use std::sync::mpsc;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap_complete::CompletionCandidate;
+
+pub(crate) use protocol::answer;
 
 use crate::analysis::By;
 use crate::cli::{Cli, GlobalArgs};
@@ -258,22 +261,17 @@ fn starting_with(
     let mut seen = std::collections::BTreeSet::new();
     all.into_iter()
         .filter(|(value, _)| value.starts_with(typed.as_ref()))
-        .filter(|(value, _)| value.chars().all(|c| !c.is_control() && !is_unseen(c)))
-        // What was typed is in the shell's hands already.
-        .filter(|(value, _)| is_safe(value[typed.len()..].trim_matches('\'')))
+        // A name must not become an option.
+        .filter(|(value, _)| !value.starts_with('-') || typed.starts_with('-'))
         .filter(|(value, _)| seen.insert(value.clone()))
-        .map(|(value, help)| {
-            let help = help.map(|h| crate::render::sanitize::line(&h).into_owned().into());
-            CompletionCandidate::new(value).help(help)
-        })
+        .map(|(value, help)| CompletionCandidate::new(value).help(help.map(Into::into)))
         .collect()
 }
 
-/// Whether a text does nothing in any quotes of any shell. One with an escape
-/// sequence in it would run when the shell prints it.
-fn is_safe(text: &str) -> bool {
-    let acts = |c: char| matches!(c, '`' | '$' | '\\' | '!' | '"' | '\'') || c.is_control();
-    !text.chars().any(|c| acts(c) || is_unseen(c))
+/// Whether a text is one line of characters that are seen. A shell would run
+/// escape sequences when it prints them.
+fn is_visible(text: &str) -> bool {
+    !text.chars().any(|c| c.is_control() || is_unseen(c))
 }
 
 fn recent(

@@ -46,6 +46,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         let version = concat!("mlt ", env!("CARGO_PKG_VERSION"), "\n");
         return printed(terminal::print(version.as_bytes()), Exit::Success);
     }
+    if complete::answer(&words) {
+        return Exit::Success.code();
+    }
     let env = Env::from_process();
     let width = terminal::forced_width(&env);
     let cli = match cli::Cli::parse_words(words, width) {
@@ -53,7 +56,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => {
             // Help and version go to standard output and are no failure.
             if error.use_stderr() {
-                let _ = error.print();
+                cli::print_error(&error);
                 return Exit::Usage.code();
             }
             let shown = error.print().and_then(|()| std::io::stdout().flush());

@@ -7,6 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    clap_complete::CompleteEnv::with_factory(mlt::cli::completed).complete();
     ExitCode::from(mlt::run(std::env::args_os()))
 }

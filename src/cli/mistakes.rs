@@ -3,8 +3,12 @@
 //! own advice, to pass them behind `--`, leads astray, since no trace is called
 //! like that.
 
+use std::io::Write as _;
+
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
+
+use crate::render::sanitize;
 
 /// Puts advice that helps in the place of clap's.
 pub(super) fn explain(root: &Command, mut error: Error) -> Error {
@@ -22,7 +26,39 @@ pub(super) fn explain(root: &Command, mut error: Error) -> Error {
         }
         _ => {}
     }
+    escape_typed(&mut error);
     error
+}
+
+/// Makes what clap shows of the command line safe to show.
+fn escape_typed(error: &mut Error) {
+    let safe = |text: &str| sanitize::line(text).into_owned();
+    let typed: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(safe(text)))),
+            ContextValue::Strings(all) => {
+                let all = all.iter().map(|text| safe(text)).collect();
+                Some((kind, ContextValue::Strings(all)))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in typed {
+        error.insert(kind, value);
+    }
+}
+
+/// Prints an error.
+pub fn print(error: &Error) {
+    let plain = error.render().to_string();
+    // Reasons are our own, and quote what was typed.
+    let safe = sanitize::block(&plain);
+    let _ = if safe == plain {
+        error.print()
+    } else {
+        std::io::stderr().write_all(safe.as_bytes())
+    };
 }
 
 fn unknown_option(root: &Command, error: &mut Error) {

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 
 use clap_complete::CompletionCandidate;
 
-use super::{CENSUS, Named, from_store, is_safe, recent_infos, starting_with};
+use super::{CENSUS, Named, from_store, recent_infos, starting_with};
 use crate::analysis::Census;
 use crate::filter::{self, Comparator, Field};
 use crate::store::{Detail, Store};
@@ -114,7 +114,6 @@ pub(super) fn keys(word: &str, before: &str) -> Vec<CompletionCandidate> {
             keys.filter_map(|key| {
                 let name = name_of(&key.field)?;
                 let same = make(name.to_owned()) == key.field;
-                // Back quotes would have the shell run what is between them.
                 let plain = filter::parse(&format!("tags.{name} IS NULL")).is_ok();
                 (same && (plain || kind.ends_with(':'))).then(|| {
                     (
@@ -141,8 +140,8 @@ pub(super) fn filter_values(text: &str) -> Option<Vec<CompletionCandidate>> {
         let census = census(store, experiments, detail(&field))?;
         let key = census.key_count(&field)?;
         let quoted = |(value, traces): (String, usize)| {
-            let safe = is_safe(&value) && !value.is_empty();
-            safe.then(|| (format!("{before}'{value}'"), Some(traces_told(traces))))
+            let fits = !value.is_empty() && !value.contains('\'');
+            fits.then(|| (format!("{before}'{value}'"), Some(traces_told(traces))))
         };
         Some(key.values.into_iter().filter_map(quoted).collect())
     });

@@ -30,6 +30,7 @@ mod no_match;
 mod numbers;
 mod old_servers;
 mod progress;
+mod quoting;
 mod reading;
 mod readme;
 mod regression;
