@@ -9,9 +9,7 @@ use super::Context;
 use super::selection::{experiment_ids, explain};
 use crate::error::{CommandError, Exit};
 use crate::filter::{Comparator, Condition, Field, Filter};
-use crate::model::{
-    CATALOG_PREFIX, TraceInfo, looks_like_trace_id, normalize_trace_id, trace_id_digits,
-};
+use crate::model::{CATALOG_PREFIX, looks_like_trace_id, normalize_trace_id, trace_id_digits};
 use crate::settings::{Location, percent_decode};
 use crate::store::{FilterSource, Query, StoreError};
 
@@ -116,20 +114,20 @@ pub(super) fn trace_id(context: &Context, word: &str) -> Result<String> {
         if id.len() >= 32 {
             return whole_id(context, id);
         }
-        return unique_prefix(context, &id);
+        return unique_prefix(context, word, &id);
     }
     if word.starts_with(CATALOG_PREFIX) {
         return if trace_id_digits(word).is_some_and(|digits| digits.len() == 32) {
             Ok(word.to_owned())
         } else {
-            unique_prefix(context, word)
+            unique_prefix(context, word, word)
         };
     }
     if matches!(word, "tr" | "tr-") {
-        return unique_prefix(context, "tr-");
+        return unique_prefix(context, word, "tr-");
     }
     if word.len() >= 4 && word.len() < 32 && word.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return unique_prefix(context, &word.to_ascii_lowercase());
+        return unique_prefix(context, word, &word.to_ascii_lowercase());
     }
     if word.is_empty() {
         return Err(CommandError::usage("a trace id is empty").into());
@@ -177,41 +175,50 @@ fn latest(context: &Context) -> Result<String> {
     .into())
 }
 
-fn unique_prefix(context: &Context, prefix: &str) -> Result<String> {
+/// The id that a word is, else the only one that begins so.
+fn unique_prefix(context: &Context, word: &str, prefix: &str) -> Result<String> {
     const SHOWN: usize = 5;
     let is_on_server = matches!(context.settings.location, Location::Server(_));
     let digits = prefix.strip_prefix("tr-").unwrap_or(prefix);
-    let patterns = if prefix.starts_with(CATALOG_PREFIX) {
-        vec![format!("{prefix}%")]
-    } else if is_on_server || digits.is_empty() {
-        vec![format!("tr-{digits}%")]
+    let mut beginnings = if prefix.starts_with(CATALOG_PREFIX) {
+        vec![prefix.to_owned()]
     } else {
-        // In files there are traces of Unity Catalog, too.
-        vec![
-            format!("tr-{digits}%"),
-            format!("{CATALOG_PREFIX}%/{digits}%"),
-        ]
+        vec![format!("tr-{digits}")]
     };
+    if !prefix.starts_with(CATALOG_PREFIX) && !is_on_server && !digits.is_empty() {
+        // In files there are traces of Unity Catalog, too.
+        beginnings.push(format!("{CATALOG_PREFIX}%/{digits}"));
+    }
+    // An id without `tr-` is not among those that begin with it.
+    if !is_on_server
+        && !word.starts_with("tr")
+        && let Some(id) = exact(context, &[word])?
+    {
+        return Ok(id);
+    }
     let mut found = Vec::new();
-    for pattern in patterns {
+    for beginning in beginnings {
         if found.is_empty() {
-            found = with_ids_like(context, pattern, SHOWN)?;
+            found = with_ids_like(context, &beginning, SHOWN)?;
         }
     }
-    let store = context.store()?;
+    let spellings = [word, prefix, &format!("tr-{digits}"), digits];
+    if let Some(exact) = found.iter().find(|id| spellings.contains(&id.as_str())) {
+        return Ok(exact.clone());
+    }
     match found.as_slice() {
-        [] => Err(StoreError::UnknownTrace {
-            id: prefix.to_owned(),
-            store: store.describe(),
-        }
-        .into()),
-        [only] => Ok(only.trace_id.clone()),
+        [only] => Ok(only.clone()),
         several => {
-            let mut ids: Vec<&str> = several
-                .iter()
-                .take(SHOWN)
-                .map(|t| t.trace_id.as_str())
-                .collect();
+            // It may be one of those that were not listed.
+            if let Some(exact) = exact(context, &spellings)? {
+                return Ok(exact);
+            }
+            if several.is_empty() {
+                let store = context.store()?.describe();
+                let id = prefix.to_owned();
+                return Err(StoreError::UnknownTrace { id, store }.into());
+            }
+            let mut ids: Vec<&str> = several.iter().take(SHOWN).map(String::as_str).collect();
             if several.len() > SHOWN {
                 ids.push("…");
             }
@@ -224,8 +231,26 @@ fn unique_prefix(context: &Context, prefix: &str) -> Result<String> {
     }
 }
 
-/// Traces whose ids match a pattern, one more than are asked for where there are more.
-fn with_ids_like(context: &Context, pattern: String, most: usize) -> Result<Vec<TraceInfo>> {
+/// The first of these ids that a trace has, be it one that cannot be read.
+fn exact(context: &Context, ids: &[&str]) -> Result<Option<String>> {
+    let store = context.store()?;
+    for (at, id) in ids.iter().enumerate() {
+        if id.is_empty() || ids[..at].contains(id) {
+            continue;
+        }
+        match store.info(id) {
+            Err(StoreError::UnknownTrace { .. }) => {}
+            Err(error) if !error.is_about_one_trace() => return Err(error.into()),
+            _ => return Ok(Some((*id).to_owned())),
+        }
+    }
+    Ok(None)
+}
+
+/// The ids that begin so, of traces that cannot be read too; one more than are asked for
+/// where there are more.
+fn with_ids_like(context: &Context, beginning: &str, most: usize) -> Result<Vec<String>> {
+    let pattern = format!("{beginning}%");
     let store = context.store()?;
     let condition = Condition::text(Field::RequestId, Comparator::Like, pattern)?;
     let query = Query {
@@ -237,7 +262,10 @@ fn with_ids_like(context: &Context, pattern: String, most: usize) -> Result<Vec<
     let page = store
         .search(&query, most + 1, None)
         .map_err(|error| explain(error, &query))?;
-    Ok(page.traces)
+    let unreadable = page.unreadable.into_iter().filter_map(|one| one.trace_id);
+    let mut ids: Vec<String> = page.traces.into_iter().map(|info| info.trace_id).collect();
+    ids.extend(unreadable.filter(|id| id.starts_with(beginning)));
+    Ok(ids)
 }
 
 /// A link says where the trace is, but credentials only go where the settings say.

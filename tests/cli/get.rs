@@ -175,6 +175,49 @@ fn what_names_no_trace_is_not_found() {
 }
 
 #[test]
+fn an_id_is_found_beside_those_that_begin_with_it() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let ids = [
+        "tr-abc",
+        "tr-abcd",
+        "tr-abcde",
+        "tr-ab1",
+        "abcd",
+        "tr-AB",
+        "trace:/c.s/abc",
+        "tr-12",
+    ];
+    let line = |id: &&str| {
+        format!("{{\"info\": {{\"trace_id\": \"{id}\"}}, \"data\": {{\"spans\": []}}}}\n")
+    };
+    let mut text: String = ids.iter().map(line).collect();
+    // More than are listed, and one that cannot be read.
+    text.extend((10..20).map(|n| line(&format!("tr-abc{n}").as_str())));
+    text.push_str("{\"info\": {\"trace_id\": \"tr-1\"}, \"data\": {\"spans\": 7}}\n");
+    let file = folder.path().join("a.jsonl");
+    std::fs::write(&file, text).unwrap();
+    let get = |id: &str| {
+        crate::support::mlt()
+            .args(["-u", file.to_str().unwrap(), "get", id, "-o", "json"])
+            .run("")
+    };
+    for (typed, expected) in [
+        ("tr-abc", "tr-abc"),
+        ("tr-ABC", "tr-abc"),
+        ("tr-abcd", "tr-abcd"),
+        ("abcd", "abcd"),
+        ("tr-AB", "tr-AB"),
+        ("trace:/c.s/abc", "trace:/c.s/abc"),
+        ("tr-ab1", "tr-ab1"),
+    ] {
+        assert_eq!(get(typed).json()["info"]["trace_id"], expected, "{typed}");
+    }
+    get("tr-a").fails(2);
+    let broken = get("tr-1");
+    assert!(broken.fails(6).contains("tr-1"), "{broken}");
+}
+
+#[test]
 fn an_ambiguous_beginning_lists_candidates() {
     let list = on_server().run("search --all -o ids").stdout;
     let mut ids: Vec<&str> = list.lines().collect();
