@@ -233,3 +233,62 @@ fn every_command_works_on_the_demo_store() {
         "{unknown}"
     );
 }
+
+#[test]
+fn a_stream_that_is_no_traces_is_refused_by_how_it_begins() {
+    for (stream, told) in [
+        ("cat /dev/urandom", "it is binary data"),
+        ("cat /dev/zero", "it is binary data"),
+        ("yes garbage", "no line at its beginning is JSON"),
+        ("yes '<html>'", "it is HTML"),
+    ] {
+        for place in ["- <&0", "<(cat)"] {
+            // Nothing is kept of what has no end, so that no folder for it is needed.
+            let script = format!("{stream} | TMPDIR=/nonexistent \"$MLT\" search -u {place}");
+            let output = assert_cmd::Command::new("bash")
+                .args(["-c", &script])
+                .env("MLT", env!("CARGO_BIN_EXE_mlt"))
+                .env_remove("MLFLOW_TRACKING_URI")
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(6), "{script}: {said}");
+            assert!(said.contains(told), "{script}: {said}");
+        }
+    }
+    // Without an end as well, and named as a file.
+    let zero = crate::support::mlt().run("-u /dev/zero search");
+    assert!(
+        zero.fails(6).contains("/dev/zero: it is binary data"),
+        "{zero}"
+    );
+}
+
+#[test]
+fn traces_come_through_pipes_with_and_without_a_name() {
+    let lines = crate::support::mlt().run("-u demo: export --all -o jsonl");
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("a.jsonl");
+    // More than what is looked at first, and a line before it that is no trace.
+    let text = format!("starting up\n{}", lines.stdout.repeat(4));
+    assert!(text.len() > 256 * 1024);
+    std::fs::write(&file, text).unwrap();
+    let found = |words: &str| {
+        let output = assert_cmd::Command::new("bash")
+            .args(["-c", &format!("\"$MLT\" search --all -o ids {words}")])
+            .env("MLT", env!("CARGO_BIN_EXE_mlt"))
+            .env("FILE", &file)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let expected = found("-u \"$FILE\"");
+    assert!(expected.lines().count() > 5, "{expected}");
+    for words in [
+        "-u - <\"$FILE\"",
+        "-u <(cat \"$FILE\")",
+        "-u - < <(gzip -c \"$FILE\")",
+    ] {
+        assert_eq!(found(words), expected, "{words}");
+    }
+}

@@ -87,8 +87,7 @@ impl FileStore {
     /// When it cannot be read or kept.
     pub(super) fn stdin() -> Result<Self, StoreError> {
         let name = "standard input".to_owned();
-        let source = Source::pipe(io::stdin().lock());
-        let prepared = source.and_then(|source| prepare::source(source, &name));
+        let prepared = prepare::stream(io::stdin().lock(), &name);
         Self::from_prepared(name, prepared)
     }
 

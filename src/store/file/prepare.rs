@@ -92,7 +92,45 @@ pub(super) fn path(path: &Path) -> Result<Prepared, Trouble> {
         }
         return whole.finish();
     }
-    source(Source::file(path)?, &path.display().to_string())
+    let name = path.display().to_string();
+    let metadata = std::fs::metadata(path).map_err(Trouble::Read)?;
+    if !metadata.is_file() {
+        return stream(std::fs::File::open(path).map_err(Trouble::Read)?, &name);
+    }
+    source(Source::file(path)?, &name)
+}
+
+/// Everything that comes out of a pipe or device. What is no traces is refused by how it
+/// begins: it may have no end.
+///
+/// # Errors
+/// Those of [`path`].
+pub(super) fn stream(mut from: impl Read, name: &str) -> Result<Prepared, Trouble> {
+    let mut head = Vec::new();
+    let mut beginning = (&mut from).take(HEAD as u64);
+    beginning.read_to_end(&mut head).map_err(Trouble::Read)?;
+    let refused = match Kind::of(&head) {
+        Kind::Refused(what) => Some(what),
+        Kind::Traces if head.len() == HEAD => no_text_of_traces(&head),
+        _ => None,
+    };
+    if let Some(what) = refused {
+        return Err(Trouble::Refused(what.to_owned()));
+    }
+    let whole = io::Cursor::new(head).chain(from);
+    source(Source::pipe(source::Limited::new(whole))?, name)
+}
+
+/// Why no traces come behind the beginning of a stream.
+fn no_text_of_traces(head: &[u8]) -> Option<&'static str> {
+    let is_odd = |byte: &&u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    if head.iter().filter(is_odd).count() > HEAD / 50 {
+        return Some("it is binary data; expected traces as JSON");
+    }
+    let begins = |line: &[u8]| matches!(line.trim_ascii_start(), [b'{' | b'[', ..]);
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    (!head.split(|byte| *byte == b'\n').any(begins))
+        .then_some("no line at its beginning is JSON; expected traces as JSON")
 }
 
 /// Input that is there already.
@@ -289,7 +327,7 @@ impl Whole {
             let all = io::Cursor::new(head).chain(input);
             match kind {
                 Kind::Gzip => {
-                    input = Box::new(MultiGzDecoder::new(all));
+                    input = Box::new(source::Limited::new(MultiGzDecoder::new(all)));
                     is_packed = true;
                 }
                 Kind::Utf16 { is_little } => {

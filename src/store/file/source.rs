@@ -43,13 +43,10 @@ pub(super) enum Trouble {
 }
 
 impl Source {
-    /// A file, as long as it is now; a pipe with a name is read to its end.
+    /// A regular file, as long as it is now.
     pub(super) fn file(path: &Path) -> Result<Self, Trouble> {
         let file = File::open(path).map_err(Trouble::Read)?;
         let metadata = file.metadata().map_err(Trouble::Read)?;
-        if !metadata.is_file() {
-            return Self::pipe(file);
-        }
         Ok(Self {
             watched: file.try_clone().ok().map(|file| Watched {
                 file,
@@ -128,6 +125,34 @@ impl Source {
     }
 }
 
+/// So many bytes of a pipe or of what was packed, and an error where there are more.
+pub(super) struct Limited<R> {
+    input: R,
+    left: u64,
+}
+
+impl<R> Limited<R> {
+    /// The limit in bytes.
+    const MOST: u64 = 64 << 30;
+
+    pub(super) fn new(input: R) -> Self {
+        Self {
+            input,
+            left: Self::MOST,
+        }
+    }
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::other(format!("there is more of it than {} GiB", Self::MOST >> 30))
+        })?;
+        Ok(read)
+    }
+}
+
 /// A place in memory for a little, and in a temporary file for more.
 pub(super) fn temporary() -> SpooledTempFile {
     tempfile::spooled_tempfile_in(IN_MEMORY, folder())
@@ -160,6 +185,9 @@ impl Read for Reader<'_> {
         let mut input = lock(&self.source.input);
         input.seek(SeekFrom::Start(self.at))?;
         let read = input.read(&mut buffer[..room])?;
+        if read == 0 {
+            return Err(io::Error::other("it is shorter than when it was opened"));
+        }
         self.at += read as u64;
         Ok(read)
     }
@@ -193,6 +221,33 @@ mod tests {
         let long = io::repeat(b'x').take(IN_MEMORY as u64 + 5);
         let source = Source::pipe(long).ok().unwrap();
         assert_eq!(text(&source, IN_MEMORY as u64, 100), "xxxxx");
+    }
+
+    #[test]
+    fn more_than_the_limit_is_not_kept() {
+        let endless = Limited {
+            input: io::repeat(b'x'),
+            left: 1 << 20,
+        };
+        let Err(Trouble::Read(error)) = Source::pipe(endless) else {
+            panic!("it has an end");
+        };
+        assert_eq!(error.to_string(), "there is more of it than 64 GiB");
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        let source = Source::file(&path).ok().unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(4).unwrap();
+        let mut text = String::new();
+        let error = source.reader(0, 8).read_to_string(&mut text).unwrap_err();
+        assert_eq!(text, "one\n");
+        assert_eq!(error.to_string(), "it is shorter than when it was opened");
+        assert!(source.has_changed());
     }
 
     #[test]
