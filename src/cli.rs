@@ -153,6 +153,14 @@ pub struct GlobalArgs {
     #[arg(value_parser = values::whole_number::<u32>)]
     pub retries: Option<u32>,
 
+    /// Read artifacts in this folder too, outside of the database or mlruns folder (repeatable)
+    ///
+    /// A database says of each trace where its spans are, and may say anything: without this, they
+    /// are read beside it alone. The default is $MLT_ALLOW_ARTIFACTS, folders like those of $PATH.
+    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(help_heading = "Connection", hide_short_help = true)]
+    pub allow_artifacts: Vec<std::path::PathBuf>,
+
     /// How to print
     #[arg(
         short,

@@ -319,7 +319,7 @@ fn open() -> Option<(Box<dyn Store>, Vec<String>)> {
     if matches!(settings.location, Location::Stdin) {
         return None;
     }
-    let store = store::open(&settings.location, None).ok()?;
+    let store = store::open_with(&settings.location, &settings.artifacts, None).ok()?;
     Some((store, settings.experiments))
 }
 

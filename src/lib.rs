@@ -20,6 +20,7 @@ pub mod model;
 mod otlp;
 mod parallel;
 mod progress;
+mod regular;
 pub mod render;
 #[cfg(test)]
 mod round_trips;

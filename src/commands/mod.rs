@@ -139,7 +139,11 @@ impl<'a> Context<'a> {
             .flags
             .verbose
             .then(|| Arc::new(log_request) as Arc<dyn Fn(&RequestRecord) + Send + Sync>);
-        let store = Arc::from(store::open(&self.settings.location, log)?);
+        let store = Arc::from(store::open_with(
+            &self.settings.location,
+            &self.settings.artifacts,
+            log,
+        )?);
         Ok(self.store.get_or_init(|| store).as_ref())
     }
 

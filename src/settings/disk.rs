@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::regular::{self, Links};
+
 /// The first bytes of every SQLite database.
 const SQLITE_HEADER: &[u8; 16] = b"SQLite format 3\0";
 
@@ -79,17 +81,7 @@ impl Disk for RealDisk {
 /// A file of credentials, and nothing that would never come to an end.
 fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     const LARGEST: u64 = 1 << 20;
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(io::Error::other("it is too large for credentials"));
-    }
-    Ok(bytes)
+    regular::read(path, Links::Follow, LARGEST)
 }
 
 fn starts_as_sqlite(path: &Path) -> io::Result<bool> {

@@ -196,6 +196,8 @@ pub struct Settings {
     pub by_default: bool,
     /// Experiments as named by the user, ids or names; empty for all.
     pub experiments: Vec<String>,
+    /// Folders outside of the store that artifacts may be read in.
+    pub artifacts: Vec<PathBuf>,
     /// What is not as it should be, and does not stand in the way.
     pub warnings: Vec<String>,
 }
@@ -218,6 +220,7 @@ impl Settings {
                 location: location::of_file(path, disk).in_workspace(env.get("MLFLOW_WORKSPACE")),
                 by_default: false,
                 experiments: experiments(flags, env)?,
+                artifacts: artifacts(flags, env),
                 warnings: Vec::new(),
             });
         }
@@ -243,9 +246,21 @@ impl Settings {
             .in_workspace(env.get("MLFLOW_WORKSPACE")),
             by_default: named.is_none(),
             experiments: experiments(flags, env)?,
+            artifacts: artifacts(flags, env),
             warnings,
         })
     }
+}
+
+fn artifacts(flags: &GlobalArgs, env: &Env) -> Vec<PathBuf> {
+    let variable = env.get("MLT_ALLOW_ARTIFACTS").unwrap_or_default();
+    let listed = std::env::split_paths(variable).filter(|path| !path.as_os_str().is_empty());
+    flags
+        .allow_artifacts
+        .iter()
+        .cloned()
+        .chain(listed)
+        .collect()
 }
 
 /// Whether a URL holds a password, which the list of processes shows.

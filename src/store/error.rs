@@ -214,6 +214,18 @@ pub enum StoreError {
         /// Why it is not read.
         reason: &'static str,
     },
+    /// Spans that are kept in a folder that is not looked into unless the user says so.
+    #[error(
+        "the spans are kept in {folder}, outside of {own}: `--allow-artifacts {allow}` lets mlt read them"
+    )]
+    OutsideArtifact {
+        /// The folder.
+        folder: String,
+        /// The store's own folder.
+        own: String,
+        /// The folder to allow.
+        allow: String,
+    },
     /// A filter of which only a server can decide a part, in a place where it cannot be asked.
     #[error("{reason}")]
     FilterNeedsServer {
@@ -295,6 +307,7 @@ impl StoreError {
                 | Self::NoSpans { .. }
                 | Self::Unreadable(_)
                 | Self::RemoteArtifact { .. }
+                | Self::OutsideArtifact { .. }
                 | Self::File { .. }
                 | Self::Data { .. }
                 | Self::TooLarge { .. }
@@ -330,7 +343,9 @@ impl StoreError {
                 trace_id,
                 format!("its spans are not to be had: {}", list(&tried)),
             ),
-            Self::RemoteArtifact { .. } => Unreadable::trace(trace_id, self.to_string()),
+            Self::RemoteArtifact { .. } | Self::OutsideArtifact { .. } => {
+                Unreadable::trace(trace_id, self.to_string())
+            }
             other => return Err(other),
         };
         Ok(unreadable.of_trace(trace_id))

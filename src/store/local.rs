@@ -264,7 +264,11 @@ impl Doubts {
             Err(StoreError::NoSpans { .. }) if !info.promises_spans() => Some(Vec::new()),
             // It was there when it was found.
             Err(StoreError::UnknownTrace { .. }) => None,
-            Err(error @ (StoreError::NoSpans { .. } | StoreError::RemoteArtifact { .. })) => {
+            Err(
+                error @ (StoreError::NoSpans { .. }
+                | StoreError::RemoteArtifact { .. }
+                | StoreError::OutsideArtifact { .. }),
+            ) => {
                 lock(&self.unjudged).add(info, &error);
                 None
             }

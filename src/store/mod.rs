@@ -17,7 +17,7 @@ mod sqlite;
 mod wire;
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::filter::{Filter, OrderBy};
 use crate::io_words::plain_io_reason;
@@ -357,11 +357,33 @@ fn is_of_files(folder: &Path) -> bool {
 /// # Errors
 /// When a file cannot be read, or a certificate cannot be used.
 pub fn open(location: &Location, log: RequestLog) -> Result<Box<dyn Store>, StoreError> {
+    open_with(location, &[], log)
+}
+
+/// The same, with folders in which artifacts are read too, besides the store's own.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_with(
+    location: &Location,
+    artifacts: &[PathBuf],
+    log: RequestLog,
+) -> Result<Box<dyn Store>, StoreError> {
+    let allowed = |mut places: artifact::Artifacts| {
+        places.allow(artifacts);
+        places
+    };
     Ok(match location {
         Location::Server(connection) => Box::new(rest::RestStore::new(connection, log)?),
-        Location::Sqlite { path, workspace } => Box::new(sqlite::open(path, workspace.as_deref())?),
+        Location::Sqlite { path, workspace } => {
+            let places = allowed(artifact::Artifacts::of_database(path));
+            Box::new(sqlite::open(path, workspace.as_deref(), places)?)
+        }
         Location::Mlruns(path) if is_of_files(path) => Box::new(file::FileStore::open(path)?),
-        Location::Mlruns(path) => Box::new(mlruns::Mlruns::open(path)?),
+        Location::Mlruns(path) => {
+            let places = allowed(artifact::Artifacts::of_mlruns(path));
+            Box::new(mlruns::Mlruns::open(path, places)?)
+        }
         Location::File(path) => Box::new(file::FileStore::open(path)?),
         Location::Stdin => Box::new(file::FileStore::stdin()?),
         Location::Demo => Box::new(demo::open()?),

@@ -7,6 +7,7 @@ mod artifacts;
 mod check;
 mod common;
 mod completions;
+mod confined;
 mod contract;
 mod detail;
 mod diff;

@@ -20,6 +20,7 @@ use crate::export::json::write;
 use crate::file::Target;
 use crate::filter::aggregate::{Aggregate, Function, parse_rule};
 use crate::filter::{Moment, Number};
+use crate::regular;
 
 /// With the spread of samples.
 const VERSION: u32 = 2;
@@ -50,6 +51,9 @@ struct Entry {
     spread: Option<Spread>,
 }
 
+/// The largest baseline, in bytes.
+const LARGEST: u64 = 64 << 20;
+
 impl Baseline {
     /// Reads a file that [`save`] wrote.
     ///
@@ -62,7 +66,7 @@ impl Baseline {
                 format!("cannot read the baseline {}: {what}", path.display()),
             )
         };
-        let text = fs::read(path).map_err(|error| refuse(error.to_string()))?;
+        let text = regular::read_any(path, LARGEST).map_err(|error| refuse(error.to_string()))?;
         let document: Document = serde_json::from_slice(&text).map_err(|error| {
             refuse(error.to_string()).hint("`mlt check --save FILE` writes one")
         })?;

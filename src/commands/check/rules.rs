@@ -1,6 +1,5 @@
 //! The rules of a check, from the command line and from files.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -11,6 +10,11 @@ use crate::cli::CheckArgs;
 use crate::error::{CommandError, Exit, RuleError};
 use crate::filter::aggregate::{Rule, Unit, parse_rule, without_comment};
 use crate::filter::{Moment, Zone, diagnostics};
+use crate::io_words::plain_io_reason;
+use crate::regular;
+
+/// The largest file of rules, in bytes.
+const LARGEST: u64 = 16 << 20;
 use crate::settings::Location;
 
 /// Rules in their order: those of the command line first.
@@ -160,9 +164,9 @@ fn bare(rule: &Rule, place: Option<&str>) -> anyhow::Error {
     .into()
 }
 
-fn stdin(context: &Context) -> io::Result<String> {
+fn stdin(context: &Context) -> io::Result<Vec<u8>> {
     context.terminal.leave_to_dialogue(true);
-    let text = io::read_to_string(io::stdin().lock());
+    let text = regular::read_up_to(io::stdin().lock(), LARGEST);
     context.terminal.leave_to_dialogue(false);
     text
 }
@@ -170,27 +174,30 @@ fn stdin(context: &Context) -> io::Result<String> {
 /// The rules of a file, each with its place.
 fn lines(context: &Context, path: &Path) -> Result<Vec<Written>> {
     let is_stdin = path == Path::new("-");
-    let text = if is_stdin {
-        stdin(context)
-    } else {
-        fs::read_to_string(path)
-    };
-    let path = if is_stdin {
+    let named = if is_stdin {
         Path::new("standard input")
     } else {
         path
     };
-    let text = text.map_err(|error| {
+    let refuse = |reason: String| {
+        let path = named.display();
         CommandError::new(
             Exit::Data,
-            format!("cannot read the rules in {}: {error}", path.display()),
+            format!("cannot read the rules in {path}: {reason}"),
         )
-    })?;
+    };
+    let text = if is_stdin {
+        stdin(context)
+    } else {
+        regular::read_any(path, LARGEST)
+    };
+    let text = text.map_err(|error| refuse(plain_io_reason(&error)))?;
+    let text = String::from_utf8(text).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
     let text = text.trim_start_matches('\u{feff}');
     let written = text.lines().enumerate().filter_map(|(at, line)| {
         let rule = without_comment(line).trim();
         (!rule.is_empty()).then(|| Written {
-            place: Some(format!("{}:{}", path.display(), at + 1)),
+            place: Some(format!("{}:{}", named.display(), at + 1)),
             text: rule.to_owned(),
         })
     });

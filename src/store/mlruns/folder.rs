@@ -1,5 +1,7 @@
 //! The folders and files of MLflow's file store, read: experiments, traces,
-//! their tags, metadata and assessments.
+//! their tags, metadata and assessments. A store may come from anywhere, so that
+//! nothing outside of it is read: links below its root are refused, and so is what
+//! is neither a folder nor a file.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry};
@@ -9,8 +11,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::yaml;
-use crate::model::{Experiment, TraceInfo};
-use crate::store::wire::{as_protobuf_value, assessment_of, info_of};
+use crate::model::{Experiment, TraceInfo, Unreadable};
+use crate::regular::{self, Links};
+use crate::store::wire::{Flaw, as_protobuf_value, assessment_of, info_of};
 use crate::store::{StoreError, plain_io_reason};
 
 const TRASH: &str = ".trash";
@@ -23,6 +26,12 @@ pub(super) const TAGS: &str = "tags";
 const MAX_KEY: usize = 250;
 const MAX_METADATA: usize = 250;
 const MAX_TAG: usize = 4096;
+
+/// The largest text file, in bytes.
+const LARGEST: u64 = 64 << 20;
+/// Why a folder or file is not read.
+const IS_A_LINK: &str = "it is a symbolic link, and none is followed within a store";
+const IS_ODD: &str = "it is neither a folder nor a file";
 
 /// The folders of experiments, the active ones first; the flag tells them from
 /// the deleted ones. Folders that are no experiments may be among them.
@@ -39,7 +48,7 @@ pub(super) fn experiment_folders(root: &Path) -> Result<Vec<(PathBuf, bool)>, St
         .map(|path| (path, true))
         .collect();
     let trash = root.join(TRASH);
-    if trash.is_dir() {
+    if is_own_folder(&trash) {
         all.extend(subfolders(&trash)?.into_iter().map(|path| (path, false)));
     }
     Ok(all)
@@ -60,6 +69,9 @@ pub(super) fn has_meta(experiment: &Path) -> bool {
 /// # Errors
 /// When its description cannot be read, or is that of another one.
 pub(super) fn experiment(folder: &Path, active: bool) -> Result<Experiment, StoreError> {
+    if is_link(folder) {
+        return Err(data(folder, IS_A_LINK));
+    }
     let path = folder.join(META);
     let meta = read_yaml(&path)?;
     let text = |key: &str| match &meta[key] {
@@ -67,10 +79,7 @@ pub(super) fn experiment(folder: &Path, active: bool) -> Result<Experiment, Stor
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
-    let broken = |reason: String| StoreError::Data {
-        path: path.display().to_string(),
-        reason,
-    };
+    let broken = |reason: String| data(&path, reason);
     let id = text("experiment_id").ok_or_else(|| broken("it has no experiment_id".to_owned()))?;
     if folder.file_name().is_none_or(|name| name != id.as_str()) {
         return Err(broken(format!("it is that of experiment {id}")));
@@ -88,10 +97,39 @@ pub(super) fn experiment(folder: &Path, active: bool) -> Result<Experiment, Stor
 /// When they cannot be listed.
 pub(super) fn trace_folders(experiment: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let traces = experiment.join("traces");
-    if !traces.is_dir() {
-        return Ok(Vec::new());
+    match fs::symlink_metadata(&traces) {
+        Ok(metadata) if metadata.is_symlink() => Err(data(&traces, IS_A_LINK)),
+        Ok(metadata) if metadata.is_dir() && !is_link(experiment) => subfolders(&traces),
+        _ => Ok(Vec::new()),
     }
-    subfolders(&traces)
+}
+
+/// A file that is not what it should be.
+fn flawed(path: &Path, flaw: &Flaw) -> StoreError {
+    let unreadable = Unreadable {
+        trace_id: None,
+        file: Some(path.display().to_string()),
+        line: None,
+        member: (!flaw.member.is_empty()).then(|| flaw.member.clone()),
+        message: flaw.reason.clone(),
+    };
+    unreadable.into()
+}
+
+/// Whether there is a folder itself, and not a link to one.
+fn is_own_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+pub(super) fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+}
+
+fn data(path: &Path, reason: impl Into<String>) -> StoreError {
+    StoreError::Data {
+        path: path.display().to_string(),
+        reason: reason.into(),
+    }
 }
 
 /// The folder of a trace, whichever experiment it is in.
@@ -103,8 +141,9 @@ pub(super) fn find_trace(root: &Path, trace_id: &str) -> Result<Option<PathBuf>,
     if !is_name {
         return Ok(None);
     }
-    Ok(experiment_folders(root)?
-        .into_iter()
+    let folders = experiment_folders(root)?.into_iter();
+    Ok(folders
+        .filter(|(experiment, _)| !is_link(experiment) && !is_link(&experiment.join("traces")))
         .map(|(experiment, _)| experiment.join("traces").join(trace_id))
         .find(|folder| folder.is_dir()))
 }
@@ -115,17 +154,17 @@ pub(super) fn find_trace(root: &Path, trace_id: &str) -> Result<Option<PathBuf>,
 /// # Errors
 /// A part that cannot be read.
 pub(super) fn trace_info(folder: &Path) -> Result<Option<TraceInfo>, StoreError> {
+    if is_link(folder) {
+        return Err(data(folder, IS_A_LINK));
+    }
     let path = folder.join(TRACE_INFO);
     let description = match read_yaml(&path) {
         Ok(description) => description,
-        Err(StoreError::File { .. }) if !path.exists() => return Ok(None),
+        Err(StoreError::File { .. }) if fs::symlink_metadata(&path).is_err() => return Ok(None),
         Err(error) => return Err(error),
     };
-    let broken = |reason: String| StoreError::Data {
-        path: path.display().to_string(),
-        reason,
-    };
-    let mut info = info_of(&description).map_err(|flaw| broken(flaw.to_string()))?;
+    let broken = |reason: String| data(&path, reason);
+    let mut info = info_of(&description).map_err(|flaw| flawed(&path, &flaw))?;
     if folder
         .file_name()
         .is_none_or(|name| name != info.trace_id.as_str())
@@ -142,10 +181,7 @@ pub(super) fn trace_info(folder: &Path) -> Result<Option<TraceInfo>, StoreError>
                 *value = as_protobuf_value(value.take());
             }
         }
-        let assessment = assessment_of(&value).map_err(|flaw| StoreError::Data {
-            path: path.display().to_string(),
-            reason: flaw.to_string(),
-        })?;
+        let assessment = assessment_of(&value).map_err(|flaw| flawed(&path, &flaw))?;
         info.assessments.push(assessment);
     }
     Ok(Some(info))
@@ -179,33 +215,32 @@ fn texts(folder: &Path) -> Result<BTreeMap<String, String>, StoreError> {
     let mut open = vec![(folder.to_owned(), String::new())];
     while let Some((folder, prefix)) = open.pop() {
         for entry in entries(&folder)? {
+            let path = entry.path();
             let Ok(name) = entry.file_name().into_string() else {
-                continue;
+                return Err(data(&path, "its name is not UTF-8"));
             };
             let key = format!("{prefix}{name}");
-            let path = entry.path();
-            match kind(&entry) {
-                Kind::Folder => open.push((path, format!("{key}/"))),
-                Kind::File => {
-                    // A tag that was deleted meanwhile is not there.
-                    if let Some(text) = read(&path)? {
-                        texts.insert(key, text);
-                    }
-                }
-                Kind::Other => {}
+            if is_folder(&entry)? {
+                open.push((path, format!("{key}/")));
+            } else if let Some(text) = read(&path)? {
+                // A tag that was deleted meanwhile is not there.
+                texts.insert(key, text);
             }
         }
     }
     Ok(texts)
 }
 
+/// The YAML files in a folder.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    Ok(entries(folder)?
-        .into_iter()
-        .filter(|entry| matches!(kind(entry), Kind::File))
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
-        .collect())
+    let mut files = Vec::new();
+    for entry in entries(folder)? {
+        let path = entry.path();
+        if path.extension().is_some_and(|e| e == "yaml") && !is_folder(&entry)? {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
@@ -213,7 +248,8 @@ fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut all = Vec::new();
     for entry in list {
         let entry = entry.map_err(|error| unreadable(folder, &error))?;
-        if matches!(kind(&entry), Kind::Folder) {
+        // Of links to folders, whoever reads these has to say that they are refused.
+        if entry.path().is_dir() {
             all.push(entry.path());
         }
     }
@@ -222,6 +258,9 @@ fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 /// What a folder holds; nothing where there is none.
 fn entries(folder: &Path) -> Result<Vec<DirEntry>, StoreError> {
+    if is_link(folder) {
+        return Err(data(folder, IS_A_LINK));
+    }
     match fs::read_dir(folder) {
         Ok(list) => list
             .collect::<io::Result<_>>()
@@ -231,37 +270,26 @@ fn entries(folder: &Path) -> Result<Vec<DirEntry>, StoreError> {
     }
 }
 
-enum Kind {
-    File,
-    Folder,
-    /// A pipe, a device, a dangling link.
-    Other,
-}
-
-fn kind(entry: &DirEntry) -> Kind {
-    let Ok(mut kind) = entry.file_type() else {
-        return Kind::Other;
-    };
+/// Whether an entry is a folder and no file.
+///
+/// # Errors
+/// That it is neither.
+fn is_folder(entry: &DirEntry) -> Result<bool, StoreError> {
+    let path = entry.path();
+    let kind = entry
+        .file_type()
+        .map_err(|error| unreadable(&path, &error))?;
     if kind.is_symlink() {
-        match fs::metadata(entry.path()) {
-            Ok(metadata) => kind = metadata.file_type(),
-            Err(_) => return Kind::Other,
-        }
+        return Err(data(&path, IS_A_LINK));
     }
-    if kind.is_dir() {
-        Kind::Folder
-    } else if kind.is_file() {
-        Kind::File
-    } else {
-        Kind::Other
+    if !kind.is_dir() && !kind.is_file() {
+        return Err(data(&path, IS_ODD));
     }
+    Ok(kind.is_dir())
 }
 
 fn read_yaml(path: &Path) -> Result<Value, StoreError> {
-    let broken = |reason: String| StoreError::Data {
-        path: path.display().to_string(),
-        reason,
-    };
+    let broken = |reason: String| data(path, reason);
     let text = read(path)?.ok_or_else(|| {
         unreadable(path, &io::Error::from_raw_os_error(2 /* ENOENT */))
     })?;
@@ -272,17 +300,15 @@ fn read_yaml(path: &Path) -> Result<Value, StoreError> {
     }
 }
 
-/// A text file; `None` where there is none.
+/// A text file, with U+FFFD for what is not UTF-8; `None` where there is none.
 fn read(path: &Path) -> Result<Option<String>, StoreError> {
-    match fs::read(path) {
-        Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            StoreError::Data {
-                path: path.display().to_string(),
-                reason: format!("byte {at} is not UTF-8"),
-            }
-        }),
+    match regular::read(path, Links::Refuse, LARGEST) {
+        Ok(bytes) => Ok(Some(match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(_) if is_link(path) => Err(data(path, IS_A_LINK)),
         Err(error) => Err(unreadable(path, &error)),
     }
 }

@@ -7,13 +7,15 @@ mod folder;
 mod tags;
 mod yaml;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use super::artifact::{self, Artifacts};
 use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of};
-use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, artifact, overview};
+use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, overview};
 use crate::filter::Filter;
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, tag};
 use crate::parallel;
@@ -23,8 +25,7 @@ pub(super) use self::folder::is_store;
 /// The folder of a file store.
 pub(super) struct Mlruns {
     root: PathBuf,
-    /// Where a server over this store would keep artifacts.
-    artifacts: Vec<PathBuf>,
+    artifacts: Artifacts,
     answers: Answers<TraceInfo>,
     doubts: Doubts,
 }
@@ -32,7 +33,7 @@ pub(super) struct Mlruns {
 impl Mlruns {
     /// # Errors
     /// When there is no such folder, or it is not MLflow's.
-    pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(root: &Path, artifacts: Artifacts) -> Result<Self, StoreError> {
         folder::experiment_folders(root)?;
         if !folder::is_store(root) {
             let mut reason =
@@ -48,13 +49,9 @@ impl Mlruns {
                 reason,
             });
         }
-        let beside = root.parent().map(|parent| parent.join("mlartifacts"));
         Ok(Self {
             root: root.to_owned(),
-            artifacts: beside
-                .into_iter()
-                .chain([PathBuf::from("mlartifacts")])
-                .collect(),
+            artifacts,
             answers: Answers::default(),
             doubts: Doubts::default(),
         })
@@ -92,7 +89,13 @@ impl Mlruns {
                 query.experiments.iter().any(|wanted| *wanted == id)
             };
             if wanted {
-                folders.extend(folder::trace_folders(&experiment)?);
+                match folder::trace_folders(&experiment) {
+                    Ok(traces) => folders.extend(traces),
+                    Err(error) => {
+                        let doubt = format!("left out the traces of an experiment: {error}");
+                        self.doubts.add(doubt);
+                    }
+                }
             }
         }
         Ok(folders)
@@ -197,23 +200,21 @@ impl Mlruns {
     ) -> Result<Vec<Span>, StoreError> {
         let own = folder.join("artifacts");
         let location = info.tags.get(tag::ARTIFACT_LOCATION);
-        if let Some(location) = location
-            && let Some(root) = self
-                .artifacts
-                .iter()
-                .find(|root| artifact::is_there(location, root))
+        let named = location.map(|location| self.artifacts.folder(location));
+        if let Some(Ok(named)) = &named
+            && self.artifacts.has_spans(named)
         {
-            return artifact::spans(location, root, detail);
+            return self.artifacts.spans_in(named, detail);
         }
-        if own.join(artifact::FILE_NAME).is_file() {
-            return artifact::spans_in(&own, detail);
+        if fs::symlink_metadata(own.join(artifact::FILE_NAME)).is_ok() {
+            return self.artifacts.spans_in(&own, detail);
         }
-        // Only now does it matter that the location may be a remote one.
-        if let Some(location) = location
-            && let Err(error @ StoreError::RemoteArtifact { .. }) =
-                artifact::spans(location, &self.artifacts[0], detail)
-        {
-            return Err(error);
+        // Only now does it matter that the place may be a remote one, or not be looked into.
+        if let Some(named) = named {
+            let named = named?;
+            if fs::metadata(named.join(artifact::FILE_NAME)).is_ok() {
+                return self.artifacts.spans_in(&named, detail);
+            }
         }
         Err(StoreError::NoSpans {
             id: info.trace_id.clone(),

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::folder::{TAGS, unreadable};
+use super::folder::{TAGS, is_link, unreadable};
 use crate::model::tag;
 use crate::store::StoreError;
 
@@ -15,6 +15,7 @@ use crate::store::StoreError;
 /// A key that MLflow refuses, and what the file system says.
 pub(super) fn set(folder: &Path, key: &str, value: &str) -> Result<(), StoreError> {
     check_key(key)?;
+    check_links(folder, key)?;
     let path = folder.join(TAGS).join(key);
     let write = || -> io::Result<()> {
         if let Some(parent) = path.parent() {
@@ -35,6 +36,7 @@ pub(super) fn set(folder: &Path, key: &str, value: &str) -> Result<(), StoreErro
 /// A key that MLflow refuses, and what the file system says.
 pub(super) fn delete(folder: &Path, key: &str) -> Result<(), StoreError> {
     check_key(key)?;
+    check_links(folder, key)?;
     let path = folder.join(TAGS).join(key);
     if !path.is_file() {
         return Ok(());
@@ -43,6 +45,23 @@ pub(super) fn delete(folder: &Path, key: &str) -> Result<(), StoreError> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(unwritable(&path, &error)),
+    }
+}
+
+/// No folder on the way to a tag may be a link, which could lead out of the store. A
+/// link in the place of the tag itself is replaced.
+fn check_links(folder: &Path, key: &str) -> Result<(), StoreError> {
+    let tag = folder.join(TAGS).join(key);
+    let inside = tag
+        .ancestors()
+        .skip(1)
+        .take_while(|path| path.starts_with(folder));
+    match inside.into_iter().find(|path| is_link(path)) {
+        Some(link) => Err(StoreError::NotWritten {
+            path: tag.display().to_string(),
+            reason: format!("{} is a symbolic link", link.display()),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -26,7 +26,7 @@ mod whole;
 mod workspace;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -38,13 +38,11 @@ use self::schema::Schema;
 use self::spans::Place;
 use self::stream::{Cursor, Stream};
 use self::workspace::Workspace;
+use super::artifact::Artifacts;
 use super::local::{Doubts, attach, lock};
 use super::{Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges};
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable};
 use crate::parallel;
-
-/// The folder beside the database in which a server keeps artifacts by default.
-const ARTIFACTS: &str = "mlartifacts";
 
 /// Traces in a database file.
 pub(super) struct SqliteStore {
@@ -62,6 +60,7 @@ struct Shared {
     readers: Readers,
     schema: Schema,
     workspace: Workspace,
+    artifacts: Arc<Artifacts>,
     doubts: Arc<Doubts>,
 }
 
@@ -126,11 +125,6 @@ impl Shared {
         }
     }
 
-    /// The folder that a server over this database keeps artifacts in by default.
-    fn artifacts(&self) -> PathBuf {
-        self.database().path().with_file_name(ARTIFACTS)
-    }
-
     fn spans(
         &self,
         connection: &Connection,
@@ -142,7 +136,7 @@ impl Shared {
         if !table.is_empty() || Place::of(info) == Place::Table {
             return Ok(table);
         }
-        let outside = || outside::spans(&self.artifacts(), info, detail);
+        let outside = || outside::spans(&self.artifacts, info, detail);
         if Place::of(info) != Place::Archive || detail == Detail::Whole {
             return outside();
         }
@@ -226,11 +220,15 @@ impl Shared {
     }
 }
 
-/// Opens a database.
+/// Opens a database, whose artifacts are read in these folders.
 ///
 /// # Errors
 /// When it cannot be read or is not MLflow's, and a workspace that it does not have.
-pub(super) fn open(path: &Path, workspace: Option<&str>) -> Result<SqliteStore, StoreError> {
+pub(super) fn open(
+    path: &Path,
+    workspace: Option<&str>,
+    artifacts: Artifacts,
+) -> Result<SqliteStore, StoreError> {
     let doubts = Arc::default();
     let readers = Readers::open(path, Arc::clone(&doubts))?;
     let reader = readers.take(Purpose::Search)?;
@@ -243,6 +241,7 @@ pub(super) fn open(path: &Path, workspace: Option<&str>) -> Result<SqliteStore, 
             readers,
             schema,
             workspace,
+            artifacts: Arc::new(artifacts),
             doubts,
         }),
         cursors: Mutex::default(),

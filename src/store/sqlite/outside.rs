@@ -2,7 +2,7 @@
 //! their trace or in an archive. SQL gets them from a function that fetches those
 //! of one trace, as rows with the columns that the table has.
 
-use std::path::{Path, PathBuf};
+use std::fs;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
@@ -13,21 +13,21 @@ use super::schema::Schema;
 use crate::filter::content::stored_json;
 use crate::filter::{Field, Filter};
 use crate::model::{Span, TraceInfo, TraceState, metadata, tag};
+use crate::store::artifact::{self, Artifacts};
 use crate::store::local::{Doubts, lock};
-use crate::store::{Attempt, Detail, StoreError, artifact};
+use crate::store::{Attempt, Detail, StoreError};
 
 /// Gives the spans of a trace as a JSON list, or null where they are not to be had.
 const SPANS_OF: &str = "mlt_spans_of";
 /// Gives how many spans a trace's metadata count.
 const COUNTED: &str = "mlt_counted";
 
-/// The spans of a trace that are not in the table. `root` is the folder that a
-/// server would keep artifacts in.
+/// The spans of a trace that are not in the table.
 ///
 /// # Errors
 /// Those of reading a file, and that there is none.
 pub(super) fn spans(
-    root: &Path,
+    artifacts: &Artifacts,
     info: &TraceInfo,
     detail: Detail,
 ) -> Result<Vec<Span>, StoreError> {
@@ -35,14 +35,14 @@ pub(super) fn spans(
         let Some(location) = info.tags.get(tag::ARCHIVE_LOCATION) else {
             return Err(unknown_place(info, artifact::ARCHIVE_NAME));
         };
-        return artifact::archived(location);
+        return artifacts.archived(location);
     }
     let Some(location) = info.tags.get(tag::ARTIFACT_LOCATION) else {
         return Err(unknown_place(info, artifact::FILE_NAME));
     };
-    let folder = artifact::folder(location, root)?;
-    match artifact::spans_in(&folder, detail) {
-        Err(StoreError::File { .. }) if !folder.join(artifact::FILE_NAME).is_file() => {
+    let folder = artifacts.folder(location)?;
+    match artifacts.spans_in(&folder, detail) {
+        Err(StoreError::File { .. }) if fs::metadata(folder.join(artifact::FILE_NAME)).is_err() => {
             let outcome = format!("not in {}", folder.display());
             Err(no_spans(info, artifact::FILE_NAME, outcome))
         }
@@ -205,11 +205,11 @@ fn metadata_entry(key: &str) -> String {
 /// Those of SQLite.
 pub(super) fn register(
     connection: &Connection,
-    root: PathBuf,
+    artifacts: &Arc<Artifacts>,
     doubts: &Arc<Doubts>,
 ) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-    let doubts = Arc::clone(doubts);
+    let (artifacts, doubts) = (Arc::clone(artifacts), Arc::clone(doubts));
     // A filter may ask for the spans of a trace more than once.
     let last: Mutex<Option<(String, Option<String>)>> = Mutex::default();
     connection.create_scalar_function(SPANS_OF, 7, flags, move |context| {
@@ -220,7 +220,7 @@ pub(super) fn register(
         {
             return Ok(json.clone());
         }
-        let spans = doubts.spans_to_judge(&info, spans(&root, &info, Detail::Whole));
+        let spans = doubts.spans_to_judge(&info, spans(&artifacts, &info, Detail::Whole));
         let json = spans.map(|spans| Value::Array(spans.iter().map(row).collect()).to_string());
         *last = Some((info.trace_id, json.clone()));
         Ok(json)

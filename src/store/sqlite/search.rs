@@ -205,7 +205,7 @@ impl Prepared {
         );
         parameters.register(connection).map_err(error)?;
         if compiled.looks_outside {
-            outside::register(connection, shared.artifacts(), &shared.doubts).map_err(error)?;
+            outside::register(connection, &shared.artifacts, &shared.doubts).map_err(error)?;
         }
         Ok(Self {
             sql,

@@ -71,6 +71,10 @@ impl Fixture {
     }
 }
 
+fn open(path: &Path, workspace: Option<&str>) -> Result<SqliteStore, StoreError> {
+    super::open(path, workspace, Artifacts::of_database(path))
+}
+
 fn query(filter: &str, order: &str) -> Query {
     Query {
         filter: FilterSource::Parsed(parse(filter).unwrap()),

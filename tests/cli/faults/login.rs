@@ -116,14 +116,14 @@ fn what_is_no_file_of_credentials_is_told_and_passed_over() {
     assert!(
         outcome
             .stderr
-            .contains("it is not a regular file; going on"),
+            .contains("it is not a regular file, but a directory; going on"),
         "{outcome}"
     );
     fs::remove_dir(&path).unwrap();
     fs::write(&path, vec![b'#'; 2_000_000]).unwrap();
     let outcome = search();
     assert!(
-        outcome.stderr.contains("it is too large for credentials"),
+        outcome.stderr.contains("it is larger than 1 MiB"),
         "{outcome}"
     );
     // With a login in the environment nobody looks.

@@ -1,8 +1,6 @@
 //! The HTTP library's client, set up for one server: timeouts, certificates, and
 //! what the machine itself has to have for that.
 
-use std::fs;
-use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +8,7 @@ use reqwest::blocking::Client;
 use reqwest::{Certificate, Identity};
 
 use crate::parallel;
+use crate::regular::{self, Links};
 use crate::settings::Connection;
 use crate::store::{StoreError, plain_io_reason};
 
@@ -74,20 +73,8 @@ fn bad(setting: &str, path: &Path, reason: impl Into<String>) -> StoreError {
 
 /// A file of certificates, and nothing that would never come to an end.
 fn read(setting: &str, path: &Path) -> Result<Vec<u8>, StoreError> {
-    let unreadable = |error: std::io::Error| bad(setting, path, plain_io_reason(&error));
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(bad(setting, path, "it is not a regular file"));
-    }
-    let mut pem = Vec::new();
-    let file = fs::File::open(path).map_err(unreadable)?;
-    file.take(LARGEST_PEM + 1)
-        .read_to_end(&mut pem)
-        .map_err(unreadable)?;
-    if pem.len() as u64 > LARGEST_PEM {
-        return Err(bad(setting, path, "it is too large for certificates"));
-    }
-    Ok(pem)
+    regular::read(path, Links::Follow, LARGEST_PEM)
+        .map_err(|error| bad(setting, path, plain_io_reason(&error)))
 }
 
 /// The library cannot do without threads, and says so by a panic.

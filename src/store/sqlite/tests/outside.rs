@@ -239,3 +239,29 @@ fn traces_of_a_catalog_are_found_by_their_digits() {
     }
     assert!(store.info("tr-000000000000000000000000000000ac").is_err());
 }
+
+#[test]
+fn artifacts_are_read_beside_the_database_and_where_the_user_says() {
+    let fixture = fixture();
+    let beside = fixture.path.with_file_name("mlartifacts/1/traces/a");
+    let other = tempfile::tempdir().unwrap();
+    let place = other.path().join("1/traces/a");
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::rename(beside, &place).unwrap();
+    fixture.sql(&format!(
+        "UPDATE trace_tags SET value = 'file://{}' WHERE value = 'mlflow-artifacts:/1/traces/a'",
+        place.display()
+    ));
+    let store = fixture.store();
+    assert_eq!(found(&store, "any(span.duration > 1s)", None), "");
+    let doubts = store.take_doubts().join("\n");
+    let folder = std::fs::canonicalize(other.path()).unwrap();
+    let flag = format!("`--allow-artifacts {}`", folder.display());
+    assert!(doubts.contains(&flag), "{doubts}");
+    let refused = store.trace("tr-00000000000000000000000000000001", Detail::Whole);
+    assert!(refused.unwrap_err().to_string().contains(&flag));
+    let mut artifacts = Artifacts::of_database(&fixture.path);
+    artifacts.allow(&[other.path().to_owned()]);
+    let store = super::super::open(&fixture.path, None, artifacts).unwrap();
+    assert_eq!(found(&store, "any(span.duration > 1s)", None), "1");
+}
