@@ -214,16 +214,6 @@ impl Settings {
             Some(uri) if !uri.is_empty() => None,
             _ => env.odd_uri.as_deref(),
         };
-        if let Some(path) = odd {
-            return Ok(Self {
-                // What is no text is a path.
-                location: location::of_file(path, disk).in_workspace(env.get("MLFLOW_WORKSPACE")),
-                by_default: false,
-                experiments: experiments(flags, env)?,
-                artifacts: artifacts(flags, env),
-                warnings: Vec::new(),
-            });
-        }
         let flag = flag.and_then(OsStr::to_str);
         let named = [flag, env.get(URI)]
             .into_iter()
@@ -239,12 +229,14 @@ impl Settings {
             );
         }
         Ok(Self {
-            location: match named {
-                Some(uri) => named_location(uri, flags, env, disk, &mut warnings)?,
-                None => location::default(disk).ok_or(SettingsError::NoTrackingUri)?,
+            location: match (odd, named) {
+                // What is no text is a path.
+                (Some(path), _) => location::of_file(path, disk),
+                (None, Some(uri)) => named_location(uri, flags, env, disk, &mut warnings)?,
+                (None, None) => location::default(disk).ok_or(SettingsError::NoTrackingUri)?,
             }
             .in_workspace(env.get("MLFLOW_WORKSPACE")),
-            by_default: named.is_none(),
+            by_default: odd.is_none() && named.is_none(),
             experiments: experiments(flags, env)?,
             artifacts: artifacts(flags, env),
             warnings,
