@@ -5,6 +5,7 @@
 //! needs recursion.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::model::{Span, Trace, TraceState};
 
@@ -146,6 +147,9 @@ pub struct SpanTree {
     pub server_duration_ns: Option<i64>,
     /// What is odd about the trace, at most one per kind.
     pub warnings: Vec<Warning>,
+    /// Of each node, the ancestor at which the start of a shortened path ends. To walk
+    /// up to it from each node of a very deep trace would take the square of its depth.
+    pub(super) heads: OnceLock<Vec<NodeId>>,
 }
 
 impl SpanTree {
@@ -224,16 +228,28 @@ impl SpanTree {
         self.node(id).start_ns.saturating_sub(self.origin_ns)
     }
 
-    /// Names from the root down to the node.
-    pub fn path<'t>(&self, id: NodeId, trace: &'t Trace) -> Vec<&'t str> {
-        let mut names = Vec::with_capacity(self.node(id).depth + 1);
-        let mut at = Some(id);
-        while let Some(id) = at {
-            names.push(self.span(id, trace).name.as_str());
-            at = self.node(id).parent;
-        }
+    /// At most `most` names down to the node, in their order.
+    fn names_to<'t>(&self, id: NodeId, most: usize, trace: &'t Trace) -> Vec<&'t str> {
+        let upwards = std::iter::successors(Some(id), |id| self.node(*id).parent);
+        let names = upwards.map(|id| self.span(id, trace).name.as_str());
+        let mut names: Vec<&str> = names.take(most).collect();
         names.reverse();
         names
+    }
+
+    /// The last of the names that are kept at the start of a shortened path.
+    fn head(&self, id: NodeId) -> NodeId {
+        let heads = self.heads.get_or_init(|| {
+            let mut heads: Vec<NodeId> = Vec::with_capacity(self.nodes.len());
+            for (at, node) in self.nodes.iter().enumerate() {
+                heads.push(match node.parent {
+                    Some(parent) if node.depth >= PATH_HEAD_NAMES => heads[parent.0],
+                    _ => NodeId(at),
+                });
+            }
+            heads
+        });
+        heads[id.0]
     }
 }
 
@@ -241,17 +257,15 @@ impl SpanTree {
     /// The path joined by ` > `, as rows by path are called: very deep ones have
     /// their middle left out.
     pub fn path_text(&self, id: NodeId, trace: &Trace) -> String {
-        let names = self.path(id, trace);
-        if names.len() <= MAX_PATH_NAMES {
-            return names.join(" > ");
+        let length = self.node(id).depth + 1;
+        if length <= MAX_PATH_NAMES {
+            return self.names_to(id, MAX_PATH_NAMES, trace).join(" > ");
         }
-        let tail = names.len() - (MAX_PATH_NAMES - PATH_HEAD_NAMES);
-        let gap = format!("({} more)", tail - PATH_HEAD_NAMES);
-        let kept = names[..PATH_HEAD_NAMES].iter().copied();
-        let all = kept
-            .chain([gap.as_str()])
-            .chain(names[tail..].iter().copied());
-        all.collect::<Vec<_>>().join(" > ")
+        let gap = format!("({} more)", length - MAX_PATH_NAMES);
+        let mut names = self.names_to(self.head(id), PATH_HEAD_NAMES, trace);
+        names.push(&gap);
+        names.extend(self.names_to(id, MAX_PATH_NAMES - PATH_HEAD_NAMES, trace));
+        names.join(" > ")
     }
 }
 
@@ -330,8 +344,37 @@ mod tests {
         ]);
         let tree = SpanTree::build(&trace);
         let (last, _) = tree.preorder().next_back().unwrap();
-        assert_eq!(tree.path(last, &trace), ["root", "a", "a1"]);
+        assert_eq!(tree.path_text(last, &trace), "root > a > a1");
         assert_eq!(tree.children(NodeId(0)).count(), 1);
         assert_eq!(tree.subtree(NodeId(1)), 1..3);
+    }
+
+    #[test]
+    fn a_long_path_keeps_its_start_and_its_end() {
+        let chain = |number: i64| {
+            let parent = (number > 0).then(|| format!("s{}", number - 1));
+            let end = 1_000 - number;
+            span(
+                &format!("s{number}"),
+                &parent.unwrap_or_default(),
+                number,
+                end,
+            )
+        };
+        // Beside it, a branch that leaves the chain near its start.
+        let branch = span("branch", "s1", 500, 600);
+        let trace = trace((0..30).map(chain).chain([branch]));
+        let tree = SpanTree::build(&trace);
+        let path = |name: &str| {
+            let mut all = tree.preorder().map(|(id, _)| id);
+            let id = all.find(|id| tree.span(*id, &trace).name == name).unwrap();
+            tree.path_text(id, &trace)
+        };
+        let whole: Vec<String> = (0..24).map(|n| format!("s{n}")).collect();
+        assert_eq!(path("s23"), whole.join(" > "));
+        let tail: Vec<String> = (9..30).map(|n| format!("s{n}")).collect();
+        let expected = format!("s0 > s1 > s2 > (6 more) > {}", tail.join(" > "));
+        assert_eq!(path("s29"), expected);
+        assert_eq!(path("branch"), "s0 > s1 > branch");
     }
 }

@@ -4,6 +4,7 @@
 //! a shuffled trace gives the same tree.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use crate::model::{Span, SpanId, Trace, TraceState};
 
@@ -295,6 +296,7 @@ fn measure(nodes: Vec<Node>, trace: &Trace) -> SpanTree {
         total_in_progress,
         server_duration_ns: None,
         warnings: Vec::new(),
+        heads: OnceLock::new(),
     }
 }
 

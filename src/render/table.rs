@@ -23,6 +23,10 @@ const STYLE: TableStyle = TableStyle::new();
 /// Longer tables are padded here: at 20,000 rows, arranging them would take
 /// longer than everything else together.
 pub(crate) const MOST_ARRANGED: usize = 500;
+/// So are tables with a wider column, over which that takes the square of its width.
+const WIDEST_ARRANGED: usize = 2_000;
+/// Cells are filled up to here.
+const WIDEST_PADDED: usize = 32_000;
 
 /// Which side of a column is flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +75,13 @@ impl Table {
     pub(crate) fn lines(&self, rows: &[Vec<Cell>]) -> Vec<String> {
         if rows.is_empty() || self.columns.is_empty() {
             return vec![String::new(); rows.len()];
+        }
+        if self
+            .columns
+            .iter()
+            .any(|column| column.width > WIDEST_ARRANGED)
+        {
+            return rows.iter().map(|row| self.line(row)).collect();
         }
         let mut table = comfy_table::Table::new();
         table.load_style(STYLE);
@@ -177,7 +188,8 @@ impl TableLine<'_> {
         let Some(column) = self.columns.next() else {
             return;
         };
-        let room = column.width.saturating_sub(width);
+        // Other rows are not drawn out for one that no terminal has room for.
+        let room = column.width.min(WIDEST_PADDED).saturating_sub(width);
         let (before, after) = match column.align {
             Align::Left => (0, room),
             Align::Right => (room, 0),
@@ -218,6 +230,21 @@ pub(crate) fn natural_widths(heads: &[&str], rows: &[Vec<Cell>]) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::render::Style;
+
+    #[test]
+    fn a_very_long_cell_draws_out_no_others() {
+        let long = "x".repeat(1_000_000);
+        let column = |text: &str, width| TableColumn {
+            head: Cell::new(Style::plain().heading(), text),
+            align: Align::Left,
+            width,
+        };
+        let table = Table::new(vec![column("ID", long.len()), column("N", 1)]);
+        let cell = |text: &str| Cell::new(Style::plain().heading(), text);
+        let lines = table.lines(&[vec![cell(&long), cell("1")], vec![cell("short"), cell("2")]]);
+        assert_eq!(lines[0], format!("{long}  1"));
+        assert_eq!(lines[1].len(), WIDEST_PADDED + GAP + 1);
+    }
 
     fn table() -> Table {
         let head = |text: &str| Cell::new(Style::plain().heading(), text);
