@@ -1,7 +1,7 @@
 //! Spans that a server's own filters do not see, or not all of them: a real server
 //! and its database, read directly, find the same traces all the same.
 
-use crate::support::mlflow::{current, outside};
+use crate::support::mlflow::{current, on_outside_database, outside};
 use crate::support::{Mlt, mlt};
 
 /// Filters with the cases that they find.
@@ -73,10 +73,7 @@ const FILTERS: &[(&str, &[&str])] = &[
 ];
 
 /// mlt, asking the server and reading its database.
-const SIDES: [fn() -> Mlt; 2] = [
-    || mlt().on(outside().uri()),
-    || mlt().on(&outside().database_uri()),
-];
+const SIDES: [fn() -> Mlt; 2] = [|| mlt().on(outside().uri()), on_outside_database];
 
 #[test]
 fn a_server_and_its_database_find_the_same_wherever_spans_are() {

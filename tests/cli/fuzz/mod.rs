@@ -19,7 +19,7 @@ use self::mutate::{Random, damaged};
 use crate::faults::corpus::ANSWERS;
 use crate::hostile::is_dangerous;
 use crate::support::mlflow::file_store;
-use crate::support::{Mlt, Outcome, mlt};
+use crate::support::{Outcome, mlt};
 
 /// Damaged inputs of each kind in every run of the tests.
 const FEW: u64 = 24;
@@ -210,12 +210,9 @@ impl Kind for Lines {
         let input = one_of(&self.0, random);
         let text = argument(&input);
         let words: Vec<&str> = text.split(' ').collect();
-        let shell = random.pick(&["bash", "zsh", "fish", "powershell", "elvish"]);
-        let run: Mlt = mlt()
+        let run = mlt()
             .on("demo:")
-            .env("COMPLETE", shell)
-            .env("_CLAP_COMPLETE_INDEX", &(words.len() - 1).to_string())
-            .env("_CLAP_IFS", "\n")
+            .env("MLT_COMPLETE", &(words.len() - 1).to_string())
             .args(["--"])
             .args(words);
         (input, run.run(""))

@@ -184,6 +184,14 @@ pub(crate) fn outside() -> &'static Seeded {
     SERVER.get_or_init(|| seeded(&OUTSIDE))
 }
 
+/// mlt, reading the database of [`outside`], and its archive where that was made.
+pub(crate) fn on_outside_database() -> Mlt {
+    let made = venv::cache().join(OUTSIDE.name).join("archive");
+    mlt()
+        .on(&outside().database_uri())
+        .env("MLT_ALLOW_ARTIFACTS", &made.display().to_string())
+}
+
 /// MLflow 3.17 with all of [`current`], for tests that add to it.
 pub(crate) fn growing() -> &'static Seeded {
     static SERVER: OnceLock<Seeded> = OnceLock::new();
