@@ -1,10 +1,6 @@
 //! Traces for tests, written as one line per span.
 
-use serde_json::Value as Json;
-
-use crate::model::{
-    Assessment, AssessmentKind, Source, Span, SpanId, StatusCode, Trace, TraceInfo, attribute,
-};
+use crate::model::{Span, SpanId, StatusCode, Trace, TraceInfo, attribute};
 
 pub(super) const MS: i64 = 1_000_000;
 
@@ -30,23 +26,6 @@ pub(super) fn span_ns(name: &str, parent: &str, from_ns: i64, to_ns: i64) -> Spa
         attributes: Vec::new(),
         events: Vec::new(),
         links: Vec::new(),
-    }
-}
-
-/// A person's opinion of a whole trace.
-pub(super) fn feedback(name: &str, value: Json) -> Assessment {
-    Assessment {
-        id: None,
-        name: name.to_owned(),
-        span_id: None,
-        source: Source::default(),
-        create_time: None,
-        last_update_time: None,
-        kind: AssessmentKind::Feedback { value, error: None },
-        rationale: None,
-        metadata: std::collections::BTreeMap::new(),
-        overrides: None,
-        valid: true,
     }
 }
 

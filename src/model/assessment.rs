@@ -62,6 +62,31 @@ impl Assessment {
     }
 }
 
+#[cfg(test)]
+impl Assessment {
+    /// Of a whole trace, by somebody.
+    pub(crate) fn sample(name: &str, kind: AssessmentKind) -> Self {
+        Self {
+            id: None,
+            name: name.to_owned(),
+            span_id: None,
+            source: Source::default(),
+            create_time: None,
+            last_update_time: None,
+            kind,
+            rationale: None,
+            metadata: BTreeMap::new(),
+            overrides: None,
+            valid: true,
+        }
+    }
+
+    /// Feedback of this value.
+    pub(crate) fn sample_feedback(name: &str, value: Value) -> Self {
+        Self::sample(name, AssessmentKind::Feedback { value, error: None })
+    }
+}
+
 /// Why a judge gave no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssessmentError {

@@ -573,17 +573,8 @@ mod tests {
 
     fn feedback(name: &str, value: Value, valid: bool) -> Assessment {
         Assessment {
-            id: None,
-            name: name.into(),
-            span_id: None,
-            source: crate::model::Source::default(),
-            create_time: None,
-            last_update_time: None,
-            kind: AssessmentKind::Feedback { value, error: None },
-            rationale: None,
-            metadata: std::collections::BTreeMap::new(),
-            overrides: None,
             valid,
+            ..Assessment::sample_feedback(name, value)
         }
     }
 

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::*;
 use crate::analysis::properties::{any_spans, sequential_spans};
-use crate::analysis::sample::{feedback, trace};
+use crate::analysis::sample::trace;
 use crate::analysis::{ConfidenceInterval, DEFAULT_SEED, Noise, Told, analyse};
-use crate::model::{Span, Trace, TraceState, metadata};
+use crate::model::{Assessment, Span, Trace, TraceState, metadata};
 
 const SORTS: [DiffSort; 5] = [
     DiffSort::Critical,
@@ -129,7 +129,7 @@ fn any_trace() -> impl Strategy<Value = Trace> {
         ];
         trace.info.assessments = given
             .into_iter()
-            .filter_map(|(name, value)| Some(feedback(name, value?)))
+            .filter_map(|(name, value)| Some(Assessment::sample_feedback(name, value?)))
             .collect();
         if failed {
             trace.info.state = TraceState::Error;

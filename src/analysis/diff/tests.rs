@@ -1,9 +1,9 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::analysis::sample::{MS, SpanExt, feedback, span, trace};
+use crate::analysis::sample::{MS, SpanExt, span, trace};
 use crate::analysis::{DEFAULT_SEED, Test, analyse};
-use crate::model::{Trace, TraceState, metadata};
+use crate::model::{Assessment, Trace, TraceState, metadata};
 
 fn compared(before: &[Trace], after: &[Trace], by: By) -> Diff {
     let mut comparison = Comparison::new(by);
@@ -318,7 +318,7 @@ fn said(name: &str, values: impl IntoIterator<Item = Json>) -> Vec<Trace> {
         .into_iter()
         .map(|value| {
             let mut trace = with_child("call", 10);
-            trace.info.assessments = vec![feedback(name, value)];
+            trace.info.assessments = vec![Assessment::sample_feedback(name, value)];
             trace
         })
         .collect()

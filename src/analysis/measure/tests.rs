@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::analysis::sample::{MS, SpanExt, feedback, span, trace};
+use crate::analysis::sample::{MS, SpanExt, span, trace};
 use crate::analysis::{Quantile, percentile};
 use crate::filter::Moment;
 use crate::filter::aggregate::parse_rule;
@@ -272,13 +272,16 @@ fn feedback_counts_as_on_the_server() {
         json!("Yes"),
         json!(" no"),
     ];
-    let mut given: Vec<Assessment> = values.into_iter().map(|v| feedback("q", v)).collect();
-    given.push(feedback("q", json!("fine")));
-    given.push(feedback("q", Json::Null));
-    given.push(feedback("other", json!(100)));
+    let mut given: Vec<Assessment> = values
+        .into_iter()
+        .map(|v| Assessment::sample_feedback("q", v))
+        .collect();
+    given.push(Assessment::sample_feedback("q", json!("fine")));
+    given.push(Assessment::sample_feedback("q", Json::Null));
+    given.push(Assessment::sample_feedback("other", json!(100)));
     given.push(Assessment {
         valid: false,
-        ..feedback("q", json!(100))
+        ..Assessment::sample_feedback("q", json!(100))
     });
     let traces = [with(took("tr-1", 1), |info| info.assessments = given)];
     let average = measured("avg(feedback.q)", &traces);

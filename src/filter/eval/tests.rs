@@ -4,27 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::filter::parse;
-use crate::model::{Event, Source, SpanId, StatusCode, TraceState, attribute, tag};
-
-fn assessment(name: &str, kind: AssessmentKind) -> Assessment {
-    Assessment {
-        id: None,
-        name: name.to_owned(),
-        span_id: None,
-        source: Source::default(),
-        create_time: None,
-        last_update_time: None,
-        kind,
-        rationale: None,
-        metadata: std::collections::BTreeMap::default(),
-        overrides: None,
-        valid: true,
-    }
-}
-
-fn feedback(name: &str, value: Json) -> Assessment {
-    assessment(name, AssessmentKind::Feedback { value, error: None })
-}
+use crate::model::{Event, SpanId, StatusCode, TraceState, attribute, tag};
 
 fn span(name: &str, kind: &str, attributes: &[(&str, &str)]) -> Span {
     let kind = (attribute::TYPE, format!("\"{kind}\""));
@@ -71,15 +51,15 @@ fn example() -> (TraceInfo, Vec<Span>) {
         info.metadata.insert(key.to_owned(), value.to_owned());
     }
     info.assessments = vec![
-        feedback("score", json!(0.8)),
-        feedback("count", json!(3.0)),
-        feedback("good", json!(true)),
-        feedback("words", json!("fine \"é\"")),
-        feedback("failed", Json::Null),
-        assessment("issue-9", AssessmentKind::Other),
+        Assessment::sample_feedback("score", json!(0.8)),
+        Assessment::sample_feedback("count", json!(3.0)),
+        Assessment::sample_feedback("good", json!(true)),
+        Assessment::sample_feedback("words", json!("fine \"é\"")),
+        Assessment::sample_feedback("failed", Json::Null),
+        Assessment::sample("issue-9", AssessmentKind::Other),
         Assessment {
             valid: false,
-            ..feedback("old", json!(1))
+            ..Assessment::sample_feedback("old", json!(1))
         },
     ];
     let mut spans = vec![
