@@ -258,7 +258,7 @@ impl Parser<'_> {
 
     fn cut(&self) -> Trouble {
         Trouble {
-            reason: "EOF while parsing a value",
+            reason: "the text ends within a value",
             offset: self.text.len(),
             is_cut: true,
         }

@@ -148,7 +148,7 @@ fn unreadable_files_are_errors_of_their_own() {
         (write("text.json", b"not json"), "at line 1 column"),
         (
             write("cut.json", br#"{"info": {"trace_id": "tr-1""#),
-            "EOF while parsing",
+            "the text ends within",
         ),
         (
             write("other.json", b"{\"a\": 1}"),

@@ -92,7 +92,7 @@ fn files_are_told_by_what_is_in_them() {
             "cut.jsonl",
             b"{\"trace_id\":\"tr-1\"}\n{\"trace_id\":\"tr-",
             7,
-            "EOF while parsing",
+            "the text ends within",
         ),
         (
             "cut.jsonl",

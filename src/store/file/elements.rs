@@ -365,7 +365,18 @@ impl<'a, 's, R: BufRead> Elements<'a, 's, R> {
     }
 
     fn cut(&self, within: &str) -> Trouble {
-        self.trouble(format!("EOF while parsing {within}"), self.column(), true)
+        let mut trouble = self.trouble(
+            format!("the text ends within {within}"),
+            self.column(),
+            true,
+        );
+        // Behind the end of the last line there is none.
+        if let Trouble::Json(fault) = &mut trouble
+            && fault.column == 0
+        {
+            fault.line = fault.line.saturating_sub(1).max(1);
+        }
+        trouble
     }
 
     fn trouble(&self, reason: String, column: usize, cut: bool) -> Trouble {

@@ -340,10 +340,10 @@ mod tests {
             (format!("{good}\n[{good},\n7]"), "found a number at line 3"),
             (
                 format!("{good}\n{{\"info\": {{\"trace_id\""),
-                "EOF while parsing",
+                "the text ends within",
             ),
             (format!("{good}\n{{\"info\": {{\"trace_id\""), "at line 2"),
-            ("[\n".to_owned(), "EOF while parsing a list at line 2"),
+            ("[\n".to_owned(), "the text ends within a list at line 1"),
             (
                 "{\"traces\"\n : 7}".to_owned(),
                 "found a number at line 2 column 4",
@@ -443,7 +443,7 @@ mod tests {
                 format!("{a}\n{cut}\n{cut}\n{c}"),
                 "tr-1|breaks off at line 2|breaks off at line 3|tr-3",
             ),
-            (format!("{a}\n{cut}"), "tr-1|EOF while parsing"),
+            (format!("{a}\n{cut}"), "tr-1|the text ends within"),
             // What comes before the damage, and what is wrong.
             (
                 format!("[{a},\n{b}\n{c}]"),
@@ -451,11 +451,11 @@ mod tests {
             ),
             (
                 format!("[\n{a},\n{b},\n"),
-                "tr-1|tr-2|EOF while parsing a list",
+                "tr-1|tr-2|the text ends within a list",
             ),
             (
                 format!("[{a},\n{b},\n{{\"info\""),
-                "tr-1|tr-2|EOF while parsing",
+                "tr-1|tr-2|the text ends within",
             ),
             (
                 trace(1, "\n  ") + "\nhunter2 hunter2\n" + &trace(2, "\n  "),
@@ -479,7 +479,7 @@ mod tests {
         for cut in [10, 40, tall.len() - 1] {
             let told = told(&tall[..cut]);
             assert_eq!(told.lines().count(), 1, "{told}");
-            assert!(told.contains("EOF"), "{told}");
+            assert!(told.contains("the text ends"), "{told}");
         }
         let lines = "  \"k\": 7,\n".repeat(50);
         let told = told(&format!("{{\n{lines}  \"k\" 7\n}}\n"));

@@ -247,7 +247,7 @@ fn spans_that_are_cut_short_are_not_shown() {
     let make = || Fake::with_traces().on("GET", ARTIFACT, reply.clone());
     assert_snapshot!(fault(make, &format!("get {}", trace_id(1)), 6), @"
     --- stderr
-    error: cannot read tr-00000000000000000000000000000001: get-trace-artifact gives what is no list of spans: it is cut short (EOF while parsing a value)
+    error: cannot read tr-00000000000000000000000000000001: get-trace-artifact gives what is no list of spans: it is cut short (the text ends within a value)
     --- exit 6
     ");
 }
