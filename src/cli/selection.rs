@@ -31,6 +31,11 @@ pub struct SelectionArgs {
     #[serde(flatten)]
     pub limit: LimitArgs,
 
+    /// Whether a list of traces was named that is empty.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub names_none: bool,
+
     /// Every trace, where there is no filter
     #[arg(long, help_heading = "Which traces", conflicts_with_all = ["traces", "limit"])]
     pub all: bool,

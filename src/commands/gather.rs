@@ -174,7 +174,7 @@ pub(super) fn gather_unknown(
     if !args.traces.is_empty() && args.is_search() {
         return Err(CommandError::usage("expected trace ids or a filter, found both").into());
     }
-    if args.traces.is_empty() && !searches {
+    if args.traces.is_empty() && !searches && !args.names_none {
         return Err(
             CommandError::usage("expected trace ids or a filter, found neither")
                 .hint("`--since 1d` chooses the traces of a day, `--all` every one")
@@ -182,7 +182,7 @@ pub(super) fn gather_unknown(
         );
     }
     let progress = context.terminal.progress(message);
-    if args.traces.is_empty() {
+    if args.traces.is_empty() && !args.names_none {
         let mut query = Query {
             filter: filter_of(&args.filter, context)?,
             ..Query::default()

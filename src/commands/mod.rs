@@ -24,7 +24,7 @@ mod tag;
 mod unreadable;
 mod usage;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -100,6 +100,8 @@ pub(crate) struct Context<'a> {
     store: OnceCell<Arc<dyn Store>>,
     /// What was asked for and found nothing, for [`no_match`] to look into.
     unmatched: RefCell<Option<FilterArgs>>,
+    /// Whether nothing was found since a list of ids is empty.
+    names_none: Cell<bool>,
     /// How long it may take to find out why nothing was found.
     patience: Duration,
 }
@@ -118,6 +120,7 @@ impl<'a> Context<'a> {
             now: Timestamp::from_millis(Timestamp::now().millis()),
             store: OnceCell::new(),
             unmatched: RefCell::new(None),
+            names_none: Cell::new(false),
             patience: Duration::from_millis(
                 env.get("MLT_PATIENCE")
                     .and_then(|millis| millis.parse().ok())

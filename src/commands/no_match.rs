@@ -32,13 +32,17 @@ const MOST_PARTS: usize = 6;
 impl Context<'_> {
     /// Says that a filter finds nothing; why, is said when the command has ended.
     pub(super) fn note_no_match(&self, args: &FilterArgs) {
-        self.note(NO_MATCH);
+        if !self.names_none.get() {
+            self.note(NO_MATCH);
+        }
         self.remember_no_match(args);
     }
 
     /// Says nothing yet.
     pub(super) fn remember_no_match(&self, args: &FilterArgs) {
-        self.unmatched.replace(Some(args.clone()));
+        if !self.names_none.get() {
+            self.unmatched.replace(Some(args.clone()));
+        }
     }
 }
 

@@ -325,6 +325,10 @@ fn stdin_words(context: &Context) -> Result<Vec<String>> {
         words.extend(line?.split_whitespace().map(str::to_owned));
     }
     context.terminal.leave_to_dialogue(false);
+    if words.is_empty() {
+        context.note("there are no ids on standard input");
+        context.names_none.set(true);
+    }
     Ok(words)
 }
 

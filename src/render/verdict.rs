@@ -380,7 +380,17 @@ pub fn summary(verdict: &Judgement) -> String {
         let failed = number::whole(verdict.failed());
         return format!("{failed} of {rules} failed on {traces}");
     }
-    format!("{rules} passed on {traces}")
+    match verdict.rulings.iter().filter(|r| r.skipped()).count() {
+        0 => format!("{rules} passed on {traces}"),
+        skipped => {
+            let passed = verdict.rulings.len() - skipped;
+            let passed = number::counted(passed, "rule");
+            format!(
+                "{passed} passed, {} skipped on {traces}",
+                number::whole(skipped)
+            )
+        }
+    }
 }
 
 /// Why a check fails whatever its rules say, safe to show.

@@ -269,8 +269,31 @@ fn nothing_to_look_at_fails_unless_it_may() {
     passed   count()            0  <= 5   0
     skipped  max(duration)      -  <= 1s  0
 
-    2 rules passed on 0 traces
+    1 rule passed, 1 skipped on 0 traces
     ");
+}
+
+#[test]
+fn an_empty_list_of_ids_is_no_trace() {
+    let on_none = |words: &str| mlt().on("demo:").stdin("").run(words);
+    let outcome = on_none("check - --require count()>=0");
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("no traces match"), "{outcome}");
+    let outcome = on_none("check - --require count()>=0 --allow-empty");
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    // Whatever asks for them, nothing is said of the store, which has some.
+    for words in ["latency -", "export - -o jsonl", "get -"] {
+        let outcome = on_none(words);
+        assert_eq!(
+            outcome.stderr.matches("no ids on standard input").count(),
+            1,
+            "{words}: {outcome}"
+        );
+        assert!(
+            !outcome.stderr.contains("there are no traces in"),
+            "{words}: {outcome}"
+        );
+    }
 }
 
 #[test]

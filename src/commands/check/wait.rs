@@ -23,7 +23,9 @@ pub(super) fn until_settled(
     let deadline = args.wait.map(|wait| Instant::now() + wait.duration());
     let mut selection = args.selection.clone();
     // Standard input can be read once only.
-    selection.traces = resolve::words(context, &selection.traces)?;
+    let words = resolve::words(context, &selection.traces)?;
+    selection.names_none = words.is_empty() && !selection.traces.is_empty();
+    selection.traces = words;
     let mut pause = FIRST_PAUSE;
     let mut waits = false;
     loop {
