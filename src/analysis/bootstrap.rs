@@ -52,6 +52,17 @@ const fn differences(largest: usize) -> usize {
     if largest <= 5_000 { 2_000 } else { 1_000 }
 }
 
+/// How many values the smaller of two samples needs for an interval of a percentile
+/// with so many parts of ten thousand beyond it: at least one beyond it, on average, and
+/// two where the other sample is larger by more than half. Beside that one, the largest
+/// of a small sample seldom reaches the percentile (simulated: 18 % false alarms of a p95
+/// at 20 against 200, 6 % at 40 against 200).
+pub(super) fn least_for_percentile(beyond: u16, before: usize, after: usize) -> usize {
+    let (smaller, larger) = (before.min(after), before.max(after));
+    let wanted = if larger * 2 > smaller * 3 { 2 } else { 1 };
+    (wanted * 10_000_usize).div_ceil(usize::from(beyond.max(1)))
+}
+
 /// The intervals for two samples in ascending order, neither of them empty.
 pub(super) fn intervals(before: &[i64], after: &[i64], seed: u64) -> Intervals {
     let count = differences(before.len().max(after.len()));

@@ -26,9 +26,10 @@ What is told:
   milliseconds.
   What chance explains of sets, from 20 traces on each side: whether durations changed is told by
   the typical one, the geometric mean, by Welch's test on logarithms (0 counts as 1 ns), and so
-  are tokens and cost, by log(1 + x); p50 and p95 by bootstrap; failures and feedback of true and
-  false by Newcombe's interval for two shares; other scores by Welch's test. The mean duration has a
-  bootstrap interval and no verdict, since it has a long tail.
+  are tokens and cost, by log(1 + x); p50 and p95 by bootstrap (a p95 from 40 traces on, where
+  one side has over half as many more); failures and feedback of true and false by Newcombe's
+  interval for two shares; other scores by Welch's test. The mean duration has a bootstrap interval
+  and no verdict, since it has a long tail.
   Rows are judged together (Benjamini and Hochberg, 5 %), from 10 traces on each side that have
   such a span: by the time in traces that have some, or by how often there is some (Fisher). Where
   the duration is within noise, there are no shares of its change.

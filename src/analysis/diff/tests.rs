@@ -393,3 +393,24 @@ fn feedback_of_one_side_and_what_is_no_number_are_not_compared() {
         (None, 1)
     );
 }
+
+#[test]
+fn a_p95_of_few_beside_many_is_not_told() {
+    let set = |n: i64| {
+        (0..n)
+            .map(|i| with_child("call", 10 + i))
+            .collect::<Vec<_>>()
+    };
+    let verdict = |before: i64, after: i64| {
+        total(&compared(&set(before), &set(after), By::Path), Measure::P95).verdict
+    };
+    assert_eq!(verdict(20, 31), Some(Verdict::TooFew));
+    assert_eq!(verdict(31, 20), Some(Verdict::TooFew));
+    for (before, after) in [(20, 20), (20, 30), (40, 90)] {
+        let verdict = verdict(before, after);
+        assert!(
+            verdict.is_some_and(|v| v != Verdict::TooFew),
+            "{before} {after}"
+        );
+    }
+}

@@ -227,7 +227,8 @@ impl Noise {
                     n: m,
                     values: later,
                 },
-            ) => enough(least_of(function), *n, *m).unwrap_or_else(|| of_drawn(values, later)),
+            ) => enough(least_of(function, *n, *m), *n, *m)
+                .unwrap_or_else(|| of_drawn(values, later)),
             (Some(Spread::Extreme { n, .. }), Spread::Extreme { samples, .. }) => {
                 of_extremes(function, earlier, *n, samples)
             }
@@ -236,12 +237,12 @@ impl Noise {
     }
 }
 
-/// Samples that each side needs for a percentile: fewer have none beyond it.
-fn least_of(function: Function) -> usize {
+/// Samples that each side needs for a percentile.
+fn least_of(function: Function, before: usize, after: usize) -> usize {
     match function {
         Function::Percentile(parts) => {
-            let beyond = usize::from(parts.min(10_000 - parts)).max(1);
-            10_000_usize.div_ceil(beyond).max(LEAST)
+            let beyond = parts.min(10_000 - parts);
+            bootstrap::least_for_percentile(beyond, before, after).max(LEAST)
         }
         _ => LEAST,
     }
