@@ -378,6 +378,16 @@ mod tests {
     }
 
     #[test]
+    fn a_p95_of_few_beside_many_is_explained_by_what_it_takes() {
+        let sets = |few: usize| compared(&vec![chain(3); few], &vec![chain(4); 200]);
+        let text = page(&sets(20), &Layout::piped());
+        assert!(text.contains("it takes 40 on each side"), "{text}");
+        assert!(!text.contains("takes 20 on each side"), "{text}");
+        assert!(!page(&sets(40), &Layout::piped()).contains("on each side"));
+        assert!(page(&sets(19), &Layout::piped()).contains("takes 20 on each side"));
+    }
+
+    #[test]
     fn shares_and_means_keep_the_digits_that_count() {
         assert_eq!(per_trace(1, 3), "0.33");
         assert_eq!(per_trace(6, 3), "2");

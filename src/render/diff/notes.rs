@@ -48,7 +48,19 @@ pub(super) fn on_totals(diff: &Diff) -> Vec<String> {
                 .to_owned()
         });
     }
-    let few = totals.iter().map(|total| total.verdict);
+    let is_few_beside_many = |total: &&Total| {
+        total.measure == Measure::P95
+            && total.verdict == Some(Verdict::TooFew)
+            && total.n.before.min(total.n.after) >= Measure::LEAST_VALUES
+    };
+    if totals.iter().any(|total| is_few_beside_many(&total)) {
+        notes.push(
+            "p95: few traces beside many more say nothing about chance; it takes 40 on each side."
+                .to_owned(),
+        );
+    }
+    let few = totals.iter().filter(|total| !is_few_beside_many(total));
+    let few = few.map(|total| total.verdict);
     let few = few.chain(diff.feedback.iter().map(FeedbackTotal::verdict));
     if few
         .into_iter()
