@@ -10,8 +10,10 @@ mod mutate;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -167,9 +169,13 @@ impl Kind for Answers {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let place = listener.local_addr().expect("the port is known");
         let answer = input.clone();
-        thread::spawn(move || {
-            // It ends with the connections of one command.
-            for mut stream in listener.incoming().flatten().take(64) {
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&over);
+        let server = thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                if is_over.load(Ordering::SeqCst) {
+                    break;
+                }
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
                 let _ = stream.read(&mut [0; 4096]);
                 let _ = stream.write_all(&answer);
@@ -179,6 +185,10 @@ impl Kind for Answers {
             .on(&format!("http://{place}"))
             .args(["--retries", "0", "--timeout", "2s"]);
         let outcome = run.run(random.pick(&COMMANDS));
+        over.store(true, Ordering::SeqCst);
+        // Only a connection wakes the server.
+        let _ = TcpStream::connect(place);
+        server.join().expect("the server ends");
         (input, outcome)
     }
 }
