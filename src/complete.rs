@@ -17,7 +17,8 @@ pub(crate) use protocol::answer;
 
 use crate::analysis::By;
 use crate::cli::{Cli, GlobalArgs};
-use crate::filter::{self, Field};
+use crate::field::{self, FieldDef, Uses};
+use crate::filter::Field;
 use crate::model::{TraceInfo, metadata};
 use crate::render::Column;
 use crate::render::sanitize::is_unseen;
@@ -107,13 +108,8 @@ pub(crate) fn traces_and_tags(typed: &OsStr) -> Vec<CompletionCandidate> {
 /// Beginnings of keys, and keys.
 pub(crate) fn key_prefixes(typed: &OsStr) -> Vec<CompletionCandidate> {
     let word = typed.to_string_lossy();
-    let keys = filter::keys().iter().filter(|key| {
-        !matches!(
-            key.values,
-            filter::ValueKind::Time | filter::ValueKind::Duration | filter::ValueKind::Number
-        )
-    });
-    let beginnings = keys.map(|key| key.key.split('<').next().unwrap_or(key.key));
+    let keys = FieldDef::with(Uses::FILTER).filter(|def| !def.unit.is_number());
+    let beginnings = keys.map(FieldDef::beginning);
     let mut all = starting_with(typed, beginnings.map(|key| (key.to_owned(), None)));
     all.extend(known::keys(&word, ""));
     all.retain(|candidate| candidate.get_value() != typed);
@@ -133,14 +129,8 @@ pub(crate) fn filter(typed: &OsStr) -> Vec<CompletionCandidate> {
         return values;
     }
     let (before, word) = text.split_at(start);
-    let mut all: Vec<CompletionCandidate> = filter::keys()
-        .iter()
-        .map(|key| {
-            (
-                key.key.split('<').next().unwrap_or(key.key),
-                key.description,
-            )
-        })
+    let mut all: Vec<CompletionCandidate> = FieldDef::with(Uses::FILTER)
+        .map(|def| (def.beginning(), def.help))
         .filter(|(key, _)| key.starts_with(word))
         .map(|(key, help)| {
             CompletionCandidate::new(format!("{before}{key}")).help(Some(help.into()))
@@ -153,20 +143,8 @@ pub(crate) fn filter(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Keys to sort by.
 pub(crate) fn order_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
-    const KEYS: [&str; 11] = [
-        "time",
-        "duration",
-        "status",
-        "name",
-        "trace_id",
-        "run_id",
-        "experiment",
-        "session",
-        "user",
-        "tags.",
-        "metadata.",
-    ];
-    let mut all = starting_with(typed, KEYS.map(|key| (key.to_owned(), None)));
+    let keys = FieldDef::with(Uses::SORT).map(|def| def.beginning().to_owned());
+    let mut all = starting_with(typed, keys.map(|key| (key, None)));
     all.extend(known::keys(&typed.to_string_lossy(), ""));
     all.retain(|candidate| candidate.get_value() != typed);
     all
@@ -191,7 +169,7 @@ pub(crate) fn help_topics(typed: &OsStr) -> Vec<CompletionCandidate> {
 pub(crate) fn span_types(typed: &OsStr) -> Vec<CompletionCandidate> {
     starting_with(
         typed,
-        filter::SPAN_TYPES.iter().map(|t| ((*t).to_owned(), None)),
+        field::SPAN_TYPES.iter().map(|t| ((*t).to_owned(), None)),
     )
 }
 

@@ -12,6 +12,7 @@ mod commands;
 mod complete;
 pub mod error;
 pub mod export;
+pub mod field;
 mod file;
 pub mod filter;
 mod io_words;

@@ -2,6 +2,7 @@
 //! render. What several of them need is beside them.
 
 mod check;
+mod completing;
 mod completions;
 mod diff;
 mod experiments;
@@ -15,6 +16,7 @@ mod latency;
 mod link;
 mod man;
 mod no_match;
+mod ordered;
 mod report;
 mod resolve;
 mod search;

@@ -6,7 +6,9 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::Context;
+use super::completing::Lack;
 use super::form::Form;
+use super::ordered::Ordered;
 use super::selection::{
     check_experiments, explain, filter_of, looks_like_filter, name_experiments,
 };
@@ -17,12 +19,13 @@ use crate::export::JsonForm;
 use crate::export::delimited::TraceRows;
 use crate::export::json::{self as json_export, TraceList, TraceParts};
 use crate::export::unreadable::add_to;
+use crate::field::Field;
 use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::render::search::SearchTable;
 use crate::render::{Column, number, sanitize};
-use crate::store::{Detail, Query, Search, SearchEnd, Store, StoreError};
+use crate::store::{Detail, Explanation, Query, Search, SearchEnd, Store, StoreError};
 use crate::terminal::Output;
 
 /// Traces that are shown where nobody says how many.
@@ -58,6 +61,9 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
     let store = context.store()?;
     if args.dry_run {
         query.experiments.clone_from(&context.settings.experiments);
+        if !query.order_by.is_of_stores() {
+            query.order_by = OrderBy::default();
+        }
         return dry_run(context, store, &query, limit);
     }
     name_experiments(context, store, &mut query)?;
@@ -132,14 +138,15 @@ fn dry_run(
 }
 
 fn show_explanation(context: &Context, store: &dyn Store, query: &Query) -> Result<Exit> {
-    let explanation = store.explain(query).map_err(|e| explain(e, query))?;
+    let explanation = explanation(store, query)?;
     let mut out = context.terminal.output();
     if context.flags.output == OutputFormat::Table {
         for sent in &explanation.sent {
             let sent = if sent.is_empty() { "everything" } else { sent };
             writeln!(out, "asked:  {}", sanitize::line(sent))?;
         }
-        let here = explanation.here.as_deref().unwrap_or("nothing");
+        let here = explanation.here.as_deref().filter(|here| !here.is_empty());
+        let here = here.unwrap_or("nothing");
         writeln!(out, "here:   {}", sanitize::line(here))?;
         writeln!(out, "takes:  {}", sanitize::line(&explanation.cost))?;
     } else {
@@ -152,6 +159,35 @@ fn show_explanation(context: &Context, store: &dyn Store, query: &Query) -> Resu
     }
     out.finish()?;
     Ok(Exit::Success)
+}
+
+/// How the store finds what matches, and what the order takes besides.
+fn explanation(store: &dyn Store, query: &Query) -> Result<Explanation> {
+    if query.order_by.is_of_stores() {
+        return store.explain(query).map_err(|e| explain(e, query));
+    }
+    let unordered = Query {
+        order_by: OrderBy::default(),
+        limit: None,
+        ..query.clone()
+    };
+    let mut explanation = store.explain(&unordered).map_err(|e| explain(e, query))?;
+    let keys: Vec<&Field> = query.order_by.of_no_store().collect();
+    let lack = Lack::of(keys.iter().copied());
+    let names: Vec<String> = keys.into_iter().map(Field::spelling).collect();
+    let spans = match lack {
+        Lack {
+            detail: Some(_), ..
+        } => " with its spans",
+        Lack { usage: true, .. } => ", with its spans where the metadata has no tokens or cost",
+        _ => "",
+    };
+    explanation.cost = format!(
+        "{}; all that match are sorted here by {}{spans}",
+        explanation.cost,
+        names.join(" and ")
+    );
+    Ok(explanation)
 }
 
 fn order_by(texts: &[String]) -> Result<OrderBy> {
@@ -173,7 +209,12 @@ fn count(
     args: &SearchArgs,
 ) -> Result<Outcome> {
     let mut progress = context.terminal.progress("counting");
-    let mut search = Search::new(store, query.clone(), None).scan_limit(scan_limit(args));
+    // No order changes how many there are.
+    let unordered = Query {
+        order_by: OrderBy::default(),
+        ..query.clone()
+    };
+    let mut search = Search::new(store, unordered, None).scan_limit(scan_limit(args));
     let mut found = 0;
     let mut unreadable = Vec::new();
     while let Some(page) = search.next_page().map_err(|e| explain(e, query))? {
@@ -182,7 +223,7 @@ fn count(
         progress.found(search.scanned(), found);
     }
     progress.clear();
-    let scan_limited = note_scan_limit(context, &search);
+    let scan_limited = note_scan_limit(context, search.end(), search.scanned());
     if found == 0 && !scan_limited && unreadable.is_empty() {
         check_experiments(store, &context.settings.experiments)?;
     }
@@ -218,8 +259,12 @@ fn list(
         Sample::new(fraction.get(), seed)
     });
     // A sample is taken from everything that matches, so the limit counts what is kept.
-    let mut search = Search::new(store, query.clone(), limit.filter(|_| sample.is_none()))
-        .scan_limit(scan_limit(args));
+    let mut search = Ordered::new(
+        store,
+        query.clone(),
+        limit.filter(|_| sample.is_none()),
+        scan_limit(args),
+    );
     let mut out = context.terminal.output();
     let mut progress = context.terminal.progress("searching");
     let (mut scanned, mut kept) = (0, 0);
@@ -228,7 +273,7 @@ fn list(
     let mut unreadable = Vec::new();
     {
         let mut printer = Printer::new(context, args, &mut out)?;
-        while let Some(mut page) = search.next_page().map_err(|e| explain(e, query))? {
+        while let Some(mut page) = search.next_page()? {
             unreadable.extend(search.take_unreadable());
             scanned += page.len();
             if let Some(sample) = &sample {
@@ -268,7 +313,7 @@ fn list(
         }
         cut |= search.end() == Some(SearchEnd::Limited);
         progress.clear();
-        let scan_limited = note_scan_limit(context, &search);
+        let scan_limited = note_scan_limit(context, search.end(), search.scanned());
         if scanned == 0 && !scan_limited && unreadable.is_empty() {
             // An empty answer must not pass for that of an experiment that exists.
             check_experiments(store, &context.settings.experiments)?;
@@ -286,6 +331,16 @@ fn list(
         ));
     }
     usage.note(context);
+    if let Some((keys, looked_at)) = search.sorted_here()
+        && looked_at > kept
+    {
+        let keys: Vec<String> = keys.into_iter().map(Field::spelling).collect();
+        context.note(&format!(
+            "sorted here by {}, after a look at all {} matching traces",
+            keys.join(" and "),
+            number::whole(looked_at)
+        ));
+    }
     if cut && args.limit.is_none() {
         context.note(&format!(
             "more traces match than the {kept} shown; see them with -n N or --all"
@@ -303,12 +358,12 @@ fn scan_limit(args: &SearchArgs) -> Option<usize> {
 }
 
 /// Whether `--scan-limit` ended a search, which is then said.
-fn note_scan_limit(context: &Context, search: &Search<'_>) -> bool {
-    let limited = search.end() == Some(SearchEnd::ScanLimited);
+fn note_scan_limit(context: &Context, end: Option<SearchEnd>, scanned: usize) -> bool {
+    let limited = end == Some(SearchEnd::ScanLimited);
     if limited {
         context.note_loss(&format!(
             "stopped after looking at {} (--scan-limit); there may be more matches",
-            number::counted(search.scanned(), "trace")
+            number::counted(scanned, "trace")
         ));
     }
     limited

@@ -6,6 +6,7 @@ use anyhow::Result;
 use super::Context;
 use crate::cli::FilterArgs;
 use crate::error::{CommandError, Exit, FilterError, NewerServerNeeded};
+use crate::field;
 use crate::filter::{self, Comparator, Condition, Expr, Field, Filter, Moment, diagnostics};
 use crate::model::{Experiment, Timestamp, looks_like_trace_id, metadata, normalize_trace_id};
 use crate::render::number;
@@ -146,7 +147,7 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<(String, Condi
     }
     if let Some(kind) = &args.span_type {
         // MLflow's own types are in capitals; others are as they were written.
-        let known = filter::SPAN_TYPES
+        let known = field::SPAN_TYPES
             .iter()
             .find(|known| known.eq_ignore_ascii_case(kind));
         let value = known.copied().unwrap_or(kind);

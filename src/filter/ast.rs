@@ -4,7 +4,8 @@
 
 use super::diagnostics::Warning;
 use super::parser::{MAX_CONDITIONS, MAX_JOINED, MAX_SERVER_TOKENS};
-use super::terms::{Comparator, Condition, Field, Number, OLDEST_SERVER, Value};
+use super::terms::{Condition, Number, Value};
+use crate::field::{Comparator, Field, OLDEST_SERVER};
 
 /// Spans that start this much earlier than the wanted traces are not looked at.
 const CLOCK_SKEW_MS: f64 = 10_000.0;

@@ -12,9 +12,10 @@ use super::like::Like;
 use super::python::{write_json, write_text};
 use super::regex::PythonRegex;
 use super::span_value::{decoded, span_error};
-use super::terms::{Comparator, Condition, Field, Number, Value};
+use super::terms::{Condition, Number, Value};
 use super::usage;
 use super::value::parse_number;
+use crate::field::{Comparator, Field};
 use crate::model::Span;
 
 /// A condition made ready.

@@ -4,13 +4,9 @@
 
 use thiserror::Error;
 
-use super::keys;
-use super::terms::{Comparator, Condition, Field, Number, Value};
+use super::terms::{Condition, Number, Value};
 use super::value::parse_number;
-use crate::model::{metadata, tag};
-
-/// The tag that holds the linked prompts.
-pub(super) const LINKED_PROMPTS: &str = "mlflow.linkedPrompts";
+use crate::field::{Comparator, Field};
 
 /// Longer patterns are refused by SQLite; the attribute key counts too.
 const MAX_PATTERN_BYTES: usize = 49_000;
@@ -300,13 +296,6 @@ impl Condition {
     }
 }
 
-impl Field {
-    /// Whether there are numbers to compare with: always, or where the value is one.
-    pub(super) fn takes_numbers(&self) -> bool {
-        self.is_numeric() || self.is_assessment() || matches!(self, Self::SpanAttribute(_))
-    }
-}
-
 fn finite(number: Number) -> Result<Number, ConditionError> {
     if number.as_f64().is_finite() {
         Ok(number)
@@ -323,7 +312,7 @@ fn check_prompt(field: &Field, value: &str) -> Result<(), ConditionError> {
 }
 
 fn require(field: &Field, comparator: Comparator) -> Result<(), ConditionError> {
-    if keys::comparators(field).contains(&comparator) {
+    if field.comparators().contains(&comparator) {
         Ok(())
     } else {
         Err(unsupported(field, comparator))
@@ -366,15 +355,15 @@ fn checked(field: Field) -> Result<Field, ConditionError> {
     if key.contains('\0') {
         return Err(ConditionError::Nul);
     }
-    if super::print::quoted_key(key).is_none() {
+    if crate::field::quoted_key(key).is_none() {
         return Err(ConditionError::UnquotableKey { key: key.clone() });
     }
-    match &field {
-        Field::SpanAttribute(_) => return Ok(field),
-        Field::Tag(key) if key == tag::NAME => return Ok(Field::Name),
-        Field::Tag(key) if key == LINKED_PROMPTS => return Ok(Field::Prompt),
-        Field::Metadata(key) if key == metadata::SOURCE_RUN => return Ok(Field::RunId),
-        _ => {}
+    if matches!(field, Field::SpanAttribute(_)) {
+        return Ok(field);
+    }
+    let own = field.clone().by_its_own_name();
+    if own != field {
+        return Ok(own);
     }
     match alias(key) {
         Some(meaning) => Err(ConditionError::AliasedKey {

@@ -2,15 +2,15 @@
 //! dialect, what it costs there, and what the server has other words for.
 
 use super::compiled::Test;
-use super::keys;
 use super::python::write_float;
-use super::terms::{Comparator, Condition, Field, Number, Value};
+use super::terms::{Condition, Number, Value};
 use super::value::parse_number;
+use crate::field::{Comparator, Field};
 
 impl Condition {
     /// Whether MLflow's server takes the condition as it is printed and means the same by it.
     pub fn is_server_dialect(&self) -> bool {
-        if !keys::server_comparators(&self.field).contains(&self.comparator) {
+        if !self.field.server_comparators().contains(&self.comparator) {
             return false;
         }
         match &self.value {

@@ -60,7 +60,6 @@ pub mod diagnostics;
 mod dialect;
 mod error;
 mod eval;
-mod keys;
 mod lexer;
 mod like;
 mod mistakes;
@@ -75,7 +74,6 @@ mod regex;
 mod resolve;
 mod span_value;
 mod spelling;
-mod suggest;
 mod terms;
 
 #[cfg(test)]
@@ -90,19 +88,19 @@ mod warn;
 /// examples that are indented by four spaces.
 pub const REFERENCE: &str = include_str!("reference.txt");
 
+pub use crate::field::{Comparator, Field};
 pub use ast::{Expr, Filter, Quantifier, SpanTest};
 pub use compiled::Test;
 pub use condition::ConditionError;
 pub use diagnostics::Warning;
 pub use error::{ParseError, ParseErrorKind};
 pub use eval::{Matcher, SpanJudge, SpanMatcher};
-pub use keys::{KeyInfo, SPAN_TYPES, ValueKind, keys};
 pub use moment::{Moment, Zone};
 pub use order::{OrderBy, parse_order_by};
 pub use parser::{parse, parse_in};
 pub use plan::{Outside, Plan, PlanError, Server};
 pub(crate) use python::{write_float, write_text};
 pub use span_value::span_error;
-pub use terms::{Comparator, Condition, Field, Number, Value};
+pub use terms::{Condition, Number, Value};
 
 pub use usage::{canonical as record_columns, record_members};

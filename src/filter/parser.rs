@@ -10,9 +10,10 @@ use super::error::{ParseError, ParseErrorKind};
 use super::lexer::{Token, TokenKind, lex};
 use super::moment::{Moment, scaled};
 use super::resolve::resolve;
-use super::terms::{Comparator, Condition, Field, Number};
+use super::terms::{Condition, Number};
 use super::value::parse_number;
-use super::{keys, mistakes, warn};
+use super::{mistakes, warn};
+use crate::field::{Comparator, Field};
 
 /// The server gives up on filters of more than 10 000 tokens, counting the
 /// spaces that are printed between these.
@@ -328,7 +329,7 @@ impl<'a, 't> Parser<'a, 't> {
         let comparator_start = self.peek().start;
         let comparator = self.comparator(&key, &field)?;
         let comparator_span = comparator_start..self.previous_end();
-        if !keys::comparators(&field).contains(&comparator) {
+        if !field.comparators().contains(&comparator) {
             return Err(mistakes::unsupported(
                 &self.text[key.span.clone()],
                 &field,

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 
 use super::ast::{Expr, Filter, Quantifier};
 use super::readable;
-use super::terms::{Condition, Field, Number, Value};
+use super::terms::{Condition, Number, Value};
 
 /// For whom a filter is printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,41 +165,6 @@ impl fmt::Display for Condition {
     }
 }
 
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status => f.write_str("status"),
-            Self::RequestId => f.write_str("request_id"),
-            Self::ClientRequestId => f.write_str("client_request_id"),
-            Self::Timestamp => f.write_str("timestamp_ms"),
-            Self::ExecutionTime => f.write_str("execution_time_ms"),
-            Self::EndTime => f.write_str("end_time_ms"),
-            Self::Name => f.write_str("name"),
-            Self::RunId => f.write_str("run_id"),
-            Self::Prompt => f.write_str("prompt"),
-            Self::Tag(key) => write!(f, "tags.{}", key_text(key)),
-            Self::Metadata(key) => write!(f, "metadata.{}", key_text(key)),
-            Self::SpanName => f.write_str("span.name"),
-            Self::SpanType => f.write_str("span.type"),
-            Self::SpanStatus => f.write_str("span.status"),
-            Self::SpanContent => f.write_str("span.content"),
-            Self::SpanAttribute(key) => f.write_str(&span_attribute(key)),
-            Self::Feedback(key) => write!(f, "feedback.{}", key_text(key)),
-            Self::Expectation(key) => write!(f, "expectation.{}", key_text(key)),
-            Self::IssueId => f.write_str("issue.id"),
-            Self::Experiment => f.write_str("experiment"),
-            Self::Tokens => f.write_str("tokens"),
-            Self::InputTokens => f.write_str("input_tokens"),
-            Self::OutputTokens => f.write_str("output_tokens"),
-            Self::Cost => f.write_str("cost"),
-            Self::SpanCount => f.write_str("spans"),
-            Self::SpanDuration => f.write_str("span.duration"),
-            Self::SpanError => f.write_str("span.error"),
-            Self::SpanModel => f.write_str("span.model"),
-        }
-    }
-}
-
 /// Rust's shortest form of a fraction is one that the server reads, too.
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,54 +173,6 @@ impl fmt::Display for Number {
             Self::Float(value) => write!(f, "{value:?}"),
         }
     }
-}
-
-/// A key as it stands after the dot; what cannot be quoted cannot be in a condition.
-fn key_text(key: &str) -> String {
-    quoted_key(key).unwrap_or_else(|| format!("`{key}`"))
-}
-
-/// A key in the quotes it needs, or `None` when no quotes will do.
-pub(super) fn quoted_key(key: &str) -> Option<String> {
-    if is_plain(key) {
-        return Some(key.to_owned());
-    }
-    if !key.contains('`') {
-        return Some(format!("`{key}`"));
-    }
-    // The server takes back quotes off what was inside other quotes, too.
-    if key.starts_with('`') && key.ends_with('`') || key.ends_with('\\') {
-        return None;
-    }
-    if !key.contains('"') {
-        return Some(format!("\"{key}\""));
-    }
-    (!key.contains('\'')).then(|| format!("'{key}'"))
-}
-
-fn span_attribute(key: &str) -> String {
-    match quoted_key(key) {
-        Some(quoted) if quoted == key || quoted.starts_with('`') => {
-            format!("span.attributes.{quoted}")
-        }
-        // Other quotes than back quotes must go round the whole key.
-        Some(quoted) => {
-            let quote = &quoted[..1];
-            format!("span.{quote}attributes.{key}{quote}")
-        }
-        None => format!("span.attributes.`{key}`"),
-    }
-}
-
-/// Whether a key needs no quotes. Words that the tokenizer takes for keywords
-/// even after a dot need them, and so does whatever starts unlike a name.
-fn is_plain(key: &str) -> bool {
-    const KEYWORDS: [&str; 6] = ["CASE", "IN", "VALUES", "USING", "FROM", "AS"];
-    key.split('.').all(|part| {
-        part.starts_with(|c: char| c.is_ascii_alphabetic())
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && !KEYWORDS.iter().any(|k| k.eq_ignore_ascii_case(part))
-    })
 }
 
 /// Text in quotes that it does not hold itself.

@@ -83,7 +83,7 @@ fn condition(field: impl Strategy<Value = Field>) -> impl Strategy<Value = Condi
         any::<bool>(),
     )
         .prop_map(|(field, pick, words, low, high, numeric)| {
-            let comparators = super::keys::comparators(&field);
+            let comparators = field.comparators();
             let comparator = *pick.get(comparators);
             let prompt = |word: &String| match field {
                 Field::Prompt => format!("{word}/1"),

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use super::aggregate::time;
 use super::moment::{Moment, duration_ms};
-use super::terms::{Condition, Field, Number, Value};
+use super::terms::{Condition, Number, Value};
+use crate::field::Field;
 use crate::model::Timestamp;
 
 /// A condition that reads as the same one.

@@ -2,14 +2,10 @@
 //! rules: the name before the first dot says where to look, except that some
 //! keys mean the same thing whatever stands before them.
 
-use super::condition::LINKED_PROMPTS;
 use super::error::{ParseError, ParseErrorKind, quote};
 use super::lexer::TokenKind;
 use super::parser::KeyText;
-use super::print::quoted_key;
-use super::suggest;
-use super::terms::Field;
-use crate::model::{metadata, tag};
+use crate::field::{Field, FieldDef, Uses, quoted_key, suggest};
 
 /// A field, and what there is to say about how it was spelled.
 #[derive(Debug)]
@@ -79,13 +75,7 @@ pub(super) fn resolve(key: &KeyText<'_>) -> Result<Resolved, ParseError> {
     if let Some(resolved) = misread(&key.name, make) {
         return Ok(resolved);
     }
-    let field = make(key.name.clone());
-    Ok(match &field {
-        Field::Tag(name) if name == tag::NAME => Field::Name.into(),
-        Field::Tag(name) if name == LINKED_PROMPTS => Field::Prompt.into(),
-        Field::Metadata(name) if name == metadata::SOURCE_RUN => Field::RunId.into(),
-        _ => field.into(),
-    })
+    Ok(make(key.name.clone()).by_its_own_name().into())
 }
 
 fn misread(name: &str, make: impl Fn(String) -> Field) -> Option<Resolved> {
@@ -111,29 +101,7 @@ fn misread(name: &str, make: impl Fn(String) -> Field) -> Option<Resolved> {
 
 /// A key of the trace itself, with the names that its JSON uses for them.
 fn attribute(key: &KeyText<'_>, name: &str) -> Result<Field, ParseError> {
-    Ok(match name {
-        "status" | "state" => Field::Status,
-        "request_id" | "trace_id" => Field::RequestId,
-        "client_request_id" => Field::ClientRequestId,
-        "timestamp" | "timestamp_ms" | "time" => Field::Timestamp,
-        "execution_time" | "execution_time_ms" | "duration" | "latency" => Field::ExecutionTime,
-        "end_time" | "end_time_ms" => Field::EndTime,
-        "name" => Field::Name,
-        "run_id" => Field::RunId,
-        "prompt" => Field::Prompt,
-        "text" => Field::SpanContent,
-        "session" => Field::Metadata(metadata::SESSION.to_owned()),
-        "user" => Field::Metadata(metadata::USER.to_owned()),
-        "experiment" | "experiment_id" => Field::Experiment,
-        "tokens" => Field::Tokens,
-        "input_tokens" => Field::InputTokens,
-        "output_tokens" => Field::OutputTokens,
-        "cost" => Field::Cost,
-        "spans" => Field::SpanCount,
-        "model" => Field::SpanModel,
-        "error" => Field::SpanError,
-        _ => return Err(unknown_attribute(key, name)),
-    })
+    FieldDef::named(name, Uses::FILTER, false).ok_or_else(|| unknown_attribute(key, name))
 }
 
 fn unknown_attribute(key: &KeyText<'_>, name: &str) -> ParseError {
@@ -156,50 +124,44 @@ fn span(key: &KeyText<'_>) -> Result<Field, ParseError> {
     if let Some(attribute) = key.name.strip_prefix("attributes.") {
         return Ok(Field::SpanAttribute(attribute.to_owned()));
     }
-    match key.name.as_str() {
-        "name" => Ok(Field::SpanName),
-        "type" => Ok(Field::SpanType),
-        "status" => Ok(Field::SpanStatus),
-        "content" => Ok(Field::SpanContent),
-        "duration" => Ok(Field::SpanDuration),
-        "error" => Ok(Field::SpanError),
-        "model" => Ok(Field::SpanModel),
-        other => {
-            let known = [
-                "name", "type", "status", "duration", "error", "model", "content",
-            ];
-            let lower = other.to_ascii_lowercase();
-            let meant = match lower.as_str() {
-                "text" | "inputs" | "outputs" | "input" | "output" => Some("content"),
-                "span_type" | "kind" => Some("type"),
-                "state" => Some("status"),
-                "latency" | "execution_time" | "execution_time_ms" | "duration_ms" | "elapsed" => {
-                    Some("duration")
-                }
-                "exception" | "status_message" | "error_message" => Some("error"),
-                "model_name" | "llm" => Some("model"),
-                _ => suggest::nearest(&lower, known.into_iter()),
-            };
-            let hint = match meant {
-                Some(meant) => format!("did you mean `span.{meant}`?"),
-                None if lower.starts_with("attribute") => {
-                    "an attribute is written `span.attributes.<key>`".to_owned()
-                }
-                None => {
-                    let attribute = quoted_key(other).unwrap_or_else(|| other.to_owned());
-                    format!(
-                        "an attribute is written {}",
-                        quote(&format!("span.attributes.{attribute}"))
-                    )
-                }
-            };
-            Err(unknown_key(
-                key,
-                "`name`, `type`, `status`, `duration`, `error`, `model`, `content` or `attributes.<key>`",
-            )
-            .hint(hint))
-        }
+    let known = || {
+        let defs = FieldDef::with(Uses::FILTER).filter(|def| def.prefix().is_none());
+        defs.filter_map(|def| Some((def.name.strip_prefix("span.")?, def)))
+    };
+    if let Some((_, def)) = known().find(|(name, _)| *name == key.name) {
+        return Ok((def.make)(String::new()));
     }
+    let other = key.name.as_str();
+    let lower = other.to_ascii_lowercase();
+    let meant = match lower.as_str() {
+        "text" | "inputs" | "outputs" | "input" | "output" => Some("content"),
+        "span_type" | "kind" => Some("type"),
+        "state" => Some("status"),
+        "latency" | "execution_time" | "execution_time_ms" | "duration_ms" | "elapsed" => {
+            Some("duration")
+        }
+        "exception" | "status_message" | "error_message" => Some("error"),
+        "model_name" | "llm" => Some("model"),
+        _ => suggest::nearest(&lower, known().map(|(name, _)| name)),
+    };
+    let hint = match meant {
+        Some(meant) => format!("did you mean `span.{meant}`?"),
+        None if lower.starts_with("attribute") => {
+            "an attribute is written `span.attributes.<key>`".to_owned()
+        }
+        None => {
+            let attribute = quoted_key(other).unwrap_or_else(|| other.to_owned());
+            format!(
+                "an attribute is written {}",
+                quote(&format!("span.attributes.{attribute}"))
+            )
+        }
+    };
+    Err(unknown_key(
+        key,
+        "`name`, `type`, `status`, `duration`, `error`, `model`, `content` or `attributes.<key>`",
+    )
+    .hint(hint))
 }
 
 fn unknown_key(key: &KeyText<'_>, expected: &str) -> ParseError {

@@ -2,25 +2,11 @@
 //! short keys, times as text, durations with units. It parses to the same.
 
 use super::ast::Expr;
-use super::terms::{Condition, Field, Number, Value};
-use crate::model::{Timestamp, metadata};
+use super::terms::{Condition, Number, Value};
+use crate::field::Field;
+use crate::model::Timestamp;
 
 impl Field {
-    /// The shortest key that means it.
-    pub fn spelling(&self) -> String {
-        let short = match self {
-            Self::RequestId => "trace_id",
-            Self::Timestamp => "time",
-            Self::ExecutionTime => "duration",
-            Self::EndTime => "end_time",
-            Self::SpanContent => "trace.text",
-            Self::Metadata(key) if key == metadata::SESSION => "session",
-            Self::Metadata(key) if key == metadata::USER => "user",
-            other => return other.to_string(),
-        };
-        short.to_owned()
-    }
-
     fn number_spelling(&self, number: Number) -> String {
         match (self, number) {
             (Self::Timestamp | Self::EndTime, Number::Integer(ms)) => {

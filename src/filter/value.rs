@@ -6,8 +6,9 @@ use super::error::{ParseError, ParseErrorKind, quote};
 use super::lexer::{Token, TokenKind};
 use super::moment::{Time, duration_ms, scaled};
 use super::parser::Parser;
-use super::terms::{Comparator, Condition, Field, Number};
+use super::terms::{Condition, Number};
 use super::{mistakes, python};
+use crate::field::{Comparator, Field};
 
 impl Parser<'_, '_> {
     /// The value after a comparator that takes one value.

@@ -5,13 +5,14 @@ use std::ops::Range;
 use super::ast::{Expr, Filter};
 use super::diagnostics::Warning;
 use super::error::{quote, shorten};
-use super::keys::{SPAN_STATES, SPAN_TYPES, STATES};
 use super::lexer::TokenKind;
 use super::parser::Clause;
 use super::print::quoted_text;
 use super::regex::PythonRegex;
 use super::resolve::Resolved;
-use super::terms::{Comparator, Condition, Field, Number, Value};
+use super::terms::{Condition, Number, Value};
+use crate::field::{Comparator, Field};
+use crate::field::{SPAN_STATES, SPAN_TYPES, STATES};
 use crate::model::metadata;
 
 /// Adds what there is to say about a condition by itself.
@@ -180,7 +181,7 @@ fn unknown_word(field: &Field, text: &str) -> Option<Doubt> {
         "RUNNING" | "PENDING" | "STARTED" | "INPROGRESS" if *field == Field::Status => {
             Some("IN_PROGRESS")
         }
-        _ => super::suggest::nearest(&upper, known.iter().copied()),
+        _ => crate::field::suggest::nearest(&upper, known.iter().copied()),
     };
     let hint = match meant {
         Some(meant) => format!("write '{meant}'"),

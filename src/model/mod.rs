@@ -5,6 +5,7 @@
 
 mod assessment;
 mod decimal;
+mod detail;
 mod ids;
 mod request;
 mod span;
@@ -15,6 +16,7 @@ mod usage;
 
 pub use assessment::{Assessment, AssessmentError, AssessmentKind, Source};
 pub use decimal::DecimalSum;
+pub use detail::Detail;
 pub use ids::{CATALOG_PREFIX, SpanId, looks_like_trace_id, normalize_trace_id, trace_id_digits};
 pub use request::last_user_text;
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};

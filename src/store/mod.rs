@@ -25,6 +25,7 @@ use crate::model::{Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable}
 use crate::parallel;
 use crate::settings::Location;
 
+pub use crate::model::Detail;
 pub use error::{Attempt, StoreError};
 pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
 pub use rest::{RequestLog, RequestRecord};
@@ -82,19 +83,6 @@ impl Query {
                 .as_ref()
                 .is_some_and(|id| self.experiments.contains(id))
     }
-}
-
-/// How much of its spans a trace is wanted with. A store may give more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Detail {
-    /// Ids, names, types, states and times.
-    Times,
-    /// Those, and the attributes that say model, token usage and cost.
-    Measures,
-    /// Those, the events and the text of the state, which tell what went wrong.
-    Events,
-    /// Everything.
-    Whole,
 }
 
 /// How something is best asked of many traces.

@@ -5,9 +5,10 @@ use super::super::error::ParseError;
 use super::super::lexer::TokenKind;
 use super::super::moment::{duration, scaled};
 use super::super::parser::Parser;
-use super::super::terms::{Comparator, Number};
+use super::super::terms::Number;
 use super::super::value::parse_number;
 use super::{Aggregate, Unit, mistakes};
+use crate::field::Comparator;
 
 /// The number after the comparator, in the unit of the aggregate.
 pub(super) fn limit(

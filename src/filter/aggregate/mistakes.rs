@@ -7,9 +7,10 @@ use super::super::lexer::{Token, TokenKind};
 use super::super::mistakes::describe;
 use super::super::parser::{KeyText, Parser};
 use super::super::readable;
-use super::super::suggest;
-use super::super::terms::{Comparator, Condition};
+use super::super::terms::Condition;
 use super::{Aggregate, Function, Measure, Unit};
+use crate::field::Comparator;
+use crate::field::suggest;
 
 const FUNCTIONS: [&str; 11] = [
     "count",

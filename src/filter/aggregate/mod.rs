@@ -28,7 +28,8 @@ mod tests;
 mod worse;
 
 use super::ast::{Expr, Filter};
-use super::terms::{Comparator, Field, Number};
+use super::terms::Number;
+use crate::field::{Comparator, Field};
 
 pub use parse::{parse_aggregates, parse_rule, without_comment};
 pub use print::exact;

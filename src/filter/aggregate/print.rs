@@ -4,8 +4,9 @@
 use std::fmt;
 
 use super::super::compiled::holds;
-use super::super::terms::{Field, Number};
+use super::super::terms::Number;
 use super::{Aggregate, Bound, Function, Measure, Rule, Unit};
+use crate::field::Field;
 
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,9 +6,10 @@ use proptest::prelude::*;
 
 use super::super::Moment;
 use super::super::diagnostics::render;
-use super::super::terms::{Comparator, Number};
+use super::super::terms::Number;
 use super::super::tests::refused::mistakes;
 use super::*;
+use crate::field::Comparator;
 
 fn rule(text: &str) -> Rule {
     parse_rule(text, &Moment::utc()).unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -3,8 +3,9 @@
 //! conditions tell.
 
 use super::super::ast::Expr;
-use super::super::terms::{Comparator, Condition, Field, Value};
+use super::super::terms::{Condition, Value};
 use super::{Aggregate, Function, Measure};
+use crate::field::{Comparator, Field};
 
 impl Aggregate {
     /// Whether a larger value is a worse one.

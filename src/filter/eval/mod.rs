@@ -10,8 +10,8 @@ use std::cell::{Cell, OnceCell};
 
 use super::ast::{Expr, Filter, Quantifier, SpanTest};
 use super::compiled::{SpanView, Test, compare, holds};
-use super::condition::LINKED_PROMPTS;
-use super::terms::{Comparator, Condition, Field};
+use super::terms::Condition;
+use crate::field::{self, Comparator, Field};
 use crate::model::{Assessment, AssessmentKind, Span, Timestamp, TraceInfo, metadata};
 
 mod span;
@@ -311,19 +311,14 @@ impl Test {
                 (self.comparator == Comparator::Equal && self.matches_text(Some("")))
                     || self.matches_text(info.run_id())
             }
-            Field::Prompt => self.matches_any_text(prompts(info).iter().map(String::as_str)),
+            Field::Prompt => self.matches_any_text(field::prompts(info).iter().map(String::as_str)),
             Field::Tag(key) => self.matches_text(info.tags.get(key).map(String::as_str)),
             Field::Metadata(key) if key == metadata::TOKEN_USAGE || key == metadata::COST => {
                 self.matches_record(key, info.metadata.get(key))
             }
             Field::Metadata(key) => self.matches_text(info.metadata.get(key).map(String::as_str)),
             Field::Feedback(_) | Field::Expectation(_) => self.matches_assessments(info),
-            Field::IssueId => self.matches_any_text(
-                info.assessments
-                    .iter()
-                    .filter(|assessment| assessment.kind == AssessmentKind::Other)
-                    .map(|assessment| assessment.name.as_str()),
-            ),
+            Field::IssueId => self.matches_any_text(field::issues(info)),
             Field::Experiment => self.matches_text(info.experiment_id.as_deref()),
             Field::Tokens => self.matches_number(info.usage().and_then(|usage| usage.total())),
             Field::InputTokens => {
@@ -341,7 +336,14 @@ impl Test {
             | Field::SpanAttribute(_)
             | Field::SpanDuration
             | Field::SpanError
-            | Field::SpanModel => false,
+            | Field::SpanModel
+            | Field::Models
+            | Field::Error
+            | Field::Failed
+            | Field::Request
+            | Field::Response
+            | Field::Assessments
+            | Field::Assessment(_) => false,
         }
     }
 
@@ -375,20 +377,4 @@ impl Test {
 fn execution_ms(info: &TraceInfo) -> Option<i64> {
     info.execution_duration_ns
         .map(|ns| ns.div_euclid(1_000_000))
-}
-
-/// The prompt versions that the trace is linked to, each as `name/version`.
-fn prompts(info: &TraceInfo) -> Vec<String> {
-    #[derive(serde::Deserialize)]
-    struct Linked {
-        name: String,
-        version: String,
-    }
-    info.tags
-        .get(LINKED_PROMPTS)
-        .and_then(|text| serde_json::from_str::<Vec<Linked>>(text).ok())
-        .unwrap_or_default()
-        .into_iter()
-        .map(|linked| format!("{}/{}", linked.name, linked.version))
-        .collect()
 }

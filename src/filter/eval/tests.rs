@@ -1,5 +1,6 @@
 //! What each condition and each form means, on one trace.
 
+use crate::field::LINKED_PROMPTS;
 use serde_json::{Value as Json, json};
 
 use super::*;

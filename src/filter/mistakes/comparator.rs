@@ -3,13 +3,12 @@
 use std::ops::Range;
 
 use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
-use super::super::keys;
 use super::super::lexer::{Token, TokenKind};
 use super::super::parser::Parser;
 use super::super::print::quoted_text;
-use super::super::suggest;
-use super::super::terms::{Comparator, Field};
 use super::{describe, unclosed};
+use crate::field::suggest;
+use crate::field::{Comparator, Field};
 
 /// What stands where a comparator should; `written` is the key before it.
 pub(in crate::filter) fn no_comparator(
@@ -192,7 +191,8 @@ fn pattern(word: &str, value: Token<'_>, written: &str) -> String {
 
 /// The comparators of a field for a message: `` `=`, `!=` or `LIKE` ``.
 fn list_of(field: &Field) -> String {
-    let names: Vec<_> = keys::comparators(field)
+    let names: Vec<_> = field
+        .comparators()
         .iter()
         .map(|comparator| format!("`{comparator}`"))
         .collect();

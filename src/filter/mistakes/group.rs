@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::super::lexer::{Token, TokenKind};
 use super::super::parser::{KeyText, Parser};
-use super::super::terms::Comparator;
 use super::describe;
+use crate::field::Comparator;
 
 /// The words that stand before conditions on spans in parentheses.
 pub(in crate::filter) const QUANTIFIERS: [&str; 3] = ["any", "all", "count"];

@@ -5,9 +5,10 @@ use std::ops::Range;
 use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::super::lexer::{Token, TokenKind, is_word};
 use super::super::parser::Parser;
-use super::super::print::{quoted_key, quoted_text};
-use super::super::suggest;
+use super::super::print::quoted_text;
 use super::{describe, unclosed};
+use crate::field::quoted_key;
+use crate::field::suggest;
 
 /// What stands where a key should.
 pub(in crate::filter) fn expected_key(parser: &Parser<'_, '_>, token: Token<'_>) -> ParseError {
@@ -33,7 +34,7 @@ pub(in crate::filter) fn expected_key(parser: &Parser<'_, '_>, token: Token<'_>)
         };
     }
     let name = token.unquoted();
-    if suggest::ATTRIBUTES.contains(&name) || name.contains('.') {
+    if suggest::is_bare(name) || name.contains('.') {
         return error.hint(format!("keys go without quotes: {}", quote(name)));
     }
     if parser.peek().kind == TokenKind::Operator {

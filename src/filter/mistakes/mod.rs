@@ -18,11 +18,11 @@ pub(super) use self::value::{
     refused, unquoted_time, unwanted_list,
 };
 use super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
-use super::keys;
 use super::lexer::{Token, TokenKind};
 use super::parser::Parser;
 use super::print::quoted_text;
-use super::terms::{Comparator, Field, Value};
+use super::terms::Value;
+use crate::field::{Comparator, Field};
 
 /// A token as a message names it.
 pub(super) fn describe(token: Token<'_>) -> String {
@@ -256,5 +256,5 @@ fn quote_in_text(text: &str, value: Token<'_>, token: Token<'_>) -> ParseError {
 }
 
 fn takes(field: &Field, comparator: Comparator) -> bool {
-    keys::comparators(field).contains(&comparator)
+    field.comparators().contains(&comparator)
 }

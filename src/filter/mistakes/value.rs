@@ -8,8 +8,8 @@ use super::super::lexer::{Token, TokenKind};
 use super::super::moment::Moment;
 use super::super::parser::Parser;
 use super::super::print::quoted_text;
-use super::super::terms::{Comparator, Field};
 use super::{describe, sql, takes, unclosed};
+use crate::field::{Comparator, Field};
 
 /// What stands where a list should.
 pub(in crate::filter) fn no_list(token: Token<'_>, comparator: Comparator) -> ParseError {

@@ -1,8 +1,9 @@
 //! What the server can be asked for in the place of a single condition.
 
-use super::super::terms::{Comparator, Condition, Field, Number, Value};
+use super::super::terms::{Condition, Number, Value};
 use super::super::value::parse_number;
 use super::cover::{At, Cover, Planner};
+use crate::field::{Comparator, Field};
 use crate::model::{attribute, metadata};
 
 /// More `!=` on one key are more joins than they are worth.

@@ -3,7 +3,8 @@
 
 use super::super::ast::{Expr, Filter, Quantifier};
 use super::super::parser::{MAX_CONDITIONS, MAX_JOINED, MAX_SERVER_TOKENS};
-use super::super::terms::{Comparator, Condition, Field, Number, Value};
+use super::super::terms::{Condition, Number, Value};
+use crate::field::{Comparator, Field};
 
 /// Conditions that are searched for together.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -17,7 +17,8 @@ use self::cover::{Alternative, At, Cover, Planner};
 pub use self::outside::Outside;
 use super::ast::{Expr, Filter};
 use super::readable;
-use super::terms::{Comparator, Condition, Field};
+use super::terms::Condition;
+use crate::field::{Comparator, Field};
 
 /// What there is to know about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 //! OpenTelemetry's protocol, which it infers too late for the table.
 
 use super::super::ast::{Expr, Filter};
-use super::super::terms::{Comparator, Condition, Field};
+use super::super::terms::Condition;
 use super::{Plan, Server};
+use crate::field::{Comparator, Field};
 use crate::model::{TraceInfo, metadata, tag};
 
 const TABLE: &str = "TRACKING_STORE";

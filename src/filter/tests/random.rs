@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::filter::ast::Filter;
 use crate::filter::diagnostics::{render, render_warning};
 use crate::filter::lexer::lex;
-use crate::filter::terms::{Comparator, Condition, Field};
+use crate::filter::{Comparator, Condition, Field};
 use crate::filter::{parse, parse_order_by};
 
 /// Text that looks enough like a filter to get past the first token.

@@ -13,8 +13,8 @@ use super::schema::Schema;
 use super::statement::Parameters;
 use super::stream::{self, Cursor, Stream};
 use super::{Shared, odd, outside, whole};
+use crate::field::Field;
 use crate::filter::OrderBy;
-use crate::filter::order::OrderKey;
 use crate::model::{TraceInfo, metadata, tag};
 use crate::store::local::filter_of;
 use crate::store::{Explanation, InfoParts, Query, StoreError};
@@ -366,18 +366,20 @@ fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> St
     for item in order_by.items() {
         let direction = if item.descending { " DESC" } else { "" };
         let (sql, may_be_missing) = match &item.key {
-            OrderKey::Timestamp => ("t.timestamp_ms".to_owned(), false),
-            OrderKey::ExecutionTime => ("t.execution_time_ms".to_owned(), true),
-            OrderKey::Status => ("t.status".to_owned(), false),
-            OrderKey::RequestId => ("t.request_id".to_owned(), false),
-            OrderKey::ExperimentId => ("t.experiment_id".to_owned(), false),
-            OrderKey::Name => (tag_value(schema, parameters, tag::NAME), true),
-            OrderKey::Tag(key) => (tag_value(schema, parameters, key), true),
-            OrderKey::RunId => (
+            Field::Timestamp => ("t.timestamp_ms".to_owned(), false),
+            Field::ExecutionTime => ("t.execution_time_ms".to_owned(), true),
+            Field::Status => ("t.status".to_owned(), false),
+            Field::RequestId => ("t.request_id".to_owned(), false),
+            Field::Experiment => ("t.experiment_id".to_owned(), false),
+            Field::Name => (tag_value(schema, parameters, tag::NAME), true),
+            Field::Tag(key) => (tag_value(schema, parameters, key), true),
+            Field::RunId => (
                 metadata_value(schema, parameters, "t", metadata::SOURCE_RUN),
                 true,
             ),
-            OrderKey::Metadata(key) => (metadata_value(schema, parameters, "t", key), true),
+            Field::Metadata(key) => (metadata_value(schema, parameters, "t", key), true),
+            // The rest is sorted by above the stores.
+            _ => continue,
         };
         if may_be_missing {
             terms.push(format!("{sql} IS NULL"));
@@ -385,8 +387,8 @@ fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> St
         terms.push(format!("{sql}{direction}"));
     }
     for (key, term) in [
-        (OrderKey::Timestamp, "t.timestamp_ms DESC"),
-        (OrderKey::RequestId, "t.request_id"),
+        (Field::Timestamp, "t.timestamp_ms DESC"),
+        (Field::RequestId, "t.request_id"),
     ] {
         if order_by.items().iter().all(|item| item.key != key) {
             terms.push(term.to_owned());
