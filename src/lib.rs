@@ -28,6 +28,7 @@ mod round_trips;
 pub mod settings;
 mod signals;
 pub mod store;
+pub mod table;
 mod terminal;
 
 use std::ffi::OsString;

@@ -1,70 +1,16 @@
-//! Comma- and tab-separated values. Cells that a spreadsheet would run as a
-//! formula get an apostrophe in front (in tab-separated text those that begin with a
-//! quote, too), and characters that cannot be seen are
-//! escaped. In tab-separated text there is no quoting: a tab or line break
-//! inside a cell is written as `\t` or `\n`, so a row is always one line.
+//! Lists of traces, of spans and of what is told of one trace as delimited text.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::io::{self, Write};
-
-use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use crate::analysis::{By, LatencyReport, NodeId, Row};
 use crate::model::{SpanId, Timestamp, TraceInfo};
-use crate::render::{Column, sanitize};
+use crate::render::Column;
+use crate::table::delimited::write;
+use crate::table::rows::stretches::{self, GapRow, OF_GAPS, OF_SECTIONS, SectionRow};
 
-/// Which separator, and how cells are quoted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delimited {
-    /// RFC 4180, with line feeds as line ends.
-    Csv,
-    /// Tabs, no quotes.
-    Tsv,
-}
-
-/// Rows on their way out.
-pub struct RowWriter<'a> {
-    format: Delimited,
-    writer: csv::Writer<&'a mut dyn Write>,
-}
-
-impl fmt::Debug for RowWriter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RowWriter")
-            .field("format", &self.format)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> RowWriter<'a> {
-    /// Writes to `out`; nothing is written yet.
-    pub fn new(out: &'a mut dyn Write, format: Delimited) -> Self {
-        let mut builder = WriterBuilder::new();
-        builder.terminator(Terminator::Any(b'\n')).flexible(true);
-        if format == Delimited::Tsv {
-            builder.delimiter(b'\t').quote_style(QuoteStyle::Never);
-        }
-        Self {
-            format,
-            writer: builder.from_writer(out),
-        }
-    }
-
-    /// Writes one row.
-    pub fn row<'c>(&mut self, cells: impl IntoIterator<Item = Cow<'c, str>>) -> io::Result<()> {
-        for cell in cells {
-            self.writer.write_field(safe(&cell, self.format).as_ref())?;
-        }
-        self.writer.write_record(None::<&[u8]>)?;
-        Ok(())
-    }
-
-    /// Hands everything to the writer below.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
+pub use crate::table::delimited::{Delimited, RowWriter};
 
 /// A list of traces.
 #[derive(Debug)]
@@ -229,18 +175,11 @@ pub fn write_critical_path(
     report: &LatencyReport<'_>,
     format: Delimited,
 ) -> io::Result<()> {
-    let mut writer = RowWriter::new(out, format);
-    writer.row(["span_id", "name", "start_offset_ns", "duration_ns"].map(Cow::Borrowed))?;
-    for section in &report.sections {
-        let [id, name] = id_and_name(report, section.node);
-        writer.row([
-            id,
-            name,
-            number(section.start_offset_ns),
-            number(section.duration_ns),
-        ])?;
-    }
-    writer.finish()
+    let sections = report.sections.iter();
+    let rows: Vec<SectionRow<'_>> = sections
+        .map(|section| SectionRow { report, section })
+        .collect();
+    write(out, format, stretches::sections().some(&OF_SECTIONS), &rows)
 }
 
 /// Writes the gaps, largest first.
@@ -249,37 +188,9 @@ pub fn write_gaps(
     report: &LatencyReport<'_>,
     format: Delimited,
 ) -> io::Result<()> {
-    const HEADS: [&str; 6] = [
-        "start_offset_ns",
-        "duration_ns",
-        "before_span_id",
-        "before",
-        "after_span_id",
-        "after",
-    ];
-    let mut writer = RowWriter::new(out, format);
-    writer.row(HEADS.map(Cow::Borrowed))?;
-    for gap in &report.gaps {
-        let [before_id, before] = id_and_name(report, gap.before);
-        let [after_id, after] = id_and_name(report, gap.after);
-        let times = [number(gap.start_offset_ns), number(gap.duration_ns)];
-        writer.row(
-            times
-                .into_iter()
-                .chain([before_id, before, after_id, after]),
-        )?;
-    }
-    writer.finish()
-}
-
-fn id_and_name<'a>(report: &LatencyReport<'a>, id: Option<NodeId>) -> [Cow<'a, str>; 2] {
-    match id.map(|id| report.span(id)) {
-        Some(span) => [
-            Cow::Borrowed(span.span_id.as_str()),
-            Cow::Borrowed(span.name.as_str()),
-        ],
-        None => [Cow::Borrowed(""), Cow::Borrowed("")],
-    }
+    let gaps = report.gaps.iter();
+    let rows: Vec<GapRow<'_>> = gaps.map(|gap| GapRow { report, gap }).collect();
+    write(out, format, stretches::gaps().some(&OF_GAPS), &rows)
 }
 
 pub(super) fn number<'a>(number: impl Display) -> Cow<'a, str> {
@@ -290,34 +201,6 @@ pub(super) fn maybe<'a>(value: Option<impl Display>) -> Cow<'a, str> {
     value.map_or(Cow::Borrowed(""), number)
 }
 
-/// A cell that neither a spreadsheet nor a terminal will act upon.
-fn safe(cell: &str, format: Delimited) -> Cow<'_, str> {
-    let shown = match format {
-        Delimited::Csv => sanitize::keeping_breaks(cell),
-        Delimited::Tsv => sanitize::line(cell),
-    };
-    // Some readers of tab-separated text take quotes off, and what is behind one for
-    // a formula, or for the beginning of a cell that goes on for many rows.
-    let is_quoted = format == Delimited::Tsv && cell.starts_with('"');
-    if is_quoted || is_formula(cell) {
-        Cow::Owned(format!("'{shown}"))
-    } else {
-        shown
-    }
-}
-
-/// Whether a spreadsheet would take the text for a formula. Numbers are none.
-fn is_formula(cell: &str) -> bool {
-    let text = cell.trim_start_matches([' ', '\n', '\u{a0}']);
-    // The wide forms count in East Asian editions.
-    let starts = text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
-    let is_number = || {
-        let digits_only = |c: char| c.is_ascii_digit() || matches!(c, '.' | '+' | '-' | 'e' | 'E');
-        text.chars().all(digits_only) && text.parse::<f64>().is_ok()
-    };
-    starts && !is_number()
-}
-
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -325,34 +208,6 @@ mod tests {
     use super::*;
     use crate::analysis::{Sort, analyse};
     use crate::render::sample::{hostile, info, printed, trace};
-
-    #[test]
-    fn formulas_are_defused_and_numbers_are_not() {
-        for (cell, shown) in [
-            ("=1+1", "'=1+1"),
-            ("  =1", "'  =1"),
-            ("+A1", "'+A1"),
-            ("-cmd|x", "'-cmd|x"),
-            ("@SUM(1)", "'@SUM(1)"),
-            ("＝1", "'＝1"),
-            ("\t=1", "'\\t=1"),
-            ("\r=1", "'\\r=1"),
-            ("\n=1", "'\\n=1"),
-            ("-5", "-5"),
-            ("+1.5e-3", "+1.5e-3"),
-            ("-inf", "'-inf"),
-            ("-", "'-"),
-            ("a=b", "a=b"),
-            ("\"=1+1\"", "'\"=1+1\""),
-            ("\"open", "'\"open"),
-            (" \"x\"", " \"x\""),
-            ("{\"q\": 1}", "{\"q\": 1}"),
-            ("a\tb\nc", "a\\tb\\nc"),
-            ("", ""),
-        ] {
-            assert_eq!(safe(cell, Delimited::Tsv), shown);
-        }
-    }
 
     fn columns() -> Vec<Column> {
         [

@@ -4,7 +4,9 @@
 use serde::{Serialize, Serializer};
 
 use super::json::LatencyParts;
-use crate::analysis::{By, Gap, LatencyReport, NodeId, Row, Section};
+use crate::analysis::{By, Gap, LatencyReport, NodeId, Row};
+use crate::table::json::RowsJson;
+use crate::table::rows::stretches::{self, OF_SECTIONS, SectionRow, Sections};
 
 pub(super) struct LatencyJson<'a> {
     pub(super) report: &'a LatencyReport<'a>,
@@ -23,7 +25,7 @@ struct Report<'a> {
     warnings: Vec<String>,
     rows: Vec<RowJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    critical_path: Option<Vec<SectionJson<'a>>>,
+    critical_path: Option<RowsJson<'a, Sections>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gaps: Option<Vec<GapJson<'a>>>,
     truncated: bool,
@@ -53,14 +55,6 @@ struct RowJson<'a> {
 struct SpanIdJson<'a>(Option<&'a str>);
 
 #[derive(Serialize)]
-struct SectionJson<'a> {
-    span_id: Option<&'a str>,
-    name: Option<&'a str>,
-    start_offset_ns: i64,
-    duration_ns: i64,
-}
-
-#[derive(Serialize)]
 struct GapJson<'a> {
     start_offset_ns: i64,
     duration_ns: i64,
@@ -78,7 +72,11 @@ impl Serialize for LatencyJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let report = self.report;
         let row = |row| row_json(report, row, self.parts.by);
-        let sections = || report.sections.iter().map(|s| section(report, s)).collect();
+        let columns = stretches::sections().some(&OF_SECTIONS);
+        let sections = report.sections.iter();
+        let sections: Vec<SectionRow<'_>> = sections
+            .map(|section| SectionRow { report, section })
+            .collect();
         let gaps = || report.gaps.iter().map(|g| gap(report, g)).collect();
         Report {
             trace_id: &report.trace.info.trace_id,
@@ -89,7 +87,10 @@ impl Serialize for LatencyJson<'_> {
             unaccounted_ns: report.unaccounted_ns,
             warnings: report.warnings().iter().map(ToString::to_string).collect(),
             rows: self.rows.iter().map(row).collect(),
-            critical_path: self.parts.critical_path.then(sections),
+            critical_path: self.parts.critical_path.then_some(RowsJson {
+                columns: &columns,
+                rows: &sections,
+            }),
             gaps: self.parts.gaps.then(gaps),
             truncated: self.parts.truncated,
         }
@@ -113,16 +114,6 @@ fn row_json<'a>(report: &LatencyReport<'a>, row: &'a Row, by: By) -> RowJson<'a>
         self_ratio: row.self_ratio,
         critical_ns: row.critical_ns,
         critical_ratio: row.critical_ratio,
-    }
-}
-
-fn section<'a>(report: &LatencyReport<'a>, section: &Section) -> SectionJson<'a> {
-    let span = section.node.map(|id| report.span(id));
-    SectionJson {
-        span_id: span.map(|s| s.span_id.as_str()),
-        name: span.map(|s| s.name.as_str()),
-        start_offset_ns: section.start_offset_ns,
-        duration_ns: section.duration_ns,
     }
 }
 

@@ -23,7 +23,7 @@ pub mod timeline;
 pub mod trace;
 pub mod verdict;
 
-mod cell;
+pub(crate) mod cell;
 mod cells;
 mod fields;
 mod figures;

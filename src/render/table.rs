@@ -12,7 +12,8 @@ use comfy_table::{CellAlignment, ColumnConstraint, TableStyle, Width};
 
 use super::cell::Cell;
 use super::style::Painted;
-use super::text;
+use super::{Layout, text};
+use crate::table::{Column, Rows};
 
 /// Between two columns.
 pub(crate) const GAP: usize = 2;
@@ -41,6 +42,21 @@ pub(crate) struct TableColumn {
     pub(crate) head: Cell,
     pub(crate) align: Align,
     pub(crate) width: usize,
+}
+
+impl TableColumn {
+    /// One of a column's cells.
+    pub(crate) fn of<R: Rows>(column: &Column<R>, width: usize, layout: &Layout) -> Self {
+        Self {
+            head: Cell::new(layout.style.heading(), column.title()),
+            align: if column.kind().is_number() {
+                Align::Right
+            } else {
+                Align::Left
+            },
+            width,
+        }
+    }
 }
 
 /// Rows under a list of columns.

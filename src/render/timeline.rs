@@ -11,9 +11,10 @@ use super::style::Painted;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
 use super::waterfall::{BarKind, Scale};
 use super::{Layout, LeftOut, number};
-use crate::analysis::{Gap, LatencyReport, NodeId};
+use crate::analysis::LatencyReport;
+use crate::table::rows::stretches::{self, GapRow, SHOWN_OF_GAPS, SHOWN_OF_SECTIONS, SectionRow};
+use crate::table::{Column, Kind, Rows};
 
-const SPAN_ID: &str = "SPAN ID";
 const LEAST_TEXT: usize = 6;
 
 /// Writes the stretches of the critical path in order of time; gives the columns
@@ -29,26 +30,23 @@ pub fn write_critical_path(
         writeln!(out, "{}", Painted(style.muted(), "The trace took no time."))?;
         return Ok(LeftOut::new());
     }
-    let total = report.total_ns();
-    let rows: Vec<Vec<Cell>> = report
-        .sections
-        .iter()
-        .map(|section| {
-            vec![
-                Cell::new(style.text(), number::duration(section.start_offset_ns)),
-                Cell::new(style.text(), number::duration(section.duration_ns)),
-                Cell::new(style.text(), number::percent(section.duration_ns, total)),
-                span_name(report, section.node, layout),
-                span_id(report, section.node, layout),
-            ]
-        })
+    let columns = stretches::sections().some(&SHOWN_OF_SECTIONS);
+    let sections = report.sections.iter();
+    let rows: Vec<SectionRow<'_>> = sections
+        .map(|section| SectionRow { report, section })
         .collect();
     let bars = report
         .sections
         .iter()
         .map(|s| (s.start_offset_ns, s.duration_ns));
-    let heads = ["START", "DURATION", "%", "SPAN", SPAN_ID];
-    let left_out = write_list(out, report, &heads, rows, &bars.collect::<Vec<_>>(), layout)?;
+    let left_out = write_list(
+        out,
+        report,
+        &columns,
+        &rows,
+        &bars.collect::<Vec<_>>(),
+        layout,
+    )?;
     note(
         out,
         "It is inferred from the times alone: at each moment, the span that ended last is the one waited for.",
@@ -84,29 +82,15 @@ pub fn write_gaps(
             )
         );
     }
-    let row = |gap: &Gap| {
-        vec![
-            Cell::new(style.text(), number::duration(gap.start_offset_ns)),
-            Cell::new(style.text(), number::duration(gap.duration_ns)),
-            Cell::new(style.text(), number::percent(gap.duration_ns, total)),
-            edge(report, gap.before, "(start)", layout),
-            edge(report, gap.after, "(end)", layout),
-        ]
-    };
-    let rows: Vec<Vec<Cell>> = report.gaps.iter().map(row).collect();
+    let columns = stretches::gaps().some(&SHOWN_OF_GAPS);
+    let gaps = report.gaps.iter();
+    let rows: Vec<GapRow<'_>> = gaps.map(|gap| GapRow { report, gap }).collect();
     let bars: Vec<(i64, i64)> = report
         .gaps
         .iter()
         .map(|g| (g.start_offset_ns, g.duration_ns))
         .collect();
-    write_list(
-        out,
-        report,
-        &["START", "DURATION", "%", "AFTER", "BEFORE"],
-        rows,
-        &bars,
-        layout,
-    )?;
+    write_list(out, report, &columns, &rows, &bars, layout)?;
     note(
         out,
         "A gap is time in which no span but the root was running.",
@@ -119,70 +103,33 @@ fn note(out: &mut dyn Write, text: &str, layout: &Layout) -> io::Result<()> {
     write_note(out, text, layout)
 }
 
-fn span_name(report: &LatencyReport<'_>, id: Option<NodeId>, layout: &Layout) -> Cell {
-    let style = layout.style;
-    let Some(id) = id else {
-        return Cell::new(style.muted(), "(no span)");
-    };
-    let span = report.span(id);
-    let look = match span.status {
-        crate::model::StatusCode::Error => style.error(),
-        _ => style.text(),
-    };
-    let mut cell = Cell::default();
-    if let Some(parent) = report.tree.node(id).parent {
-        cell = cell.and(
-            style.muted(),
-            format!(
-                "{} {} ",
-                report.span(parent).name,
-                layout.glyphs.pick("›", ">")
-            ),
-        );
-    }
-    cell.and(look, &span.name)
-}
-
-fn span_id(report: &LatencyReport<'_>, id: Option<NodeId>, layout: &Layout) -> Cell {
-    match id {
-        Some(id) => Cell::new(layout.style.id(), report.span(id).span_id.as_str()),
-        None => Cell::new(layout.style.muted(), number::NONE),
-    }
-}
-
-fn edge(report: &LatencyReport<'_>, id: Option<NodeId>, none: &str, layout: &Layout) -> Cell {
-    match id {
-        Some(id) => Cell::new(layout.style.text(), &report.span(id).name),
-        None => Cell::new(layout.style.muted(), none),
-    }
-}
-
 /// Three figures, two texts and a bar that shows where in the trace it is.
-fn write_list(
+fn write_list<'r, R: Rows>(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
-    heads: &[&str; 5],
-    mut rows: Vec<Vec<Cell>>,
+    columns: &[Column<R>],
+    rows: &'r [R::Row<'r>],
     bars: &[(i64, i64)],
     layout: &Layout,
 ) -> io::Result<LeftOut> {
     let style = layout.style;
-    let mut widths = natural_widths(heads, &rows);
+    let cells = |row| columns.iter().map(move |column| column.cell(row, layout));
+    let mut rows: Vec<Vec<Cell>> = rows.iter().map(|row| cells(row).collect()).collect();
+    let heads: Vec<&str> = columns.iter().map(Column::title).collect();
+    let mut widths = natural_widths(&heads, &rows);
     let bar = match layout.width {
-        Some(width) => share(&mut widths, width, heads[4] == SPAN_ID).min(MOST_BAR),
+        Some(width) => {
+            let last_is_id = columns[4].kind() == Kind::Id;
+            share(&mut widths, width, last_is_id).min(MOST_BAR)
+        }
         None => PIPED_BAR,
     };
     let shown = widths.len();
     let has_bar = bar >= LEAST_BAR;
-    let mut columns: Vec<TableColumn> = heads
+    let mut columns: Vec<TableColumn> = columns
         .iter()
         .zip(&widths)
-        .enumerate()
-        .map(|(at, (head, width))| TableColumn {
-            head: Cell::new(style.heading(), head),
-            align: if at < 3 { Align::Right } else { Align::Left },
-            width: *width,
-        })
+        .map(|(column, width)| TableColumn::of(column, *width, layout))
         .collect();
     let scale = Scale::new(0, report.total_ns(), bar, layout.glyphs);
     if has_bar {

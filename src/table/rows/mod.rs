@@ -1,0 +1,3 @@
+//! What tables are of, and the columns of each: a column is here and nowhere else.
+
+pub mod stretches;
