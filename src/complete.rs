@@ -15,7 +15,7 @@ use clap_complete::CompletionCandidate;
 
 pub(crate) use protocol::answer;
 
-use crate::analysis::By;
+use crate::analysis::{By, GroupKey};
 use crate::cli::{Cli, GlobalArgs};
 use crate::field::{self, FieldDef, Uses};
 use crate::filter::Field;
@@ -175,42 +175,20 @@ pub(crate) fn span_types(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Columns, after those that were typed already.
 pub(crate) fn columns(typed: &OsStr) -> Vec<CompletionCandidate> {
-    after_comma(
-        typed,
-        Column::names().filter(|name| !name.contains('<')).chain([
-            "tags.",
-            "metadata.",
-            "assessments.",
-        ]),
-    )
+    let names = Column::names().map(|name| name.split('<').next().unwrap_or(name));
+    after_comma(typed, names)
 }
 
 /// What rows of latency may stand for, after a key that was typed already.
 pub(crate) fn row_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let of_spans = By::ALL.iter().map(|by| by.as_str());
-    let of_traces = ["trace", "session", "user", "tag:", "metadata:"];
-    after_comma(typed, of_spans.chain(of_traces))
+    after_comma(typed, GroupKey::beginnings())
 }
 
 /// What rows of statistics may stand for, likewise.
 pub(crate) fn stats_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let fixed = [
-        "trace",
-        "status",
-        "model",
-        "models",
-        "session",
-        "user",
-        "experiment",
-        "tag:",
-        "metadata:",
-        "name",
-        "type",
-        "path",
-        "span.status",
-        "span.model",
-    ];
-    after_comma(typed, fixed.into_iter())
+    let kept = |key: &&str| *key != By::Span.as_str();
+    let of_spans = ["span.status", "span.model"];
+    after_comma(typed, GroupKey::beginnings().filter(kept).chain(of_spans))
 }
 
 fn after_comma(

@@ -1,11 +1,11 @@
 //! What spans are grouped by, and how a group is called.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 
-use crate::model::{Span, Trace};
+use crate::field::{Field, FieldDef, Uses};
+use crate::model::{Detail, Trace};
 
 use super::SpanTree;
 
@@ -58,98 +58,91 @@ impl By {
     }
 }
 
-/// What the traces of one row have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum TraceKey {
-    /// The trace's name.
-    Name,
-    /// The session (conversation).
-    Session,
-    /// The end user.
-    User,
-    /// The value of this tag.
-    Tag(String),
-    /// The value of this metadata entry.
-    Metadata(String),
-    /// Whether it ended, and how.
-    State,
-    /// The models that its spans called, several with commas between them.
-    Models,
-    /// The id of its experiment.
-    Experiment,
-}
-
-impl TraceKey {
-    /// What the trace has; `None` where it has nothing of the kind.
-    pub fn of<'t>(&self, trace: &'t Trace) -> Option<Cow<'t, str>> {
-        let info = &trace.info;
-        let text = match self {
-            Self::Name => info.name(),
-            Self::Session => info.session(),
-            Self::User => info.user(),
-            Self::Tag(key) => info.tags.get(key).map(String::as_str),
-            Self::Metadata(key) => info.metadata.get(key).map(String::as_str),
-            Self::State => Some(info.state.as_str()),
-            Self::Models => return models(trace),
-            Self::Experiment => info.experiment_id.as_deref(),
-        };
-        text.map(Cow::Borrowed)
-    }
-
-    /// What to call traces that have nothing of the kind.
-    pub const fn missing(&self) -> RowKey {
-        RowKey::Missing(match self {
-            Self::Name => "(no name)",
-            Self::Session => "(no session)",
-            Self::User => "(no user)",
-            Self::Tag(_) => "(no tag)",
-            Self::Metadata(_) => "(no metadata)",
-            Self::State => "(no status)",
-            Self::Models => "(no model)",
-            Self::Experiment => "(no experiment)",
-        })
-    }
-}
-
-fn models(trace: &Trace) -> Option<Cow<'_, str>> {
-    let mut names: BTreeSet<Cow<'_, str>> = trace.spans.iter().filter_map(Span::model).collect();
-    if names.len() < 2 {
-        return names.pop_first();
-    }
-    let names: Vec<Cow<'_, str>> = names.into_iter().collect();
-    Some(Cow::Owned(names.join(", ")))
-}
-
-/// `trace`, `session`, `user`, `tag:K`, `metadata:K`, `status`, `models` or `experiment`.
-impl fmt::Display for TraceKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name => f.write_str("trace"),
-            Self::Session => f.write_str("session"),
-            Self::User => f.write_str("user"),
-            Self::Tag(key) => write!(f, "tag:{key}"),
-            Self::Metadata(key) => write!(f, "metadata:{key}"),
-            Self::State => f.write_str("status"),
-            Self::Models => f.write_str("models"),
-            Self::Experiment => f.write_str("experiment"),
-        }
-    }
-}
-
 /// What the spans of one row, over many traces, have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum GroupKey {
     /// Something of the spans themselves.
     Span(By),
-    /// Something of their traces.
-    Trace(TraceKey),
+    /// A field of the spans.
+    SpanField(Field),
+    /// A field of their traces.
+    Trace(Field),
 }
 
+impl GroupKey {
+    /// The key that a text means: of spans `name`, `type`, `status`, `model`, `path`,
+    /// `span`, `span.error` and `span.attributes.KEY`, of traces `trace` (the name) and
+    /// every other field, by any of its names; `trace.` before it says so.
+    pub fn parse(text: &str) -> Option<Self> {
+        let own = text.strip_prefix("span.").unwrap_or(text);
+        if let Some(by) = By::ALL.into_iter().find(|by| by.as_str() == own) {
+            return Some(Self::Span(by));
+        }
+        if let Some(key) = own.strip_prefix("attributes.").filter(|_| own != text) {
+            return (!key.is_empty())
+                .then(|| Self::SpanField(Field::SpanAttribute(key.to_owned())));
+        }
+        match text {
+            "span.error" => return Some(Self::SpanField(Field::SpanError)),
+            "trace" => return Some(Self::Trace(Field::Name)),
+            _ => {}
+        }
+        FieldDef::named(text, Uses::GROUP, true)
+            .or_else(|| Field::with_key(text, Uses::GROUP))
+            .map(Self::Trace)
+    }
+
+    /// Beginnings of all that can be grouped by.
+    pub fn beginnings() -> impl Iterator<Item = &'static str> {
+        let own = |name: &&str| By::ALL.iter().any(|by| by.as_str() == *name);
+        let fields = FieldDef::with(Uses::GROUP).map(FieldDef::beginning);
+        By::ALL
+            .iter()
+            .map(|by| by.as_str())
+            .chain(["trace", "models"])
+            .chain(fields.filter(move |name| !own(name)))
+    }
+
+    /// Whether it tells spans apart.
+    pub const fn is_of_spans(&self) -> bool {
+        !matches!(self, Self::Trace(_))
+    }
+
+    /// How much of the spans it needs; `None` where it needs none.
+    pub fn detail(&self) -> Option<Detail> {
+        match self {
+            Self::Span(By::Model) => Some(Detail::Measures),
+            Self::Span(_) | Self::Trace(Field::SpanCount) => Some(Detail::Times),
+            Self::SpanField(field) | Self::Trace(field) => field.detail(),
+        }
+    }
+
+    /// Whether it is something of the traces that is known without their spans.
+    pub fn is_of_infos(&self) -> bool {
+        matches!(self, Self::Trace(field) if field.detail().is_none())
+    }
+
+    /// Whether it is tokens or cost.
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Trace(field) if field.is_usage())
+    }
+
+    fn missing(&self) -> RowKey {
+        RowKey::Missing(match self {
+            Self::Span(_) => "(no model)",
+            Self::SpanField(field) | Self::Trace(field) => field.def().missing,
+        })
+    }
+}
+
+/// `name`, `trace`, `session`, `tags.K` and so on, as it is asked for.
 impl fmt::Display for GroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Span(by) => f.write_str(by.as_str()),
-            Self::Trace(key) => key.fmt(f),
+            Self::Trace(Field::Name) => f.write_str("trace"),
+            Self::Trace(Field::Models) => f.write_str("models"),
+            Self::SpanField(field) | Self::Trace(field) => f.write_str(&field.spelling()),
         }
     }
 }
@@ -309,18 +302,26 @@ impl Partition {
     }
 
     fn assign_trace(&mut self, trace: &Trace) -> Option<usize> {
-        let GroupKey::Trace(key) = &self.by else {
+        let GroupKey::Trace(field) = &self.by else {
             return None;
         };
-        Some(match key.of(trace) {
-            Some(text) => self.text(&text),
-            None => self.missing(key.missing()),
+        Some(match field.value(trace) {
+            Some(value) => self.text(&value.into_text()),
+            None => self.missing(self.by.missing()),
         })
     }
 
     fn assign(&mut self, trace: &Trace, tree: &SpanTree) -> Vec<usize> {
         if let Some(group) = self.assign_trace(trace) {
             return vec![group; tree.len()];
+        }
+        if let GroupKey::SpanField(field) = self.by.clone() {
+            let nodes = tree.preorder();
+            let of = |(id, _)| match field.value_of_span(tree.span(id, trace)) {
+                Some(text) => self.text(&text),
+                None => self.missing(self.by.missing()),
+            };
+            return nodes.map(of).collect();
         }
         let GroupKey::Span(by) = self.by else {
             return Vec::new();
@@ -334,7 +335,7 @@ impl Partition {
                 By::Status => self.text(span.status.as_str()),
                 By::Model => match span.model() {
                     Some(model) => self.text(&model),
-                    None => self.missing(RowKey::Missing("(no model)")),
+                    None => self.missing(self.by.missing()),
                 },
                 By::Path => self.path(&span.name, node.parent.map(|p| groups[p.index()])),
                 By::Span => {

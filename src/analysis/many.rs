@@ -394,7 +394,7 @@ mod tests {
         let mut open = two_roots.clone();
         open.info.state = crate::model::TraceState::InProgress;
         let mut many = Many::new(Question {
-            key: GroupKey::Trace(crate::analysis::TraceKey::Name),
+            key: GroupKey::Trace(crate::field::Field::Name),
             second: None,
             unit: Unit::Trace,
             slowest: 0,

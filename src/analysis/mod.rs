@@ -49,7 +49,7 @@ pub use diff::{
     OnlyTrace, RowsFound, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
 };
 pub use gaps::Gap;
-pub use group::{By, GroupKey, RowKey, TraceKey};
+pub use group::{By, GroupKey, RowKey};
 pub use histogram::{Bin, Histogram};
 pub use lanes::{Lanes, Slot};
 pub use latency::{LatencyReport, analyse};

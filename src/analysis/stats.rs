@@ -8,12 +8,10 @@ use super::assessed::Assessed;
 use super::buckets::Numbering;
 use super::group::Grouper;
 use super::measure::{Prepared, is_rough};
-use super::{
-    Buckets, By, GroupKey, MOST_INTERVALS, Measured, NodeId, RowKey, Standing, Start, Tally,
-    TraceKey,
-};
+use super::{Buckets, GroupKey, MOST_INTERVALS, Measured, NodeId, RowKey, Standing, Start, Tally};
 use crate::filter::Number;
-use crate::filter::aggregate::{Aggregate, Function, Need};
+use crate::filter::aggregate::{Aggregate, Function};
+use crate::model::Detail;
 use crate::model::{Timestamp, Trace};
 
 /// What is asked about many traces.
@@ -187,7 +185,7 @@ impl Stats {
             without_spans: 0,
             assessments: Assessed::default(),
         };
-        stats.with_spans = stats.need() > Need::Info;
+        stats.with_spans = stats.detail().is_some();
         // Where nothing is told apart there is a row, whatever is found.
         if stats.grouper.is_none() {
             stats.grow(1);
@@ -195,14 +193,10 @@ impl Stats {
         stats
     }
 
-    /// How much of the traces has to be known.
-    pub fn need(&self) -> Need {
-        let keys = self.question.keys.iter().map(|key| match key {
-            GroupKey::Span(By::Model) | GroupKey::Trace(TraceKey::Models) => Need::Measures,
-            GroupKey::Span(_) => Need::Times,
-            GroupKey::Trace(_) => Need::Info,
-        });
-        keys.fold(self.empty.need(), Need::max)
+    /// How much of the spans is needed; `None` where they are not.
+    pub fn detail(&self) -> Option<Detail> {
+        let keys = self.question.keys.iter().map(GroupKey::detail);
+        keys.fold(self.empty.detail(), Option::max)
     }
 
     /// Adds a trace.
@@ -355,7 +349,9 @@ impl StatsReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::By;
     use crate::analysis::sample::{MS, span, trace};
+    use crate::field::Field;
     use crate::filter::{Moment, Zone, aggregate::parse_aggregates};
 
     fn took(name: &str, start_ms: i64, work_ms: i64) -> Trace {
@@ -403,7 +399,7 @@ mod tests {
     #[test]
     fn traces_and_their_spans_are_grouped_by_what_traces_have_in_common() {
         let traces = [took("a", 0, 10), took("b", 0, 20), took("a", 0, 30)];
-        let by = vec![GroupKey::Trace(TraceKey::Name)];
+        let by = vec![GroupKey::Trace(Field::Name)];
         let mut report = report("max(duration), count(span)", by, None, &traces);
         report.sort(StatsSort::Column(0));
         let rows: Vec<_> = report.rows.iter().map(shown).collect();
@@ -421,7 +417,7 @@ mod tests {
     #[test]
     fn spans_are_grouped_by_what_they_have_in_common() {
         let traces = [took("a", 0, 10), took("b", 0, 20)];
-        let by = vec![GroupKey::Span(By::Name), GroupKey::Trace(TraceKey::Name)];
+        let by = vec![GroupKey::Span(By::Name), GroupKey::Trace(Field::Name)];
         let mut report = report("sum(span.duration), count(span)", by, None, &traces);
         report.sort(StatsSort::Name);
         let rows: Vec<_> = report.rows.iter().map(shown).collect();
@@ -459,7 +455,7 @@ mod tests {
     fn without_keys_there_is_a_row_even_of_nothing() {
         let nothing = report("count(), p95(duration)", Vec::new(), None, &[]);
         assert_eq!(shown(&nothing.rows[0]).1, [(Some(0.0), 0), (None, 0)]);
-        let by = vec![GroupKey::Trace(TraceKey::Name)];
+        let by = vec![GroupKey::Trace(Field::Name)];
         assert_eq!(report("count()", by, None, &[]).rows, []);
     }
 

@@ -81,6 +81,7 @@ pub struct DiffArgs {
         value_enum,
         default_value_t,
         value_name = "COLUMN",
+        alias = "order-by",
         help_heading = "Rows"
     )]
     pub sort: DiffSort,

@@ -61,7 +61,7 @@ pub fn of(command: &str) -> Option<&'static str> {
             "\
   mlt stats
   mlt stats --by trace
-  mlt stats 'p95(duration), sum(tokens)' --by tag:env
+  mlt stats 'p95(duration), sum(tokens)' --by tags.env
   mlt stats 'count(span), p95(span.duration)' --by name --top 5"
         }
         "keys" => {

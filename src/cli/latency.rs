@@ -7,7 +7,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::values::at_least_one;
 use super::{OverTimeArgs, SelectionArgs};
-use crate::analysis::{By, GroupKey, Sort, Supposition, TraceKey, Unit};
+use crate::analysis::{GroupKey, Sort, Supposition, Unit};
 use crate::complete;
 
 pub(super) const HELP: &str = "\
@@ -36,8 +36,9 @@ pub struct LatencyArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
 
-    /// What a row stands for: name, type, status, model, path or span (of one trace only); trace
-    /// (its name), session, user, models, tag:KEY or metadata:KEY; over many traces two, separated by a comma
+    /// What a row stands for: name, type, status, model, path or span (of one trace only); of traces
+    /// trace (the name), session, user, models, error, tags.KEY or any other field; over many traces
+    /// two, separated by a comma
     #[arg(
         long,
         value_delimiter = ',',
@@ -52,7 +53,7 @@ pub struct LatencyArgs {
     pub per: Option<SampleUnit>,
 
     /// What rows are sorted by, largest first [default: self; over many traces critical]
-    #[arg(long, value_enum, value_name = "COLUMN")]
+    #[arg(long, value_enum, alias = "order-by", value_name = "COLUMN")]
     pub sort: Option<LatencySort>,
 
     /// Only the first so many rows
@@ -99,27 +100,16 @@ impl FromStr for RowBy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(by) = By::ALL.into_iter().find(|by| by.as_str() == text) {
-            return Ok(Self(GroupKey::Span(by)));
-        }
-        let key = match text.split_once(':') {
-            None => match text {
-                "trace" => Some(TraceKey::Name),
-                "session" => Some(TraceKey::Session),
-                "user" => Some(TraceKey::User),
-                "models" => Some(TraceKey::Models),
-                _ => None,
-            },
-            Some(("tag", key)) if !key.is_empty() => Some(TraceKey::Tag(key.to_owned())),
-            Some(("metadata", key)) if !key.is_empty() => Some(TraceKey::Metadata(key.to_owned())),
-            Some(_) => None,
-        };
-        key.map(|key| Self(GroupKey::Trace(key))).ok_or_else(|| {
-            "expected name, type, status, model, path, span, trace, session, user, models, tag:KEY or metadata:KEY"
-                .to_owned()
-        })
+        let key = GroupKey::parse(text);
+        key.map(Self).ok_or_else(|| EXPECTED_KEY.to_owned())
     }
 }
+
+/// What can be grouped by.
+pub(super) const EXPECTED_KEY: &str = "expected of spans name, type, status, model, path, span.error or \
+     span.attributes.KEY, of traces trace, models, session, user, experiment, error, failed, tags.KEY, \
+     metadata.KEY or any other field of theirs; always of spans: span.name, span.type, span.status, \
+     span.model, span.path; always of traces: trace.name, trace.status, trace.models";
 
 /// What one sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -242,8 +232,12 @@ mod tests {
     #[test]
     fn rows_may_stand_for_what_traces_have_in_common() {
         let tag = "tag:a:b".parse::<RowBy>().unwrap();
-        assert_eq!(tag.0, GroupKey::Trace(TraceKey::Tag("a:b".to_owned())));
-        for bad in ["tag:", "tags:x", "Name", ""] {
+        assert_eq!(
+            tag.0,
+            GroupKey::Trace(crate::field::Field::Tag("a:b".to_owned()))
+        );
+        assert_eq!(tag, "tags.`a:b`".parse().unwrap());
+        for bad in ["tag:", "tags.", "Name", ""] {
             assert!(bad.parse::<RowBy>().is_err(), "{bad}");
         }
     }

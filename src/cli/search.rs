@@ -42,8 +42,10 @@ pub struct SearchArgs {
 
     /// Sort by a key, with ASC or DESC behind it or - before it (repeatable) [default: newest first]
     ///
-    /// Keys are time, duration, status, name, trace_id, run_id, experiment, session, user, tags.KEY and metadata.KEY.
-    #[arg(long, value_name = "KEY", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::order_keys))]
+    /// Every field of traces is a key: time, duration, cost, tokens, spans, name, model, error, tags.KEY,
+    /// feedback.NAME and so on. What the store does not sort by is sorted here, which takes a look at all
+    /// that match.
+    #[arg(long, alias = "sort", value_name = "KEY", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::order_keys))]
     pub order_by: Vec<String>,
 
     /// At most so many traces [default: 100]
@@ -67,7 +69,11 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", requires = "sample")]
     pub seed: Option<u64>,
 
-    /// Which columns, separated by commas
+    /// Which fields to show, separated by commas, in every format
+    ///
+    /// Every field of traces is a column: trace_id, time, name, state, duration, tokens, cost, model, error,
+    /// failed, spans, request, assessments, tags.KEY, feedback.NAME and so on. Where one needs spans, those
+    /// of the traces that are shown are fetched.
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', add = ArgValueCompleter::new(complete::columns))]
     pub columns: Vec<Column>,
 

@@ -7,8 +7,9 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::values::at_least_one;
 use super::{FilterArgs, LimitArgs, OverTimeArgs};
-use crate::analysis::{By, GroupKey, TraceKey};
+use crate::analysis::{By, GroupKey};
 use crate::complete;
+use crate::field::Field;
 
 pub(super) const HELP: &str = "\
 Aggregates:
@@ -57,8 +58,8 @@ pub struct StatsArgs {
     pub all: bool,
 
     /// What a row stands for: trace (its name), status, models (all that it used), session, user,
-    /// experiment, tag:KEY or metadata:KEY; of spans name, type, status, model or path; two, separated
-    /// by a comma
+    /// experiment, error, tags.KEY or any other field; of spans name, type, status, model, path, span.error
+    /// or span.attributes.KEY; two, separated by a comma
     #[arg(
         long,
         value_delimiter = ',',
@@ -72,7 +73,7 @@ pub struct StatsArgs {
     pub over_time: OverTimeArgs,
 
     /// What rows are sorted by: one of the aggregates, largest first, or name [default: the first]
-    #[arg(long, value_name = "AGGREGATE")]
+    #[arg(long, alias = "order-by", value_name = "AGGREGATE")]
     pub sort: Option<String>,
 
     /// Only the first so many rows
@@ -110,35 +111,16 @@ impl FromStr for StatsBy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let key = match text.split_once(':') {
-            Some(("tag", key)) if !key.is_empty() => GroupKey::Trace(TraceKey::Tag(key.to_owned())),
-            Some(("metadata", key)) if !key.is_empty() => {
-                GroupKey::Trace(TraceKey::Metadata(key.to_owned()))
+        match (text, GroupKey::parse(text)) {
+            ("status", _) => Ok(Self::Status),
+            // The same for all spans of one trace, and there are many.
+            (_, Some(GroupKey::Span(By::Span)) | None) => {
+                Err(super::latency::EXPECTED_KEY.to_owned())
             }
-            Some(_) => return Err(EXPECTED.to_owned()),
-            None => match text {
-                "status" => return Ok(Self::Status),
-                "trace" | "trace.name" => GroupKey::Trace(TraceKey::Name),
-                "trace.status" => GroupKey::Trace(TraceKey::State),
-                "session" => GroupKey::Trace(TraceKey::Session),
-                "user" => GroupKey::Trace(TraceKey::User),
-                "experiment" => GroupKey::Trace(TraceKey::Experiment),
-                "models" | "trace.models" => GroupKey::Trace(TraceKey::Models),
-                "name" | "span.name" => GroupKey::Span(By::Name),
-                "type" | "span.type" => GroupKey::Span(By::Type),
-                "span.status" => GroupKey::Span(By::Status),
-                "model" | "span.model" => GroupKey::Span(By::Model),
-                "path" | "span.path" => GroupKey::Span(By::Path),
-                _ => return Err(EXPECTED.to_owned()),
-            },
-        };
-        Ok(Self::Key(key))
+            (_, Some(key)) => Ok(Self::Key(key)),
+        }
     }
 }
-
-const EXPECTED: &str = "expected trace, status, models, session, user, experiment, tag:KEY or metadata:KEY, \
-     or for spans name, type, status, model or path; always of spans: span.name, span.type, span.status, \
-     span.model, span.path; always of traces: trace.name, trace.status, trace.models";
 
 impl StatsBy {
     /// The key, given whether nothing but spans is asked about.
@@ -146,7 +128,7 @@ impl StatsBy {
         match (self, of_spans) {
             (Self::Key(key), _) => key.clone(),
             (Self::Status, true) => GroupKey::Span(By::Status),
-            (Self::Status, false) => GroupKey::Trace(TraceKey::State),
+            (Self::Status, false) => GroupKey::Trace(Field::Status),
         }
     }
 }
@@ -159,23 +141,23 @@ mod tests {
     fn the_status_is_that_of_what_is_asked_about() {
         let status: StatsBy = "status".parse().unwrap();
         assert_eq!(status.key(true), GroupKey::Span(By::Status));
-        assert_eq!(status.key(false), GroupKey::Trace(TraceKey::State));
+        assert_eq!(status.key(false), GroupKey::Trace(Field::Status));
         let fixed: StatsBy = "span.status".parse().unwrap();
         assert_eq!(fixed.key(false), GroupKey::Span(By::Status));
         let key = |text: &str| text.parse::<StatsBy>().unwrap().key(false);
         assert_eq!(key("model"), GroupKey::Span(By::Model));
-        assert_eq!(key("models"), GroupKey::Trace(TraceKey::Models));
+        assert_eq!(key("models"), GroupKey::Trace(Field::Models));
         let error = "tool".parse::<StatsBy>().unwrap_err();
         let named: Vec<&str> = error
             .split([' ', ',', ';'])
             .filter(|word| word.starts_with("span.") || word.starts_with("trace."))
             .collect();
-        assert_eq!(named.len(), 8, "{error}");
+        assert_eq!(named.len(), 10, "{error}");
         assert!(
             named.iter().all(|key| key.parse::<StatsBy>().is_ok()),
             "{error}"
         );
-        for bad in ["tag:", "tags:x", "Name", "span", ""] {
+        for bad in ["tag:", "tags.", "Name", "span", ""] {
             assert!(bad.parse::<StatsBy>().is_err(), "{bad}");
         }
     }

@@ -85,6 +85,9 @@ pub(super) fn complete(
                     if lack.usage {
                         trace.info.rolled_up = roll_up(&trace);
                     }
+                    if lack.count {
+                        trace.info.counted_spans.get_or_insert(trace.spans.len());
+                    }
                     each(trace)?;
                 }
                 // It was there when it was found.

@@ -60,6 +60,15 @@ impl Need {
     }
 }
 
+/// How much of the spans is needed where tokens or cost of traces are, too: what else
+/// is looked at for spans has them for nothing.
+pub(super) fn with_usage(detail: Option<Detail>, usage: bool) -> Option<Detail> {
+    match detail {
+        Some(Detail::Times) if usage => Some(Detail::Measures),
+        other => other,
+    }
+}
+
 /// What became of a selection.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {

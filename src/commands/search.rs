@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::Context;
-use super::completing::Lack;
+use super::completing::{Lack, complete};
 use super::form::Form;
 use super::ordered::Ordered;
 use super::selection::{
@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
     let mut query = Query {
         filter: filter_of(&filter_args, context)?,
         order_by: order_by(&args.order_by)?,
-        counts_spans: args.columns.contains(&Column::Spans),
+        counts_spans: args.columns.iter().any(|c| *c.field() == Field::SpanCount),
         ids_only: args.count || context.flags.output == OutputFormat::Ids,
         ..Query::default()
     };
@@ -102,8 +102,13 @@ fn check(context: &Context, args: &SearchArgs) -> Result<()> {
     if args.include_spans && !is_json {
         return Err(CommandError::usage("--include-spans needs `-o json` or `-o jsonl`").into());
     }
-    if !args.columns.is_empty() && (is_json || *output == OutputFormat::Ids) {
-        return Err(CommandError::usage("--columns needs `-o table`, `-o csv` or `-o tsv`").into());
+    if !args.columns.is_empty() && *output == OutputFormat::Ids {
+        return Err(CommandError::usage("--columns and `-o ids` cannot be used together").into());
+    }
+    if !args.columns.is_empty() && args.include_spans {
+        return Err(
+            CommandError::usage("--columns and --include-spans cannot be used together").into(),
+        );
     }
     if args.count && *output == OutputFormat::Ids {
         return Err(CommandError::usage("--count and `-o ids` cannot be used together").into());
@@ -178,8 +183,8 @@ fn explanation(store: &dyn Store, query: &Query) -> Result<Explanation> {
     let spans = match lack {
         Lack {
             detail: Some(_), ..
-        } => " with its spans",
-        Lack { usage: true, .. } => ", with its spans where the metadata has no tokens or cost",
+        } => ", with the spans of each",
+        Lack { usage: true, .. } => ", with the spans of those without tokens or cost",
         _ => "",
     };
     explanation.cost = format!(
@@ -286,26 +291,8 @@ fn list(
             if printer.shows_usage() {
                 usage.complete(store, &mut page);
             }
-            if args.include_spans {
-                parallel::for_each_in_order(
-                    store.at_once(),
-                    &page,
-                    |info| store.complete(info.clone(), Detail::Whole),
-                    |info, trace| -> Result<()> {
-                        match trace.map_err(|error| error.into_unreadable(&info.trace_id)) {
-                            Ok(trace) => return printer.push_whole(&trace),
-                            Err(Ok(one)) => unreadable.push(one),
-                            // It was there when it was found.
-                            Err(Err(StoreError::UnknownTrace { .. })) => {}
-                            Err(Err(error)) => return Err(error.into()),
-                        }
-                        kept -= 1;
-                        Ok(())
-                    },
-                )?;
-            } else {
-                page.iter().try_for_each(|info| printer.push(info))?;
-            }
+            let found = page.len();
+            kept -= found - printer.push_page(store, page, args.include_spans, &mut unreadable)?;
             progress.found(search.scanned(), kept);
             if cut {
                 break;
@@ -372,6 +359,8 @@ fn note_scan_limit(context: &Context, end: Option<SearchEnd>, scanned: usize) ->
 /// Prints traces in the format that was asked for.
 struct Printer<'a> {
     kind: Kind<'a>,
+    /// What the columns need beyond what a search finds, but for tokens and cost.
+    lack: Lack,
     /// Whether there is a column of tokens or cost.
     shows_usage: bool,
 }
@@ -379,6 +368,7 @@ struct Printer<'a> {
 enum Kind<'a> {
     Table(&'a mut Output, SearchTable),
     Json(&'a mut Output, TraceList),
+    Rows(&'a mut Output, TraceList, Vec<Column>),
     Delimited(TraceRows<'a>),
     Ids(&'a mut Output),
 }
@@ -386,37 +376,89 @@ enum Kind<'a> {
 impl<'a> Printer<'a> {
     fn new(context: &Context, args: &SearchArgs, out: &'a mut Output) -> Result<Self> {
         let columns = if args.columns.is_empty() {
-            Column::DEFAULT.to_vec()
+            Column::default_ones()
         } else {
             args.columns.clone()
         };
         let form = Form::of(&context.flags.output);
-        let of_usage = |column: &Column| {
-            matches!(
-                column,
-                Column::Tokens | Column::InputTokens | Column::OutputTokens | Column::Cost
-            )
+        let needed = match form {
+            Some(Form::Json(_)) if args.columns.is_empty() => Lack::default(),
+            None => Lack::default(),
+            Some(_) => Lack::of(columns.iter().map(Column::field)),
         };
-        let shows_usage =
-            matches!(form, Some(Form::Text | Form::Delimited(_))) && columns.iter().any(of_usage);
         let kind = match form {
             Some(Form::Text) => Kind::Table(out, SearchTable::new(columns, context.layout())),
-            Some(Form::Json(form)) => Kind::Json(out, TraceList::new(form)),
+            Some(Form::Json(form)) if args.columns.is_empty() => {
+                Kind::Json(out, TraceList::new(form))
+            }
+            Some(Form::Json(form)) => Kind::Rows(out, TraceList::new(form), columns),
             Some(Form::Delimited(format)) => Kind::Delimited(TraceRows::new(out, format, columns)?),
             None => Kind::Ids(out),
         };
-        Ok(Self { kind, shows_usage })
+        Ok(Self {
+            kind,
+            // Those are looked up where that does not take too long, which is then said.
+            lack: Lack {
+                usage: needed.usage && needed.detail.is_some(),
+                ..needed
+            },
+            shows_usage: needed.usage && needed.detail.is_none(),
+        })
     }
 
     fn shows_usage(&self) -> bool {
         self.shows_usage
     }
 
-    fn push(&mut self, info: &TraceInfo) -> Result<()> {
+    /// Prints the traces of a page with what they lack, and gives how many these are:
+    /// some may have been deleted since they were found, and some are unreadable.
+    fn push_page(
+        &mut self,
+        store: &dyn Store,
+        page: Vec<TraceInfo>,
+        whole: bool,
+        unreadable: &mut Vec<Unreadable>,
+    ) -> Result<usize> {
+        let mut count = 0;
+        if !whole {
+            let lost = complete(store, page, self.lack, |trace| {
+                count += 1;
+                self.push(&trace)
+            })?;
+            unreadable.extend(lost);
+            return Ok(count);
+        }
+        parallel::for_each_in_order(
+            store.at_once(),
+            &page,
+            |info| store.complete(info.clone(), Detail::Whole),
+            |info, trace| -> Result<()> {
+                match trace.map_err(|error| error.into_unreadable(&info.trace_id)) {
+                    Ok(trace) => {
+                        count += 1;
+                        self.push_whole(&trace)?;
+                    }
+                    Err(Ok(one)) => unreadable.push(one),
+                    // It was there when it was found.
+                    Err(Err(StoreError::UnknownTrace { .. })) => {}
+                    Err(Err(error)) => return Err(error.into()),
+                }
+                Ok(())
+            },
+        )?;
+        Ok(count)
+    }
+
+    fn push(&mut self, trace: &Trace) -> Result<()> {
+        let info = &trace.info;
         match &mut self.kind {
-            Kind::Table(out, table) => table.push(out, info)?,
+            Kind::Table(out, table) => table.push(out, trace)?,
             Kind::Json(out, list) => list.push(out, &TraceParts::info_only(info))?,
-            Kind::Delimited(rows) => rows.push(info)?,
+            Kind::Rows(out, list, columns) => {
+                let cells = columns.iter().map(|c| (c.raw_name(), c.json(trace)));
+                list.push_row(out, &cells.collect::<serde_json::Map<_, _>>())?;
+            }
+            Kind::Delimited(rows) => rows.push(trace)?,
             Kind::Ids(out) => writeln!(out, "{}", crate::render::sanitize::line(&info.trace_id))?,
         }
         Ok(())
@@ -425,14 +467,16 @@ impl<'a> Printer<'a> {
     fn push_whole(&mut self, trace: &Trace) -> Result<()> {
         match &mut self.kind {
             Kind::Json(out, list) => Ok(list.push(out, &TraceParts::whole(trace, None))?),
-            _ => self.push(&trace.info),
+            _ => self.push(trace),
         }
     }
 
     fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<()> {
         match self.kind {
             Kind::Table(out, mut table) => table.flush(out)?,
-            Kind::Json(out, list) => list.finish(out, None, truncated, unreadable)?,
+            Kind::Json(out, list) | Kind::Rows(out, list, _) => {
+                list.finish(out, None, truncated, unreadable)?;
+            }
             Kind::Delimited(rows) => rows.finish()?,
             Kind::Ids(_) => {}
         }

@@ -3,22 +3,23 @@
 use anyhow::Result;
 
 use super::form::Form;
-use super::gather::{Gathered, Need, gather_found};
+use super::gather::{Gathered, Need, gather_found, with_usage};
 use super::selection::{check_experiments, filter_of, name_experiments};
 use super::{Context, IN_TABLES, resolve, too_many_intervals};
 use crate::analysis::{
     Buckets, By, GroupKey, RowKey, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport,
-    StatsSort, TraceKey,
+    StatsSort,
 };
 use crate::cli::{Period, StatsArgs, StatsBy, Via};
 use crate::error::{CommandError, Exit, FilterError};
 use crate::export::stats::{self as export, StatsParts};
+use crate::field::Field;
 use crate::filter::aggregate::{self, Aggregate, Function, Measure, parse_aggregates};
 use crate::filter::{Expr, Filter, Moment, Zone, diagnostics};
 use crate::model::Timestamp;
 use crate::render::{self, number};
 use crate::store::{
-    Detail, FilterSource, InfoParts, MetricAnswer, MetricKey, MetricQuestion, MetricRow, Query,
+    FilterSource, InfoParts, MetricAnswer, MetricKey, MetricQuestion, MetricRow, Query,
 };
 
 /// Nanoseconds in a second.
@@ -186,7 +187,7 @@ fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
         }
     }
     let defaults = aggregates.is_empty();
-    let is_of_spans = |by: &StatsBy| matches!(by, StatsBy::Key(GroupKey::Span(_)));
+    let is_of_spans = |by: &StatsBy| matches!(by, StatsBy::Key(key) if key.is_of_spans());
     let by_spans = args.by.iter().any(is_of_spans);
     if defaults {
         aggregates = default_aggregates(by_spans);
@@ -203,7 +204,7 @@ fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
     if keys.len() > 2 || keys.first().is_some_and(|key| keys[1..].contains(key)) {
         return Err(CommandError::usage("--by takes one key or two different ones").into());
     }
-    let span_key = keys.iter().find(|key| matches!(key, GroupKey::Span(_)));
+    let span_key = keys.iter().find(|key| key.is_of_spans());
     if let (Some(key), Some(aggregate)) = (span_key, trace_aggregate) {
         return Err(CommandError::usage(format!(
             "`--by {key}` tells spans apart, and `{aggregate}` is about traces"
@@ -320,13 +321,9 @@ fn answer(
         }
     }
     let mut stats = Stats::new(question.clone());
-    let needs_usage = question.aggregates.iter().any(|a| a.measure.is_usage());
-    let spans = match stats.need() {
-        aggregate::Need::Info => None,
-        aggregate::Need::Times if !needs_usage => Some(Detail::Times),
-        aggregate::Need::Times | aggregate::Need::Measures => Some(Detail::Measures),
-        aggregate::Need::Whole => Some(Detail::Whole),
-    };
+    let needs_usage = question.aggregates.iter().any(|a| a.measure.is_usage())
+        || question.keys.iter().any(GroupKey::is_usage);
+    let spans = with_usage(stats.detail(), needs_usage);
     let parts = parts(question);
     let need = Need {
         spans,
@@ -356,10 +353,7 @@ fn answer(
 /// What has to be known of traces besides their ids, states, times and spans;
 /// `None` for all.
 fn parts(question: &StatsQuestion) -> Option<InfoParts> {
-    let of_keys = |key: &GroupKey| match key {
-        GroupKey::Span(_) | GroupKey::Trace(TraceKey::State | TraceKey::Models) => true,
-        GroupKey::Trace(_) => false,
-    };
+    let of_keys = |key: &GroupKey| *key == GroupKey::Trace(Field::Status) || !key.is_of_infos();
     let of_filters = |aggregate: &Aggregate| {
         let conditions = aggregate.filter.conditions();
         conditions.iter().all(|c| c.field().needs_spans())
@@ -469,8 +463,8 @@ fn is_of_server(every: Buckets, context: &Context) -> bool {
 
 fn metric_key(key: &GroupKey) -> Option<MetricKey> {
     Some(match key {
-        GroupKey::Trace(TraceKey::Name) => MetricKey::TraceName,
-        GroupKey::Trace(TraceKey::State) => MetricKey::TraceState,
+        GroupKey::Trace(Field::Name) => MetricKey::TraceName,
+        GroupKey::Trace(Field::Status) => MetricKey::TraceState,
         GroupKey::Span(By::Name) => MetricKey::SpanName,
         GroupKey::Span(By::Type) => MetricKey::SpanType,
         GroupKey::Span(By::Status) => MetricKey::SpanStatus,

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use crate::analysis::{By, LatencyReport, NodeId, Row};
-use crate::model::{SpanId, Timestamp, TraceInfo};
+use crate::model::{SpanId, Timestamp, Trace};
 use crate::render::Column;
 use crate::table::delimited::write;
 use crate::table::rows::stretches::{self, GapRow, OF_GAPS, OF_SECTIONS, SectionRow};
@@ -27,14 +27,14 @@ impl<'a> TraceRows<'a> {
         columns: Vec<Column>,
     ) -> io::Result<Self> {
         let mut rows = RowWriter::new(out, format);
-        rows.row(columns.iter().map(Column::raw_name))?;
+        rows.row(columns.iter().map(|column| Cow::Owned(column.raw_name())))?;
         Ok(Self { rows, columns })
     }
 
     /// Writes one trace.
-    pub fn push(&mut self, info: &TraceInfo) -> io::Result<()> {
+    pub fn push(&mut self, trace: &Trace) -> io::Result<()> {
         self.rows
-            .row(self.columns.iter().map(|column| column.raw(info)))
+            .row(self.columns.iter().map(|column| column.raw(trace)))
     }
 
     /// Hands everything to the writer below.
@@ -232,8 +232,10 @@ mod tests {
         hostile.request_preview = Some("two\nlines, \"quoted\"".into());
         printed(|out| {
             let mut rows = TraceRows::new(out, format, columns())?;
-            rows.push(&info())?;
-            rows.push(&hostile)?;
+            for info in [&info(), &hostile] {
+                let (info, spans) = (info.clone(), Vec::new());
+                rows.push(&Trace { info, spans })?;
+            }
             rows.finish()
         })
     }
@@ -241,7 +243,7 @@ mod tests {
     #[test]
     fn traces_have_one_row_each() {
         assert_snapshot!(list(Delimited::Csv), @r#"
-        trace_id,name,state,duration_ns,tokens,cost_usd,request,tags.formula
+        trace_id,name,state,duration_ns,total_tokens,cost_usd,request,tags.formula
         tr-b6df45fdeeac3d7f64f3de29e167bcbd,agent,ERROR,1640000000,1234,0.0123,"{""question"": ""How do I get my money back?""}",
         tr-b6df45fdeeac3d7f64f3de29e167bcbd,"\x1b]0;owned\x07ag\u{202e}tne
         x",ERROR,1640000000,1234,0.0123,"two
@@ -249,7 +251,7 @@ mod tests {
         "#);
         let tsv = list(Delimited::Tsv);
         assert_snapshot!(tsv.replace('\t', " ⇥ "), @r#"
-        trace_id ⇥ name ⇥ state ⇥ duration_ns ⇥ tokens ⇥ cost_usd ⇥ request ⇥ tags.formula
+        trace_id ⇥ name ⇥ state ⇥ duration_ns ⇥ total_tokens ⇥ cost_usd ⇥ request ⇥ tags.formula
         tr-b6df45fdeeac3d7f64f3de29e167bcbd ⇥ agent ⇥ ERROR ⇥ 1640000000 ⇥ 1234 ⇥ 0.0123 ⇥ {"question": "How do I get my money back?"} ⇥ 
         tr-b6df45fdeeac3d7f64f3de29e167bcbd ⇥ \x1b]0;owned\x07ag\u{202e}tne\nx ⇥ ERROR ⇥ 1640000000 ⇥ 1234 ⇥ 0.0123 ⇥ two\nlines, "quoted" ⇥ '=HYPERLINK("http://x")
         "#);

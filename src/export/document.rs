@@ -180,7 +180,7 @@ impl<'a> Document<'a> {
             Kind::Json(out, list, what) => list.push(*out, &parts(*what)),
             Kind::OneJson(out, what) => json::write_trace(*out, &parts(*what), JsonForm::Pretty),
             Kind::SpanRows(rows) => rows.push(&analyse(trace)),
-            Kind::TraceRows(rows) => rows.push(&trace.info),
+            Kind::TraceRows(rows) => rows.push(trace),
             #[cfg(feature = "parquet")]
             Kind::SpanTable(table) => table.push(&analyse(trace)),
             #[cfg(feature = "parquet")]

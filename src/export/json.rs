@@ -105,6 +105,22 @@ impl TraceList {
         if self.form == JsonForm::Lines {
             return write_trace(out, trace, self.form);
         }
+        let formatter = self.begin(out)?;
+        trace::write(out, trace, self.form, formatter)
+    }
+
+    /// Writes chosen columns of one more trace.
+    pub fn push_row(&mut self, out: &mut dyn Write, row: &impl Serialize) -> io::Result<()> {
+        if self.form == JsonForm::Lines {
+            return write(out, row, self.form);
+        }
+        let formatter = self.begin(out)?;
+        row.serialize(&mut serde_json::Serializer::with_formatter(out, formatter))?;
+        Ok(())
+    }
+
+    /// Begins one more element.
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<Safe<PrettyFormatter<'static>>> {
         let before: &[u8] = if self.any {
             b",\n    "
         } else {
@@ -115,7 +131,7 @@ impl TraceList {
         let mut formatter = PrettyFormatter::new();
         formatter.begin_object(&mut io::sink())?;
         formatter.begin_array(&mut io::sink())?;
-        trace::write(out, trace, self.form, Safe(formatter))
+        Ok(Safe(formatter))
     }
 
     /// Ends the list. `truncated` says that the store has more traces than were

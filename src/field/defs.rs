@@ -127,6 +127,14 @@ impl FieldDef {
         self.prefix().unwrap_or(self.name)
     }
 
+    /// The name as a column, which is that of its head where machines have the same.
+    pub fn column_name(&self) -> &'static str {
+        if self.machine.eq_ignore_ascii_case(self.title) {
+            return self.machine;
+        }
+        self.name
+    }
+
     /// The definitions with a use, in their order.
     pub fn with(uses: Uses) -> impl Iterator<Item = &'static Self> {
         DEFS.iter().filter(move |def| def.uses.has(uses))
@@ -143,7 +151,7 @@ impl FieldDef {
         };
         defs.find(|def| def.name == name)
             .map(|def| (def.make)(String::new()))
-            .or_else(|| by(&|def| def.aliases.contains(&name)))
+            .or_else(|| by(&|def| def.aliases.contains(&name) || (foreign && def.machine == name)))
             .or_else(|| by(&|def| foreign && def.foreign.contains(&name)))
     }
 }

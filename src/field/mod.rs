@@ -16,7 +16,7 @@ pub use defs::{
 };
 pub(crate) use print::quoted_key;
 pub use value::{LINKED_PROMPTS, Value};
-pub(crate) use value::{issues, prompts};
+pub(crate) use value::{assessment_text, issues, prompts};
 
 use crate::model::{Detail, metadata, tag};
 
@@ -109,6 +109,28 @@ impl Field {
     /// The logged model.
     pub fn model_id() -> Self {
         Self::Metadata(metadata::MODEL_ID.to_owned())
+    }
+
+    /// The field that a kind and a key mean, as `tags.env`, `` tags.`a b` `` or `tag:env`,
+    /// where it has a use.
+    pub fn with_key(text: &str, uses: Uses) -> Option<Self> {
+        let (kind, key) = text.split_once(['.', ':'])?;
+        let key = key
+            .strip_prefix('`')
+            .and_then(|key| key.strip_suffix('`'))
+            .unwrap_or(key);
+        let make: fn(String) -> Self = match kind.to_ascii_lowercase().as_str() {
+            "tags" | "tag" => Self::Tag,
+            "metadata" | "request_metadata" | "trace_metadata" => Self::Metadata,
+            "assessments" | "assessment" => Self::Assessment,
+            "feedback" => Self::Feedback,
+            "expectation" | "expectations" => Self::Expectation,
+            "issue" if key == "id" => return Some(Self::IssueId),
+            "trace" | "attribute" | "attributes" => return FieldDef::named(key, uses, true),
+            _ => return None,
+        };
+        let field = make(key.to_owned()).by_its_own_name();
+        (!key.is_empty() && field.def().uses.has(uses)).then_some(field)
     }
 
     /// The field under its own name, where it is kept as a tag or in the metadata.

@@ -96,6 +96,21 @@ pub(crate) fn attribute_hint(key: &str) -> Option<String> {
     })
 }
 
+/// The column that `name` may be meant for.
+pub(crate) fn column(name: &str) -> Option<&'static str> {
+    FieldDef::with(Uses::COLUMN)
+        .filter(|def| def.prefix().is_none())
+        .flat_map(|def| {
+            let others = def.aliases.iter().chain(def.foreign).copied();
+            let spelt = [def.name, def.machine].into_iter().chain(others);
+            spelt.map(move |spelt| (def.column_name(), spelt))
+        })
+        .map(|(ours, spelt)| (strsim::damerau_levenshtein(name, spelt), ours))
+        .filter(|(distance, _)| *distance <= 2.max(name.len() / 4) && *distance < name.len())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, ours)| ours)
+}
+
 /// What `entity` may be meant for.
 pub(crate) fn entity(entity: &str) -> Option<&'static str> {
     let lower = entity.to_ascii_lowercase();

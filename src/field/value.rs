@@ -196,8 +196,17 @@ impl Field {
         })
     }
 
+    /// What a span has of a piece of spans that tells them apart: its error, or an attribute.
+    pub fn value_of_span<'s>(&self, span: &'s Span) -> Option<Cow<'s, str>> {
+        match self {
+            Self::SpanError if span.status == StatusCode::Error => error_of(span).map(Cow::Owned),
+            Self::SpanAttribute(key) => span.attribute_text(key),
+            _ => None,
+        }
+    }
+
     /// Whether the field is the value of this assessment.
-    fn names(&self, assessment: &Assessment) -> bool {
+    pub fn names(&self, assessment: &Assessment) -> bool {
         let named = |name: &String| assessment.valid && *name == assessment.name;
         match (self, &assessment.kind) {
             (Self::Feedback(name), AssessmentKind::Feedback { .. })

@@ -411,7 +411,7 @@ fn attribute(name: &str, span: &std::ops::Range<usize>) -> Result<Field, ParseEr
         span.clone(),
         format!("unknown key {}", quote(name)),
     )
-    .expected(sortable())
+    .expected(SORTABLE)
     .found(quote(name));
     let meant = suggest::attribute(name);
     Err(match meant {
@@ -422,16 +422,7 @@ fn attribute(name: &str, span: &std::ops::Range<usize>) -> Result<Field, ParseEr
     })
 }
 
-/// Every key to sort by.
-fn sortable() -> String {
-    let keys: Vec<String> = FieldDef::with(Uses::SORT)
-        .map(|def| format!("`{}`", def.name))
-        .collect();
-    match keys.split_last() {
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
-        None => String::new(),
-    }
-}
+const SORTABLE: &str = "a field of traces, such as `time`, `duration`, `cost`, `tokens`, `spans`, `name`, `model`, `tags.<key>` or `metadata.<key>`";
 
 fn unsortable(span: &std::ops::Range<usize>, name: &str) -> ParseError {
     ParseError::new(
@@ -439,7 +430,7 @@ fn unsortable(span: &std::ops::Range<usize>, name: &str) -> ParseError {
         span.clone(),
         format!("traces cannot be sorted by {}", quote(name)),
     )
-    .expected(sortable())
+    .expected(SORTABLE)
 }
 
 #[cfg(test)]

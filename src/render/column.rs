@@ -1,353 +1,192 @@
-//! What a list of traces can show: each column has a name to ask for it, a cell
-//! for people and a raw value for machines.
+//! What a list of traces can show: every field of a trace, with a cell for people
+//! and a value for machines.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::cell::Cell;
 use super::summary::lower_bound;
 use super::{Glyphs, Layout, number, text};
-use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState, last_user_text};
+use crate::field::{self, Field, FieldDef, Unit, Uses, Value, suggest};
+use crate::model::{Assessment, Trace, TraceInfo, TraceState, last_user_text};
+pub(crate) use crate::table::Room;
 
 /// One column of a list of traces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Column {
-    /// When the request began.
-    Time,
-    /// The trace's id.
-    TraceId,
-    /// The trace's name.
-    Name,
-    /// Whether it ended, and how.
-    State,
-    /// The server's duration.
-    Duration,
-    /// Total tokens.
-    Tokens,
-    /// Prompt tokens.
-    InputTokens,
-    /// Completion tokens.
-    OutputTokens,
-    /// Cost in US dollars.
-    Cost,
-    /// The start of the request.
-    Request,
-    /// The start of the response.
-    Response,
-    /// The session.
-    Session,
-    /// The end user.
-    User,
-    /// The experiment's id.
-    Experiment,
-    /// The run that the trace was made in.
-    RunId,
-    /// The logged model.
-    ModelId,
-    /// The calling application's own id.
-    ClientRequestId,
-    /// How many spans the trace's metadata promises.
-    Spans,
-    /// All assessments as `name=value`.
-    Assessments,
-    /// The value of one tag.
-    Tag(String),
-    /// The value of one metadata key.
-    Metadata(String),
-    /// The value of one assessment.
-    Assessment(String),
-}
-
-/// How a column may be laid out where space is short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
-    /// Never cut.
-    Rigid,
-    /// Never cut, but there is a shorter form.
-    Time,
-    /// Never cut, but there is a mark for it.
-    State,
-    /// Never cut, but the beginning may do.
-    Id,
-    /// Cut to no less than that many columns.
-    Text { at_least: usize },
-    /// Cut before any other.
-    Preview { at_least: usize },
-}
-
-/// Name, accepted other names and head of each column without a key.
-const PLAIN: [(Column, &str, &[&str], &str); 19] = [
-    (
-        Column::Time,
-        "time",
-        &["request_time", "timestamp", "timestamp_ms"],
-        "TIME",
-    ),
-    (
-        Column::TraceId,
-        "trace_id",
-        &["id", "request_id"],
-        "TRACE ID",
-    ),
-    (Column::Name, "name", &["trace_name"], "NAME"),
-    (Column::State, "state", &["status"], "STATE"),
-    (
-        Column::Duration,
-        "duration",
-        &[
-            "duration_ns",
-            "execution_duration",
-            "execution_time",
-            "execution_time_ms",
-            "latency",
-        ],
-        "DURATION",
-    ),
-    (Column::Tokens, "tokens", &["total_tokens"], "TOKENS"),
-    (Column::InputTokens, "input_tokens", &[], "INPUT"),
-    (Column::OutputTokens, "output_tokens", &[], "OUTPUT"),
-    (Column::Cost, "cost", &["total_cost"], "COST"),
-    (Column::Request, "request", &["request_preview"], "REQUEST"),
-    (
-        Column::Response,
-        "response",
-        &["response_preview"],
-        "RESPONSE",
-    ),
-    (Column::Session, "session", &["session_id"], "SESSION"),
-    (Column::User, "user", &["user_id"], "USER"),
-    (
-        Column::Experiment,
-        "experiment",
-        &["experiment_id"],
-        "EXPERIMENT",
-    ),
-    (Column::RunId, "run_id", &["run"], "RUN ID"),
-    (Column::ModelId, "model_id", &["model"], "MODEL ID"),
-    (
-        Column::ClientRequestId,
-        "client_request_id",
-        &[],
-        "CLIENT REQUEST ID",
-    ),
-    (Column::Spans, "spans", &["num_spans"], "SPANS"),
-    (
-        Column::Assessments,
-        "assessments",
-        &["feedback"],
-        "ASSESSMENTS",
-    ),
-];
+pub struct Column(Field);
 
 impl Column {
     /// What `search` shows unless told otherwise.
-    pub const DEFAULT: [Self; 7] = [
-        Self::Time,
-        Self::TraceId,
-        Self::Name,
-        Self::State,
-        Self::Duration,
-        Self::Tokens,
-        Self::Request,
-    ];
+    pub fn default_ones() -> Vec<Self> {
+        [
+            Field::Timestamp,
+            Field::RequestId,
+            Field::Name,
+            Field::Status,
+            Field::ExecutionTime,
+            Field::Tokens,
+            Field::Request,
+        ]
+        .map(Self)
+        .to_vec()
+    }
 
-    /// All columns without a key, the trace's id first.
+    /// All columns without a key that need no spans, the trace's id first.
     pub fn all() -> Vec<Self> {
-        let mut all: Vec<Self> = PLAIN.iter().map(|(column, ..)| column.clone()).collect();
-        all.sort_by_key(|column| *column != Self::TraceId);
+        let defs = FieldDef::with(Uses::COLUMN).filter(|def| def.prefix().is_none());
+        let fields = defs.map(|def| (def.make)(String::new()));
+        let mut all: Vec<Self> = fields
+            .filter(|field| field.detail().is_none())
+            .map(Self)
+            .collect();
+        all.sort_by_key(|column| column.0 != Field::RequestId);
         all
     }
 
-    /// The names of all columns, for help texts and completions; the last three take a key.
+    /// The names of all columns, for help texts and completions; those that take a key
+    /// have it in angle brackets.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        PLAIN.iter().map(|(_, name, ..)| *name).chain([
-            "tags.<key>",
-            "metadata.<key>",
-            "assessments.<name>",
-        ])
+        FieldDef::with(Uses::COLUMN).map(FieldDef::column_name)
     }
 
-    /// The name that asks for this column.
-    pub fn name(&self) -> Cow<'_, str> {
-        match self {
-            Self::Tag(key) => Cow::Owned(format!("tags.{key}")),
-            Self::Metadata(key) => Cow::Owned(format!("metadata.{key}")),
-            Self::Assessment(name) => Cow::Owned(format!("assessments.{name}")),
-            plain => Cow::Borrowed(plain.entry().1),
-        }
+    /// What it shows.
+    pub const fn field(&self) -> &Field {
+        &self.0
     }
 
     /// The head of the machine-readable column: the name, with the unit where there is one.
-    pub fn raw_name(&self) -> Cow<'_, str> {
-        match self {
-            Self::Duration => Cow::Borrowed("duration_ns"),
-            Self::Cost => Cow::Borrowed("cost_usd"),
-            other => other.name(),
-        }
+    pub fn raw_name(&self) -> String {
+        self.0.machine_name()
     }
 
     /// The head for people.
     pub(crate) fn title(&self) -> String {
-        match self {
-            Self::Tag(key) | Self::Metadata(key) | Self::Assessment(key) => key.to_uppercase(),
-            plain => plain.entry().3.to_owned(),
-        }
-    }
-
-    fn entry(&self) -> &'static (Self, &'static str, &'static [&'static str], &'static str) {
-        // Every column without a key is in the list; a test holds it to that.
-        PLAIN
-            .iter()
-            .find(|(column, ..)| column == self)
-            .unwrap_or(&PLAIN[0])
+        self.0.title()
     }
 
     /// Whether it holds a number.
-    pub(crate) const fn is_number(&self) -> bool {
+    pub(crate) fn is_number(&self) -> bool {
         matches!(
-            self,
-            Self::Duration
-                | Self::Tokens
-                | Self::InputTokens
-                | Self::OutputTokens
-                | Self::Cost
-                | Self::Spans
+            self.0.def().unit,
+            Unit::Duration | Unit::Count | Unit::Money
         )
     }
 
-    pub(crate) const fn room(&self) -> Room {
-        match self {
-            Self::Time => Room::Time,
-            Self::TraceId => Room::Id,
-            Self::State => Room::State,
-            Self::Request | Self::Response => Room::Preview { at_least: 10 },
-            Self::Name
-            | Self::Session
-            | Self::User
-            | Self::Assessments
-            | Self::Tag(_)
-            | Self::Metadata(_)
-            | Self::Assessment(_) => Room::Text { at_least: 10 },
+    pub(crate) fn room(&self) -> Room {
+        match &self.0 {
+            Field::RequestId => Room::Id,
+            Field::Status => Room::State,
+            Field::Request | Field::Response => Room::Preview { at_least: 10 },
+            Field::Name
+            | Field::Models
+            | Field::Error
+            | Field::Failed
+            | Field::Assessments
+            | Field::Tag(_)
+            | Field::Metadata(_)
+            | Field::Feedback(_)
+            | Field::Expectation(_)
+            | Field::Assessment(_)
+                if !self.is_id() =>
+            {
+                Room::Text { at_least: 10 }
+            }
+            field if field.def().unit == Unit::Time => Room::Time,
             _ => Room::Rigid,
         }
     }
 
-    /// The value for machines: no rounding, no separators, durations in
-    /// nanoseconds, times in RFC 3339; empty where there is none.
-    pub fn raw<'a>(&self, info: &'a TraceInfo) -> Cow<'a, str> {
-        let number = |n: Option<i64>| n.map_or(Cow::Borrowed(""), |n| Cow::Owned(n.to_string()));
-        match self {
-            Self::Time => info
-                .request_time
-                .map_or(Cow::Borrowed(""), |time| Cow::Owned(time.to_string())),
-            Self::State => Cow::Borrowed(info.state.as_str()),
-            Self::Duration => number(info.duration_ns()),
-            Self::Tokens => number(info.usage().and_then(|u| u.total())),
-            Self::InputTokens => number(info.usage().and_then(|u| u.input_tokens)),
-            Self::OutputTokens => number(info.usage().and_then(|u| u.output_tokens)),
-            Self::Cost => info
-                .cost()
-                .and_then(|c| c.total())
-                .map_or(Cow::Borrowed(""), |usd| Cow::Owned(usd.to_string())),
-            Self::Spans => info
-                .span_count()
-                .map_or(Cow::Borrowed(""), |n| Cow::Owned(n.to_string())),
-            Self::Assessments => Cow::Owned(assessments(info, exact_assessment_value)),
-            Self::Assessment(name) => {
-                Cow::Owned(assessment_values(info, name, exact_assessment_value))
-            }
-            Self::Experiment => info.place().unwrap_or_default(),
-            text => Cow::Borrowed(text.text(info).unwrap_or("")),
-        }
+    fn is_id(&self) -> bool {
+        matches!(
+            self.0,
+            Field::RequestId | Field::RunId | Field::ClientRequestId
+        ) || self.0 == Field::model_id()
     }
 
-    /// The columns that hold text as it is.
-    fn text<'a>(&self, info: &'a TraceInfo) -> Option<&'a str> {
-        match self {
-            Self::TraceId => Some(&info.trace_id),
-            Self::Name => info.name(),
-            Self::Request => info.previews().0,
-            Self::Response => info.previews().1,
-            Self::Session => info.session(),
-            Self::User => info.user(),
-            Self::RunId => info.run_id(),
-            Self::ModelId => info.model_id(),
-            Self::ClientRequestId => info.client_request_id.as_deref(),
-            Self::Tag(key) => info.tags.get(key).map(String::as_str),
-            Self::Metadata(key) => info.metadata.get(key).map(String::as_str),
-            _ => None,
-        }
+    /// The value for machines: no rounding, no separators, durations in
+    /// nanoseconds, times in RFC 3339; empty where there is none.
+    pub fn raw<'a>(&self, trace: &'a Trace) -> Cow<'a, str> {
+        let value = self.0.value(trace);
+        value.map_or(Cow::Borrowed(""), Value::into_text)
+    }
+
+    /// The same as JSON, null where there is none.
+    pub fn json(&self, trace: &Trace) -> Json {
+        self.0.value(trace).map_or(Json::Null, Value::into_json)
     }
 
     /// The value for people, not yet cut to a width.
-    pub(crate) fn cell(&self, info: &TraceInfo, layout: &Layout) -> Cell {
+    pub(crate) fn cell(&self, trace: &Trace, layout: &Layout) -> Cell {
         let style = layout.style;
-        let number = |n: Option<i64>| n.map(number::count);
-        let text = |text: String| (style.text(), (!text.is_empty()).then_some(text));
-        let in_progress = info.state == TraceState::InProgress;
-        let (look, value) = match self {
-            Self::Time => (
-                style.text(),
-                info.request_time
-                    .map(|time| number::time(time, layout.zone)),
-            ),
-            Self::State => (style.state(&info.state), Some(state_word(info).to_owned())),
-            Self::Duration => (
-                style.text(),
-                info.duration_ns()
-                    .map(|ns| lower_bound(number::server_duration(ns), in_progress)),
-            ),
-            Self::Tokens => (style.text(), number(info.usage().and_then(|u| u.total()))),
-            Self::InputTokens => (
-                style.text(),
-                number(info.usage().and_then(|u| u.input_tokens)),
-            ),
-            Self::OutputTokens => (
-                style.text(),
-                number(info.usage().and_then(|u| u.output_tokens)),
-            ),
-            Self::Cost => (
-                style.text(),
-                info.cost().and_then(|c| c.total()).map(number::cost),
-            ),
-            Self::TraceId | Self::RunId | Self::ModelId | Self::ClientRequestId => {
-                (style.id(), self.text(info).map(str::to_owned))
-            }
-            Self::Request | Self::Response => (style.text(), self.preview(info, layout)),
-            Self::Assessments => text(assessments(info, assessment_value)),
-            Self::Assessment(name) => text(assessment_values(info, name, assessment_value)),
-            plain => {
-                let raw = plain.raw(info);
-                (style.text(), (!raw.is_empty()).then(|| raw.into_owned()))
-            }
+        let info = &trace.info;
+        let look = match &self.0 {
+            Field::Status => style.state(&info.state),
+            _ if self.is_id() => style.id(),
+            _ => style.text(),
         };
-        let Some(value) = value else {
+        let Some(shown) = self.shown(trace, layout) else {
             return Cell::new(style.muted(), number::NONE);
         };
-        let cell = Cell::new(look, value);
-        match (self, layout.width) {
-            (Self::Request, None) => cell.fit(PIPED_REQUEST),
+        let cell = Cell::new(look, shown);
+        match (&self.0, layout.width) {
+            (Field::Request, None) => cell.fit(PIPED_REQUEST),
             _ => cell,
         }
+    }
+
+    fn shown(&self, trace: &Trace, layout: &Layout) -> Option<String> {
+        let info = &trace.info;
+        let listed = |texts: Vec<String>| (!texts.is_empty()).then(|| texts.join(", "));
+        match &self.0 {
+            Field::Status => return Some(state_word(info).to_owned()),
+            Field::Request | Field::Response => return self.preview(info, layout),
+            Field::Assessments => {
+                let valid = info.assessments.iter().filter(|a| a.valid);
+                return listed(
+                    valid
+                        .map(|a| format!("{}={}", a.name, assessment_value(a)))
+                        .collect(),
+                );
+            }
+            Field::Feedback(_) | Field::Expectation(_) | Field::Assessment(_) => {
+                let named = info.assessments.iter().filter(|a| self.0.names(a));
+                return listed(named.map(assessment_value).collect());
+            }
+            _ => {}
+        }
+        let shown = match self.0.value(trace)? {
+            Value::Time(time) => number::time(time, layout.zone),
+            Value::Duration(ns) => lower_bound(
+                number::server_duration(ns),
+                info.state == TraceState::InProgress,
+            ),
+            Value::Count(n) => number::count(n),
+            Value::Money(usd) => number::cost(usd),
+            other => other.into_text().into_owned(),
+        };
+        (!shown.is_empty()).then_some(shown)
     }
 
     /// Of a request that is a conversation, what the user said last. Previews can be long and
     /// there may be many: a line in a pipe says which request it is, and on a terminal the part
     /// beyond its edge is not worth escaping and measuring.
     fn preview(&self, info: &TraceInfo, layout: &Layout) -> Option<String> {
-        let full = self.text(info)?;
-        let full = match self {
-            Self::Request => last_user_text(full).unwrap_or(Cow::Borrowed(full)),
-            _ => Cow::Borrowed(full),
+        let (request, response) = info.previews();
+        let is_request = self.0 == Field::Request;
+        let full = if is_request {
+            let full = request?;
+            last_user_text(full).unwrap_or(Cow::Borrowed(full))
+        } else {
+            Cow::Borrowed(response?)
         };
         // Most characters take a column or two; where they take none, less is shown.
-        let most = match (layout.width, self) {
+        let most = match (layout.width, is_request) {
             (Some(width), _) => width.saturating_mul(2),
-            (None, Self::Request) => 2 * PIPED_REQUEST,
-            (None, _) => return Some(full.into_owned()),
+            (None, true) => 2 * PIPED_REQUEST,
+            (None, false) => return Some(full.into_owned()),
         };
         let kept: String = full.chars().take(most).collect();
         if kept.len() < full.len() {
@@ -379,64 +218,21 @@ pub(crate) fn state_mark(word: &str, glyphs: Glyphs) -> &'static str {
     }
 }
 
-/// All assessments that were not replaced, as `name=value, …`.
-fn assessments(info: &TraceInfo, value: impl Fn(&Assessment) -> String) -> String {
-    let valid = info.assessments.iter().filter(|a| a.valid);
-    join(valid.map(|a| format!("{}={}", a.name, value(a))))
-}
-
-fn assessment_values(
-    info: &TraceInfo,
-    name: &str,
-    value: impl Fn(&Assessment) -> String,
-) -> String {
-    let named = info
-        .assessments
-        .iter()
-        .filter(|a| a.valid && a.name == name);
-    join(named.map(value))
-}
-
-fn join(values: impl Iterator<Item = String>) -> String {
-    values.collect::<Vec<_>>().join(", ")
-}
-
 /// The value in one line as people read it: numbers without the dust of their arithmetic.
 pub(crate) fn assessment_value(assessment: &Assessment) -> String {
     match assessment.value() {
-        Value::Number(n) => match n.as_f64().filter(|_| n.is_f64()) {
+        Json::Number(n) => match n.as_f64().filter(|_| n.is_f64()) {
             Some(score) => number::score(score),
             None => n.to_string(),
         },
-        _ => exact_assessment_value(assessment),
+        _ => field::assessment_text(assessment),
     }
 }
 
-/// The value in one line: text without quotes, other values as JSON, failures as such.
-fn exact_assessment_value(assessment: &Assessment) -> String {
-    if let AssessmentKind::Feedback {
-        value: Value::Null,
-        error: Some(error),
-    } = &assessment.kind
-    {
-        return match &error.code {
-            Some(code) => format!("error {code}"),
-            None => "error".to_owned(),
-        };
-    }
-    match assessment.value() {
-        Value::String(text) => text.clone(),
-        // Servers turn the integer 1 into 1.0.
-        Value::Number(n) if n.is_f64() => {
-            n.as_f64().map_or_else(|| n.to_string(), |f| f.to_string())
-        }
-        other => other.to_string(),
-    }
-}
-
+/// As it is asked for.
 impl fmt::Display for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.name())
+        f.pad(&self.0.spelling())
     }
 }
 
@@ -452,28 +248,16 @@ pub struct UnknownColumn {
 
 impl UnknownColumn {
     fn new(name: &str) -> Self {
-        let suggestion = PLAIN
-            .iter()
-            .flat_map(|(_, name, others, _)| {
-                others
-                    .iter()
-                    .map(move |o| (*name, *o))
-                    .chain([(*name, *name)])
-            })
-            .map(|(canonical, spelt)| (strsim::damerau_levenshtein(name, spelt), canonical))
-            .filter(|(distance, _)| *distance <= 2.max(name.len() / 4) && *distance < name.len())
-            .min_by_key(|(distance, _)| *distance)
-            .map(|(_, canonical)| canonical.to_owned());
         let keyed = || {
             let (prefix, key) = name.split_once('.')?;
-            let near = ["tags", "metadata", "assessments"]
+            let near = ["tags", "metadata", "assessments", "feedback", "expectation"]
                 .into_iter()
                 .find(|known| strsim::damerau_levenshtein(prefix, known) <= 2)?;
             (!key.is_empty()).then(|| format!("{near}.{key}"))
         };
         Self {
             name: name.to_owned(),
-            suggestion: keyed().or(suggestion),
+            suggestion: keyed().or_else(|| suggest::column(name).map(str::to_owned)),
         }
     }
 
@@ -496,30 +280,12 @@ impl FromStr for Column {
     /// Case does not matter, `-` is as good as `_`, and a key may stand in backticks, as in filters.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        if let Some((prefix, key)) = text.split_once('.') {
-            let key = key
-                .strip_prefix('`')
-                .and_then(|k| k.strip_suffix('`'))
-                .unwrap_or(key);
-            let keyed = match prefix.to_ascii_lowercase().as_str() {
-                "tags" | "tag" => Some(Self::Tag(key.to_owned())),
-                "metadata" | "request_metadata" | "trace_metadata" => {
-                    Some(Self::Metadata(key.to_owned()))
-                }
-                "assessments" | "assessment" | "feedback" | "expectation" => {
-                    Some(Self::Assessment(key.to_owned()))
-                }
-                _ => None,
-            };
-            return keyed
-                .filter(|_| !key.is_empty())
-                .ok_or_else(|| UnknownColumn::new(text));
-        }
-        let name = text.to_ascii_lowercase().replace('-', "_");
-        PLAIN
-            .iter()
-            .find(|(_, known, others, _)| *known == name || others.contains(&name.as_str()))
-            .map(|(column, ..)| column.clone())
+        Field::with_key(text, Uses::COLUMN)
+            .or_else(|| {
+                let name = text.to_ascii_lowercase().replace('-', "_");
+                FieldDef::named(&name, Uses::COLUMN, true)
+            })
+            .map(Self)
             .ok_or_else(|| UnknownColumn::new(text))
     }
 }
@@ -527,22 +293,27 @@ impl FromStr for Column {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value as JsonValue, json};
 
     #[test]
     fn every_name_asks_for_its_column() {
-        for (column, name, others, _) in &PLAIN {
-            assert_eq!(column.name(), *name);
-            for spelt in others.iter().chain([name]) {
-                assert_eq!(&spelt.parse::<Column>().unwrap(), column);
+        for def in FieldDef::with(Uses::COLUMN).filter(|def| def.prefix().is_none()) {
+            let column = Column((def.make)(String::new()));
+            let names = [def.name, def.machine].into_iter();
+            for spelt in names.chain(def.aliases.iter().chain(def.foreign).copied()) {
+                assert_eq!(spelt.parse().as_ref(), Ok(&column), "{spelt}");
             }
         }
-        assert_eq!("Trace-ID".parse(), Ok(Column::TraceId));
-        assert_eq!("tags.a.b".parse(), Ok(Column::Tag("a.b".into())));
-        assert_eq!("tag.`a b`".parse(), Ok(Column::Tag("a b".into())));
-        assert_eq!("metadata.k".parse(), Ok(Column::Metadata("k".into())));
+        assert_eq!("Trace-ID".parse(), Ok(Column(Field::RequestId)));
+        assert_eq!("tags.a.b".parse(), Ok(Column(Field::Tag("a.b".into()))));
+        assert_eq!("tag:a.b".parse(), Ok(Column(Field::Tag("a.b".into()))));
+        assert_eq!("tag.`a b`".parse(), Ok(Column(Field::Tag("a b".into()))));
         assert_eq!(
-            "assessments.score".parse::<Column>().unwrap().name(),
+            "metadata.k".parse(),
+            Ok(Column(Field::Metadata("k".into())))
+        );
+        assert_eq!(
+            "assessments.score".parse::<Column>().unwrap().raw_name(),
             "assessments.score"
         );
     }
@@ -568,10 +339,10 @@ mod tests {
         }
         let message = "x\n".repeat(9).parse::<Column>().unwrap_err().to_string();
         assert!(message.starts_with("unknown column `x\\nx"));
-        assert!(message.ends_with("expected one of time, trace_id, name, state, duration, tokens, input_tokens, output_tokens, cost, request, response, session, user, experiment, run_id, model_id, client_request_id, spans, assessments, tags.<key>, metadata.<key>, assessments.<name>"));
+        assert!(message.ends_with("expected one of state, name, time, duration, end_time, experiment, session, user, tokens, input_tokens, output_tokens, cost, spans, trace_id, client_request_id, run_id, model_id, model, error, failed, request, response, prompt, tags.<key>, metadata.<key>, feedback.<name>, expectation.<name>, assessments, assessments.<name>, issue.id"));
     }
 
-    fn feedback(name: &str, value: Value, valid: bool) -> Assessment {
+    fn feedback(name: &str, value: JsonValue, valid: bool) -> Assessment {
         Assessment {
             valid,
             ..Assessment::sample_feedback(name, value)
@@ -592,7 +363,11 @@ mod tests {
             feedback("score", json!(0.5), false),
             feedback("tone", json!("kind"), true),
         ];
-        let raw = |name: &str| name.parse::<Column>().unwrap().raw(&info).into_owned();
+        let trace = Trace {
+            info,
+            spans: Vec::new(),
+        };
+        let raw = |name: &str| name.parse::<Column>().unwrap().raw(&trace).into_owned();
         assert_eq!(raw("duration"), "1640000000");
         assert_eq!(raw("time"), "2026-11-22T20:56:36.791Z");
         assert_eq!(raw("tokens"), "1200");

@@ -162,7 +162,7 @@ const fn sample_note(question: &Question) -> &'static str {
         (Unit::Trace, GroupKey::Trace(_)) => {
             "N and percentiles: one sample is one trace that has ended."
         }
-        (Unit::Trace, GroupKey::Span(_)) => {
+        (Unit::Trace, GroupKey::Span(_) | GroupKey::SpanField(_)) => {
             "N and percentiles: one sample is the sum over one trace."
         }
     }

@@ -11,7 +11,8 @@ use super::column::{Column, Room, state_mark};
 use super::short_id::ShortIds;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
 use super::{Glyphs, Layout, Painted, number};
-use crate::model::TraceInfo;
+use crate::field::Field;
+use crate::model::Trace;
 
 /// How many traces are looked at before the widths are decided.
 const MEASURED: usize = 200;
@@ -113,11 +114,11 @@ impl SearchTable {
     }
 
     /// Takes one trace; prints it, or keeps it until enough were seen to decide the widths.
-    pub fn push(&mut self, out: &mut dyn Write, info: &TraceInfo) -> io::Result<()> {
+    pub fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
         self.waiting.push(
             self.columns
                 .iter()
-                .map(|c| c.cell(info, &self.layout))
+                .map(|c| c.cell(trace, &self.layout))
                 .collect(),
         );
         if self.waiting.len() >= MEASURED {
@@ -151,7 +152,10 @@ impl SearchTable {
     }
 
     fn ids<'r>(&self, rows: &'r [Vec<Cell>]) -> Vec<std::borrow::Cow<'r, str>> {
-        let at = self.columns.iter().position(|c| *c == Column::TraceId);
+        let at = self
+            .columns
+            .iter()
+            .position(|c| *c.field() == Field::RequestId);
         at.map_or_else(Vec::new, |at| {
             rows.iter().map(|row| row[at].plain()).collect()
         })
@@ -414,13 +418,15 @@ fn write_block(
     let inner = width.saturating_sub(INDENT);
     let (mut flowing, mut long) = (Vec::new(), Vec::new());
     for (column, cell) in columns.iter().zip(row) {
-        match column {
-            Column::TraceId => writeln!(out, "{cell}")?,
+        match column.field() {
+            Field::RequestId => writeln!(out, "{cell}")?,
             _ if cell.plain() == number::NONE => {}
             _ if matches!(column.room(), Room::Preview { .. }) => long.push(cell.fit(inner)),
-            Column::Time | Column::State | Column::Name | Column::Duration => flowing.push(cell),
-            labelled => {
-                let label = Cell::new(layout.style.muted(), labelled.title().to_lowercase() + " ");
+            Field::Timestamp | Field::Status | Field::Name | Field::ExecutionTime => {
+                flowing.push(cell);
+            }
+            _ => {
+                let label = Cell::new(layout.style.muted(), column.title().to_lowercase() + " ");
                 flowing.push(cell.after(label));
             }
         }

@@ -416,7 +416,7 @@ mod tests {
 
     use super::*;
     use crate::analysis::GroupKey;
-    use crate::analysis::TraceKey;
+    use crate::field::Field;
     use crate::filter::{Moment, Number, Zone, aggregate::parse_aggregates};
     use crate::render::sample::{printed, terminal};
 
@@ -476,7 +476,7 @@ mod tests {
             starts: (0..3).map(|number| hourly().start(number)).collect(),
             ..StatsReport::default()
         };
-        let by = || vec![GroupKey::Trace(TraceKey::Name)];
+        let by = || vec![GroupKey::Trace(Field::Name)];
         assert_snapshot!(page(WANTED, by(), &report, &Layout::piped()), @r"
         TRACE                      N  p95(duration)  error_rate()  N  avg(tokens)  N  sum(cost)  OVER TIME
         a\x1b[31m\u{202e}b\nc      7        ~1.64 s        <0.1 %  3         12.3  0          -  █·█

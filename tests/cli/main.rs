@@ -16,6 +16,7 @@ mod examples;
 mod experiments;
 mod export;
 mod faults;
+mod fields;
 mod files;
 mod filters;
 mod fuzz;

@@ -92,7 +92,7 @@ fn the_newest_come_first_and_other_orders_are_the_servers() {
     insta::assert_snapshot!(wrong.fails(2), @"
     error: unknown key `durtion`
       durtion
-      ^^^^^^^ expected `time`, `duration`, `status`, `name`, `trace_id`, `run_id`, `experiment`, `session`, `user`, `tags.<key>` or `metadata.<key>`, found `durtion`
+      ^^^^^^^ expected a field of traces, such as `time`, `duration`, `cost`, `tokens`, `spans`, `name`, `model`, `tags.<key>` or `metadata.<key>`, found `durtion`
     hint: did you mean `duration`?
     ");
 }

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::analysis::properties::{any_spans, sequential_spans};
 use crate::analysis::sample::trace;
-use crate::analysis::{By, RowKey, Stats, StatsQuestion, TraceKey, analyse};
+use crate::analysis::{By, RowKey, Stats, StatsQuestion, analyse};
+use crate::field::Field;
 use crate::filter::aggregate::parse_aggregates;
 use crate::filter::{Moment, Number};
 use crate::model::{Span, Trace, tag};
@@ -38,7 +39,7 @@ fn taken_together(traces: &[Trace], question: Question) -> ManyReport {
 /// What rows can stand for.
 fn keys() -> Vec<(GroupKey, Option<GroupKey>)> {
     let single = By::ALL.map(|by| (GroupKey::Span(by), None));
-    let name = || GroupKey::Trace(TraceKey::Name);
+    let name = || GroupKey::Trace(Field::Name);
     let mut keys = single.to_vec();
     keys.push((name(), None));
     keys.push((GroupKey::Span(By::Type), Some(name())));
@@ -166,7 +167,7 @@ proptest! {
 
     #[test]
     fn rows_over_traces_have_the_totals_of_their_traces(traces in tagged(any_spans())) {
-        let key = GroupKey::Trace(TraceKey::Name);
+        let key = GroupKey::Trace(Field::Name);
         let report = taken_together(&traces, question(key, None, Unit::Trace));
         let total: i64 = report.rows.iter().filter(|r| r.key != RowKey::NoSpan).map(|r| r.total_ns).sum();
         prop_assert_eq!(total, report.total_ns);

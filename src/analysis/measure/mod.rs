@@ -16,8 +16,9 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::{LatencyReport, Node, NodeId, SpanTree, Standing, analyse, span_cost, span_usage};
-use crate::filter::aggregate::{Aggregate, Function, Measure, Need};
+use crate::filter::aggregate::{Aggregate, Function, Measure};
 use crate::filter::{Matcher, Number, SpanMatcher};
+use crate::model::Detail;
 use crate::model::{
     Assessment, AssessmentKind, Span, SpanId, StatusCode, Trace, TraceInfo, TraceState,
 };
@@ -137,10 +138,10 @@ impl Tally {
         self
     }
 
-    /// How much of the traces has to be known for all the aggregates together.
-    pub fn need(&self) -> Need {
-        let needs = self.asked.iter().map(|asked| asked.aggregate.need());
-        needs.max().unwrap_or(Need::Info)
+    /// How much of the spans is needed for all the aggregates together.
+    pub fn detail(&self) -> Option<Detail> {
+        let needed = self.asked.iter().map(|asked| asked.aggregate.detail());
+        needed.max().flatten()
     }
 
     /// Adds a trace. Nothing of it is kept but numbers, and the ids and paths of

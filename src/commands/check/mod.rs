@@ -9,17 +9,16 @@ mod wait;
 
 use anyhow::Result;
 
-use super::gather::{Gathered, Need, gather};
+use super::gather::{Gathered, Need, gather, with_usage};
 use super::{Context, resolve};
 use crate::analysis::{Change, Judgement, Noise, Problem, Ruling, Standing, Tally, Terms};
 use crate::cli::{CheckArgs, Percent, SelectionArgs};
 use crate::error::{CommandError, Exit, is_broken_pipe};
 use crate::file::Target;
 use crate::filter::Number;
-use crate::filter::aggregate::{self, Unit};
+use crate::filter::aggregate::Unit;
 use crate::model::Trace;
 use crate::render::sanitize;
-use crate::store::Detail;
 use baseline::Baseline;
 use report::Report;
 use rules::Rules;
@@ -95,15 +94,11 @@ impl Judge<'_> {
             .rules
             .iter()
             .any(|named| named.rule.aggregate.measure.is_usage());
-        let need = match self.tally.need() {
-            aggregate::Need::Info => Need::INFO,
-            aggregate::Need::Times if !usage => Need::with_spans(Detail::Times),
-            aggregate::Need::Times | aggregate::Need::Measures => {
-                Need::with_spans(Detail::Measures)
-            }
-            aggregate::Need::Whole => Need::with_spans(Detail::Whole),
-        };
-        Need { usage, ..need }
+        Need {
+            usage,
+            spans: with_usage(self.tally.detail(), usage),
+            ..Need::INFO
+        }
     }
 
     /// Looks at the traces once.

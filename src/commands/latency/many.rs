@@ -5,11 +5,10 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::super::form::Form;
-use super::super::gather::{Need, gather};
+use super::super::gather::{Need, gather, with_usage};
 use super::super::{Context, IN_TABLES, too_many_intervals};
 use crate::analysis::{
-    By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, TraceKey, Unit, analyse,
-    over_time,
+    By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, Unit, analyse, over_time,
 };
 use crate::cli::{LatencyArgs, TABULAR, WITH_IDS};
 use crate::error::{CommandError, Exit};
@@ -25,11 +24,14 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     let question = question(args)?;
     let mut many = Many::new(question.clone());
     let mut oddities = Oddities::default();
+    let keys = || std::iter::once(&question.key).chain(&question.second);
+    let usage = keys().any(GroupKey::is_usage);
+    let detail = keys().filter_map(GroupKey::detail).max();
     let need = Need {
-        spans: Some(detail(&question)),
-        info: needs_info(&question),
+        spans: with_usage(detail.max(Some(Detail::Times)), usage),
+        info: keys().any(GroupKey::is_of_infos),
         parts: InfoParts::NONE,
-        usage: false,
+        usage,
         any_order: true,
     };
     let gathered = gather(
@@ -162,28 +164,6 @@ fn question(args: &LatencyArgs) -> Result<Question> {
         what_if,
         plotted: args.plot.clone().filter(|name| !name.is_empty()),
     })
-}
-
-/// How much of the spans the keys need.
-fn detail(question: &Question) -> Detail {
-    let needs_models = |key: &GroupKey| {
-        matches!(
-            key,
-            GroupKey::Span(By::Model) | GroupKey::Trace(TraceKey::Models)
-        )
-    };
-    if needs_models(&question.key) || question.second.as_ref().is_some_and(needs_models) {
-        Detail::Measures
-    } else {
-        Detail::Times
-    }
-}
-
-/// Whether a key is something of the traces.
-fn needs_info(question: &Question) -> bool {
-    let of_traces =
-        |key: &GroupKey| matches!(key, GroupKey::Trace(key) if *key != TraceKey::Models);
-    of_traces(&question.key) || question.second.as_ref().is_some_and(of_traces)
 }
 
 fn intervals(many: &Many, args: &LatencyArgs) -> Result<Option<Vec<Interval>>> {

@@ -29,7 +29,8 @@ mod worse;
 
 use super::ast::{Expr, Filter};
 use super::terms::Number;
-use crate::field::{Comparator, Field};
+use crate::field::Comparator;
+use crate::model::Detail;
 
 pub use parse::{parse_aggregates, parse_rule, without_comment};
 pub use print::exact;
@@ -139,19 +140,6 @@ pub struct Bound {
     pub limit: Number,
 }
 
-/// How much of a trace has to be known to compute something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
-    /// No spans at all.
-    Info,
-    /// Names, types, states and times of the spans.
-    Times,
-    /// Those, and the attributes that say model, tokens and cost.
-    Measures,
-    /// Everything.
-    Whole,
-}
-
 impl Measure {
     /// Whether each span is a sample of its own.
     pub fn is_of_spans(&self) -> bool {
@@ -191,14 +179,21 @@ impl Measure {
         )
     }
 
-    fn need(&self) -> Need {
+    fn detail(&self) -> Option<Detail> {
         match self {
             Self::Spans | Self::Span | Self::SpanDuration | Self::SelfTime | Self::CriticalTime => {
-                Need::Times
+                Some(Detail::Times)
             }
-            Self::SpanTokens | Self::SpanCost => Need::Measures,
-            Self::SpanAttribute(_) => Need::Whole,
-            _ => Need::Info,
+            Self::SpanTokens | Self::SpanCost => Some(Detail::Measures),
+            Self::SpanAttribute(_) => Some(Detail::Whole),
+            Self::Trace
+            | Self::Duration
+            | Self::Tokens
+            | Self::InputTokens
+            | Self::OutputTokens
+            | Self::Cost
+            | Self::Feedback(_)
+            | Self::Expectation(_) => None,
         }
     }
 }
@@ -221,27 +216,13 @@ impl Aggregate {
         }
     }
 
-    /// How much of a trace has to be known to compute it.
-    pub fn need(&self) -> Need {
-        let conditions = self
-            .filter
-            .conditions()
-            .into_iter()
-            .map(|c| need_of(&c.field));
-        let spans = if self.filter.conjuncts().iter().any(Expr::needs_spans) {
-            Need::Times
-        } else {
-            Need::Info
-        };
-        conditions.fold(self.measure.need().max(spans), Need::max)
-    }
-}
-
-fn need_of(field: &Field) -> Need {
-    match field {
-        Field::SpanModel => Need::Measures,
-        Field::SpanError | Field::SpanAttribute(_) | Field::SpanContent => Need::Whole,
-        field if field.needs_spans() => Need::Times,
-        _ => Need::Info,
+    /// How much of its spans a trace is needed with to compute it; `None` where it is
+    /// computed without them.
+    pub fn detail(&self) -> Option<Detail> {
+        let conditions = self.filter.conditions().into_iter();
+        let needs_spans = self.filter.conjuncts().iter().any(Expr::needs_spans);
+        let of_filter = conditions.filter_map(|c| c.field.detail()).max();
+        let spans = needs_spans.then_some(Detail::Times);
+        self.measure.detail().max(of_filter).max(spans)
     }
 }

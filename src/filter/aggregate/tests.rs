@@ -165,21 +165,24 @@ fn comments_are_not_part_of_a_rule() {
 #[test]
 fn what_is_needed_is_what_is_looked_at() {
     for (text, need) in [
+        ("p95(duration where status = 'OK' AND tags.a = 'b')", None),
+        ("avg(feedback.a)", None),
+        ("sum(spans)", Some(Detail::Times)),
+        ("p95(duration where span.type = 'LLM')", Some(Detail::Times)),
         (
-            "p95(duration where status = 'OK' AND tags.a = 'b')",
-            Need::Info,
+            "p95(duration where any(span.model = 'x'))",
+            Some(Detail::Measures),
         ),
-        ("avg(feedback.a)", Need::Info),
-        ("sum(spans)", Need::Times),
-        ("p95(duration where span.type = 'LLM')", Need::Times),
-        ("p95(duration where any(span.model = 'x'))", Need::Measures),
-        ("max(self where name = 'x')", Need::Times),
-        ("sum(span.cost)", Need::Measures),
-        ("count(span where span.model = 'x')", Need::Measures),
-        ("count(span where span.error LIKE '%x%')", Need::Whole),
-        ("avg(span.attributes.k)", Need::Whole),
+        ("max(self where name = 'x')", Some(Detail::Times)),
+        ("sum(span.cost)", Some(Detail::Measures)),
+        ("count(span where span.model = 'x')", Some(Detail::Measures)),
+        (
+            "count(span where span.error LIKE '%x%')",
+            Some(Detail::Events),
+        ),
+        ("avg(span.attributes.k)", Some(Detail::Whole)),
     ] {
-        assert_eq!(rule(text).aggregate.need(), need, "{text}");
+        assert_eq!(rule(text).aggregate.detail(), need, "{text}");
     }
 }
 

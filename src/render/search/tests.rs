@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::model::TraceState;
+use crate::model::{TraceInfo, TraceState};
 use crate::render::sample::{coloured, hostile, info, printed, terminal, widest};
 
 fn infos() -> Vec<TraceInfo> {
@@ -17,17 +17,24 @@ fn infos() -> Vec<TraceInfo> {
     vec![info(), hostile().info, ok, running]
 }
 
+fn columns(names: &str) -> Vec<Column> {
+    names.split(',').map(|name| name.parse().unwrap()).collect()
+}
+
 fn list(columns: &[Column], infos: &[TraceInfo], layout: Layout) -> String {
     printed(|out| {
         let mut table = SearchTable::new(columns.to_vec(), layout);
-        infos.iter().try_for_each(|info| table.push(out, info))?;
+        for info in infos {
+            let (info, spans) = (info.clone(), Vec::new());
+            table.push(out, &Trace { info, spans })?;
+        }
         table.flush(out)
     })
 }
 
 #[test]
 fn a_pipe_gets_one_complete_line_for_each() {
-    assert_snapshot!(list(&Column::DEFAULT, &infos(), Layout::piped()), @r"
+    assert_snapshot!(list(&Column::default_ones(), &infos(), Layout::piped()), @r"
     TIME                  TRACE ID                             NAME                              STATE        DURATION  TOKENS  REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             ERROR          1.64 s   1,234  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長いので切れます。👩‍👩‍👧‍👦 é\t\u{9b}31m
@@ -38,7 +45,7 @@ fn a_pipe_gets_one_complete_line_for_each() {
 
 #[test]
 fn forty_columns_get_blocks() {
-    assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(40)), @r"
+    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(40)), @r"
     tr-b6df45fdeeac3d7f64f3de29e167bcbd
       2026-11-22 20:56:36Z  agent  ERROR
       1.64 s  tokens 1,234
@@ -63,7 +70,7 @@ fn forty_columns_get_blocks() {
 
 #[test]
 fn eighty_columns_get_one_line_for_each() {
-    assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(80)), @r"
+    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(80)), @r"
     TIME               TRACE ID     NAME             DURATION  TOKENS  REQUEST
     2026-11-22 20:56Z  tr-b6df45fd  agent         ✗    1.64 s   1,234  How do I get…
     2026-11-22 20:56Z  tr-b6df45fd  \x1b]0;owne…  ✗    1.64 s   1,234  日本語の質問…
@@ -74,14 +81,14 @@ fn eighty_columns_get_one_line_for_each() {
 
 #[test]
 fn previews_shrink_first() {
-    assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(130)), @r"
+    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(130)), @r"
     TIME                  TRACE ID     NAME                              STATE        DURATION  TOKENS  REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fd  agent                             ERROR          1.64 s   1,234  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長い…
     2026-11-22 20:56:36Z  tr-b6df45fd  agent                             OK            53.3 ms       -  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fd  -                                 IN_PROGRESS         -   1,234  -
     ");
-    assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(200)), @r"
+    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(200)), @r"
     TIME                  TRACE ID                             NAME                              STATE        DURATION  TOKENS  REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             ERROR          1.64 s   1,234  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長いので切れます。👩‍👩‍👧‍👦 é\t\u{9b}31m
@@ -92,7 +99,7 @@ fn previews_shrink_first() {
 
 #[test]
 fn colour_tells_states_apart() {
-    assert_snapshot!(list(&[Column::State, Column::Name], &infos(), coloured(terminal(80))), @r"
+    assert_snapshot!(list(&columns("state,name"), &infos(), coloured(terminal(80))), @r"
     ␛[1mSTATE␛[0m        ␛[1mNAME␛[0m
     ␛[31mERROR␛[0m        agent
     ␛[31mERROR␛[0m        \x1b]0;owned\x07ag\u{202e}tne\nx
@@ -106,8 +113,8 @@ fn the_duration_of_a_trace_in_progress_is_a_lower_bound() {
     let mut running = info();
     running.state = TraceState::InProgress;
     running.execution_duration_ns = Some(1_000_000);
-    let columns = [Column::TraceId, Column::State, Column::Duration];
-    let listed = |layout| list(&columns, std::slice::from_ref(&running), layout);
+    let chosen = columns("trace_id,state,duration");
+    let listed = |layout| list(&chosen, std::slice::from_ref(&running), layout);
     assert_snapshot!(listed(Layout::piped()), @"
     TRACE ID                             STATE        DURATION
     tr-b6df45fdeeac3d7f64f3de29e167bcbd  IN_PROGRESS   >= 1 ms
@@ -116,7 +123,13 @@ fn the_duration_of_a_trace_in_progress_is_a_lower_bound() {
     TRACE ID     STATE        DURATION
     tr-b6df45fd  IN_PROGRESS   >= 1 ms
     ");
-    assert_eq!(Column::Duration.raw(&running), "1000000");
+    assert_eq!(
+        columns("duration")[0].raw(&Trace {
+            info: running.clone(),
+            spans: Vec::new()
+        }),
+        "1000000"
+    );
 }
 
 #[test]
@@ -132,15 +145,15 @@ fn any_column_can_be_shown() {
     .map(|name| name.parse().unwrap())
     .to_vec();
     assert_snapshot!(list(&columns, &infos()[..2], Layout::piped()), @r#"
-    NAME                              ENV   MLFLOW.TRACE.USER  ASSESSMENTS         COST  SPANS
-    agent                             prod  anna               correctness=0.8  $0.0123      -
-    \x1b]0;owned\x07ag\u{202e}tne\nx  prod  anna               correctness=0.8  $0.0123      -
+    NAME                              ENV   USER  ASSESSMENTS         COST  SPANS
+    agent                             prod  anna  correctness=0.8  $0.0123      -
+    \x1b]0;owned\x07ag\u{202e}tne\nx  prod  anna  correctness=0.8  $0.0123      -
     "#);
 }
 
 #[test]
 fn sixty_columns_get_two_lines_for_each() {
-    assert_snapshot!(list(&Column::DEFAULT, &infos(), terminal(60)), @r"
+    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(60)), @r"
     TIME                  TRACE ID        DURATION  TOKENS
       NAME                              REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fd  ✗    1.64 s   1,234
@@ -157,7 +170,7 @@ fn sixty_columns_get_two_lines_for_each() {
 #[test]
 fn a_hundred_columns_have_words_for_states() {
     let few = [infos().remove(0), infos().remove(2)];
-    assert_snapshot!(list(&Column::DEFAULT, &few, terminal(100)), @r"
+    assert_snapshot!(list(&Column::default_ones(), &few, terminal(100)), @r"
     TIME                  TRACE ID     NAME   STATE  DURATION  TOKENS  REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fd  agent  ERROR    1.64 s   1,234  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fd  agent  OK      53.3 ms       -  How do I get my money back?
@@ -168,7 +181,7 @@ fn a_hundred_columns_have_words_for_states() {
 fn lines_fit_and_ids_are_there() {
     let id = "tr-b6df45fd";
     for width in (38..220).step_by(3) {
-        let text = list(&Column::DEFAULT, &infos(), terminal(width));
+        let text = list(&Column::default_ones(), &infos(), terminal(width));
         assert!(widest(&text) <= width, "{width}:\n{text}");
         assert_eq!(text.matches(id).count(), 4);
     }
@@ -177,7 +190,7 @@ fn lines_fit_and_ids_are_there() {
 #[test]
 fn pages_do_not_show() {
     let many: Vec<TraceInfo> = infos().into_iter().cycle().take(1000).collect();
-    let text = list(&Column::DEFAULT, &many, Layout::piped());
+    let text = list(&Column::default_ones(), &many, Layout::piped());
     assert_eq!(text.lines().count(), 1001);
     let starts: Vec<usize> = text
         .lines()
@@ -188,5 +201,5 @@ fn pages_do_not_show() {
 
 #[test]
 fn nothing_found_prints_nothing() {
-    assert_eq!(list(&Column::DEFAULT, &[], terminal(80)), "");
+    assert_eq!(list(&Column::default_ones(), &[], terminal(80)), "");
 }
