@@ -153,35 +153,108 @@ fn resampled(sorted: &[i64], stream: u64, times: usize) -> Vec<Statistics> {
 /// How many percentiles of samples drawn again are kept.
 pub(super) const DRAWN_KEPT: usize = 199;
 
-/// Samples so large that the percentiles of samples drawn from them are as good as
+/// Samples of so many traces that the percentiles of samples drawn from them are as good as
 /// normally distributed in rank.
 const MANY: usize = 1_000;
 
-/// A percentile, in parts of ten thousand, of samples drawn again from one in
-/// ascending order: values that are equally likely, ascending.
-pub(super) fn drawn_percentiles(sorted: &[f64], parts: u16) -> Vec<f64> {
-    let (n, p) = (sorted.len(), f64::from(parts) / 10_000.0);
-    let kept = (0..DRAWN_KEPT).map(|at| (at * 2 + 1, DRAWN_KEPT * 2));
+/// Steps that drawing takes at most, lest it take long.
+const STEPS: usize = 20_000_000;
+
+/// A percentile, in parts of ten thousand, of the values of traces drawn again: values that
+/// are equally likely, ascending. The values of a trace stand together, `ends` being where
+/// those of each trace end, and are drawn together.
+pub(super) fn drawn_percentiles(values: &[f64], ends: &[usize], parts: u16) -> Vec<f64> {
+    let bundles = Bundles::new(values, ends);
+    let (n, traces) = (bundles.sorted.len(), ends.len());
     if n == 0 {
         return Vec::new();
     }
-    if n > MANY {
-        let (centre, spread) = (float(n - 1) * p, (float(n) * p * (1.0 - p)).sqrt());
+    let kept = (0..DRAWN_KEPT).map(|at| (at * 2 + 1, DRAWN_KEPT * 2));
+    let times = (STEPS / n).min(2_000);
+    if traces > MANY || times < DRAWN_KEPT * 2 {
+        let p = f64::from(parts) / 10_000.0;
+        let (centre, spread) = (float(n - 1) * p, bundles.spread_of_rank(p));
         let rank = |(part, whole)| centre + spread * normal_quantile(float(part) / float(whole));
-        return kept.map(|at| at_rank(sorted, rank(at))).collect();
+        return kept.map(|at| at_rank(&bundles.sorted, rank(at))).collect();
     }
     let mut random = SplitMix64(DEFAULT_SEED);
-    let mut sample = vec![0.0; n];
-    let mut drawn: Vec<f64> = (0..2_000)
-        .map(|_| {
-            sample.fill_with(|| sorted[random.below(n)]);
-            sample.sort_unstable_by(f64::total_cmp);
-            at_rank(&sample, float(n - 1) * p)
-        })
+    let mut drawn: Vec<f64> = (0..times)
+        .map(|_| bundles.drawn_percentile(parts, &mut random))
         .collect();
     drawn.sort_unstable_by(f64::total_cmp);
     kept.map(|(part, whole)| drawn[drawn.len() * part / whole])
         .collect()
+}
+
+/// Values in ascending order, with the traces that they are of.
+struct Bundles {
+    sorted: Vec<f64>,
+    /// Traces are numbered by their smallest value, so that it does not matter in which
+    /// order they came.
+    trace: Vec<usize>,
+    traces: usize,
+}
+
+impl Bundles {
+    fn new(values: &[f64], ends: &[usize]) -> Self {
+        let mut order: Vec<(f64, usize)> = Vec::with_capacity(values.len());
+        let mut start = 0;
+        for (trace, end) in ends.iter().enumerate() {
+            order.extend(values[start..*end].iter().map(|value| (*value, trace)));
+            start = *end;
+        }
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let mut numbers = vec![None; ends.len()];
+        let mut next = 0;
+        let mut number = |trace: usize| {
+            *numbers[trace].get_or_insert_with(|| {
+                next += 1;
+                next - 1
+            })
+        };
+        let trace = order.iter().map(|(_, trace)| number(*trace)).collect();
+        Self {
+            sorted: order.into_iter().map(|(value, _)| value).collect(),
+            trace,
+            traces: ends.len(),
+        }
+    }
+
+    /// The percentile of as many traces as there are, drawn with replacement.
+    fn drawn_percentile(&self, parts: u16, random: &mut SplitMix64) -> f64 {
+        let mut times = vec![0_usize; self.traces];
+        for _ in 0..self.traces {
+            times[random.below(self.traces)] += 1;
+        }
+        let n: usize = self.trace.iter().map(|trace| times[*trace]).sum();
+        let rank = n.saturating_sub(1) * usize::from(parts);
+        let (below, part) = (rank / 10_000, float(rank % 10_000) / 10_000.0);
+        let (mut so_far, mut low) = (0, None);
+        for (value, trace) in self.sorted.iter().zip(&self.trace) {
+            so_far += times[*trace];
+            if so_far > below {
+                let low = *low.get_or_insert(*value);
+                if part <= 0.0 || so_far > below + 1 {
+                    return low + (value - low) * part;
+                }
+            }
+        }
+        low.unwrap_or_default()
+    }
+
+    /// How far the rank of a percentile varies: by how many of each trace's values are up
+    /// to it, beside the part of them that should be.
+    fn spread_of_rank(&self, p: f64) -> f64 {
+        let n = float(self.sorted.len());
+        let mut excess = vec![0.0; self.traces];
+        for (rank, trace) in self.trace.iter().enumerate() {
+            let is_below = float(rank) + 0.5 <= n * p;
+            excess[*trace] += if is_below { 1.0 - p } else { -p };
+        }
+        let squares: f64 = excess.iter().map(|excess| excess * excess).sum();
+        let traces = float(self.traces);
+        (squares * traces / (traces - 1.0).max(1.0)).sqrt()
+    }
 }
 
 /// Linear interpolation between the values at the ranks around it.

@@ -54,7 +54,7 @@ pub use histogram::{Bin, Histogram};
 pub use lanes::{Lanes, Slot};
 pub use latency::{LatencyReport, analyse};
 pub use many::{Many, ManyReport, Question, SlowTrace, Supposition, WhatIf};
-pub use measure::{MOST_BLAMED, Measured, Noise, Sample, SampleSpan, Spread, Tally, Told};
+pub use measure::{Bundled, MOST_BLAMED, Measured, Noise, Sample, SampleSpan, Spread, Tally, Told};
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
 pub use percentile::{Quantile, Summary, percentile};

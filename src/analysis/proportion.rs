@@ -12,15 +12,31 @@ pub(super) struct Share {
     pub(super) n: usize,
 }
 
-impl Share {
-    fn value(self) -> f64 {
-        float(self.hits) / float(self.n)
-    }
+/// A part of so many, of which there need be no whole number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Part {
+    pub(super) share: f64,
+    pub(super) n: f64,
+    /// How many times it is taken: once for shares, as often as there are things for counts.
+    pub(super) scale: f64,
+}
 
+impl Share {
+    /// Taken once.
+    pub(super) fn part(self) -> Part {
+        Part {
+            share: float(self.hits) / float(self.n),
+            n: float(self.n),
+            scale: 1.0,
+        }
+    }
+}
+
+impl Part {
     /// Wilson's score interval at 95 %.
     fn interval(self) -> (f64, f64) {
         const Z: f64 = 1.959_963_984_540_054;
-        let (p, n) = (self.value(), float(self.n));
+        let Self { share: p, n, .. } = self;
         let divisor = 1.0 + Z * Z / n;
         let centre = (p + Z * Z / (2.0 * n)) / divisor;
         let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt() / divisor;
@@ -28,17 +44,16 @@ impl Share {
     }
 }
 
-/// The 95 % interval of what the second share exceeds the first by, each taken
-/// `scale` times (once for shares, as often as there are things for counts);
-/// `None` where there is nothing.
-pub(super) fn newcombe(before: (Share, f64), after: (Share, f64)) -> Option<(f64, f64)> {
-    if before.0.n == 0 || after.0.n == 0 {
+/// The 95 % interval of what the second part exceeds the first by; `None` where there
+/// is nothing.
+pub(super) fn newcombe(before: Part, after: Part) -> Option<(f64, f64)> {
+    if before.n < 1.0 || after.n < 1.0 {
         return None;
     }
-    let parts = |(share, scale): (Share, f64)| {
-        let (low, high) = share.interval();
-        let value = share.value();
-        (value * scale, (value - low) * scale, (high - value) * scale)
+    let parts = |part: Part| {
+        let (low, high) = part.interval();
+        let Part { share, scale, .. } = part;
+        (share * scale, (share - low) * scale, (high - share) * scale)
     };
     let (a, a_below, a_above) = parts(before);
     let (b, b_below, b_above) = parts(after);
@@ -96,13 +111,13 @@ mod tests {
                 -0.052_431_472_402_364_98,
             ),
         ] {
-            let found = newcombe((a, 1.0), (b, 1.0)).unwrap();
+            let found = newcombe(a.part(), b.part()).unwrap();
             assert!((found.0 - low).abs() < 1e-9, "{found:?}");
             assert!((found.1 - high).abs() < 1e-9, "{found:?}");
-            let back = newcombe((b, 1.0), (a, 1.0)).unwrap();
+            let back = newcombe(b.part(), a.part()).unwrap();
             assert!(back.0 + found.1 == 0.0 && back.1 + found.0 == 0.0);
         }
-        assert_eq!(newcombe((share(0, 0), 1.0), (share(1, 2), 1.0)), None);
+        assert_eq!(newcombe(share(0, 0).part(), share(1, 2).part()), None);
     }
 
     #[test]

@@ -83,8 +83,13 @@ impl Logs {
 
     /// Adds a time, 0 and less being nothing.
     pub(super) fn add_time(&mut self, nanos: i64) {
-        if nanos > 0 {
-            self.above.add(float_of(nanos).ln());
+        self.add_nanos(float_of(nanos));
+    }
+
+    /// Adds a time that may be a mean.
+    pub(super) fn add_nanos(&mut self, nanos: f64) {
+        if nanos > 0.0 {
+            self.above.add(nanos.ln());
         } else {
             self.zeros += 1;
         }

@@ -61,7 +61,8 @@ pub struct CheckArgs {
     /// By how much a value may be worse than in the baseline, such as 10%
     ///
     /// A value fails that is worse by more than this and by more than chance explains at 95 %;
-    /// chance is told from 20 samples on each side.
+    /// chance is told from 20 traces on each side, each of which is one sample, however many
+    /// spans of it are measured.
     #[arg(
         long,
         value_name = "PERCENT",

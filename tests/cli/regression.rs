@@ -197,6 +197,41 @@ fn an_older_baseline_is_read() {
 }
 
 #[test]
+fn a_baseline_that_counted_spans_leaves_chance_aside() {
+    let dir = folder();
+    write_traces(&dir.path().join("a.jsonl"), 40, 1.0, 3);
+    let old = json!({"version": 2, "traces": 40, "values": [
+        {"aggregate": "max(span.duration)", "unit": "ns", "value": 100_000_000, "n": 80,
+            "spread": {"kind": "extreme", "n": 80}},
+        {"aggregate": "max(duration)", "unit": "ns", "value": 100_000_000, "n": 40,
+            "spread": {"kind": "extreme", "n": 40}},
+    ]});
+    std::fs::write(dir.path().join("b.json"), old.to_string()).unwrap();
+    let rules = ["max(span.duration)", "max(duration)"];
+    let outcome = beside(check(&dir, "a.jsonl", &rules), "-o json");
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    let note = "took each span for a sample of its own, so chance is left aside for `max(span.duration)`; write it anew";
+    assert!(outcome.stderr.contains(note), "{outcome}");
+    let document: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let test = |at: usize| document["rules"][at]["baseline"]["test"].clone();
+    assert_eq!((test(0), test(1)), (Value::Null, json!("exceedance")));
+    // Written anew, it has as many samples as there are traces.
+    check(&dir, "a.jsonl", &rules).run("--save b.json").ok();
+    let saved = std::fs::read(dir.path().join("b.json")).unwrap();
+    let saved: Value = serde_json::from_slice(&saved).unwrap();
+    assert_eq!(saved["version"], 3);
+    for value in saved["values"].as_array().unwrap() {
+        assert_eq!(value["spread"], json!({"kind": "extreme", "n": 40}));
+    }
+    let equal = beside(check(&dir, "a.jsonl", &rules), "");
+    assert_eq!(
+        (equal.code, equal.stderr.as_str()),
+        (Some(0), ""),
+        "{equal}"
+    );
+}
+
+#[test]
 fn what_fails_by_little_does_not_look_equal() {
     let dir = folder();
     write_traces(&dir.path().join("a.jsonl"), 1, 1.0, 1);

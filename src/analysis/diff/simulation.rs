@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::analysis::bootstrap::SplitMix64;
-use crate::analysis::sample::{span_ns, trace};
+use crate::analysis::sample::{SpanExt as _, span_ns, trace};
 use crate::analysis::{Comparison, DEFAULT_SEED, Earlier, Ruling, Tally, Terms, analyse};
 use crate::filter::Moment;
 use crate::filter::aggregate::parse_rule;
@@ -38,6 +38,8 @@ struct World {
     factor: f64,
     failures: f64,
     rows: usize,
+    /// The sigma of a factor that all times of a trace have in common.
+    shared: f64,
 }
 
 const USUAL: World = World {
@@ -45,25 +47,36 @@ const USUAL: World = World {
     factor: 1.0,
     failures: 0.05,
     rows: 1,
+    shared: 0.0,
 };
 
 #[expect(clippy::cast_possible_truncation, reason = "times of minutes at most")]
 fn sample(world: World, random: &mut Random) -> Trace {
     let mut at = 0;
     let mut spans = Vec::new();
+    let fails = random.uniform() < world.failures;
+    let factor = world.factor * random.lognormal(1.0, world.shared);
     for row in 0..world.rows {
         // Half of the rows are not there in every trace.
         if row % 2 == 1 && random.uniform() < 0.3 {
             continue;
         }
-        let took = (random.lognormal(1e8, world.sigma) * world.factor) as i64;
-        spans.push(span_ns(&format!("s{row:02}"), "root", at, at + took));
+        let took = (random.lognormal(1e8, world.sigma) * factor) as i64;
+        let span = span_ns(&format!("s{row:02}"), "root", at, at + took);
+        // What fails draws others along.
+        let span = if fails && random.uniform() < 0.5 {
+            span.failed()
+        } else {
+            span
+        };
+        spans.push(span);
         at += took;
     }
-    spans.push(span_ns("root", "", 0, at));
+    let root = span_ns("root", "", 0, at);
+    spans.push(if fails { root.failed() } else { root });
     let mut trace = trace(spans);
     trace.info.execution_duration_ns = Some(at);
-    trace.info.state = if random.uniform() < world.failures {
+    trace.info.state = if fails {
         TraceState::Error
     } else {
         TraceState::Ok
@@ -297,16 +310,26 @@ const RULES: [&str; 12] = [
     "max(span.duration)",
 ];
 
+/// Of spans, of which a trace has several.
+const SPAN_RULES: [&str; 13] = [
+    "max(span.duration)",
+    "min(span.duration)",
+    "p50(span.duration)",
+    "p95(span.duration)",
+    "p99(span.duration)",
+    "p95(span.duration where span.name != 'root')",
+    "p5(span.duration)",
+    "avg(span.duration)",
+    "avg(self)",
+    "sum(critical where span.name = 's00')",
+    "avg(span.duration where span.name != 'root')",
+    "error_rate(span)",
+    "count(span where span.status = 'ERROR')",
+];
+
 #[test]
 fn equal_runs_seldom_regress() {
-    let rates = regressions(100, (20, 30), USUAL, &RULES);
-    for (rule, rate) in RULES.iter().zip(rates) {
-        // A sum grows with its parts, and so does a count.
-        assert!(
-            rule.starts_with("sum") || rule.starts_with("count") || rate <= most(100),
-            "{rule}: {rate}"
-        );
-    }
+    assert_few_regress(100, (20, 30), USUAL, &RULES);
 }
 
 #[test]
@@ -315,7 +338,7 @@ fn runs_that_got_worse_regress() {
         factor: 2.0,
         failures: 0.5,
         sigma: 0.3,
-        rows: 1,
+        ..USUAL
     };
     let usual = World {
         sigma: 0.3,
@@ -327,7 +350,7 @@ fn runs_that_got_worse_regress() {
         max_regression: Some(0.2),
         ..Terms::default()
     };
-    for text in RULES {
+    for text in RULES.into_iter().chain(SPAN_RULES) {
         // Too few for a p99, and a single smallest value may be anything.
         let expected = !text.starts_with("p99");
         let rule = parse_rule(text, &Moment::utc()).unwrap();
@@ -352,29 +375,63 @@ fn runs_that_got_worse_regress() {
     }
 }
 
+/// No rule fails more often than it may. A sum grows with its parts, and so does a count.
+fn assert_few_regress(rounds: u64, (n, m): (usize, usize), world: World, rules: &[&str]) {
+    let rates = regressions(rounds, (n, m), world, rules);
+    let each = rules.iter().zip(&rates);
+    let text: Vec<String> = each
+        .clone()
+        .map(|(rule, rate)| format!("{rule} {:.1} %", rate * 100.0))
+        .collect();
+    #[expect(clippy::print_stdout, reason = "for whoever runs it by hand")]
+    {
+        println!(
+            "regressions at ({n}, {m}) sigma {}, rows {}, shared {}: {}",
+            world.sigma,
+            world.rows,
+            world.shared,
+            text.join(", ")
+        );
+    }
+    for (rule, rate) in each {
+        let grows = n != m && (rule.starts_with("sum") || rule.starts_with("count"));
+        assert!(grows || *rate <= most(rounds), "{rule}: {rate}");
+    }
+}
+
 #[test]
 #[ignore = "takes minutes; run by hand"]
 fn simulation_of_regressions() {
-    for (n, m) in SIZES {
+    for sizes in SIZES {
         for sigma in [0.3, 1.0, 1.5] {
-            let world = World { sigma, ..USUAL };
-            let rates = regressions(1_000, (n, m), world, &RULES);
-            let text: Vec<String> = RULES
-                .iter()
-                .zip(&rates)
-                .map(|(rule, rate)| format!("{rule} {:.1} %", rate * 100.0))
-                .collect();
-            #[expect(clippy::print_stdout, reason = "for whoever runs it by hand")]
-            {
-                println!(
-                    "regressions at ({n}, {m}) sigma {sigma}: {}",
-                    text.join(", ")
-                );
-            }
-            for (rule, rate) in RULES.iter().zip(rates) {
-                let grows = n != m && (rule.starts_with("sum") || rule.starts_with("count"));
-                assert!(grows || rate <= most(1_000), "{rule}: {rate}");
-            }
+            assert_few_regress(1_000, sizes, World { sigma, ..USUAL }, &RULES);
         }
+    }
+}
+
+/// Spans of a trace that have more or less in common.
+fn bundled(rows: usize, shared: f64) -> World {
+    World {
+        rows,
+        shared,
+        sigma: 0.6,
+        failures: 0.2,
+        ..USUAL
+    }
+}
+
+#[test]
+fn equal_runs_of_many_spans_seldom_regress() {
+    assert_few_regress(40, (20, 20), bundled(4, 1.0), &SPAN_RULES);
+}
+
+#[test]
+#[ignore = "takes minutes; run by hand"]
+fn simulation_of_regressions_of_spans() {
+    for sizes in SIZES {
+        for (rows, shared) in [(1, 0.0), (8, 0.0), (8, 1.0)] {
+            assert_few_regress(1_000, sizes, bundled(rows, shared), &SPAN_RULES);
+        }
+        assert_few_regress(300, sizes, bundled(30, 1.0), &SPAN_RULES);
     }
 }

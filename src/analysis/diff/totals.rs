@@ -311,7 +311,7 @@ fn difference_of_shares(values: &Sides<Vec<i64>>) -> Option<ConfidenceInterval> 
     let share = |values: &Vec<i64>| {
         let hits = values.iter().filter(|value| **value > 0).count();
         let n = values.len();
-        (Share { hits, n }, 1.0)
+        Share { hits, n }.part()
     };
     let (low, high) = newcombe(share(&values.before), share(&values.after))?;
     let units = |share: f64| whole(share * float(i128::from(UNITS_PER_WHOLE)));

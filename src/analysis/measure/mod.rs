@@ -5,6 +5,7 @@
 //! has no duration yet and is left out where durations are measured.
 
 mod extremes;
+mod keeper;
 mod spread;
 mod values;
 
@@ -23,10 +24,10 @@ use crate::model::{
     Assessment, AssessmentKind, Span, SpanId, StatusCode, Trace, TraceInfo, TraceState,
 };
 use extremes::{Blame, Extremes};
-use spread::Keeper;
+use keeper::Keeper;
 use values::Values;
 
-pub use spread::{Noise, Spread, Told};
+pub use spread::{Bundled, Noise, Spread, Told};
 
 /// How many samples are kept to blame for a value.
 pub const MOST_BLAMED: usize = 3;
@@ -268,6 +269,7 @@ impl Sum {
             }
             _ => trace_values(&aggregate.measure, trace, |value| self.sample(value, None)),
         }
+        self.end_trace();
     }
 
     fn add_spans(
@@ -300,6 +302,13 @@ impl Sum {
                     }
                 }
             }
+        }
+        self.end_trace();
+    }
+
+    fn end_trace(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.end_trace(self.hits, self.n);
         }
     }
 
@@ -344,10 +353,7 @@ impl Sum {
             first: samples(&self.first),
             largest: samples(self.extremes.largest()),
             smallest: samples(self.extremes.smallest()),
-            spread: self
-                .keeper
-                .as_ref()
-                .map(|keeper| keeper.spread(aggregate, self.hits, self.n)),
+            spread: self.keeper.as_ref().map(Keeper::spread),
         }
     }
 }

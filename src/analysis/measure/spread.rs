@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::bootstrap;
 use crate::analysis::diff::Verdict;
-use crate::analysis::proportion::{Share, newcombe};
+use crate::analysis::proportion::{Part, newcombe};
 use crate::analysis::typical::{self, Logs, Test, ln_ratio};
 use crate::analysis::welch::{self, Moments, float};
-use crate::filter::Number;
-use crate::filter::aggregate::{Aggregate, Function, Measure, Unit};
+use crate::filter::aggregate::{Aggregate, Function, Measure};
 
 /// Samples that each side needs where not fewer are said to do.
 const LEAST: usize = 20;
@@ -24,8 +23,11 @@ pub enum Spread {
         hits: usize,
         /// All of them.
         n: usize,
+        /// What they are worth, where traces have several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bundled: Option<Bundled>,
     },
-    /// Times, tokens and money, by their logarithms.
+    /// Times, tokens and money, by the logarithms of what traces have.
     Logs(Logs),
     /// Scores; how many are 1 where all are 0 or 1.
     Scores {
@@ -34,21 +36,30 @@ pub enum Spread {
         /// Those that are 1.
         ones: Option<usize>,
     },
-    /// A percentile of samples drawn again, in ascending order.
+    /// A percentile of the values of traces drawn again, in ascending order.
     Drawn {
-        /// Samples.
+        /// Traces.
         n: usize,
         /// Values that are equally likely.
         values: Vec<f64>,
     },
-    /// The largest or smallest of so many samples.
+    /// The largest or smallest of so many traces.
     Extreme {
-        /// Samples.
+        /// Traces.
         n: usize,
-        /// The samples; not kept, since the extreme is enough for what comes later.
+        /// The extreme of each; not kept, since the extreme is enough for what comes later.
         #[serde(skip)]
         samples: Vec<f64>,
     },
+}
+
+/// Things of which traces have several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundled {
+    /// Traces that have any.
+    pub traces: usize,
+    /// How many independent ones would say as much.
+    pub worth: usize,
 }
 
 /// Whether a change is more than chance explains.
@@ -83,91 +94,6 @@ pub struct Told {
     pub verdict: Verdict,
 }
 
-/// What is kept while samples come.
-#[derive(Debug, Clone)]
-pub(super) enum Keeper {
-    Share,
-    Times(Logs),
-    /// In so many units to the whole.
-    Amounts(Logs, f64),
-    Scores {
-        moments: Moments,
-        ones: usize,
-        binary: bool,
-    },
-    List(Vec<f64>),
-}
-
-impl Keeper {
-    /// `None` where nothing is left to chance.
-    pub(super) fn new(aggregate: &Aggregate) -> Option<Self> {
-        Some(match (aggregate.function, aggregate.measure.unit()) {
-            (Function::Count, _) if aggregate.filter.is_empty() => return None,
-            (Function::Count | Function::ErrorRate, _) => Self::Share,
-            (Function::Min | Function::Max | Function::Percentile(_), _) => Self::List(Vec::new()),
-            (_, Unit::Time) => Self::Times(Logs::default()),
-            (_, Unit::Amount) => Self::Amounts(Logs::default(), 1.0),
-            (_, Unit::Dollars) => Self::Amounts(Logs::default(), 1e9),
-            (_, Unit::Share | Unit::Number) => Self::Scores {
-                moments: Moments::default(),
-                ones: 0,
-                binary: true,
-            },
-        })
-    }
-
-    pub(super) fn add(&mut self, value: Number) {
-        match self {
-            Self::Share => {}
-            Self::Times(logs) => match value {
-                Number::Integer(ns) => logs.add_time(ns),
-                Number::Float(_) => {}
-            },
-            Self::Amounts(logs, units) => logs.add_amount(value.as_f64() * *units),
-            Self::Scores {
-                moments,
-                ones,
-                binary,
-            } => {
-                let value = value.as_f64();
-                moments.add(value);
-                *ones += usize::from(value >= 1.0);
-                *binary &= value == 0.0 || (value - 1.0) == 0.0;
-            }
-            Self::List(all) => all.push(value.as_f64()),
-        }
-    }
-
-    pub(super) fn spread(&self, aggregate: &Aggregate, hits: usize, n: usize) -> Spread {
-        match self {
-            Self::Share => Spread::Share { hits, n },
-            Self::Times(logs) | Self::Amounts(logs, _) => Spread::Logs(*logs),
-            Self::Scores {
-                moments,
-                ones,
-                binary,
-            } => Spread::Scores {
-                moments: *moments,
-                ones: binary.then_some(*ones),
-            },
-            Self::List(all) => match aggregate.function {
-                Function::Percentile(parts @ 1..=9_999) => {
-                    let mut all = all.clone();
-                    all.sort_unstable_by(f64::total_cmp);
-                    Spread::Drawn {
-                        n: all.len(),
-                        values: bootstrap::drawn_percentiles(&all, parts),
-                    }
-                }
-                _ => Spread::Extreme {
-                    n: all.len(),
-                    samples: all.clone(),
-                },
-            },
-        }
-    }
-}
-
 impl Noise {
     /// Compares the spreads of an aggregate; `earliest` is its earlier value.
     pub fn compare(
@@ -182,13 +108,23 @@ impl Noise {
         };
         let sums = function == Function::Sum;
         match (before, after) {
-            (Some(Spread::Share { hits, n }), Spread::Share { hits: h, n: m }) => {
+            (
+                Some(Spread::Share { hits, n, bundled }),
+                Spread::Share {
+                    hits: h,
+                    n: m,
+                    bundled: later,
+                },
+            ) => {
                 let counts = function == Function::Count;
-                let part = |hits: usize, n: usize| {
-                    let hits = hits.min(n);
-                    (Share { hits, n }, if counts { float(n) } else { 1.0 })
+                let part = |hits: usize, n: usize, bundled: &Option<Bundled>| Part {
+                    share: float(hits.min(n)) / float(n),
+                    n: float(bundled.map_or(n, |bundled| bundled.worth.clamp(1, n.max(1)))),
+                    scale: if counts { float(n) } else { 1.0 },
                 };
-                enough(LEAST, *n, *m).unwrap_or_else(|| of_shares(part(*hits, *n), part(*h, *m)))
+                let traces = |n: usize, bundled: &Option<Bundled>| bundled.map_or(n, |b| b.traces);
+                enough(LEAST, traces(*n, bundled), traces(*m, later))
+                    .unwrap_or_else(|| of_shares(part(*hits, *n, bundled), part(*h, *m, later)))
             }
             (Some(Spread::Logs(a)), Spread::Logs(b)) => {
                 enough(LEAST, a.n(), b.n()).unwrap_or_else(|| {
@@ -212,9 +148,10 @@ impl Noise {
             ) => enough(LEAST, a.n, b.n).unwrap_or_else(|| {
                 let times = |n: usize| if sums { float(n) } else { 1.0 };
                 if let (Some(hits), Some(later)) = (*ones, *later) {
-                    let part = |hits: usize, n: usize| {
-                        let hits = hits.min(n);
-                        (Share { hits, n }, times(n))
+                    let part = |hits: usize, n: usize| Part {
+                        share: float(hits.min(n)) / float(n),
+                        n: float(n),
+                        scale: times(n),
                     };
                     return of_shares(part(hits, a.n), part(later, b.n));
                 }
@@ -269,7 +206,7 @@ fn by_interval(test: Test, low: f64, high: f64, p: Option<f64>) -> Noise {
     })
 }
 
-fn of_shares(before: (Share, f64), after: (Share, f64)) -> Noise {
+fn of_shares(before: Part, after: Part) -> Noise {
     match newcombe(before, after) {
         Some((low, high)) => by_interval(Test::Newcombe, low, high, None),
         None => Noise::Unknown,
@@ -312,7 +249,7 @@ fn of_drawn(before: &[f64], after: &[f64]) -> Noise {
     by_interval(Test::Bootstrap, low, high, None)
 }
 
-/// How likely so many samples are beyond all of the earlier ones by chance: all of
+/// How likely so many traces are beyond all of the earlier ones by chance: all of
 /// the outermost have to be later ones.
 fn of_extremes(function: Function, earlier: f64, n: usize, samples: &[f64]) -> Noise {
     let smallest = matches!(function, Function::Min | Function::Percentile(0));

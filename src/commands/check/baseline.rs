@@ -22,16 +22,27 @@ use crate::filter::aggregate::{Aggregate, Function, parse_rule};
 use crate::filter::{Moment, Number};
 use crate::regular;
 
-/// With the spread of samples.
-const VERSION: u32 = 2;
+/// With the spread of traces.
+const VERSION: u32 = 3;
+/// With the spread of samples, each span being one.
+const OF_SAMPLES: u32 = 2;
 /// With values alone.
 const OLDEST: u32 = 1;
 
 /// The values of an earlier check, by the keys of aggregates.
 pub(super) struct Baseline {
     values: BTreeMap<String, Earlier>,
-    /// Whether it was written without the spread of samples.
-    pub(super) is_old: bool,
+    /// What it lacks, being written by an older mlt.
+    pub(super) lacks: Option<Lack>,
+}
+
+/// What the baselines of older versions lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// All that tells a change from chance.
+    Spreads,
+    /// The same of spans, which were taken for samples of their own.
+    SpreadsOfSpans,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,8 +88,14 @@ impl Baseline {
         }
         let values = document.values.into_iter();
         Ok(Self {
-            values: values.map(|entry| entry.read(moment)).collect(),
-            is_old: document.version == OLDEST,
+            values: values
+                .map(|entry| entry.read(moment, document.version))
+                .collect(),
+            lacks: match document.version {
+                OLDEST => Some(Lack::Spreads),
+                OF_SAMPLES => Some(Lack::SpreadsOfSpans),
+                _ => None,
+            },
         })
     }
 
@@ -89,13 +106,17 @@ impl Baseline {
 }
 
 impl Entry {
-    fn read(self, moment: &Moment) -> (String, Earlier) {
+    fn read(self, moment: &Moment, version: u32) -> (String, Earlier) {
         let value = self.value.as_ref().and_then(number);
         let aggregate = parse_rule(&self.aggregate, moment).map(|rule| rule.aggregate);
-        let shares = |aggregate: &Aggregate| share(aggregate, value?, self.n);
-        let spread = self
-            .spread
-            .or_else(|| aggregate.as_ref().ok().and_then(shares));
+        let is_of_spans = |aggregate: &Aggregate| aggregate.measure.is_of_spans();
+        let spread = if aggregate.as_ref().is_ok_and(is_of_spans) {
+            self.spread.filter(|_| version > OF_SAMPLES)
+        } else {
+            let shares = |aggregate: &Aggregate| share(aggregate, value?, self.n);
+            self.spread
+                .or_else(|| aggregate.as_ref().ok().and_then(shares))
+        };
         let key = aggregate.map_or(self.aggregate, |aggregate| aggregate.key());
         let earlier = Earlier {
             value,
@@ -106,7 +127,7 @@ impl Entry {
     }
 }
 
-/// A share of so many things says how far it is spread by itself.
+/// A share of so many traces says how far it is spread by itself.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -120,7 +141,11 @@ fn share(aggregate: &Aggregate, value: Number, n: usize) -> Option<Spread> {
         _ => return None,
     };
     let hits = (hits.round() as usize).min(n);
-    Some(Spread::Share { hits, n })
+    Some(Spread::Share {
+        hits,
+        n,
+        bundled: None,
+    })
 }
 
 fn number(value: &serde_json::Number) -> Option<Number> {

@@ -19,7 +19,7 @@ use crate::filter::Number;
 use crate::filter::aggregate::Unit;
 use crate::model::Trace;
 use crate::render::sanitize;
-use baseline::Baseline;
+use baseline::{Baseline, Lack};
 use report::Report;
 use rules::Rules;
 
@@ -215,9 +215,19 @@ fn note_comparison(context: &Context, judge: &Judge<'_>, verdict: &Judgement) {
             list(&few)
         ));
     }
-    if before.is_old {
-        context.note(
+    match before.lacks {
+        None => {}
+        Some(Lack::Spreads) => context.note(
             "the baseline is of an older mlt and does not say how far values are spread, so chance is left aside; write it anew with --save",
-        );
+        ),
+        Some(Lack::SpreadsOfSpans) => {
+            let unknown = named(&|_, change| change.noise == Some(Noise::Unknown));
+            if !unknown.is_empty() {
+                context.note(&format!(
+                    "the baseline is of an older mlt, which took each span for a sample of its own, so chance is left aside for {}; write it anew with --save",
+                    unknown.join(", ")
+                ));
+            }
+        }
     }
 }
