@@ -29,6 +29,7 @@ use clap::{
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::complete;
+use crate::units::Period;
 
 pub use check::CheckArgs;
 pub use diff::{DiffArgs, DiffBy, DiffSort};
@@ -47,7 +48,6 @@ pub use search::SearchArgs;
 pub use selection::{LimitArgs, MlflowIds, SelectionArgs};
 pub use stats::{StatsArgs, StatsBy, Via};
 pub use tag::TagArgs;
-pub use values::{Fraction, Percent, Period, TimePoint};
 
 const STYLES: Styles = Styles::styled()
     .valid(Style::new().bold())

@@ -30,6 +30,7 @@ mod signals;
 pub mod store;
 pub mod table;
 mod terminal;
+pub mod units;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::render::number;
+use crate::units;
 
 /// Nothing is shown of what is silent for less.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -207,7 +207,7 @@ impl Progress {
     /// Says how many were looked at to find those that match.
     pub(crate) fn found(&mut self, scanned: usize, matched: usize) {
         if scanned > matched {
-            self.phase.message = format!("scanned {}, matched", number::whole(scanned));
+            self.phase.message = format!("scanned {}, matched", units::whole(scanned));
         }
         self.at(matched);
     }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Percent, Period, SelectionArgs};
+use super::SelectionArgs;
+use crate::units::{Percent, Period};
 
 pub(super) const HELP: &str = "\
 Rules:

@@ -4,8 +4,8 @@ use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
-use super::{Period, TimePoint};
 use crate::complete;
+use crate::units::{Period, TimePoint};
 
 /// Which traces: a filter, and shorthands that become one.
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize)]
@@ -75,13 +75,13 @@ pub struct FilterArgs {
     #[arg(long, value_name = "TIME")]
     pub max_duration: Option<Period>,
 
-    /// That began at or after: 1h, 7d, 2026-11-22, or RFC 3339
+    /// That began at or after: 1h (ago), 1h30m, yesterday, 2026-11-22 or 2026-11-22T08:00Z
     ///
     /// A date without a time is midnight in the local time zone.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<TimePoint>,
 
-    /// That began before: 1h, 7d, 2026-11-22, or RFC 3339
+    /// That began before: as for --since
     ///
     /// A time to the second, as tables show it, includes that second.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

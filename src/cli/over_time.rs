@@ -2,9 +2,8 @@
 
 use clap::Args;
 
-use super::Period;
 use crate::analysis::Buckets;
-use crate::filter::Zone;
+use crate::units::{Period, Zone};
 
 /// Intervals.
 #[derive(Debug, Clone, Copy, Args)]

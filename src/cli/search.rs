@@ -3,10 +3,11 @@
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
+use super::FilterArgs;
 use super::values::at_least_one;
-use super::{FilterArgs, Fraction};
 use crate::complete;
 use crate::render::Column;
+use crate::units::Fraction;
 
 pub(super) const HELP: &str = "\
 Filters:

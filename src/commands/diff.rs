@@ -12,10 +12,11 @@ use crate::analysis::{Comparison, Diff, Side, Sides, analyse};
 use crate::cli::{DiffArgs, FilterArgs, GlobalArgs, SelectionArgs};
 use crate::error::{CommandError, Exit};
 use crate::export;
-use crate::render::{self, NO_MATCH, number, sanitize};
+use crate::render::{self, NO_MATCH, sanitize};
 use crate::settings::Env;
 use crate::store::Detail;
 use crate::terminal::Terminal;
+use crate::units;
 
 pub(super) fn run(
     flags: &GlobalArgs,
@@ -223,7 +224,7 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
     if on_both > 0 {
         context.note(&format!(
             "{} on both sides: choose filters that leave no trace to both",
-            number::counted(on_both, "trace")
+            units::counted(on_both, "trace")
         ));
     }
     note_unmeasured(context, &diff);
@@ -284,7 +285,7 @@ fn note_unmeasured(context: &Context, diff: &Diff) {
             )),
             _ if intake.in_progress > 0 => context.note_loss(&format!(
                 "{} of {} left out: in progress",
-                number::counted(intake.in_progress, "trace"),
+                units::counted(intake.in_progress, "trace"),
                 name(side)
             )),
             _ => {}
@@ -292,7 +293,7 @@ fn note_unmeasured(context: &Context, diff: &Diff) {
         if intake.without_spans > 0 {
             context.note_loss(&format!(
                 "{} of {} left out: without spans",
-                number::counted(intake.without_spans, "trace"),
+                units::counted(intake.without_spans, "trace"),
                 name(side)
             ));
         }

@@ -17,8 +17,9 @@ use crate::error::{CommandError, Exit};
 use crate::model::{Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::progress::Progress;
-use crate::render::{number, sanitize};
+use crate::render::sanitize;
 use crate::store::{Batches, Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError};
+use crate::units;
 
 /// Batches of spans that are fetched before more traces are asked for.
 const BATCHES_AT_ONCE: usize = 16;
@@ -122,11 +123,11 @@ impl Gathered {
     /// Says what is special about the traces.
     fn remark(&self, context: &Context) {
         if self.deleted > 0 {
-            let traces = number::counted(self.deleted, "trace");
+            let traces = units::counted(self.deleted, "trace");
             context.note(&format!("{traces} deleted meanwhile"));
         }
         if self.without_spans > 0 {
-            let traces = number::counted(self.without_spans, "trace");
+            let traces = units::counted(self.without_spans, "trace");
             let verb = if self.without_spans == 1 {
                 "has"
             } else {

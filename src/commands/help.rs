@@ -107,16 +107,16 @@ fn page(text: &str, terminal: &Terminal) -> Result<Exit> {
 mod tests {
     use super::LIMITS;
     use crate::render::DEEPEST;
-    use crate::render::number;
     use crate::settings::{MAX_BODY, MAX_TIME};
     use crate::store::{MAX_BARREN_PAGES, MAX_PAGE};
+    use crate::units;
 
     #[test]
     fn the_page_of_limits_tells_what_holds() {
         for line in [
             format!(
                 "one answer, decompressed        {},",
-                number::bytes(MAX_BODY)
+                units::bytes(MAX_BODY)
             ),
             format!(
                 "one request as a whole          {} minutes,",

@@ -11,8 +11,9 @@ use crate::cli::KeysArgs;
 use crate::error::Exit;
 use crate::export::keys as export;
 use crate::filter::Field;
-use crate::render::{self, number};
+use crate::render;
 use crate::store::{Detail, Query};
+use crate::units;
 
 pub(super) fn run(context: &Context, args: &KeysArgs) -> Result<Exit> {
     let form = context.form("keys")?;
@@ -60,14 +61,14 @@ pub(super) fn run(context: &Context, args: &KeysArgs) -> Result<Exit> {
     if census.keys_left_out() {
         context.note_loss(&format!(
             "there are more keys than {}",
-            number::whole(census.fields().count())
+            units::whole(census.fields().count())
         ));
     }
     context.note_left_out(left_out, IN_TABLES);
     if gathered.limited {
         context.note_loss(&format!(
             "these are the keys of the newest {}; --all looks at every one",
-            number::counted(gathered.traces, "trace")
+            units::counted(gathered.traces, "trace")
         ));
     }
     let mut gathered = gathered;

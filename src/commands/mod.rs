@@ -38,10 +38,11 @@ use crate::analysis::MOST_INTERVALS;
 use crate::cli::{Cli, Command, FilterArgs, GlobalArgs};
 use crate::error::{CommandError, Exit, hint_line};
 use crate::model::Timestamp;
-use crate::render::{Layout, LeftOut, Style, Zone, number, sanitize};
+use crate::render::{Layout, LeftOut, Style, sanitize};
 use crate::settings::{Env, Location, RealDisk, Settings};
 use crate::store::{self, RequestLog, RequestRecord, Store};
 use crate::terminal::Terminal;
+use crate::units::{self, Zone};
 
 /// Runs the subcommand.
 ///
@@ -87,7 +88,7 @@ fn with_context(
     if doubts.len() > SHOWN {
         context.warn(&format!(
             "{} like these",
-            number::counted(doubts.len() - SHOWN, "more warning")
+            units::counted(doubts.len() - SHOWN, "more warning")
         ));
     }
     no_match::explain(&context, outcome)
@@ -160,7 +161,7 @@ impl<'a> Context<'a> {
             zone: if self.terminal.width.is_some() {
                 Zone::Local
             } else {
-                Zone::utc()
+                Zone::Utc
             },
             ..Layout::piped()
         }
@@ -211,7 +212,7 @@ impl Context<'_> {
     /// Says that there are more rows than those shown.
     fn note_top(&self, shown: usize, all: usize) {
         if shown < all {
-            let [shown, all] = [shown, all].map(number::whole);
+            let [shown, all] = [shown, all].map(units::whole);
             self.note(&format!("showing {shown} of {all} rows"));
         }
     }
@@ -243,8 +244,8 @@ fn log_request(record: &RequestRecord) {
         record.method,
         sanitize::line(&record.url),
         sanitize::line(&record.outcome),
-        number::duration(elapsed),
-        number::bytes(u64::try_from(record.bytes).unwrap_or(u64::MAX)),
+        units::duration(elapsed),
+        units::bytes(u64::try_from(record.bytes).unwrap_or(u64::MAX)),
     );
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
@@ -253,8 +254,8 @@ fn log_request(record: &RequestRecord) {
 fn too_many_intervals(count: i64) -> anyhow::Error {
     CommandError::usage(format!(
         "the traces span {} intervals, at most {} are shown",
-        number::count(count),
-        number::counted(MOST_INTERVALS, "interval"),
+        units::count(count),
+        units::counted(MOST_INTERVALS, "interval"),
     ))
     .hint("choose a longer --every, or fewer traces with --since")
     .into()

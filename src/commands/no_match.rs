@@ -19,8 +19,9 @@ use crate::cli::FilterArgs;
 use crate::error::{CommandError, Exit};
 use crate::filter::{Expr, Filter, OrderBy};
 use crate::model::TraceInfo;
-use crate::render::{NO_MATCH, number};
+use crate::render::NO_MATCH;
 use crate::store::{FilterSource, Query, Search, SearchEnd, Store};
+use crate::units;
 
 /// How long it may take, in milliseconds, where MLT_PATIENCE says nothing else.
 pub(super) const PATIENCE_MS: u64 = 900;
@@ -307,7 +308,7 @@ impl CauseSearch<'_> {
 impl Looked {
     /// `38 traces`, `over 100 traces`.
     fn count(&self) -> String {
-        let counted = number::counted(self.infos.len(), "trace");
+        let counted = units::counted(self.infos.len(), "trace");
         if self.more {
             format!("over {counted}")
         } else {

@@ -13,9 +13,10 @@ use crate::analysis::analyse;
 use crate::cli::{OutputFormat, ReportArgs};
 use crate::error::{CommandError, Exit};
 use crate::file::{self, Target};
+use crate::render::NO_MATCH;
 use crate::render::report::Page;
-use crate::render::{NO_MATCH, number};
 use crate::store::Detail;
+use crate::units;
 
 pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
     match &context.flags.output {
@@ -28,7 +29,7 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
             let mut target = Target::create(path)?;
             let (page, gathered) = write(context, args, &mut target)?;
             target.finish()?;
-            let traces = number::counted(page.traces(), "trace");
+            let traces = units::counted(page.traces(), "trace");
             context.note(&format!("wrote {traces} to {}", path.display()));
             finish(context, args, &page, gathered)
         }
@@ -98,7 +99,7 @@ fn kept(error: &io::Error) -> io::Error {
 fn missing(gathered: &Gathered) -> Vec<String> {
     let mut notes = Vec::new();
     if gathered.limited {
-        let shown = number::counted(gathered.traces, "trace");
+        let shown = units::counted(gathered.traces, "trace");
         notes.push(format!("more traces match than the {shown} shown here"));
     }
     let failures = gathered.failures.iter();
@@ -114,8 +115,8 @@ fn finish(context: &Context, args: &ReportArgs, page: &Page, gathered: Gathered)
     {
         context.note_loss(&format!(
             "{} cut to {} each",
-            number::counted(page.cuts(), "text"),
-            number::counted(max, "character")
+            units::counted(page.cuts(), "text"),
+            units::counted(max, "character")
         ));
     }
     gathered.finish(context)

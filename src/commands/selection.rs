@@ -9,8 +9,8 @@ use crate::error::{CommandError, Exit, FilterError, NewerServerNeeded};
 use crate::field;
 use crate::filter::{self, Comparator, Condition, Expr, Field, Filter, Moment, diagnostics};
 use crate::model::{Experiment, Timestamp, looks_like_trace_id, metadata, normalize_trace_id};
-use crate::render::number;
 use crate::store::{FilterSource, Query, Store, StoreError};
+use crate::units;
 
 /// One of the conditions that were asked for.
 #[derive(Debug, Clone)]
@@ -168,7 +168,7 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<(String, Condi
         if let Some(period) = period {
             let condition = Condition::number(Field::ExecutionTime, comparator, period.millis())?;
             let nanos = i64::try_from(period.duration().as_nanos()).unwrap_or(i64::MAX);
-            all.push((format!("{flag} {}", number::duration(nanos)), condition));
+            all.push((format!("{flag} {}", units::duration(nanos)), condition));
         }
     }
     // Traces have whole milliseconds, spans finer times: one that began in the

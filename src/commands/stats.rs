@@ -10,17 +10,18 @@ use crate::analysis::{
     Buckets, By, GroupKey, RowKey, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport,
     StatsSort,
 };
-use crate::cli::{Period, StatsArgs, StatsBy, Via};
+use crate::cli::{StatsArgs, StatsBy, Via};
 use crate::error::{CommandError, Exit, FilterError};
 use crate::export::stats::{self as export, StatsParts};
 use crate::field::Field;
 use crate::filter::aggregate::{self, Aggregate, Function, Measure, parse_aggregates};
-use crate::filter::{Expr, Filter, Moment, Zone, diagnostics};
+use crate::filter::{Expr, Filter, diagnostics};
 use crate::model::Timestamp;
-use crate::render::{self, number};
+use crate::render;
 use crate::store::{
     FilterSource, InfoParts, MetricAnswer, MetricKey, MetricQuestion, MetricRow, Query,
 };
+use crate::units::{self, Moment, Period, Zone};
 
 /// Nanoseconds in a second.
 const SECOND: i64 = 1_000_000_000;
@@ -92,7 +93,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     if report.without_spans > 0 {
         context.note(&format!(
             "{} without spans {} no part in what is measured of spans",
-            number::counted(report.without_spans, "trace"),
+            units::counted(report.without_spans, "trace"),
             if report.without_spans == 1 {
                 "takes"
             } else {
@@ -103,7 +104,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     if report.undated > 0 {
         context.note_loss(&format!(
             "{} without a time is in no interval",
-            number::counted(report.undated, "trace")
+            units::counted(report.undated, "trace")
         ));
     }
     if matches!(form, Form::Delimited(_)) && !report.assessments.is_empty() {

@@ -18,8 +18,9 @@ use crate::cli::{FilterArgs, SelectionArgs, TagArgs};
 use crate::error::{CommandError, Exit};
 use crate::model::{Unreadable, tag as reserved};
 use crate::parallel;
-use crate::render::{number, sanitize};
+use crate::render::sanitize;
 use crate::store::{Batches, FilterSource, InfoParts, Query, Store, StoreError, TagChanges};
+use crate::units;
 
 /// Servers store at most so many characters of a value …
 const MAX_VALUE: usize = 8000;
@@ -253,7 +254,7 @@ fn end(
         let hint = "the same command again finishes the rest";
         (Exit::Condition, hint)
     };
-    let traces = number::counted(done + failed, "trace");
+    let traces = units::counted(done + failed, "trace");
     let error = CommandError::new(exit, format!("{failed} of {traces} cannot be tagged"));
     Err(error.hint(hint).into())
 }
@@ -261,7 +262,7 @@ fn end(
 fn confirm(context: &Context, count: usize) -> Result<()> {
     context.terminal.leave_to_dialogue(true);
     let mut err = std::io::stderr();
-    write!(err, "Tag {}? [y/N] ", number::counted(count, "trace"))?;
+    write!(err, "Tag {}? [y/N] ", units::counted(count, "trace"))?;
     err.flush()?;
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);

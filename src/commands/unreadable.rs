@@ -2,9 +2,10 @@
 
 use crate::error::Exit;
 use crate::model::Unreadable;
-use crate::render::{number, sanitize};
+use crate::render::sanitize;
 
 use super::Context;
+use crate::units;
 
 /// So many are named.
 const NAMED: usize = 10;
@@ -19,8 +20,8 @@ impl Context<'_> {
         self.name_unreadable(unreadable);
         self.warn(&format!(
             "{}; {} could not be read",
-            number::counted(read, "trace"),
-            number::whole(unreadable.len())
+            units::counted(read, "trace"),
+            units::whole(unreadable.len())
         ));
         if read == 0 {
             Exit::Data
@@ -35,7 +36,7 @@ impl Context<'_> {
             self.warn(&sanitize::line(&format!("cannot read {one}")));
         }
         if unreadable.len() > NAMED {
-            let more = number::whole(unreadable.len() - NAMED);
+            let more = units::whole(unreadable.len() - NAMED);
             self.warn(&format!("and {more} more that cannot be read"));
         }
     }

@@ -5,8 +5,8 @@ use super::Context;
 use crate::analysis::roll_up;
 use crate::model::TraceInfo;
 use crate::parallel;
-use crate::render::number;
 use crate::store::{Batches, Detail, Store};
+use crate::units;
 
 /// Traces whose spans are looked at for nothing else, where they are far away.
 const MOST_FAR_AWAY: usize = 100;
@@ -64,7 +64,7 @@ impl UsageLookup {
             if traces > 0 {
                 context.note_loss(&format!(
                     "{} without tokens or cost in their metadata: their spans {what}",
-                    number::counted(traces, "trace")
+                    units::counted(traces, "trace")
                 ));
             }
         }

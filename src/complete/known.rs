@@ -56,7 +56,7 @@ pub(crate) fn values_of(typed: &OsStr, field: &Field, before: &str) -> Vec<Compl
 }
 
 fn traces_told(traces: usize) -> String {
-    crate::render::number::counted(traces, "trace")
+    crate::units::counted(traces, "trace")
 }
 
 /// `KEY=` of a tag or metadata entry, and its values once the key is there.

@@ -8,12 +8,12 @@ use super::ast::{Expr, Filter, Quantifier};
 use super::diagnostics::Warning;
 use super::error::{ParseError, ParseErrorKind};
 use super::lexer::{Token, TokenKind, lex};
-use super::moment::{Moment, scaled};
 use super::resolve::resolve;
-use super::terms::{Condition, Number};
+use super::terms::Condition;
 use super::value::parse_number;
 use super::{mistakes, warn};
 use crate::field::{Comparator, Field};
+use crate::units::{Moment, Number, scaled};
 
 /// The server gives up on filters of more than 10 000 tokens, counting the
 /// spaces that are printed between these.

@@ -2,13 +2,10 @@
 //! zone, and times that count from the present as they were written. What would
 //! not read as the same condition is printed as servers read it.
 
-use std::fmt::Write as _;
-
-use super::aggregate::time;
-use super::moment::{Moment, duration_ms};
-use super::terms::{Condition, Number, Value};
+use super::terms::{Condition, Value};
 use crate::field::Field;
 use crate::model::Timestamp;
+use crate::units::{Moment, Number, exact_duration, milliseconds};
 
 /// A condition that reads as the same one.
 pub(super) fn condition(condition: &Condition) -> String {
@@ -45,8 +42,8 @@ fn duration(ms: Number, _: Option<&String>) -> Option<String> {
         return None;
     };
     let sign = if ns < 0 { "-" } else { "" };
-    let text = format!("{sign}{}", time(ns.checked_abs()?));
-    (duration_ms(&text)? == ms).then_some(text)
+    let text = format!("{sign}{}", exact_duration(ns.checked_abs()?));
+    (milliseconds(&text)? == ms).then_some(text)
 }
 
 #[expect(
@@ -72,31 +69,6 @@ fn moment(ms: Number, written: Option<&String>) -> Option<String> {
     let text = Timestamp::from_millis(whole).to_string();
     let read = Moment::utc().time(&text)?;
     (read.ms == ms).then(|| format!("'{text}'"))
-}
-
-/// Nanoseconds from the present, as they are read: `-1h30m`.
-pub(super) fn since_now(ns: i64) -> String {
-    const UNITS: [(u64, &str); 7] = [
-        (86_400_000_000_000, "d"),
-        (3_600_000_000_000, "h"),
-        (60_000_000_000, "m"),
-        (1_000_000_000, "s"),
-        (1_000_000, "ms"),
-        (1_000, "us"),
-        (1, "ns"),
-    ];
-    if ns == 0 {
-        return "now".to_owned();
-    }
-    let mut text = String::from(if ns < 0 { "-" } else { "+" });
-    let mut left = ns.unsigned_abs();
-    for (unit, name) in UNITS {
-        if left >= unit {
-            let _ = write!(text, "{}{name}", left / unit);
-            left %= unit;
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use crate::field::{Comparator, Field, OLDEST_SERVER};
 
+pub use crate::units::Number;
+
 /// One comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
@@ -56,48 +58,4 @@ pub enum Value {
     Range(Number, Number),
     /// `true` or `false`, as a span attribute may be.
     Bool(bool),
-}
-
-/// A number, as precise as it was written.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
-    /// A whole number.
-    Integer(i64),
-    /// A finite number with a fraction or an exponent.
-    Float(f64),
-}
-
-impl Number {
-    /// The nearest floating-point number.
-    #[allow(clippy::cast_precision_loss, reason = "the loss is the point")]
-    pub fn as_f64(self) -> f64 {
-        match self {
-            Self::Integer(value) => value as f64,
-            Self::Float(value) => value,
-        }
-    }
-
-    /// Milliseconds as nanoseconds: exact for whole ones that fit, else the nearest fraction.
-    #[must_use]
-    pub fn millis_to_nanos(self) -> Self {
-        match self {
-            Self::Integer(ms) => match ms.checked_mul(1_000_000) {
-                Some(ns) => Self::Integer(ns),
-                None => Self::Float(self.as_f64() * 1e6),
-            },
-            Self::Float(ms) => Self::Float(ms * 1e6),
-        }
-    }
-}
-
-impl From<i64> for Number {
-    fn from(value: i64) -> Self {
-        Self::Integer(value)
-    }
-}
-
-impl From<f64> for Number {
-    fn from(value: f64) -> Self {
-        Self::Float(value)
-    }
 }

@@ -4,3 +4,4 @@ mod accepted;
 mod drawn;
 mod random;
 pub(super) mod refused;
+mod units;

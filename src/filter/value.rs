@@ -4,11 +4,11 @@
 use super::condition::ConditionError;
 use super::error::{ParseError, ParseErrorKind, quote};
 use super::lexer::{Token, TokenKind};
-use super::moment::{Time, duration_ms, scaled};
 use super::parser::Parser;
-use super::terms::{Condition, Number};
+use super::terms::Condition;
 use super::{mistakes, python};
 use crate::field::{Comparator, Field};
+use crate::units::{Number, Time, milliseconds, scaled};
 
 impl Parser<'_, '_> {
     /// The value after a comparator that takes one value.
@@ -144,7 +144,7 @@ impl Parser<'_, '_> {
                 }
                 Some(ms)
             }
-            Field::ExecutionTime | Field::SpanDuration => duration_ms(text),
+            Field::ExecutionTime | Field::SpanDuration => milliseconds(text),
             _ if field.is_numeric() => scaled(text),
             _ => None,
         }

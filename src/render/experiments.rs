@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use super::cell::Cell;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
-use super::{Layout, LeftOut, number};
+use super::{Layout, LeftOut};
 use crate::model::{ExperimentOverview, Timestamp};
+use crate::units;
 
 /// Narrower than this, names tell nothing.
 const LEAST_NAME: usize = 12;
@@ -22,8 +23,8 @@ pub fn write(
     }
     let style = layout.style;
     let time = |time: Option<Timestamp>| match time {
-        Some(time) => Cell::new(style.text(), number::time(time, layout.zone)),
-        None => Cell::new(style.muted(), number::NONE),
+        Some(time) => Cell::new(style.text(), units::time(time, layout.zone)),
+        None => Cell::new(style.muted(), units::NONE),
     };
     let mut heads = vec!["NAME", "ID", "TRACES", "FIRST", "LAST"];
     if with_deleted {
@@ -34,7 +35,7 @@ pub fn write(
         let mut row = vec![
             Cell::new(style.name(), &one.experiment.name),
             Cell::new(style.id(), &one.experiment.id),
-            Cell::new(style.text(), number::count(traces)),
+            Cell::new(style.text(), units::count(traces)),
             time(one.first),
             time(one.last),
         ];

@@ -9,11 +9,12 @@ use super::latency::{Measure, names, write_errors_note, write_flowing, write_not
 use super::short_id::ShortIds;
 use super::style::Painted;
 use super::waterfall::share_bar;
-use super::{Layout, LeftOut, number};
+use super::{Layout, LeftOut};
 use crate::analysis::{
     GroupKey, ManyReport, Question, Row, RowKey, SlowTrace, Summary, Unit, WhatIf,
 };
 use crate::model::Timestamp;
+use crate::units;
 
 /// Put before percentiles of too few samples.
 const ROUGH: &str = "~";
@@ -41,31 +42,31 @@ fn write_head(out: &mut dyn Write, report: &ManyReport, layout: &Layout) -> io::
         Cell::new(style.muted(), format!("{label} ")).and(style.text(), text)
     };
     let mut parts = vec![
-        Cell::new(style.title(), number::counted(report.traces, "trace")),
-        Cell::new(style.text(), number::counted(report.spans, "span")),
+        Cell::new(style.title(), units::counted(report.traces, "trace")),
+        Cell::new(style.text(), units::counted(report.spans, "span")),
     ];
     if report.spans > 0 {
-        parts.push(labelled("total", number::duration(report.total_ns)));
+        parts.push(labelled("total", units::duration(report.total_ns)));
     }
     if let Some(stats) = &report.stats {
         parts.extend([
-            labelled("mean", number::duration(stats.avg_ns)),
-            labelled("p50", number::duration(stats.p50_ns)),
+            labelled("mean", units::duration(stats.avg_ns)),
+            labelled("p50", units::duration(stats.p50_ns)),
             labelled("p95", percentile(stats.p95_ns, stats.p95_is_rough())),
             labelled("p99", percentile(stats.p99_ns, stats.p99_is_rough())),
-            labelled("max", number::duration(stats.max_ns)),
+            labelled("max", units::duration(stats.max_ns)),
         ]);
     }
     if report.in_progress > 0 {
         parts.push(Cell::new(
             style.in_progress(),
-            format!("{} in progress", number::whole(report.in_progress)),
+            format!("{} in progress", units::whole(report.in_progress)),
         ));
     }
     if report.without_spans > 0 {
         parts.push(Cell::new(
             style.muted(),
-            format!("{} without spans", number::whole(report.without_spans)),
+            format!("{} without spans", units::whole(report.without_spans)),
         ));
     }
     write_flowing(out, &parts, layout)
@@ -86,7 +87,7 @@ fn write_rows(
         layout,
     );
     let second = question.second.as_ref().map(|key| {
-        let nothing = &RowKey::Missing(number::NONE);
+        let nothing = &RowKey::Missing(units::NONE);
         let keys = rows.iter();
         let keys = keys.map(|row| (row.second.as_ref().unwrap_or(nothing), errors(row)));
         names(&key.to_string(), keys, layout)
@@ -94,7 +95,7 @@ fn write_rows(
     let statistic = |title: &str, gives_way: u8, pick: &dyn Fn(&Summary) -> String| {
         let cells = rows.iter().map(|row| match &row.stats {
             Some(stats) => Cell::new(style.text(), pick(stats)),
-            None => Cell::new(style.muted(), number::NONE),
+            None => Cell::new(style.muted(), units::NONE),
         });
         Figure::numbers(title, gives_way, cells.collect())
     };
@@ -102,16 +103,16 @@ fn write_rows(
     let differs = |row: &Row| row.stats.as_ref().map_or(0, |s| s.n) != row.count;
     let figures = [
         measure(Measure::Count, 8).filter(|_| rows.iter().any(differs)),
-        Some(statistic("N", 1, &|s| number::whole(s.n))),
+        Some(statistic("N", 1, &|s| units::whole(s.n))),
         measure(Measure::Errors, 2),
-        Some(statistic("P50", 3, &|s| number::duration(s.p50_ns))),
+        Some(statistic("P50", 3, &|s| units::duration(s.p50_ns))),
         Some(statistic("P95", 0, &|s| {
             percentile(s.p95_ns, s.p95_is_rough())
         })),
         Some(statistic("P99", 4, &|s| {
             percentile(s.p99_ns, s.p99_is_rough())
         })),
-        Some(statistic("MAX", 7, &|s| number::duration(s.max_ns))),
+        Some(statistic("MAX", 7, &|s| units::duration(s.max_ns))),
         measure(Measure::Total, 9),
         measure(Measure::SelfTime, 6),
         measure(Measure::Critical, 5),
@@ -186,24 +187,24 @@ pub fn write_slowest(
             style.muted(),
             format!(
                 " {} ({} %)",
-                number::duration(*ns),
-                number::percent(*ns, slow.total_ns)
+                units::duration(*ns),
+                units::percent(*ns, slow.total_ns)
             ),
         ),
-        None => Cell::new(style.muted(), number::NONE),
+        None => Cell::new(style.muted(), units::NONE),
     };
     let errors = |slow: &SlowTrace| match slow.errors {
-        0 => Cell::new(style.muted(), number::NONE),
-        errors => Cell::new(style.error(), number::whole(errors)),
+        0 => Cell::new(style.muted(), units::NONE),
+        errors => Cell::new(style.error(), units::whole(errors)),
     };
-    let time = |slow: &SlowTrace| number::time(Timestamp::from_nanos(slow.start_ns), layout.zone);
+    let time = |slow: &SlowTrace| units::time(Timestamp::from_nanos(slow.start_ns), layout.zone);
     let mut figures = vec![
         Figure::numbers(
             "TOTAL",
             0,
-            column(&|slow| plain(number::duration(slow.total_ns))),
+            column(&|slow| plain(units::duration(slow.total_ns))),
         ),
-        Figure::numbers("SPANS", 3, column(&|slow| plain(number::whole(slow.spans)))),
+        Figure::numbers("SPANS", 3, column(&|slow| plain(units::whole(slow.spans)))),
     ];
     if slowest.iter().any(|slow| slow.errors > 0) {
         figures.push(Figure::numbers("ERRORS", 2, column(&errors)));
@@ -271,19 +272,19 @@ pub fn write_what_if(
     writeln!(
         out,
         "at most {} less in all ({} %), in {} of {}",
-        number::duration(what_if.saved_ns),
-        number::percent(what_if.saved_ns, report.total_ns),
-        number::whole(what_if.traces),
-        number::counted(report.traces, "trace"),
+        units::duration(what_if.saved_ns),
+        units::percent(what_if.saved_ns, report.total_ns),
+        units::whole(what_if.traces),
+        units::counted(report.traces, "trace"),
     )?;
     if let (Some(now), Some(left)) = (&report.stats, &what_if.left) {
         // The table above explains the mark, as its head has a p99 of as many samples.
         let texts = |stats: &Summary| {
             [
-                number::duration(stats.avg_ns),
-                number::duration(stats.p50_ns),
+                units::duration(stats.avg_ns),
+                units::duration(stats.p50_ns),
                 percentile(stats.p95_ns, stats.p95_is_rough()),
-                number::duration(stats.max_ns),
+                units::duration(stats.max_ns),
             ]
         };
         let arrow = layout.glyphs.pick("→", "->");
@@ -307,5 +308,5 @@ pub fn write_what_if(
 /// A percentile, marked where it is from too few samples.
 pub(super) fn percentile(ns: i64, rough: bool) -> String {
     let mark = if rough { ROUGH } else { "" };
-    format!("{mark}{}", number::duration(ns))
+    format!("{mark}{}", units::duration(ns))
 }

@@ -9,7 +9,6 @@ pub mod experiments;
 pub mod keys;
 pub mod latency;
 pub mod many;
-pub mod number;
 pub mod plot;
 pub mod quantity;
 pub mod report;
@@ -32,15 +31,18 @@ mod short_id;
 mod summary;
 mod table;
 mod tree;
+mod usage;
 mod waterfall;
 
 #[cfg(test)]
 pub(crate) mod sample;
 
 pub use column::Column;
-pub use number::Zone;
 pub use payload::DEEPEST;
 pub use style::{Painted, Style};
+
+pub(crate) use crate::units as number;
+use crate::units::Zone;
 
 /// Titles of columns for which a terminal was too narrow. Bars are not among
 /// them: they draw what a column says.
@@ -69,7 +71,7 @@ impl Layout {
             width: None,
             style: Style::plain(),
             glyphs: Glyphs::Unicode,
-            zone: Zone::utc(),
+            zone: Zone::Utc,
         }
     }
 

@@ -5,7 +5,8 @@
 
 use serde::de::IgnoredAny;
 
-use super::{number, sanitize};
+use super::sanitize;
+use crate::units;
 
 /// A list or object that is no longer than this stays on one line.
 const SHORT: usize = 60;
@@ -99,7 +100,7 @@ impl Shown {
         while self.lines.last().is_some_and(|line| line.trim().is_empty()) {
             self.lines.pop();
         }
-        let left_out = number::counted(self.left_out, "more character");
+        let left_out = units::counted(self.left_out, "more character");
         (self.lines, Some(format!("… {left_out}")))
     }
 }

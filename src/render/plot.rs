@@ -10,8 +10,9 @@ use super::many::{ROUGH_NOTE, is_marked, percentile};
 use super::stats::{start_text, write_days_note};
 use super::style::Painted;
 use super::waterfall::share_bar;
-use super::{Glyphs, Layout, LeftOut, number};
+use super::{Glyphs, Layout, LeftOut};
 use crate::analysis::{Buckets, Histogram, Interval, Summary};
+use crate::units;
 
 /// Writes a histogram; `what` says of which durations. Gives the columns left out.
 pub fn write_histogram(
@@ -35,14 +36,14 @@ pub fn write_histogram(
     let bar =
         |at: usize, width: usize| cell(share_bar(wide(bins[at].count), peak, width, layout.glyphs));
     let share = |n: usize| match n {
-        0 => Cell::new(style.muted(), number::NONE),
-        n => Cell::new(style.text(), number::percent(wide(n), wide(all))),
+        0 => Cell::new(style.muted(), units::NONE),
+        n => Cell::new(style.text(), units::percent(wide(n), wide(all))),
     };
     let numbers =
         |title: &str, gives_way, cells: Vec<Cell>| Figure::numbers(title, gives_way, cells);
-    let from = bins.iter().map(|bin| cell(number::duration(bin.from_ns)));
-    let below = bins.iter().map(|bin| cell(number::duration(bin.to_ns)));
-    let counts = bins.iter().map(|bin| cell(number::whole(bin.count)));
+    let from = bins.iter().map(|bin| cell(units::duration(bin.from_ns)));
+    let below = bins.iter().map(|bin| cell(units::duration(bin.to_ns)));
+    let counts = bins.iter().map(|bin| cell(units::whole(bin.count)));
     let shown = Figures {
         names: vec![numbers("FROM", 0, from.collect())],
         numbers: vec![
@@ -75,7 +76,7 @@ pub fn write_over_time(
     let statistic = |pick: &dyn Fn(&Summary) -> String| -> Vec<Cell> {
         let cells = intervals.iter().map(|interval| match &interval.stats {
             Some(stats) => Cell::new(style.text(), pick(stats)),
-            None => Cell::new(style.muted(), number::NONE),
+            None => Cell::new(style.muted(), units::NONE),
         });
         cells.collect()
     };
@@ -95,7 +96,7 @@ pub fn write_over_time(
     let n = intervals.iter().map(|interval| {
         Cell::new(
             style.text(),
-            number::whole(interval.stats.map_or(0, |s| s.n)),
+            units::whole(interval.stats.map_or(0, |s| s.n)),
         )
     });
     let shown = Figures {
@@ -105,7 +106,7 @@ pub fn write_over_time(
         }],
         numbers: vec![
             Figure::numbers("N", 0, n.collect()),
-            Figure::numbers("P50", 1, statistic(&|s| number::duration(s.p50_ns))),
+            Figure::numbers("P50", 1, statistic(&|s| units::duration(s.p50_ns))),
             Figure::numbers(
                 "P95",
                 0,
@@ -116,7 +117,7 @@ pub fn write_over_time(
                 2,
                 statistic(&|s| percentile(s.p99_ns, s.p99_is_rough())),
             ),
-            Figure::numbers("MAX", 3, statistic(&|s| number::duration(s.max_ns))),
+            Figure::numbers("MAX", 3, statistic(&|s| units::duration(s.max_ns))),
         ],
         bars: Some(Bars {
             title: "P50, P95",

@@ -10,9 +10,10 @@ use super::cell::Cell;
 use super::column::{Column, Room, state_mark};
 use super::short_id::ShortIds;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
-use super::{Glyphs, Layout, Painted, number};
+use super::{Glyphs, Layout, Painted};
 use crate::field::Field;
 use crate::model::Trace;
+use crate::units;
 
 /// How many traces are looked at before the widths are decided.
 const MEASURED: usize = 200;
@@ -380,7 +381,7 @@ fn shorten(columns: &[Column], row: &mut [Cell], form: Form, ids: &mut ShortIds,
     for (cell, column) in row.iter_mut().zip(columns) {
         let short = match column.room() {
             Room::Id if form.ids => ids.short(&cell.plain()).to_owned(),
-            Room::Time if form.times => number::without_seconds(&cell.plain()),
+            Room::Time if form.times => units::without_seconds(&cell.plain()),
             Room::State if form.states => state_mark(&cell.plain(), glyphs).to_owned(),
             _ => continue,
         };
@@ -420,7 +421,7 @@ fn write_block(
     for (column, cell) in columns.iter().zip(row) {
         match column.field() {
             Field::RequestId => writeln!(out, "{cell}")?,
-            _ if cell.plain() == number::NONE => {}
+            _ if cell.plain() == units::NONE => {}
             _ if matches!(column.room(), Room::Preview { .. }) => long.push(cell.fit(inner)),
             Field::Timestamp | Field::Status | Field::Name | Field::ExecutionTime => {
                 flowing.push(cell);

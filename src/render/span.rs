@@ -8,7 +8,7 @@ use super::cell::Cell;
 use super::fields::Fields;
 use super::style::Painted;
 use super::summary::at_least;
-use super::{Layout, number, payload, sanitize, trace};
+use super::{Layout, number, payload, sanitize, trace, usage};
 use crate::analysis::{LatencyReport, NodeId};
 use crate::model::{Event, Span, StatusCode, Timestamp, attribute};
 
@@ -113,7 +113,7 @@ fn write_head(
         with_share(report.critical_ns(id), report, layout),
     );
     fields.add_text("model", span.model());
-    fields.add_text("tokens", report.tokens(id).and_then(|t| number::usage(&t)));
+    fields.add_text("tokens", report.tokens(id).and_then(|t| usage::usage(&t)));
     fields.add_text(
         "cost",
         report.cost(id).and_then(|c| c.total()).map(number::cost),

@@ -8,9 +8,10 @@ use super::cell::Cell;
 use super::column::{assessment_value, state_word};
 use super::fields::Fields;
 use super::style::Painted;
-use super::{Layout, number, payload, sanitize, text};
+use super::{Layout, payload, sanitize, text, usage};
 use crate::analysis::{Figure, LatencyReport, TotalBasis};
 use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
+use crate::units;
 
 /// A time with all its parts does not fit beside the labels in fewer columns.
 const NARROW: usize = 50;
@@ -32,9 +33,9 @@ pub(crate) fn write(
     if let Some(time) = info.request_time {
         let narrow = layout.width.is_some_and(|width| width < NARROW);
         let show = if narrow {
-            number::time
+            units::time
         } else {
-            number::time_with_millis
+            units::time_with_millis
         };
         fields.add_whole("started", show(time, layout.zone));
     }
@@ -42,18 +43,18 @@ pub(crate) fn write(
     fields.add_text("spans", spans(info, report));
     let usage = report.map(LatencyReport::usage);
     let tokens = match &usage {
-        Some(usage) => figure(&usage.tokens, layout, number::usage),
+        Some(usage) => figure(&usage.tokens, layout, usage::usage),
         None => info
             .usage()
-            .and_then(|u| number::usage(&u))
+            .and_then(|u| usage::usage(&u))
             .map(|t| Cell::new(style.text(), t)),
     };
     let cost = match &usage {
-        Some(usage) => figure(&usage.cost, layout, |c| c.total().map(number::cost)),
+        Some(usage) => figure(&usage.cost, layout, |c| c.total().map(units::cost)),
         None => info
             .cost()
             .and_then(|c| c.total())
-            .map(|usd| Cell::new(style.text(), number::cost(usd))),
+            .map(|usd| Cell::new(style.text(), units::cost(usd))),
     };
     for (label, cell) in [("tokens", tokens), ("cost", cost)] {
         if let Some(cell) = cell {
@@ -120,7 +121,7 @@ fn write_title(
         Some(report) => Some(total_text(report)),
         None => info.execution_duration_ns.map(|ns| {
             lower_bound(
-                number::server_duration(ns),
+                units::server_duration(ns),
                 info.state == TraceState::InProgress,
             )
         }),
@@ -135,7 +136,7 @@ fn write_title(
         None => Cell::new(style.muted(), "(no name)"),
     };
     write!(out, "{}", name.fit_if(room))?;
-    if state.plain() != number::NONE {
+    if state.plain() != units::NONE {
         write!(out, "  {state}")?;
     }
     if let Some(total) = total {
@@ -151,7 +152,7 @@ pub(crate) fn total_text(report: &LatencyReport<'_>) -> String {
 
 /// A duration that may be a lower bound.
 pub(crate) fn at_least(ns: i64, in_progress: bool) -> String {
-    lower_bound(number::duration(ns), in_progress)
+    lower_bound(units::duration(ns), in_progress)
 }
 
 /// What is shown of a duration, marked where it can still grow.
@@ -168,7 +169,7 @@ pub(crate) fn duration_note(report: &LatencyReport<'_>) -> Option<String> {
     let total = total_text(report);
     let extent = (report.tree.total_basis == TotalBasis::Extent)
         .then(|| format!("{total} from first start to last end"));
-    let server = report.tree.server_duration_ns.map(number::duration);
+    let server = report.tree.server_duration_ns.map(units::duration);
     match (extent, server) {
         (None, None) => None,
         (Some(extent), None) => Some(extent),

@@ -10,10 +10,11 @@ use super::latency::write_note;
 use super::style::Painted;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
 use super::waterfall::{BarKind, Scale};
-use super::{Layout, LeftOut, number};
+use super::{Layout, LeftOut};
 use crate::analysis::LatencyReport;
 use crate::table::rows::stretches::{self, GapRow, SHOWN_OF_GAPS, SHOWN_OF_SECTIONS, SectionRow};
 use crate::table::{Column, Kind, Rows};
+use crate::units;
 
 const LEAST_TEXT: usize = 6;
 
@@ -67,8 +68,8 @@ pub fn write_gaps(
         style.text(),
         format!(
             "  {}  {} %",
-            number::duration(report.unaccounted_ns),
-            number::percent(report.unaccounted_ns, total)
+            units::duration(report.unaccounted_ns),
+            units::percent(report.unaccounted_ns, total)
         ),
     );
     writeln!(out, "{title}")?;

@@ -10,10 +10,11 @@ use super::style::Painted;
 use super::table::{Align, MOST_ARRANGED, Table, TableColumn};
 use super::tree::{GuideLines, Selection};
 use super::waterfall::Scale;
-use super::{Layout, LeftOut, number, summary};
+use super::{Layout, LeftOut, summary};
 use crate::analysis::{LatencyReport, Node, NodeId, Place};
 use crate::model::{Span, StatusCode, TraceInfo};
 use crate::parallel;
+use crate::units;
 
 mod columns;
 mod lines;
@@ -74,7 +75,7 @@ pub fn write(
         } else {
             "No span matches"
         };
-        let all = number::counted(report.tree.len(), "span");
+        let all = units::counted(report.tree.len(), "span");
         writeln!(
             out,
             "{}",
@@ -220,8 +221,8 @@ impl Page<'_> {
         };
         let note = format!(
             "{} of {} shown{why}.",
-            number::count(count(shown)),
-            number::counted(all, "span")
+            units::count(count(shown)),
+            units::counted(all, "span")
         );
         writeln!(out, "\n{}", Painted(self.layout.style.muted(), note))
     }
@@ -240,7 +241,7 @@ pub(crate) const fn status(
     let style = layout.style;
     match span.status {
         StatusCode::Unset if node.in_progress => (style.in_progress(), "IN_PROGRESS"),
-        StatusCode::Unset => (style.muted(), number::NONE),
+        StatusCode::Unset => (style.muted(), units::NONE),
         known => (style.status(known), known.as_str()),
     }
 }

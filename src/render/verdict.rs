@@ -6,12 +6,13 @@ use std::io::{self, Write};
 
 use super::cell::Cell;
 use super::figures::{Figure, Figures};
-use super::quantity::{change, change_beyond, exactly, quantity};
+use super::quantity::{exactly, quantity};
 use super::style::Painted;
-use super::{Layout, LeftOut, NO_MATCH, number, sanitize, text};
+use super::{Layout, LeftOut, NO_MATCH, sanitize, text};
 use crate::analysis::{Change, Failure, Judgement, MOST_BLAMED, Noise, Problem, Ruling, Sample};
 use crate::filter::Number;
 use crate::model::looks_like_trace_id;
+use crate::units::{self, change, change_beyond};
 
 /// Said of an aggregate that was not computed when the baseline was saved.
 const NO_BASELINE: &str = "not in the baseline";
@@ -131,7 +132,7 @@ fn rows(verdict: &Judgement, room: Option<usize>, layout: &Layout) -> Figures<'s
         Figure::numbers(
             "N",
             3,
-            column(&|r| Cell::new(style.text(), number::whole(r.measured.n))),
+            column(&|r| Cell::new(style.text(), units::whole(r.measured.n))),
         ),
         Figure::words(
             BEFORE,
@@ -203,7 +204,7 @@ fn is_rough(ruling: &Ruling) -> bool {
 /// What a rule came to; `~` marks a percentile of few samples.
 pub fn value(ruling: &Ruling) -> String {
     let Some(value) = ruling.measured.value else {
-        return number::NONE.to_owned();
+        return units::NONE.to_owned();
     };
     let shown = shown(value, ruling);
     let mark = if is_rough(ruling) { "~" } else { "" };
@@ -343,7 +344,7 @@ pub fn sentence(ruling: &Ruling) -> String {
     if let (Some(excuse), Some(before)) = (excuse(ruling), before(ruling)) {
         parts.push(format!("the baseline had {before}, {excuse}"));
     }
-    parts.push(format!("n = {}", number::whole(ruling.measured.n)));
+    parts.push(format!("n = {}", units::whole(ruling.measured.n)));
     let sentence = parts.join(", ");
     if ruling.passed() || ruling.blamed.is_empty() {
         return sentence;
@@ -374,20 +375,20 @@ pub fn reasons(ruling: &Ruling) -> Vec<String> {
 
 /// `2 of 5 rules failed on 34 traces`.
 pub fn summary(verdict: &Judgement) -> String {
-    let traces = number::counted(verdict.traces, "trace");
-    let rules = number::counted(verdict.rulings.len(), "rule");
+    let traces = units::counted(verdict.traces, "trace");
+    let rules = units::counted(verdict.rulings.len(), "rule");
     if verdict.failed() > 0 {
-        let failed = number::whole(verdict.failed());
+        let failed = units::whole(verdict.failed());
         return format!("{failed} of {rules} failed on {traces}");
     }
     match verdict.rulings.iter().filter(|r| r.skipped()).count() {
         0 => format!("{rules} passed on {traces}"),
         skipped => {
             let passed = verdict.rulings.len() - skipped;
-            let passed = number::counted(passed, "rule");
+            let passed = units::counted(passed, "rule");
             format!(
                 "{passed} passed, {} skipped on {traces}",
-                number::whole(skipped)
+                units::whole(skipped)
             )
         }
     }
@@ -398,7 +399,7 @@ pub fn problem(verdict: &Judgement) -> Option<String> {
     Some(match verdict.problem? {
         Problem::NoTraces => NO_MATCH.to_owned(),
         Problem::Unreadable => {
-            let traces = number::counted(verdict.unreadable.len(), "trace");
+            let traces = units::counted(verdict.unreadable.len(), "trace");
             format!("{traces} could not be read")
         }
         Problem::InProgress => {
@@ -410,7 +411,7 @@ pub fn problem(verdict: &Judgement) -> Option<String> {
             }
             format!(
                 "{} {are} still in progress: {}",
-                number::counted(ids.len(), "trace"),
+                units::counted(ids.len(), "trace"),
                 named.join(", ")
             )
         }

@@ -1,7 +1,8 @@
 //! Bars that show when a span ran, to an eighth of a column. Spans that failed
 //! or have not ended differ by the character itself, not only by colour.
 
-use super::{Glyphs, number};
+use super::Glyphs;
+use crate::units;
 
 /// What a bar stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Scale {
         }
         let offset = (i128::from(at_ns) - i128::from(self.start_ns)).clamp(0, length);
         let steps_wide = i128::try_from(steps).unwrap_or(i128::MAX / 2);
-        let position = number::divided(offset * steps_wide + length / 2, length);
+        let position = units::divided(offset * steps_wide + length / 2, length);
         usize::try_from(position).unwrap_or(steps)
     }
 }

@@ -9,7 +9,6 @@ mod databricks;
 mod disk;
 mod location;
 mod proxy;
-mod size;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -19,6 +18,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::cli::GlobalArgs;
+use crate::units::read_bytes;
 
 pub use connection::{Connection, Credentials, Location, RetryPolicy, Secret, Tls};
 pub use disk::{Disk, Found, RealDisk};
@@ -398,7 +398,7 @@ fn max_body(env: &Env) -> Result<u64, SettingsError> {
     let Some(text) = env.get(NAME) else {
         return Ok(MAX_BODY);
     };
-    let size = size::bytes(text).filter(|size| *size > 0);
+    let size = read_bytes(text).filter(|size| *size > 0);
     size.ok_or_else(|| SettingsError::Variable {
         name: NAME,
         expected: "a size such as 2GB",

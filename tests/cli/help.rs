@@ -148,7 +148,7 @@ fn an_unknown_value_is_a_usage_error_with_a_suggestion() {
     ");
     assert_snapshot!(mlt().run("search --timeout 5"), @"
     --- stderr
-    error: invalid value '5' for '--timeout <TIME>': expected a number with a unit, such as 500ms, 1.5s, 2m, 1h or 7d; the unit is missing
+    error: invalid value '5' for '--timeout <TIME>': the unit is missing: a duration is written 2s, 500ms, 1.5h or 1h30m; the units are ns, us, ms, s, m, h, d, w
 
     For more information, try '--help'.
     --- exit 2

@@ -123,3 +123,43 @@ fn a_second_that_is_named_belongs_to_what_it_ends() {
         count("2026-11-22 22:38:59.999Z")
     );
 }
+
+#[test]
+fn flags_take_the_times_and_durations_of_filters() {
+    let count = |words: &[&str]| {
+        let outcome = mlt()
+            .on("demo:")
+            .args(["search", "--count"])
+            .args(words)
+            .run("");
+        outcome.ok().to_owned()
+    };
+    for time in [
+        "1h30m",
+        "-1h30m",
+        "1h 30m ago",
+        "now",
+        "yesterday",
+        "2026-11-22T08:00Z",
+        "2026-11-22",
+    ] {
+        let filter = format!("time >= '{time}'");
+        assert_eq!(count(&["--since", time]), count(&["-f", &filter]), "{time}");
+    }
+    assert_ne!(count(&["--since", "2026-11-22T08:00Z"]), "0\n");
+    for duration in ["1s 500ms", "1.5s", "1500 ms", "0h0m1s500ms"] {
+        let filter = format!("duration >= '{duration}'");
+        let found = count(&["--min-duration", duration]);
+        assert_eq!(found, count(&["-f", &filter]), "{duration}");
+        assert_eq!(found, count(&["--min-duration", "1.5s"]), "{duration}");
+    }
+    let refused = mlt().on("demo:").run("search --since noon");
+    let filter = mlt()
+        .on("demo:")
+        .args(["search", "-f", "time > 'noon'"])
+        .run("");
+    for outcome in [refused, filter] {
+        let said = "a time is written 1h or -1h for an hour ago, yesterday, 2026-11-22";
+        assert!(outcome.fails(2).contains(said), "{outcome}");
+    }
+}

@@ -14,6 +14,7 @@ use crate::error::CommandError;
 use crate::export::check;
 use crate::file::{Target, cannot};
 use crate::render;
+use crate::units;
 use crate::{signals, terminal};
 
 /// Where the report goes.
@@ -111,7 +112,7 @@ fn explain(context: &Context, args: &CheckArgs, format: &OutputFormat, verdict: 
     if !verdict.in_progress.is_empty() && verdict.problem.is_none() {
         context.note_loss(&format!(
             "left out {} in progress",
-            render::number::counted(verdict.in_progress.len(), "trace")
+            units::counted(verdict.in_progress.len(), "trace")
         ));
     }
     if verdict.failed() > 0 && *format != OutputFormat::Table {

@@ -20,9 +20,9 @@ use crate::export::folded::MAX_DEPTH;
 use crate::export::{Delimited, Document, Format, JsonForm, What, file_name};
 use crate::file::{Claim, Existing, Part, Place, Target, Way, cannot};
 use crate::model::Trace;
-use crate::render::number;
 use crate::store::Detail;
 use crate::terminal::Output;
+use crate::units;
 
 const MESSAGE: &str = "exporting";
 /// So many files of a folder wait for each other to be complete on the disk,
@@ -312,13 +312,13 @@ impl<'a> Export<'a> {
         if losses.without_end > 0 {
             self.context.note_loss(&format!(
                 "{} in progress: OpenTelemetry has no form for that, so they have no end there",
-                number::counted(losses.without_end, "span")
+                units::counted(losses.without_end, "span")
             ));
         }
         if losses.too_deep > 0 {
             self.context.note_loss(&format!(
                 "{} deeper than {MAX_DEPTH} levels: their self time counts as that of the span above",
-                number::counted(losses.too_deep, "span")
+                units::counted(losses.too_deep, "span")
             ));
         }
     }
@@ -328,11 +328,11 @@ impl<'a> Export<'a> {
         let there = match gathered.skipped {
             0 => String::new(),
             1 => "; 1 trace was there already".to_owned(),
-            n => format!("; {} were there already", number::counted(n, "trace")),
+            n => format!("; {} were there already", units::counted(n, "trace")),
         };
         self.context.note(&format!(
             "wrote {} to {}{there}",
-            number::counted(gathered.traces, "trace"),
+            units::counted(gathered.traces, "trace"),
             target.display()
         ));
     }

@@ -15,9 +15,10 @@ use crate::error::{CommandError, Exit};
 use crate::export::Delimited;
 use crate::export::many::{self as export, ManyParts};
 use crate::model::Trace;
-use crate::render::{LeftOut, many as render, number, plot, sanitize};
+use crate::render::{LeftOut, many as render, plot, sanitize};
 use crate::store::{Detail, InfoParts};
 use crate::terminal::Output;
+use crate::units;
 
 pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     check(context, args)?;
@@ -290,7 +291,7 @@ impl Oddities {
         };
         let more = match self.count {
             1 => String::new(),
-            count => format!("; {} in all are odd", number::counted(count, "trace")),
+            count => format!("; {} in all are odd", units::counted(count, "trace")),
         };
         context.warn(&sanitize::line(&format!("{trace_id}: {warning}{more}")));
     }

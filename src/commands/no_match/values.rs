@@ -8,8 +8,9 @@ use super::{CauseSearch, Part};
 use crate::analysis::Census;
 use crate::filter::{Comparator, Condition, Field, Value, parse_order_by};
 use crate::model::{Timestamp, TokenUsage, Trace, TraceInfo};
-use crate::render::{number, sanitize, text};
+use crate::render::{sanitize, text};
 use crate::store::Detail;
+use crate::units;
 
 /// Values and keys that are listed.
 const LISTED: usize = 5;
@@ -172,10 +173,10 @@ fn range(field: &Field, traces: &[Trace]) -> Option<String> {
     let most = values.iter().copied().fold(least, f64::max);
     #[allow(clippy::cast_possible_truncation, reason = "rounded to be shown")]
     let shown = |value: f64| match field {
-        Field::ExecutionTime => number::server_duration(value as i64),
-        Field::SpanDuration => number::duration(value as i64),
-        Field::Cost => number::cost(value),
-        _ => number::count(value as i64),
+        Field::ExecutionTime => units::server_duration(value as i64),
+        Field::SpanDuration => units::duration(value as i64),
+        Field::Cost => units::cost(value),
+        _ => units::count(value as i64),
     };
     Some(if shown(least) == shown(most) {
         format!("the value is {}", shown(least))

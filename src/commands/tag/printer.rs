@@ -14,9 +14,10 @@ use crate::export::delimited::RowWriter;
 use crate::export::unreadable::add_to;
 use crate::export::{self, JsonForm};
 use crate::model::Unreadable;
-use crate::render::{number, sanitize};
+use crate::render::sanitize;
 use crate::store::TagChanges;
 use crate::terminal::Output;
+use crate::units;
 
 /// What becomes of one tag.
 #[derive(Debug, PartialEq, Eq)]
@@ -217,7 +218,7 @@ impl<'a> Printer<'a> {
         }
         if done > 1 && !self.dry_run {
             self.context
-                .note(&format!("changed {}", number::counted(done, "trace")));
+                .note(&format!("changed {}", units::counted(done, "trace")));
         }
         Ok(())
     }

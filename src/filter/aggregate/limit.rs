@@ -3,12 +3,11 @@
 
 use super::super::error::ParseError;
 use super::super::lexer::TokenKind;
-use super::super::moment::{duration, scaled};
 use super::super::parser::Parser;
-use super::super::terms::Number;
 use super::super::value::parse_number;
 use super::{Aggregate, Unit, mistakes};
 use crate::field::Comparator;
+use crate::units::{self, Number, scaled};
 
 /// The number after the comparator, in the unit of the aggregate.
 pub(super) fn limit(
@@ -50,16 +49,16 @@ pub(super) fn limit(
 /// A duration, in milliseconds where it has no unit.
 fn nanoseconds(text: &str) -> Option<Number> {
     let unsigned = text.trim_start_matches('+');
-    duration(unsigned)
-        .or_else(|| duration(&format!("{unsigned}ms")))
+    units::nanoseconds(unsigned)
+        .or_else(|| units::nanoseconds(&format!("{unsigned}ms")))
         .or_else(|| parse_number(text).map(Number::millis_to_nanos))
 }
 
-/// A hundredth of a decimal number, as near as its digits say.
+/// What stands before a percent sign, which may have a sign of its own.
 fn hundredth(text: &str) -> Option<Number> {
-    parse_number(text)?;
-    match text.split_once(['e', 'E']) {
-        None => parse_number(&format!("{text}e-2")),
-        Some(_) => None,
-    }
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1.0, digits),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    units::hundredths(digits).map(|share| Number::Float(sign * share))
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::super::lexer::{Token, TokenKind};
-use super::super::mistakes::describe;
+use super::super::mistakes::{describe, duration_is_written};
 use super::super::parser::{KeyText, Parser};
 use super::super::readable;
 use super::super::terms::Condition;
@@ -372,16 +372,15 @@ fn expected_limit(unit: Unit) -> &'static str {
     }
 }
 
-fn written_like(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Time => {
-            "a duration is written 2s, 500ms or 1.5m, or in milliseconds; the units are ns, us, ms, s, m, h, d, w"
-        }
+fn written_like(unit: Unit) -> String {
+    let text = match unit {
+        Unit::Time => return duration_is_written(),
         Unit::Share => "a share is written 1%, or as a number below 1: 0.01",
         Unit::Dollars => "dollars are plain numbers: 0.05",
         Unit::Amount => "large numbers may be written 10k or 2.5M",
         Unit::Number => "true and false count as 1 and 0; 90% is 0.9",
-    }
+    };
+    text.to_owned()
 }
 
 /// A comparator with nothing to compare with.

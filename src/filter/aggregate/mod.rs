@@ -34,7 +34,6 @@ use crate::model::Detail;
 
 pub use parse::{parse_aggregates, parse_rule, without_comment};
 pub use print::exact;
-pub(super) use print::time;
 
 /// All there is to know about rules, for people: at most 80 columns, with examples
 /// that are indented by four spaces.

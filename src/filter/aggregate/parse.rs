@@ -4,10 +4,10 @@
 use super::super::ast::Filter;
 use super::super::error::ParseError;
 use super::super::lexer::{Token, TokenKind, lex};
-use super::super::moment::Moment;
 use super::super::parser::{KeyText, Parser, sign, tokens_of};
 use super::limit::limit;
 use super::{Aggregate, Bound, Function, Measure, Rule, mistakes};
+use crate::units::Moment;
 
 /// Reads a rule such as `p95(duration) <= 2s`, or an aggregate alone.
 ///

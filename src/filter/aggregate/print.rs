@@ -4,9 +4,9 @@
 use std::fmt;
 
 use super::super::compiled::holds;
-use super::super::terms::Number;
 use super::{Aggregate, Bound, Function, Measure, Rule, Unit};
 use crate::field::Field;
+use crate::units::{Number, exact_duration, exact_share};
 
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,54 +111,10 @@ impl Bound {
 /// A value as a rule has it, with every digit.
 pub fn exact(value: Number, unit: Unit) -> String {
     match (unit, value) {
-        (Unit::Time, Number::Integer(ns)) => time(ns),
+        (Unit::Time, Number::Integer(ns)) => exact_duration(ns),
         (Unit::Time, Number::Float(ns)) => format!("{ns}ns"),
-        (Unit::Share, share) => percent(share),
+        (Unit::Share, share) => exact_share(share),
         (_, Number::Integer(number)) => number.to_string(),
         (_, Number::Float(number)) => format!("{number}"),
-    }
-}
-
-/// Nanoseconds in the largest unit that they have one of, with every decimal.
-pub(in crate::filter) fn time(ns: i64) -> String {
-    const UNITS: [(i64, &str, usize); 3] = [
-        (1_000_000_000, "s", 9),
-        (1_000_000, "ms", 6),
-        (1_000, "us", 3),
-    ];
-    if ns == 0 {
-        return "0s".to_owned();
-    }
-    for (unit, name, places) in UNITS {
-        if ns >= unit {
-            let fraction = format!("{:0places$}", ns % unit);
-            return match fraction.trim_end_matches('0') {
-                "" => format!("{}{name}", ns / unit),
-                fraction => format!("{}.{fraction}{name}", ns / unit),
-            };
-        }
-    }
-    format!("{ns}ns")
-}
-
-/// A share in percent, by moving the point of its decimal form, so that reading
-/// it gives the same number.
-fn percent(share: Number) -> String {
-    let text = match share {
-        Number::Integer(value) => value.to_string(),
-        Number::Float(value) => format!("{value}"),
-    };
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let padded = format!("{fraction:0<2}");
-    let (moved, rest) = padded.split_at(2);
-    let whole = format!("{whole}{moved}");
-    let whole = match whole.trim_start_matches('0') {
-        "" => "0",
-        whole => whole,
-    };
-    if rest.is_empty() {
-        format!("{whole}%")
-    } else {
-        format!("{whole}.{rest}%")
     }
 }

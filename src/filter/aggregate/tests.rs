@@ -240,7 +240,7 @@ fn mistakes_are_drawn_like_those_of_filters() {
     there is no value after `<=`
       p95(duration) <=
                       ^ expected a duration such as `2s`, found the end
-    hint: a duration is written 2s, 500ms or 1.5m, or in milliseconds; the units are ns, us, ms, s, m, h, d, w
+    hint: a duration is written 2s, 500ms, 1.5h or 1h30m; the units are ns, us, ms, s, m, h, d, w; a number alone is milliseconds
     ");
     assert_snapshot!(drawn("count(where statsu = 'OK') <= 2"), @"
     unknown key `statsu`

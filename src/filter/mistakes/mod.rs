@@ -14,8 +14,8 @@ pub(super) use self::group::{
 };
 pub(super) use self::key::{after_dot, after_key, expected_key, partly_quoted, quoted_whole_key};
 pub(super) use self::value::{
-    bad_member, bad_number, bad_separator, needs_number, no_list, no_upper_bound, no_value,
-    refused, unquoted_time, unwanted_list,
+    bad_member, bad_number, bad_separator, duration_is_written, needs_number, no_list,
+    no_upper_bound, no_value, refused, unquoted_time, unwanted_list,
 };
 use super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::lexer::{Token, TokenKind};

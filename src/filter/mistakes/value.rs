@@ -5,11 +5,11 @@ use std::ops::Range;
 use super::super::condition::ConditionError;
 use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::super::lexer::{Token, TokenKind};
-use super::super::moment::Moment;
 use super::super::parser::Parser;
 use super::super::print::quoted_text;
 use super::{describe, sql, takes, unclosed};
 use crate::field::{Comparator, Field};
+use crate::units::{DURATIONS, TIMES};
 
 /// What stands where a list should.
 pub(in crate::filter) fn no_list(token: Token<'_>, comparator: Comparator) -> ParseError {
@@ -142,17 +142,19 @@ fn noun(field: &Field) -> &'static str {
 
 /// How values of a field are written.
 fn written_like(field: &Field) -> Option<String> {
-    let hint = match field {
-        Field::Timestamp | Field::EndTime => {
-            "a time is written -2h, '2026-11-22' or '2026-11-22T08:00Z', or in milliseconds since 1970"
-        }
-        Field::ExecutionTime | Field::SpanDuration => {
-            "a duration is written 2s, 500ms or 1.5m, or in milliseconds; the units are ns, us, ms, s, m, h, d, w"
-        }
-        _ if field.is_numeric() => "large numbers may be written 10k or 2.5M",
-        _ => return None,
-    };
-    Some(hint.to_owned())
+    match field {
+        Field::Timestamp | Field::EndTime => Some(format!(
+            "a time is written {TIMES}, dates in quotes, or in milliseconds since 1970"
+        )),
+        Field::ExecutionTime | Field::SpanDuration => Some(duration_is_written()),
+        _ if field.is_numeric() => Some("large numbers may be written 10k or 2.5M".to_owned()),
+        _ => None,
+    }
+}
+
+/// How durations are written in filters and rules.
+pub(in crate::filter) fn duration_is_written() -> String {
+    format!("a duration is written {DURATIONS}; a number alone is milliseconds")
 }
 
 /// A bound of `BETWEEN` without the other.
@@ -298,15 +300,6 @@ pub(in crate::filter) fn bad_number(
     )
     .expected(value_of(field, comparator))
     .found(quote(token.text));
-    if matches!(field, Field::Timestamp | Field::EndTime) {
-        // `1h` without its sign
-        if Moment::utc().time(&format!("-{}", token.text)).is_some() {
-            return error.hint(format!(
-                "a time before now has a sign: write -{}",
-                shorten(token.text)
-            ));
-        }
-    }
     if value_of(field, comparator).starts_with("a ") {
         return error.maybe_hint(written_like(field));
     }

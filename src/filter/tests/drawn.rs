@@ -50,11 +50,11 @@ fn a_mistake_is_drawn_under_the_filter() {
                    ^^^^^^^ expected `AND`, `OR` or the end of the filter, found `minutes`
     hint: write 2m
     ");
-    assert_snapshot!(drawn("time > 1h"), @r"
-    `1h` is not a time
-      time > 1h
-             ^^ expected a time, found `1h`
-    hint: a time before now has a sign: write -1h
+    assert_snapshot!(drawn("time > 1x"), @r"
+    `1x` is not a time
+      time > 1x
+             ^^ expected a time, found `1x`
+    hint: a time is written 1h or -1h for an hour ago, yesterday, 2026-11-22 or 2026-11-22T08:00Z, dates in quotes, or in milliseconds since 1970
     ");
     assert_snapshot!(drawn("count() > 3"), @r"
     there is nothing in the parentheses

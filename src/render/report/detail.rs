@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::Section;
 use crate::analysis::{Node, NodeId};
 use crate::model::{Event, Link, Span, StatusCode, Timestamp, attribute};
-use crate::render::{Layout, Zone, number, payload, sanitize, text, trace};
+use crate::render::{Layout, payload, sanitize, text, trace, usage};
+use crate::units::{self, Zone};
 
 /// What is said of a span in a line.
 enum Fact {
@@ -75,10 +76,10 @@ impl Section<'_, '_> {
             let outside = "detached: it ran outside its parent's time";
             facts.push(("note", text(outside)));
         }
-        let time = |ns: i64| number::time_with_nanos(Timestamp::from_nanos(ns), Zone::utc());
+        let time = |ns: i64| units::time_with_nanos(Timestamp::from_nanos(ns), Zone::Utc);
         let end = span.end_ns.filter(|_| !node.in_progress).map(time);
         let end = end.unwrap_or_else(|| "still in progress".to_owned());
-        let offset = number::duration(report.tree.start_offset_ns(id));
+        let offset = units::duration(report.tree.start_offset_ns(id));
         facts.extend([
             ("started", Fact::Text(time(span.start_ns))),
             ("ended", Fact::Text(end)),
@@ -91,8 +92,8 @@ impl Section<'_, '_> {
         ] {
             facts.push((term, Fact::Text(self.with_share(ns))));
         }
-        let tokens = report.tokens(id).and_then(|t| number::usage(&t));
-        let cost = report.cost(id).and_then(|c| c.total()).map(number::cost);
+        let tokens = report.tokens(id).and_then(|t| usage::usage(&t));
+        let cost = report.cost(id).and_then(|c| c.total()).map(units::cost);
         let model = span.model().map(|model| super::short(&model));
         for (term, known) in [("model", model), ("tokens", tokens), ("cost", cost)] {
             facts.extend(known.map(|known| (term, Fact::Text(known))));
@@ -144,9 +145,9 @@ impl Section<'_, '_> {
     }
 
     fn with_share(&self, ns: i64) -> String {
-        match number::percent(ns, self.report.total_ns()).as_str() {
-            number::NONE => number::duration(ns),
-            percent => format!("{}, {percent} % of trace", number::duration(ns)),
+        match units::percent(ns, self.report.total_ns()).as_str() {
+            units::NONE => units::duration(ns),
+            percent => format!("{}, {percent} % of trace", units::duration(ns)),
         }
     }
 
@@ -200,7 +201,7 @@ impl Section<'_, '_> {
             name => name,
         }))?;
         let offset = event.time_ns.saturating_sub(self.report.tree.origin_ns);
-        let at = format!(" at {}", number::duration(offset));
+        let at = format!(" at {}", units::duration(offset));
         self.html.element("small", &[], &at)?;
         self.html.raw("</summary><dl class=\"pairs\">")?;
         for (key, value) in event.ordered_attributes() {

@@ -6,7 +6,8 @@ use std::io;
 use super::{Section, latency, short};
 use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
 use crate::render::column::{assessment_value, state_word};
-use crate::render::{Layout, Zone, number, summary};
+use crate::render::{Layout, summary, usage};
+use crate::units::{self, Zone};
 
 /// `✗ ERROR`, with the class that gives it its colour.
 pub(super) fn state(info: &TraceInfo) -> (&'static str, String) {
@@ -31,11 +32,11 @@ impl Section<'_, '_> {
         let name = short(name.unwrap_or("(no name)"));
         self.html.element("h2", &[], &name)?;
         let (class, word) = state(info);
-        if word != number::NONE {
+        if word != units::NONE {
             self.html.element("span", &[("class", class)], &word)?;
         }
         let total = if report.tree.is_empty() {
-            info.execution_duration_ns.map(number::duration)
+            info.execution_duration_ns.map(units::duration)
         } else {
             Some(summary::total_text(report))
         };
@@ -73,11 +74,11 @@ impl Section<'_, '_> {
         let (info, layout) = (&self.report.trace.info, Layout::piped());
         let report = (!self.report.tree.is_empty()).then_some(self.report);
         let usage = self.report.usage();
-        let tokens = summary::figure(&usage.tokens, &layout, number::usage);
-        let cost = summary::figure(&usage.cost, &layout, |c| c.total().map(number::cost));
+        let tokens = summary::figure(&usage.tokens, &layout, usage::usage);
+        let cost = summary::figure(&usage.cost, &layout, |c| c.total().map(units::cost));
         let started = info
             .request_time
-            .map(|time| number::time_with_millis(time, Zone::utc()));
+            .map(|time| units::time_with_millis(time, Zone::Utc));
         self.html.raw("<dl class=\"facts\">\n")?;
         for (term, text) in [
             ("started", started),

@@ -5,8 +5,8 @@ use std::io;
 
 use super::{Section, kind, short};
 use crate::analysis::{By, Gap, LatencyReport, NodeId, Row, Sort, TotalBasis};
-use crate::render::number;
 use crate::render::summary::at_least;
+use crate::units;
 
 /// Lists longer than this are cut, with a note; mlt prints them in full.
 const LISTED: usize = 200;
@@ -24,8 +24,8 @@ pub(super) fn facts(report: &LatencyReport<'_>) -> String {
         parts.push(format!("concurrency {factor:.1}×"));
     }
     if report.unaccounted_ns > 0 {
-        let share = number::percent(report.unaccounted_ns, report.total_ns());
-        let unaccounted = number::duration(report.unaccounted_ns);
+        let share = units::percent(report.unaccounted_ns, report.total_ns());
+        let unaccounted = units::duration(report.unaccounted_ns);
         parts.push(format!("unaccounted {unaccounted} ({share} %)"));
     }
     parts.join(", ")
@@ -86,16 +86,16 @@ impl Section<'_, '_> {
         let types = match type_name {
             Some(name) if row.types.len() > 1 => format!("{name}, …"),
             Some(name) => name.to_owned(),
-            None => number::NONE.to_owned(),
+            None => units::NONE.to_owned(),
         };
         self.html.raw("<td>")?;
         self.html.element("span", &[("class", &class)], &types)?;
         self.html.raw("</td>")?;
         let errors = match row.errors {
-            0 => number::NONE.to_owned(),
-            errors => format!("✗ {}", number::whole(errors)),
+            0 => units::NONE.to_owned(),
+            errors => format!("✗ {}", units::whole(errors)),
         };
-        self.write_number(&row.count.to_string(), &number::whole(row.count))?;
+        self.write_number(&row.count.to_string(), &units::whole(row.count))?;
         self.write_number(&row.errors.to_string(), &errors)?;
         for (ns, text, bar) in [
             (
@@ -103,11 +103,11 @@ impl Section<'_, '_> {
                 at_least(row.total_ns, row.in_progress > 0),
                 false,
             ),
-            (row.self_ns, number::duration(row.self_ns), true),
-            (row.critical_ns, number::duration(row.critical_ns), true),
+            (row.self_ns, units::duration(row.self_ns), true),
+            (row.critical_ns, units::duration(row.critical_ns), true),
         ] {
             self.write_number(&ns.to_string(), &text)?;
-            let percent = number::percent(ns, total);
+            let percent = units::percent(ns, total);
             if bar {
                 self.html.raw("<td class=\"num share\"")?;
                 self.html.attribute("data-value", &ns.to_string())?;
@@ -145,11 +145,11 @@ impl Section<'_, '_> {
         }
         self.html
             .raw("<details class=\"fold\"><summary>Gaps <small>")?;
-        let share = number::percent(report.unaccounted_ns, report.total_ns());
+        let share = units::percent(report.unaccounted_ns, report.total_ns());
         self.html.text(&format!(
             "{} in {}, {share} %",
-            number::duration(report.unaccounted_ns),
-            number::counted(report.gaps.len(), "gap")
+            units::duration(report.unaccounted_ns),
+            units::counted(report.gaps.len(), "gap")
         ))?;
         self.html.raw("</small></summary>\n<p class=\"note\">A gap is time in which no span but the root was running.</p>\n")?;
         self.html.raw("<div class=\"scroll\"><table class=\"sortable\">\n<caption class=\"unseen\">Gaps</caption>\n<thead><tr>")?;
@@ -184,7 +184,7 @@ impl Section<'_, '_> {
         self.html
             .raw("<details class=\"fold\"><summary>Critical path <small>")?;
         self.html
-            .text(&number::counted(report.sections.len(), "section"))?;
+            .text(&units::counted(report.sections.len(), "section"))?;
         self.html.raw("</small></summary>\n<p class=\"note\">At each moment, the span that ended last is the one waited for.</p>\n")?;
         self.html.raw("<div class=\"scroll\"><table class=\"sortable\">\n<caption class=\"unseen\">Critical path</caption>\n<thead><tr>")?;
         self.html.raw("<th scope=\"col\" class=\"num\">Start</th><th scope=\"col\" class=\"num\">Duration</th><th scope=\"col\" class=\"num\">%</th>")?;
@@ -204,9 +204,9 @@ impl Section<'_, '_> {
 
     fn write_stretch(&mut self, start_ns: i64, length_ns: i64) -> io::Result<()> {
         let length = length_ns.to_string();
-        self.write_number(&start_ns.to_string(), &number::duration(start_ns))?;
-        self.write_number(&length, &number::duration(length_ns))?;
-        self.write_number(&length, &number::percent(length_ns, self.report.total_ns()))
+        self.write_number(&start_ns.to_string(), &units::duration(start_ns))?;
+        self.write_number(&length, &units::duration(length_ns))?;
+        self.write_number(&length, &units::percent(length_ns, self.report.total_ns()))
     }
 
     fn write_edge(&mut self, id: Option<NodeId>, none: &str) -> io::Result<()> {
@@ -221,7 +221,7 @@ impl Section<'_, '_> {
         if all <= LISTED {
             return Ok(());
         }
-        let (listed, all) = (number::whole(LISTED), number::whole(all));
+        let (listed, all) = (units::whole(LISTED), units::whole(all));
         let id = &self.report.trace.info.trace_id;
         let note =
             format!("These are {which} {listed} of {all}; `mlt latency {id} {flag}` has all.");

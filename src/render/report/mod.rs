@@ -16,9 +16,10 @@ mod tests;
 
 use std::io::{self, Write};
 
-use super::{number, payload};
+use super::payload;
 use crate::analysis::{LatencyReport, NodeId};
 use crate::model::Span;
+use crate::units;
 
 use html::Html;
 
@@ -104,8 +105,8 @@ impl Page {
         {
             let note = format!(
                 "{} cut to {} each; the marks say by how much.",
-                number::counted(self.cuts, "text"),
-                number::counted(max, "character")
+                units::counted(self.cuts, "text"),
+                units::counted(max, "character")
             );
             html.element("p", &[("class", "warning")], &note)?;
         }
@@ -134,14 +135,14 @@ impl Page {
     fn title(&self) -> String {
         match self.entries.as_slice() {
             [only] => format!("{} · {}", short(only.name()), only.trace_id()),
-            many => number::counted(many.len(), "trace"),
+            many => units::counted(many.len(), "trace"),
         }
     }
 
     fn heading(&self) -> String {
         match self.entries.len() {
             1 => "Trace report".to_owned(),
-            many => format!("Trace report: {}", number::counted(many, "trace")),
+            many => format!("Trace report: {}", units::counted(many, "trace")),
         }
     }
 }

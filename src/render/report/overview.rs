@@ -7,7 +7,8 @@ use super::html::Html;
 use super::{head, short};
 use crate::analysis::LatencyReport;
 use crate::model::{StatusCode, TraceInfo};
-use crate::render::{Zone, number, summary};
+use crate::render::summary;
+use crate::units::{self, Zone};
 
 /// What the table says of a trace.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl Entry {
             .nodes()
             .filter(|(id, _)| report.span(*id).status == StatusCode::Error);
         let own_total = || (report.total_ns(), summary::total_text(report));
-        let server_total = info.duration_ns().map(|ns| (ns, number::duration(ns)));
+        let server_total = info.duration_ns().map(|ns| (ns, units::duration(ns)));
         Self {
             trace_id: info.trace_id.clone(),
             name: short(
@@ -42,7 +43,7 @@ impl Entry {
             state: head::state(info),
             started: info
                 .request_time
-                .map(|time| (time.millis(), number::time(time, Zone::utc()))),
+                .map(|time| (time.millis(), units::time(time, Zone::Utc))),
             total: if report.tree.is_empty() {
                 server_total
             } else {
@@ -81,16 +82,16 @@ pub(super) fn write(html: &mut Html<'_>, entries: &[Entry]) -> io::Result<()> {
         html.element("span", &[("class", class)], word)?;
         html.raw("</td>")?;
         let failed = match entry.failed {
-            0 => number::NONE.to_owned(),
-            failed => format!("✗ {}", number::whole(failed)),
+            0 => units::NONE.to_owned(),
+            failed => format!("✗ {}", units::whole(failed)),
         };
         cell(html, "time", entry.started.clone())?;
         cell(html, "num", entry.total.clone())?;
-        let spans = number::whole(entry.spans);
+        let spans = units::whole(entry.spans);
         cell(html, "num", Some((entry.spans, spans)))?;
         cell(html, "num", Some((entry.failed, failed)))?;
-        cell(html, "num", entry.tokens.map(|n| (n, number::count(n))))?;
-        cell(html, "num", entry.cost.map(|usd| (usd, number::cost(usd))))?;
+        cell(html, "num", entry.tokens.map(|n| (n, units::count(n))))?;
+        cell(html, "num", entry.cost.map(|usd| (usd, units::cost(usd))))?;
         html.raw("<td>")?;
         html.element("code", &[], &entry.trace_id)?;
         html.raw("</td></tr>\n")?;
@@ -106,7 +107,7 @@ fn cell(
 ) -> io::Result<()> {
     let (value, text) = match figure {
         Some((value, text)) => (value.to_string(), text),
-        None => (String::new(), number::NONE.to_owned()),
+        None => (String::new(), units::NONE.to_owned()),
     };
     html.element("td", &[("class", class), ("data-value", &value)], &text)
 }

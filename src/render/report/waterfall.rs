@@ -8,7 +8,8 @@ use super::{Section, kind, name, short};
 use crate::analysis::{Node, NodeId};
 use crate::model::{Span, StatusCode};
 use crate::render::summary::at_least;
-use crate::render::{number, trace};
+use crate::render::trace;
+use crate::units;
 
 /// Steps of the scale.
 const STEPS: i64 = 10_000;
@@ -76,8 +77,8 @@ impl Section<'_, '_> {
         if let Some(levels) = unfolded {
             let note = format!(
                 "{} of {} are folded at first: those below level {levels}. A number behind a name says how many are folded there.",
-                number::whole(hidden),
-                number::counted(tree.len(), "span"),
+                units::whole(hidden),
+                units::counted(tree.len(), "span"),
             );
             self.html.element("p", &[("class", "note")], &note)?;
         }
@@ -169,7 +170,7 @@ impl Section<'_, '_> {
         self.html.raw("<div class=\"axis\" aria-hidden=\"true\"><span>Span</span><span>Type</span><span class=\"num\">Duration</span><span class=\"num\">%</span><span class=\"num\">Self</span><span class=\"ticks\">")?;
         for tick in 0..=TICKS {
             let at = start.saturating_add((hi - lo) / TICKS * tick);
-            self.html.element("i", &[], &number::duration(at))?;
+            self.html.element("i", &[], &units::duration(at))?;
         }
         self.html.raw("</span></div>\n")
     }
@@ -196,7 +197,7 @@ impl Section<'_, '_> {
         self.html.attribute("title", &self.tip(id, node, span))?;
         self.html.raw("><span class=\"name\"")?;
         if node.subtree_len > 1 && node.depth < NESTED {
-            let below = number::whole(node.subtree_len - 1);
+            let below = units::whole(node.subtree_len - 1);
             self.html.attribute("data-below", &below)?;
         }
         self.html.raw(">")?;
@@ -219,8 +220,8 @@ impl Section<'_, '_> {
             .element("span", &[("class", &class)], &short(&span_type))?;
         for text in [
             at_least(node.duration_ns(), node.in_progress),
-            number::percent(node.duration_ns(), report.total_ns()),
-            number::duration(report.self_ns(id)),
+            units::percent(node.duration_ns(), report.total_ns()),
+            units::duration(report.self_ns(id)),
         ] {
             self.html.element("span", &[("class", "num")], &text)?;
         }
@@ -233,9 +234,9 @@ impl Section<'_, '_> {
     /// What a pointer or the keyboard's focus brings up.
     fn tip(&self, id: NodeId, node: &Node, span: &Span) -> String {
         let report = self.report;
-        let share = |ns: i64| match number::percent(ns, report.total_ns()).as_str() {
-            number::NONE => number::duration(ns),
-            percent => format!("{} ({percent} %)", number::duration(ns)),
+        let share = |ns: i64| match units::percent(ns, report.total_ns()).as_str() {
+            units::NONE => units::duration(ns),
+            percent => format!("{} ({percent} %)", units::duration(ns)),
         };
         let status = match span.status {
             StatusCode::Error => "failed, ",
@@ -244,7 +245,7 @@ impl Section<'_, '_> {
         };
         format!(
             "{status}starts at {}, takes {}, self {}, critical {}",
-            number::duration(report.tree.start_offset_ns(id)),
+            units::duration(report.tree.start_offset_ns(id)),
             share(node.duration_ns()),
             share(report.self_ns(id)),
             share(report.critical_ns(id)),
@@ -279,7 +280,7 @@ impl Section<'_, '_> {
         let below = node.subtree_len - 1;
         let what = format!(
             "{} below {}",
-            number::counted(below, "span"),
+            units::counted(below, "span"),
             short(name(self.report.span(id)))
         );
         self.html.attribute("aria-label", &what)?;

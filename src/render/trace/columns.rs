@@ -6,7 +6,8 @@ use crate::render::cell::Cell;
 use crate::render::cells::Cells;
 use crate::render::summary::at_least;
 use crate::render::table::{Align, GAP, TableColumn};
-use crate::render::{Layout, LeftOut, number, text};
+use crate::render::{Layout, LeftOut, text};
+use crate::units;
 
 /// Width of the bars in text to a pipe.
 const PIPED_BAR: usize = 24;
@@ -86,16 +87,16 @@ impl Figure {
             }
             Self::Start => to.push(
                 style.text(),
-                number::duration(report.tree.start_offset_ns(id)),
+                units::duration(report.tree.start_offset_ns(id)),
             ),
             Self::Duration => to.push(style.text(), at_least(node.duration_ns(), node.in_progress)),
             Self::Percent => to.push(
                 style.text(),
-                number::percent(node.duration_ns(), report.total_ns()),
+                units::percent(node.duration_ns(), report.total_ns()),
             ),
             Self::Tokens => match report.tokens(id).and_then(|t| t.total()) {
-                Some(tokens) => to.push(style.text(), number::count(tokens)),
-                None => to.push(style.muted(), number::NONE),
+                Some(tokens) => to.push(style.text(), units::count(tokens)),
+                None => to.push(style.muted(), units::NONE),
             },
             // Drawn when its width is known.
             Self::Bar => {}
@@ -192,7 +193,7 @@ impl Columns {
         };
         columns.retain(|column| {
             let mut texts = blocks.iter().flat_map(|b| b.cells(column.figure).texts());
-            column.figure != Figure::Tokens || texts.any(|text| text != number::NONE)
+            column.figure != Figure::Tokens || texts.any(|text| text != units::NONE)
         });
         let mut columns = Self {
             shown: columns,

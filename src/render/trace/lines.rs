@@ -12,7 +12,8 @@ use crate::render::style::Painted;
 use crate::render::table::Table;
 use crate::render::tree::GuideLines;
 use crate::render::waterfall::{BarKind, Scale};
-use crate::render::{Layout, number, payload, text};
+use crate::render::{Layout, payload, text};
+use crate::units;
 
 /// How the lines of the table are made.
 pub(super) struct Lines<'a> {
@@ -163,7 +164,7 @@ impl Lines<'_> {
                 let note = format!(
                     "{}… {} below",
                     guides.note(),
-                    number::counted(hidden, "span")
+                    units::counted(hidden, "span")
                 );
                 writeln!(out, "{}", Painted(style.muted(), note))
             }
