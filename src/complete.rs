@@ -24,6 +24,7 @@ use crate::render::Column;
 use crate::render::sanitize::is_unseen;
 use crate::settings::{Env, Location, RealDisk, Settings};
 use crate::store::{self, Query, Store};
+use crate::table::{self, rows};
 
 const PATIENCE: Duration = Duration::from_secs(1);
 const RECENT: usize = 50;
@@ -179,6 +180,19 @@ pub(crate) fn columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     after_comma(typed, names)
 }
 
+/// Columns of rows of latency, likewise.
+pub(crate) fn latency_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
+    one_of(typed, &rows::latency::names())
+}
+
+/// Columns of spans, likewise, and the tags of their traces.
+pub(crate) fn span_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let known = rows::spans::spans();
+    let names = known.plain().iter().map(table::Column::name);
+    let keyed = ["tags.", "metadata.", "attributes."];
+    after_comma(typed, names.chain(keyed))
+}
+
 /// What rows of latency may stand for, after a key that was typed already.
 pub(crate) fn row_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
     after_comma(typed, GroupKey::beginnings())
@@ -191,9 +205,9 @@ pub(crate) fn stats_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
     after_comma(typed, GroupKey::beginnings().filter(kept).chain(of_spans))
 }
 
-fn after_comma(
+fn after_comma<'w>(
     typed: &OsStr,
-    words: impl Iterator<Item = &'static str>,
+    words: impl Iterator<Item = &'w str>,
 ) -> Vec<CompletionCandidate> {
     let Some(text) = typed.to_str() else {
         return Vec::new();
@@ -207,6 +221,20 @@ fn after_comma(
     all.extend(known::keys(word, before));
     all.retain(|candidate| candidate.get_value() != typed);
     all
+}
+
+/// Words of a list with commas between, after those that were typed already.
+fn one_of(typed: &OsStr, words: &[String]) -> Vec<CompletionCandidate> {
+    let Some(text) = typed.to_str() else {
+        return Vec::new();
+    };
+    let start = text.rfind(',').map_or(0, |at| at + 1);
+    let (before, word) = text.split_at(start);
+    words
+        .iter()
+        .filter(|name| name.starts_with(word) && *name != word)
+        .map(|name| CompletionCandidate::new(format!("{before}{name}")))
+        .collect()
 }
 
 fn starting_with(

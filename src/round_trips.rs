@@ -4,14 +4,14 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::export::sample::any_trace;
-use crate::export::{Document, Format, JsonForm, What};
+use crate::export::{Chosen, Document, Format, JsonForm, What};
 use crate::model::{Span, Trace, attribute};
 use crate::settings::Location;
 use crate::store::{self, Detail};
 
 fn exported(trace: &Trace, format: Format) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut document = Document::of_one(&mut out, format, What::Spans).unwrap();
+    let mut document = Document::of_one(&mut out, format, What::Spans, &Chosen::default()).unwrap();
     document.push(trace).unwrap();
     document.finish(false, &[]).unwrap();
     out

@@ -31,6 +31,7 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt latency latest --critical-path
   mlt latency --all --by trace                  # by the name of the trace
   mlt latency --name checkout --slowest 3
+  mlt latency --all --columns name,p95,critical_ratio -o csv
   mlt latency --name checkout --what-if payment=50%"
         }
         "diff" => {

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 
 use super::SelectionArgs;
+use crate::complete;
 
 pub(super) const HELP: &str = "\
 Formats (-o):
@@ -16,7 +18,7 @@ Formats (-o):
   folded      name;name;name N for flame graphs: self time in whole microseconds
   json jsonl  as mlt get writes them
   csv tsv     a row for each span, or for each trace with --what traces
-  parquet     the same for DuckDB, Spark and pandas
+  parquet     the same columns and values for DuckDB, Spark and pandas
 
 Files:
   A file gets its name when it is complete; until then, what was there stays. A link stays a link:
@@ -45,6 +47,10 @@ pub struct ExportArgs {
     /// Write spans with their traces, or traces alone (json, jsonl, csv, tsv, parquet)
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub what: ExportWhat,
+
+    /// Which columns, separated by commas: trace_id,name,duration_ns,tags.KEY (csv, tsv, parquet)
+    #[arg(long, value_name = "COLUMN,…", add = ArgValueCompleter::new(complete::span_columns))]
+    pub columns: Vec<String>,
 
     /// Go on with a file of JSON lines: keep the traces that it has, add the others
     #[arg(long, requires = "to")]

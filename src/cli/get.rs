@@ -43,6 +43,10 @@ pub struct GetArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub depth: Option<u64>,
 
+    /// A table of spans with these columns, separated by commas: trace_id,name,duration,tags.KEY
+    #[arg(long, value_name = "COLUMN,…", conflicts_with_all = ["link", "io"], add = ArgValueCompleter::new(complete::span_columns))]
+    pub columns: Vec<String>,
+
     /// Cut inputs, outputs and attributes to so many characters
     #[arg(long, value_name = "N", value_parser = whole_number::<usize>)]
     pub max_chars: Option<usize>,

@@ -56,6 +56,10 @@ pub struct LatencyArgs {
     #[arg(long, value_enum, alias = "order-by", value_name = "COLUMN")]
     pub sort: Option<LatencySort>,
 
+    /// Which columns of the rows, separated by commas: name,p95_ns,critical_ratio
+    #[arg(long, value_name = "COLUMN,…", add = ArgValueCompleter::new(complete::latency_columns))]
+    pub columns: Vec<String>,
+
     /// Only the first so many rows
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub top: Option<u64>,

@@ -6,21 +6,25 @@ use anyhow::Result;
 
 use super::form::Form;
 use super::gather::fail_with;
-use super::{Context, IN_TABLES, link, resolve};
+use super::{Context, IN_TABLES, columns, link, resolve};
 use crate::analysis::{LatencyReport, Node, NodeId, SpanTree, Warning, analyse};
 use crate::cli::GetArgs;
 use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
-use crate::export::delimited::SpanRows;
-use crate::export::json::{self, TraceList};
+use crate::export::json::{self, RowList, TraceList};
 use crate::model::{Span, StatusCode, Trace, Unreadable};
 use crate::parallel;
+use crate::render::list::List;
 use crate::render::{self, LeftOut, sanitize};
 use crate::store::{Detail, StoreError};
+use crate::table::Column;
+use crate::table::delimited::DelimitedTable;
+use crate::table::rows::spans::{SpanRow, Spans, is_of_payload, spans};
 use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let form = context.form("get")?;
+    let columns = columns::chosen(&args.columns, &spans())?;
     // The shape of the output follows from what was typed, not from how much was found.
     let single = args.traces.len() == 1 && args.traces[0] != "-";
     let mut unreadable = Vec::new();
@@ -34,15 +38,20 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     }
     let store = context.store()?;
     // The table of spans shows of payloads nothing but what went wrong.
+    let needs_payloads = match &columns {
+        Some(columns) => columns.iter().any(is_of_payload),
+        None => args.io || args.span.is_some(),
+    };
     let detail = match form {
-        Form::Text if !args.io && args.span.is_none() => Detail::Events,
+        Form::Text if !needs_payloads => Detail::Events,
         _ => Detail::Whole,
     };
+    let as_rows = columns.is_some() || !matches!(form, Form::Json(_));
     let mut out = context.terminal.output();
     let mut progress = context.terminal.progress("fetching traces").of(ids.len());
     let mut done = 0;
     let left_out = {
-        let mut printer = Printer::new(context, args, &mut out, form, single)?;
+        let mut printer = Printer::new(context, args, &mut out, columns, form, single)?;
         parallel::for_each_in_order(
             store.at_once(),
             &ids,
@@ -50,7 +59,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
             |id, result| -> Result<()> {
                 let outcome = result
                     .map_err(anyhow::Error::from)
-                    .and_then(|trace| selected(trace, args, form))
+                    .and_then(|trace| selected(trace, args, as_rows))
                     .and_then(|trace| {
                         progress.clear();
                         let outcome = printer.print(&trace);
@@ -94,11 +103,11 @@ fn unreadable_of(id: &str, error: anyhow::Error) -> Result<Unreadable> {
 /// The spans that were asked for, for JSON, which tells nothing of a span that
 /// depends on the others. Tables show the rest as counts, and rows of figures are
 /// chosen when the figures are known.
-fn selected(mut trace: Trace, args: &GetArgs, form: Form) -> Result<Trace> {
+fn selected(mut trace: Trace, args: &GetArgs, as_rows: bool) -> Result<Trace> {
     if let Some(wanted) = &args.span {
         require_span(&trace, wanted)?;
     }
-    if !matches!(form, Form::Json(_)) {
+    if as_rows {
         return Ok(trace);
     }
     if let Some(depth) = args.depth {
@@ -165,7 +174,9 @@ enum Kind<'a> {
     Text(&'a mut Output),
     Single(&'a mut Output, JsonForm),
     List(&'a mut Output, TraceList),
-    Delimited(Box<SpanRows<'a>>),
+    Table(&'a mut Output, Box<List<Spans>>),
+    Rows(&'a mut Output, RowList<Spans>),
+    Delimited(Box<DelimitedTable<'a, Spans>>),
 }
 
 impl<'a> Printer<'a> {
@@ -173,14 +184,24 @@ impl<'a> Printer<'a> {
         context: &'a Context<'a>,
         args: &'a GetArgs,
         out: &'a mut Output,
+        columns: Option<Vec<Column<Spans>>>,
         form: Form,
         single: bool,
     ) -> Result<Self> {
-        let kind = match form {
-            Form::Text => Kind::Text(out),
-            Form::Json(JsonForm::Pretty) if single => Kind::Single(out, JsonForm::Pretty),
-            Form::Json(form) => Kind::List(out, TraceList::new(form)),
-            Form::Delimited(format) => Kind::Delimited(Box::new(SpanRows::new(out, format)?)),
+        let kind = match (form, columns) {
+            (Form::Text, None) => Kind::Text(out),
+            (Form::Text, Some(columns)) => {
+                Kind::Table(out, Box::new(List::new(columns, context.layout())))
+            }
+            (Form::Json(form), Some(columns)) => {
+                Kind::Rows(out, RowList::new(form, "spans", columns))
+            }
+            (Form::Json(JsonForm::Pretty), None) if single => Kind::Single(out, JsonForm::Pretty),
+            (Form::Json(form), None) => Kind::List(out, TraceList::new(form)),
+            (Form::Delimited(format), columns) => {
+                let columns = columns.unwrap_or_else(|| spans().plain().to_vec());
+                Kind::Delimited(Box::new(DelimitedTable::new(out, format, columns)?))
+            }
         };
         Ok(Self {
             context,
@@ -206,14 +227,17 @@ impl<'a> Printer<'a> {
                 let parts = json::TraceParts::whole(trace, max_chars);
                 list.push(out, &parts.with_link(link.as_deref()))?;
             }
+            Kind::Table(out, list) => {
+                warn_of_negative_durations(self.context, trace);
+                each_wanted(trace, self.args, |row| list.push(out, row))?;
+            }
+            Kind::Rows(out, list) => {
+                warn_of_negative_durations(self.context, trace);
+                each_wanted(trace, self.args, |row| list.push(out, row))?;
+            }
             Kind::Delimited(rows) => {
                 warn_of_negative_durations(self.context, trace);
-                let (report, args) = (analyse(trace), self.args);
-                rows.push_some(&report, |id| {
-                    let node = report.tree.node(id);
-                    args.depth.is_none_or(|depth| is_within(node, depth))
-                        && is_wanted(report.span(id), args)
-                })?;
+                each_wanted(trace, self.args, |row| rows.push(row))?;
             }
             Kind::Text(out) => {
                 if self.printed > 0 {
@@ -231,11 +255,27 @@ impl<'a> Printer<'a> {
     fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<LeftOut> {
         match self.kind {
             Kind::List(out, list) => list.finish(out, None, truncated, unreadable)?,
+            Kind::Table(out, mut list) => list.flush(out)?,
+            Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
             Kind::Text(_) | Kind::Single(..) => {}
         }
         Ok(self.left_out)
     }
+}
+
+/// The spans that were asked for, with the figures that they have among all of them.
+fn each_wanted(
+    trace: &Trace,
+    args: &GetArgs,
+    mut with: impl FnMut(&SpanRow<'_>) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let report = analyse(trace);
+    let wanted = report.nodes().filter(|(id, node)| {
+        args.depth.is_none_or(|depth| is_within(node, depth)) && is_wanted(report.span(*id), args)
+    });
+    let mut rows = wanted.map(|(id, _)| SpanRow::new(&report, id, args.max_chars));
+    rows.try_for_each(|row| with(&row))
 }
 
 /// Figures for programs are not as recorded here, which has to be said beside them.

@@ -7,14 +7,16 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::form::Form;
-use super::{Context, IN_TABLES, resolve};
+use super::{Context, IN_TABLES, columns, resolve};
 use crate::analysis::{By, GroupKey, Sort, analyse};
 use crate::cli::LatencyArgs;
 use crate::error::{CommandError, Exit};
-use crate::export::delimited;
 use crate::export::json::{self, LatencyParts};
+use crate::export::{JsonForm, delimited};
 use crate::render::{self, sanitize};
 use crate::store::Detail;
+use crate::table;
+use crate::table::rows::latency::{groups_of_one, of_one};
 
 pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     match (single(args), args.by.as_slice()) {
@@ -39,6 +41,15 @@ fn single(args: &LatencyArgs) -> Option<&String> {
 
 fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit> {
     let form = context.form("latency")?;
+    let columns = columns::chosen(&args.columns, &groups_of_one(by))?;
+    if matches!(form, Form::Delimited(_)) {
+        let others = [
+            (args.critical_path, "--critical-path"),
+            (args.gaps, "--gaps"),
+        ];
+        let other = others.into_iter().find(|(given, _)| *given);
+        columns::only_of_rows(&args.columns, other.map(|(_, flag)| flag))?;
+    }
     let id = resolve::trace_id(context, word)?;
     let mut progress = context.terminal.progress("fetching the trace");
     progress.at(0);
@@ -67,7 +78,12 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
     let mut out = context.terminal.output();
     let mut left_out = render::LeftOut::new();
     match form {
-        Form::Json(form) => json::write_latency(&mut out, &report, &rows, parts, form)?,
+        Form::Json(JsonForm::Lines) if let Some(columns) = &columns => {
+            json::write_lines(&mut out, columns, &of_one(&report, &rows, by))?;
+        }
+        Form::Json(form) => {
+            json::write_latency(&mut out, &report, &rows, columns.as_deref(), parts, form)?;
+        }
         Form::Delimited(format) => {
             if args.critical_path && args.gaps {
                 return Err(CommandError::usage(
@@ -79,13 +95,20 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
                 delimited::write_critical_path(&mut out, &report, format)?;
             } else if args.gaps {
                 delimited::write_gaps(&mut out, &report, format)?;
+            } else if let Some(columns) = columns {
+                let groups = of_one(&report, &rows, by);
+                table::delimited::write(&mut out, format, columns, &groups)?;
             } else {
                 delimited::write_latency(&mut out, &report, &rows, by, format)?;
             }
         }
         Form::Text => {
             let layout = context.layout();
-            left_out = render::latency::write(&mut out, &report, &rows, by, &layout)?;
+            if let Some(columns) = columns {
+                render::latency::write_chosen(&mut out, &report, &rows, by, columns, &layout)?;
+            } else {
+                left_out = render::latency::write(&mut out, &report, &rows, by, &layout)?;
+            }
             if args.critical_path {
                 writeln!(out)?;
                 let more = render::timeline::write_critical_path(&mut out, &report, &layout)?;

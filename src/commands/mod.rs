@@ -2,6 +2,7 @@
 //! render. What several of them need is beside them.
 
 mod check;
+mod columns;
 mod completing;
 mod completions;
 mod diff;

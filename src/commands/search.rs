@@ -16,8 +16,7 @@ use super::usage::UsageLookup;
 use crate::cli::{OutputFormat, SearchArgs, WITH_IDS};
 use crate::error::{CommandError, Exit, FilterError};
 use crate::export::JsonForm;
-use crate::export::delimited::TraceRows;
-use crate::export::json::{self as json_export, TraceList, TraceParts};
+use crate::export::json::{self as json_export, RowList, TraceList, TraceParts};
 use crate::export::unreadable::add_to;
 use crate::field::Field;
 use crate::filter::{OrderBy, parse_order_by};
@@ -26,6 +25,7 @@ use crate::parallel;
 use crate::render::search::SearchTable;
 use crate::render::{Column, number, sanitize};
 use crate::store::{Detail, Explanation, Query, Search, SearchEnd, Store, StoreError};
+use crate::table::delimited::DelimitedTable;
 use crate::terminal::Output;
 
 /// Traces that are shown where nobody says how many.
@@ -368,8 +368,8 @@ struct Printer<'a> {
 enum Kind<'a> {
     Table(&'a mut Output, SearchTable),
     Json(&'a mut Output, TraceList),
-    Rows(&'a mut Output, TraceList, Vec<Column>),
-    Delimited(TraceRows<'a>),
+    Rows(&'a mut Output, RowList<Trace>),
+    Delimited(DelimitedTable<'a, Trace>),
     Ids(&'a mut Output),
 }
 
@@ -386,13 +386,16 @@ impl<'a> Printer<'a> {
             None => Lack::default(),
             Some(_) => Lack::of(columns.iter().map(Column::field)),
         };
+        let typed = || columns.iter().map(Column::in_table).collect::<Vec<_>>();
         let kind = match form {
-            Some(Form::Text) => Kind::Table(out, SearchTable::new(columns, context.layout())),
+            Some(Form::Text) => Kind::Table(out, SearchTable::new(typed(), context.layout())),
             Some(Form::Json(form)) if args.columns.is_empty() => {
                 Kind::Json(out, TraceList::new(form))
             }
-            Some(Form::Json(form)) => Kind::Rows(out, TraceList::new(form), columns),
-            Some(Form::Delimited(format)) => Kind::Delimited(TraceRows::new(out, format, columns)?),
+            Some(Form::Json(form)) => Kind::Rows(out, RowList::new(form, "traces", typed())),
+            Some(Form::Delimited(format)) => {
+                Kind::Delimited(DelimitedTable::new(out, format, typed())?)
+            }
             None => Kind::Ids(out),
         };
         Ok(Self {
@@ -454,10 +457,7 @@ impl<'a> Printer<'a> {
         match &mut self.kind {
             Kind::Table(out, table) => table.push(out, trace)?,
             Kind::Json(out, list) => list.push(out, &TraceParts::info_only(info))?,
-            Kind::Rows(out, list, columns) => {
-                let cells = columns.iter().map(|c| (c.raw_name(), c.json(trace)));
-                list.push_row(out, &cells.collect::<serde_json::Map<_, _>>())?;
-            }
+            Kind::Rows(out, list) => list.push(out, trace)?,
             Kind::Delimited(rows) => rows.push(trace)?,
             Kind::Ids(out) => writeln!(out, "{}", crate::render::sanitize::line(&info.trace_id))?,
         }
@@ -474,9 +474,8 @@ impl<'a> Printer<'a> {
     fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<()> {
         match self.kind {
             Kind::Table(out, mut table) => table.flush(out)?,
-            Kind::Json(out, list) | Kind::Rows(out, list, _) => {
-                list.finish(out, None, truncated, unreadable)?;
-            }
+            Kind::Json(out, list) => list.finish(out, None, truncated, unreadable)?,
+            Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
             Kind::Ids(_) => {}
         }

@@ -4,125 +4,12 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use crate::analysis::{By, LatencyReport, NodeId, Row};
-use crate::model::{SpanId, Timestamp, Trace};
-use crate::render::Column;
+use crate::analysis::{By, LatencyReport, Row};
 use crate::table::delimited::write;
+use crate::table::rows::latency;
 use crate::table::rows::stretches::{self, GapRow, OF_GAPS, OF_SECTIONS, SectionRow};
 
 pub use crate::table::delimited::{Delimited, RowWriter};
-
-/// A list of traces.
-#[derive(Debug)]
-pub struct TraceRows<'a> {
-    rows: RowWriter<'a>,
-    columns: Vec<Column>,
-}
-
-impl<'a> TraceRows<'a> {
-    /// Writes the heads.
-    pub fn new(
-        out: &'a mut dyn Write,
-        format: Delimited,
-        columns: Vec<Column>,
-    ) -> io::Result<Self> {
-        let mut rows = RowWriter::new(out, format);
-        rows.row(columns.iter().map(|column| Cow::Owned(column.raw_name())))?;
-        Ok(Self { rows, columns })
-    }
-
-    /// Writes one trace.
-    pub fn push(&mut self, trace: &Trace) -> io::Result<()> {
-        self.rows
-            .row(self.columns.iter().map(|column| column.raw(trace)))
-    }
-
-    /// Hands everything to the writer below.
-    pub fn finish(self) -> io::Result<()> {
-        self.rows.finish()
-    }
-}
-
-/// Spans of traces, parents before children, under one line of heads.
-#[derive(Debug)]
-pub struct SpanRows<'a> {
-    rows: RowWriter<'a>,
-}
-
-impl<'a> SpanRows<'a> {
-    const HEADS: [&'static str; 16] = [
-        "trace_id",
-        "span_id",
-        "parent_span_id",
-        "depth",
-        "name",
-        "type",
-        "status",
-        "start_time",
-        "start_offset_ns",
-        "duration_ns",
-        "total_ratio",
-        "self_ns",
-        "critical_ns",
-        "input_tokens",
-        "output_tokens",
-        "error",
-    ];
-
-    /// Writes the heads.
-    pub fn new(out: &'a mut dyn Write, format: Delimited) -> io::Result<Self> {
-        let mut rows = RowWriter::new(out, format);
-        rows.row(Self::HEADS.map(Cow::Borrowed))?;
-        Ok(Self { rows })
-    }
-
-    /// Writes the spans of one trace.
-    pub fn push(&mut self, report: &LatencyReport<'_>) -> io::Result<()> {
-        self.push_some(report, |_| true)
-    }
-
-    /// Writes some of its spans, with the figures that they have among all of them.
-    pub fn push_some(
-        &mut self,
-        report: &LatencyReport<'_>,
-        wanted: impl Fn(NodeId) -> bool,
-    ) -> io::Result<()> {
-        for (id, node) in report.nodes().filter(|(id, _)| wanted(*id)) {
-            let span = report.span(id);
-            let tokens = report.tokens(id);
-            let error = match span.status {
-                crate::model::StatusCode::Error => span.error_text(),
-                _ => None,
-            };
-            // A lower bound is no duration: a span in progress has none.
-            let duration = (!node.in_progress).then_some(node.duration_ns());
-            self.rows.row([
-                Cow::Borrowed(report.trace.info.trace_id.as_str()),
-                Cow::Borrowed(span.span_id.as_str()),
-                Cow::Borrowed(span.parent_id.as_ref().map_or("", SpanId::as_str)),
-                number(node.depth),
-                Cow::Borrowed(span.name.as_str()),
-                span.span_type(),
-                Cow::Borrowed(span.status.as_str()),
-                number(Timestamp::from_nanos(span.start_ns)),
-                number(report.tree.start_offset_ns(id)),
-                maybe(duration),
-                maybe(duration.and_then(|ns| report.ratio(ns))),
-                number(report.self_ns(id)),
-                number(report.critical_ns(id)),
-                maybe(tokens.and_then(|t| t.input_tokens)),
-                maybe(tokens.and_then(|t| t.output_tokens)),
-                Cow::Owned(error.unwrap_or_default()),
-            ])?;
-        }
-        Ok(())
-    }
-
-    /// Writes out what is still held back.
-    pub fn finish(self) -> io::Result<()> {
-        self.rows.finish()
-    }
-}
 
 /// Writes the groups of a latency report; where each is a span, with its id.
 pub fn write_latency(
@@ -132,41 +19,8 @@ pub fn write_latency(
     by: By,
     format: Delimited,
 ) -> io::Result<()> {
-    const HEADS: [&str; 11] = [
-        "name",
-        "type",
-        "count",
-        "errors",
-        "in_progress",
-        "total_ns",
-        "total_ratio",
-        "self_ns",
-        "self_ratio",
-        "critical_ns",
-        "critical_ratio",
-    ];
-    let mut writer = RowWriter::new(out, format);
-    let of_span = |text| (by == By::Span).then_some(Cow::Borrowed(text));
-    let heads = HEADS.map(Cow::Borrowed);
-    writer.row(of_span("span_id").into_iter().chain(heads))?;
-    for row in rows {
-        let span = report.longest(row);
-        let id = of_span(span.map_or("", |span| span.span_id.as_str()));
-        writer.row(id.into_iter().chain([
-            Cow::Borrowed(row.key.as_str()),
-            Cow::Borrowed(row.span_type().unwrap_or_default()),
-            number(row.count),
-            number(row.errors),
-            number(row.in_progress),
-            number(row.total_ns),
-            maybe(row.total_ratio),
-            number(row.self_ns),
-            maybe(row.self_ratio),
-            number(row.critical_ns),
-            maybe(row.critical_ratio),
-        ]))?;
-    }
-    writer.finish()
+    let groups = latency::of_one(report, rows, by);
+    write(out, format, latency::told_of_one(by), &groups)
 }
 
 /// Writes the critical path in order of time.
@@ -207,9 +61,13 @@ mod tests {
 
     use super::*;
     use crate::analysis::{Sort, analyse};
+    use crate::model::Trace;
+    use crate::render::Column;
     use crate::render::sample::{hostile, info, printed, trace};
+    use crate::table::delimited::DelimitedTable;
+    use crate::table::rows::spans;
 
-    fn columns() -> Vec<Column> {
+    fn columns() -> Vec<crate::table::Column<Trace>> {
         [
             "trace_id",
             "name",
@@ -220,7 +78,7 @@ mod tests {
             "request",
             "tags.formula",
         ]
-        .map(|name| name.parse().unwrap())
+        .map(|name| name.parse::<Column>().unwrap().in_table())
         .to_vec()
     }
 
@@ -231,7 +89,7 @@ mod tests {
             .insert("formula".into(), "=HYPERLINK(\"http://x\")".into());
         hostile.request_preview = Some("two\nlines, \"quoted\"".into());
         printed(|out| {
-            let mut rows = TraceRows::new(out, format, columns())?;
+            let mut rows = DelimitedTable::new(out, format, columns())?;
             for info in [&info(), &hostile] {
                 let (info, spans) = (info.clone(), Vec::new());
                 rows.push(&Trace { info, spans })?;
@@ -272,8 +130,26 @@ mod tests {
         let trace = trace();
         let report = analyse(&trace);
         let csv = printed(|out| {
-            let mut rows = SpanRows::new(out, Delimited::Csv)?;
-            rows.push(&report)?;
+            let columns = spans::spans().some(&[
+                "trace_id",
+                "span_id",
+                "parent_span_id",
+                "depth",
+                "name",
+                "type",
+                "status",
+                "start_time",
+                "start_offset_ns",
+                "duration_ns",
+                "total_ratio",
+                "self_ns",
+                "critical_ns",
+                "input_tokens",
+                "output_tokens",
+                "error",
+            ]);
+            let mut rows = DelimitedTable::new(out, Delimited::Csv, columns)?;
+            spans::each(&report, |row| rows.push(row))?;
             rows.finish()
         });
         assert_snapshot!(csv, @r#"

@@ -5,17 +5,19 @@ use std::fmt;
 use std::io::{self, Write};
 
 use super::chrome::ChromeTrace;
-use super::delimited::{SpanRows, TraceRows};
 use super::folded::Folded;
 use super::json::{self, TraceList, TraceParts};
 use super::otlp::{self, OtlpJson};
-#[cfg(feature = "parquet")]
-use super::parquet::{SpanTable, TraceTable};
 use super::speedscope::Speedscope;
 use super::{Delimited, JsonForm};
 use crate::analysis::analyse;
 use crate::model::{Trace, Unreadable};
-use crate::render::Column;
+use crate::table::Column;
+use crate::table::delimited::DelimitedTable;
+#[cfg(feature = "parquet")]
+use crate::table::parquet::ParquetTable;
+use crate::table::rows::spans::{self, Spans};
+use crate::table::rows::traces;
 
 /// A format for documents of traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,25 @@ pub enum What {
     Spans,
     /// Traces without their spans.
     Traces,
+}
+
+/// The columns of tables.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// Of spans.
+    pub spans: Vec<Column<Spans>>,
+    /// Of traces.
+    pub traces: Vec<Column<Trace>>,
+}
+
+/// All that there are without a key.
+impl Default for Chosen {
+    fn default() -> Self {
+        Self {
+            spans: spans::spans().plain().to_vec(),
+            traces: traces::in_files(),
+        }
+    }
 }
 
 impl Format {
@@ -86,6 +107,16 @@ impl Format {
         }
     }
 
+    /// Whether it is a table.
+    pub const fn has_columns(self) -> bool {
+        match self {
+            Self::Delimited(_) => true,
+            #[cfg(feature = "parquet")]
+            Self::Parquet => true,
+            _ => false,
+        }
+    }
+
     /// Whether it needs nothing of spans but names and times.
     pub const fn needs_times_only(self) -> bool {
         matches!(self, Self::Speedscope | Self::Folded)
@@ -117,17 +148,19 @@ enum Kind<'a> {
     Folded(Out<'a>, Folded),
     Json(Out<'a>, TraceList, What),
     OneJson(Out<'a>, What),
-    SpanRows(SpanRows<'a>),
-    TraceRows(TraceRows<'a>),
+    SpanRows(Box<DelimitedTable<'a, Spans>>),
+    TraceRows(Box<DelimitedTable<'a, Trace>>),
     #[cfg(feature = "parquet")]
-    SpanTable(Box<SpanTable<'a>>),
+    SpanTable(Box<ParquetTable<'a, Spans>>),
     #[cfg(feature = "parquet")]
-    TraceTable(Box<TraceTable<'a>>),
+    TraceTable(Box<ParquetTable<'a, Trace>>),
 }
 
 impl<'a> Document<'a> {
-    /// A document of any number of traces.
-    pub fn new(out: Out<'a>, format: Format, what: What) -> io::Result<Self> {
+    /// A document of any number of traces, in tables with these columns.
+    pub fn new(out: Out<'a>, format: Format, what: What, columns: &Chosen) -> io::Result<Self> {
+        let of_spans = || columns.spans.clone();
+        let of_traces = || columns.traces.clone();
         let kind = match (format, what) {
             (Format::Otlp, _) => Kind::Otlp(out, OtlpJson::default()),
             (Format::OtlpProto, _) => Kind::OtlpProto(out),
@@ -135,14 +168,20 @@ impl<'a> Document<'a> {
             (Format::Speedscope, _) => Kind::Speedscope(out, Box::default()),
             (Format::Folded, _) => Kind::Folded(out, Folded::default()),
             (Format::Json(form), what) => Kind::Json(out, TraceList::new(form), what),
-            (Format::Delimited(format), What::Spans) => Kind::SpanRows(SpanRows::new(out, format)?),
+            (Format::Delimited(format), What::Spans) => {
+                Kind::SpanRows(Box::new(DelimitedTable::new(out, format, of_spans())?))
+            }
             (Format::Delimited(format), What::Traces) => {
-                Kind::TraceRows(TraceRows::new(out, format, Column::all())?)
+                Kind::TraceRows(Box::new(DelimitedTable::new(out, format, of_traces())?))
             }
             #[cfg(feature = "parquet")]
-            (Format::Parquet, What::Spans) => Kind::SpanTable(Box::new(SpanTable::new(out)?)),
+            (Format::Parquet, What::Spans) => {
+                Kind::SpanTable(Box::new(ParquetTable::new(out, "spans", of_spans())?))
+            }
             #[cfg(feature = "parquet")]
-            (Format::Parquet, What::Traces) => Kind::TraceTable(Box::new(TraceTable::new(out)?)),
+            (Format::Parquet, What::Traces) => {
+                Kind::TraceTable(Box::new(ParquetTable::new(out, "traces", of_traces())?))
+            }
         };
         Ok(Self {
             kind,
@@ -151,9 +190,9 @@ impl<'a> Document<'a> {
     }
 
     /// A document of one trace, which in JSON is no list.
-    pub fn of_one(out: Out<'a>, format: Format, what: What) -> io::Result<Self> {
+    pub fn of_one(out: Out<'a>, format: Format, what: What, columns: &Chosen) -> io::Result<Self> {
         if format != Format::Json(JsonForm::Pretty) {
-            return Self::new(out, format, what);
+            return Self::new(out, format, what, columns);
         }
         Ok(Self {
             kind: Kind::OneJson(out, what),
@@ -179,12 +218,12 @@ impl<'a> Document<'a> {
             Kind::Folded(out, document) => document.push(*out, &analyse(trace)),
             Kind::Json(out, list, what) => list.push(*out, &parts(*what)),
             Kind::OneJson(out, what) => json::write_trace(*out, &parts(*what), JsonForm::Pretty),
-            Kind::SpanRows(rows) => rows.push(&analyse(trace)),
+            Kind::SpanRows(rows) => spans::each(&analyse(trace), |row| rows.push(row)),
             Kind::TraceRows(rows) => rows.push(trace),
             #[cfg(feature = "parquet")]
-            Kind::SpanTable(table) => table.push(&analyse(trace)),
+            Kind::SpanTable(table) => spans::each(&analyse(trace), |row| table.push(row)),
             #[cfg(feature = "parquet")]
-            Kind::TraceTable(table) => table.push(&trace.info),
+            Kind::TraceTable(table) => table.push(trace),
         }
     }
 

@@ -13,6 +13,9 @@ use super::{trace, unreadable};
 use crate::analysis::{By, LatencyReport, Row};
 use crate::model::Unreadable;
 use crate::render::sanitize;
+use crate::table::json::RowJson;
+use crate::table::rows::latency::Groups;
+use crate::table::{Column, Rows};
 
 /// How JSON is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +48,12 @@ pub struct LatencyParts {
     pub truncated: bool,
 }
 
-/// Writes the latency analysis of one trace.
+/// Writes the latency analysis of one trace, with the columns of its rows that were chosen.
 pub fn write_latency(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     rows: &[Row],
+    columns: Option<&[Column<Groups>]>,
     parts: LatencyParts,
     form: JsonForm,
 ) -> io::Result<()> {
@@ -58,10 +62,21 @@ pub fn write_latency(
         &LatencyJson {
             report,
             rows,
+            columns,
             parts,
         },
         form,
     )
+}
+
+/// Writes each row as a document on a line of its own.
+pub fn write_lines<'r, R: Rows>(
+    out: &mut dyn Write,
+    columns: &'r [Column<R>],
+    rows: &'r [R::Row<'r>],
+) -> io::Result<()> {
+    let mut rows = rows.iter().map(|row| RowJson { columns, row });
+    rows.try_for_each(|row| write(out, &row, JsonForm::Lines))
 }
 
 /// Writes anything else that can be serialised, with the same safety.
@@ -89,49 +104,22 @@ pub(super) fn write_compact(out: &mut dyn Write, value: &impl Serialize) -> io::
 
 /// A list of traces, written as they come.
 #[derive(Debug)]
-pub struct TraceList {
-    form: JsonForm,
-    any: bool,
-}
+pub struct TraceList(Items);
 
 impl TraceList {
     /// An empty list; nothing is written yet.
     pub const fn new(form: JsonForm) -> Self {
-        Self { form, any: false }
+        Self(Items::new(form, "traces"))
     }
 
     /// Writes one more trace.
     pub fn push(&mut self, out: &mut dyn Write, trace: &TraceParts<'_>) -> io::Result<()> {
-        if self.form == JsonForm::Lines {
-            return write_trace(out, trace, self.form);
+        let form = self.0.form;
+        if form == JsonForm::Lines {
+            return write_trace(out, trace, form);
         }
-        let formatter = self.begin(out)?;
-        trace::write(out, trace, self.form, formatter)
-    }
-
-    /// Writes chosen columns of one more trace.
-    pub fn push_row(&mut self, out: &mut dyn Write, row: &impl Serialize) -> io::Result<()> {
-        if self.form == JsonForm::Lines {
-            return write(out, row, self.form);
-        }
-        let formatter = self.begin(out)?;
-        row.serialize(&mut serde_json::Serializer::with_formatter(out, formatter))?;
-        Ok(())
-    }
-
-    /// Begins one more element.
-    fn begin(&mut self, out: &mut dyn Write) -> io::Result<Safe<PrettyFormatter<'static>>> {
-        let before: &[u8] = if self.any {
-            b",\n    "
-        } else {
-            b"{\n  \"traces\": [\n    "
-        };
-        self.any = true;
-        out.write_all(before)?;
-        let mut formatter = PrettyFormatter::new();
-        formatter.begin_object(&mut io::sink())?;
-        formatter.begin_array(&mut io::sink())?;
-        Ok(Safe(formatter))
+        let formatter = self.0.begin_item(out)?;
+        trace::write(out, trace, form, formatter)
     }
 
     /// Ends the list. `truncated` says that the store has more traces than were
@@ -143,19 +131,98 @@ impl TraceList {
         truncated: bool,
         unreadable: &[Unreadable],
     ) -> io::Result<()> {
+        let token = serde_json::to_string(&next_page_token)?;
+        let token = format!(",\n  \"next_page_token\": {token}");
+        self.0.finish(out, &token, truncated, unreadable)
+    }
+}
+
+/// A list of rows, written as they come.
+#[derive(Debug)]
+pub struct RowList<R: Rows> {
+    items: Items,
+    columns: Vec<Column<R>>,
+}
+
+impl<R: Rows> RowList<R> {
+    /// An empty list of that name, with these columns; nothing is written yet.
+    pub const fn new(form: JsonForm, name: &'static str, columns: Vec<Column<R>>) -> Self {
+        Self {
+            items: Items::new(form, name),
+            columns,
+        }
+    }
+
+    /// Writes one more row.
+    pub fn push<'r>(&'r mut self, out: &mut dyn Write, row: &'r R::Row<'r>) -> io::Result<()> {
+        let columns = &self.columns;
+        let row = RowJson { columns, row };
+        if self.items.form == JsonForm::Lines {
+            return write(out, &row, JsonForm::Lines);
+        }
+        let formatter = self.items.begin_item(out)?;
+        row.serialize(&mut serde_json::Serializer::with_formatter(out, formatter))?;
+        Ok(())
+    }
+
+    /// Ends the list, as [`TraceList::finish`] does.
+    pub fn finish(
+        self,
+        out: &mut dyn Write,
+        truncated: bool,
+        unreadable: &[Unreadable],
+    ) -> io::Result<()> {
+        self.items.finish(out, "", truncated, unreadable)
+    }
+}
+
+/// What a document is a list of, one after the other.
+#[derive(Debug)]
+struct Items {
+    form: JsonForm,
+    name: &'static str,
+    any: bool,
+}
+
+impl Items {
+    const fn new(form: JsonForm, name: &'static str) -> Self {
+        Self {
+            form,
+            name,
+            any: false,
+        }
+    }
+
+    /// Writes what stands before an item, and gives the formatter to write it with.
+    fn begin_item(&mut self, out: &mut dyn Write) -> io::Result<Safe<PrettyFormatter<'static>>> {
+        if self.any {
+            out.write_all(b",\n    ")?;
+        } else {
+            write!(out, "{{\n  \"{}\": [\n    ", self.name)?;
+        }
+        self.any = true;
+        let mut formatter = PrettyFormatter::new();
+        formatter.begin_object(&mut io::sink())?;
+        formatter.begin_array(&mut io::sink())?;
+        Ok(Safe(formatter))
+    }
+
+    fn finish(
+        self,
+        out: &mut dyn Write,
+        more: &str,
+        truncated: bool,
+        unreadable: &[Unreadable],
+    ) -> io::Result<()> {
         if self.form == JsonForm::Lines {
             return Ok(());
         }
-        let end: &str = if self.any {
-            "\n  ]"
+        if self.any {
+            out.write_all(b"\n  ]")?;
         } else {
-            "{\n  \"traces\": []"
-        };
-        let token = serde_json::to_string(&next_page_token)?;
-        write!(
-            out,
-            "{end},\n  \"next_page_token\": {token},\n  \"truncated\": {truncated}"
-        )?;
+            write!(out, "{{\n  \"{}\": []", self.name)?;
+        }
+        write!(out, "{more},\n  \"truncated\": {truncated}")?;
         if let Some(list) = unreadable::list(unreadable, self.form) {
             write!(out, ",\n  \"{}\": ", unreadable::KEY)?;
             let mut formatter = PrettyFormatter::new();

@@ -5,12 +5,16 @@ use serde::{Serialize, Serializer};
 
 use super::json::LatencyParts;
 use crate::analysis::{By, Gap, LatencyReport, NodeId, Row};
+use crate::table::Column;
 use crate::table::json::RowsJson;
+use crate::table::rows::latency::{self, Groups};
 use crate::table::rows::stretches::{self, OF_SECTIONS, SectionRow, Sections};
 
 pub(super) struct LatencyJson<'a> {
     pub(super) report: &'a LatencyReport<'a>,
     pub(super) rows: &'a [Row],
+    /// What is said of each, where that was chosen.
+    pub(super) columns: Option<&'a [Column<Groups>]>,
     pub(super) parts: LatencyParts,
 }
 
@@ -23,36 +27,13 @@ struct Report<'a> {
     concurrency: Option<f64>,
     unaccounted_ns: i64,
     warnings: Vec<String>,
-    rows: Vec<RowJson<'a>>,
+    rows: RowsJson<'a, Groups>,
     #[serde(skip_serializing_if = "Option::is_none")]
     critical_path: Option<RowsJson<'a, Sections>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gaps: Option<Vec<GapJson<'a>>>,
     truncated: bool,
 }
-
-#[derive(Serialize)]
-struct RowJson<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    span_id: Option<SpanIdJson<'a>>,
-    name: &'a str,
-    #[serde(rename = "type")]
-    kind: Option<&'a str>,
-    types: &'a [String],
-    count: usize,
-    errors: usize,
-    in_progress: usize,
-    total_ns: i64,
-    total_ratio: Option<f64>,
-    self_ns: i64,
-    self_ratio: Option<f64>,
-    critical_ns: i64,
-    critical_ratio: Option<f64>,
-}
-
-/// Null for time without a span.
-#[derive(Serialize)]
-struct SpanIdJson<'a>(Option<&'a str>);
 
 #[derive(Serialize)]
 struct GapJson<'a> {
@@ -71,7 +52,9 @@ struct SpanRef<'a> {
 impl Serialize for LatencyJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let report = self.report;
-        let row = |row| row_json(report, row, self.parts.by);
+        let by = self.parts.by;
+        let groups = latency::of_one(report, self.rows, by);
+        let usual = self.columns.is_none().then(|| usual(by));
         let columns = stretches::sections().some(&OF_SECTIONS);
         let sections = report.sections.iter();
         let sections: Vec<SectionRow<'_>> = sections
@@ -86,7 +69,10 @@ impl Serialize for LatencyJson<'_> {
             concurrency: report.concurrency,
             unaccounted_ns: report.unaccounted_ns,
             warnings: report.warnings().iter().map(ToString::to_string).collect(),
-            rows: self.rows.iter().map(row).collect(),
+            rows: RowsJson {
+                columns: self.columns.or(usual.as_deref()).unwrap_or_default(),
+                rows: &groups,
+            },
             critical_path: self.parts.critical_path.then_some(RowsJson {
                 columns: &columns,
                 rows: &sections,
@@ -98,23 +84,13 @@ impl Serialize for LatencyJson<'_> {
     }
 }
 
-fn row_json<'a>(report: &LatencyReport<'a>, row: &'a Row, by: By) -> RowJson<'a> {
-    let span_id = || SpanIdJson(report.longest(row).map(|span| span.span_id.as_str()));
-    RowJson {
-        span_id: (by == By::Span).then(span_id),
-        name: row.key.as_str(),
-        kind: row.span_type(),
-        types: &row.types,
-        count: row.count,
-        errors: row.errors,
-        in_progress: row.in_progress,
-        total_ns: row.total_ns,
-        total_ratio: row.total_ratio,
-        self_ns: row.self_ns,
-        self_ratio: row.self_ratio,
-        critical_ns: row.critical_ns,
-        critical_ratio: row.critical_ratio,
-    }
+/// What is said of a row unless somebody chose.
+fn usual(by: By) -> Vec<Column<Groups>> {
+    let mut columns = latency::told_of_one(by);
+    let types = latency::groups_of_one(by).some(&["types"]);
+    let at = columns.iter().position(|column| column.name() == "count");
+    columns.splice(at.unwrap_or(0)..at.unwrap_or(0), types);
+    columns
 }
 
 fn gap<'a>(report: &LatencyReport<'a>, gap: &Gap) -> GapJson<'a> {

@@ -9,17 +9,23 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::Delimited;
-use super::delimited::{RowWriter, maybe, number};
+use super::delimited::{RowWriter, number};
 use super::json::{JsonForm, write};
 use super::unreadable::add_to;
 use crate::analysis::{
     Bin, Histogram, Interval, ManyReport, Question, Row, RowKey, SlowTrace, Start, Summary, WhatIf,
 };
 use crate::model::{Timestamp, Unreadable};
+use crate::table::Column;
+use crate::table::delimited;
+use crate::table::json::RowsJson;
+use crate::table::rows::latency::{self, Groups};
 
 /// What is written besides the rows.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ManyParts<'a> {
+    /// What is said of each row, where that was chosen.
+    pub columns: Option<&'a [Column<Groups>]>,
     /// How durations are spread.
     pub histogram: Option<&'a Histogram>,
     /// How they moved over time.
@@ -50,7 +56,10 @@ pub fn write_json(
         "durations": summary(report.stats.as_ref()),
         "by": keys,
         "per": question.unit.as_str(),
-        "rows": report.rows.iter().map(|row| row_json(row, &keys)).collect::<Vec<_>>(),
+        "rows": match parts.columns {
+            Some(columns) => json!(RowsJson { columns, rows: &latency::of_many(report) }),
+            None => report.rows.iter().map(|row| row_json(row, &keys)).collect(),
+        },
     });
     if let Some(histogram) = parts.histogram {
         let bins = histogram.bins.iter();
@@ -188,47 +197,8 @@ pub fn write_rows(
     question: &Question,
     format: Delimited,
 ) -> io::Result<()> {
-    let mut writer = RowWriter::new(out, format);
-    let keys = keys(question);
-    let heads = keys.iter().map(String::as_str);
-    let figures = ["type", "count", "errors", "in_progress", "n"];
-    let sums = [
-        "total_ns",
-        "total_ratio",
-        "self_ns",
-        "self_ratio",
-        "critical_ns",
-        "critical_ratio",
-    ];
-    writer.row(
-        heads
-            .chain(figures)
-            .chain(STATISTICS)
-            .chain(sums)
-            .map(Cow::Borrowed),
-    )?;
-    for row in &report.rows {
-        let names = std::iter::once(Some(&row.key)).chain(keys.get(1).map(|_| row.second.as_ref()));
-        let names = names.map(|key| Cow::Borrowed(key.map_or("", RowKey::as_str)));
-        let figures = [
-            Cow::Borrowed(row.span_type().unwrap_or_default()),
-            number(row.count),
-            number(row.errors),
-            number(row.in_progress),
-            number(row.stats.as_ref().map_or(0, |s| s.n)),
-        ];
-        let sums = [
-            number(row.total_ns),
-            maybe(row.total_ratio),
-            number(row.self_ns),
-            maybe(row.self_ratio),
-            number(row.critical_ns),
-            maybe(row.critical_ratio),
-        ];
-        let cells = names.chain(figures);
-        writer.row(cells.chain(statistics(row.stats.as_ref())).chain(sums))?;
-    }
-    writer.finish()
+    let columns = latency::told_of_many(question);
+    delimited::write(out, format, columns, &latency::of_many(report))
 }
 
 const STATISTICS: [&str; 6] = ["avg_ns", "min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns"];

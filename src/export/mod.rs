@@ -14,12 +14,9 @@ pub mod json;
 pub mod keys;
 pub mod many;
 pub mod otlp;
-#[cfg(feature = "parquet")]
-pub mod parquet;
 pub mod speedscope;
 pub mod stats;
 
-mod assessment;
 mod file_name;
 mod hash;
 mod latency;
@@ -32,6 +29,6 @@ mod properties;
 pub(crate) mod sample;
 
 pub use delimited::Delimited;
-pub use document::{Document, Format, What};
+pub use document::{Chosen, Document, Format, What};
 pub use file_name::file_name;
 pub use json::JsonForm;

@@ -11,12 +11,12 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::assessment::AssessmentJson;
 use super::json::JsonForm;
-use crate::model::{Assessment, AssessmentKind, Event, Link, Span, Trace, TraceInfo, attribute};
+use crate::model::{Assessment, AssessmentKind, Span, Trace, TraceInfo, attribute};
 use crate::parallel;
+use crate::table::parts::{AssessmentJson, EventJson, LinkJson, shortened};
 
 /// A trace, and how much of it to write.
 #[derive(Debug, Clone, Copy)]
@@ -168,10 +168,7 @@ impl Cut {
 
     /// The start of a value that is too long, with the number of characters left out.
     fn shortened(self, text: &str) -> Option<String> {
-        let limit = self.0.filter(|limit| text.len() > *limit)?;
-        let (end, _) = text.char_indices().nth(limit)?;
-        let left_out = text[end..].chars().count();
-        Some(format!("{}… ({left_out} more characters)", &text[..end]))
+        shortened(text, self.0?)
     }
 }
 
@@ -297,40 +294,6 @@ impl<'a> SpanJson<'a> {
 struct StatusJson<'a> {
     code: &'static str,
     message: &'a str,
-}
-
-#[derive(Serialize)]
-pub(super) struct EventJson<'a> {
-    name: &'a str,
-    time_unix_nano: i64,
-    attributes: &'a Map<String, Value>,
-}
-
-impl<'a> From<&'a Event> for EventJson<'a> {
-    fn from(event: &'a Event) -> Self {
-        Self {
-            name: &event.name,
-            time_unix_nano: event.time_ns,
-            attributes: &event.attributes,
-        }
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct LinkJson<'a> {
-    trace_id: &'a str,
-    span_id: &'a str,
-    attributes: &'a Map<String, Value>,
-}
-
-impl<'a> From<&'a Link> for LinkJson<'a> {
-    fn from(link: &'a Link) -> Self {
-        Self {
-            trace_id: &link.trace_id,
-            span_id: link.span_id.as_str(),
-            attributes: &link.attributes,
-        }
-    }
 }
 
 /// Attributes in the order of the source, each value as JSON text in a string, and at

@@ -151,7 +151,12 @@ impl FieldDef {
         };
         defs.find(|def| def.name == name)
             .map(|def| (def.make)(String::new()))
-            .or_else(|| by(&|def| def.aliases.contains(&name) || (foreign && def.machine == name)))
+            .or_else(|| {
+                by(&|def| {
+                    def.aliases.contains(&name)
+                        || (foreign && def.machine == name && !name.is_empty())
+                })
+            })
             .or_else(|| by(&|def| foreign && def.foreign.contains(&name)))
     }
 }

@@ -10,9 +10,9 @@ use serde_json::Value as Json;
 use super::cell::Cell;
 use super::summary::lower_bound;
 use super::{Glyphs, Layout, number, text};
-use crate::field::{self, Field, FieldDef, Unit, Uses, Value, suggest};
+use crate::field::{self, Field, FieldDef, Uses, Value, suggest};
 use crate::model::{Assessment, Trace, TraceInfo, TraceState, last_user_text};
-pub(crate) use crate::table::Room;
+use crate::table::{self, rows::traces};
 
 /// One column of a list of traces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,18 +34,6 @@ impl Column {
         .to_vec()
     }
 
-    /// All columns without a key that need no spans, the trace's id first.
-    pub fn all() -> Vec<Self> {
-        let defs = FieldDef::with(Uses::COLUMN).filter(|def| def.prefix().is_none());
-        let fields = defs.map(|def| (def.make)(String::new()));
-        let mut all: Vec<Self> = fields
-            .filter(|field| field.detail().is_none())
-            .map(Self)
-            .collect();
-        all.sort_by_key(|column| column.0 != Field::RequestId);
-        all
-    }
-
     /// The names of all columns, for help texts and completions; those that take a key
     /// have it in angle brackets.
     pub fn names() -> impl Iterator<Item = &'static str> {
@@ -57,143 +45,94 @@ impl Column {
         &self.0
     }
 
-    /// The head of the machine-readable column: the name, with the unit where there is one.
-    pub fn raw_name(&self) -> String {
-        self.0.machine_name()
+    /// The column of a table.
+    pub fn in_table(&self) -> table::Column<Trace> {
+        traces::column(&self.0)
     }
+}
 
-    /// The head for people.
-    pub(crate) fn title(&self) -> String {
-        self.0.title()
+/// The value for people, not yet cut to a width.
+pub(crate) fn cell(field: &Field, trace: &Trace, layout: &Layout) -> Cell {
+    let style = layout.style;
+    let info = &trace.info;
+    let look = match field {
+        Field::Status => style.state(&info.state),
+        _ if is_id(field) => style.id(),
+        _ => style.text(),
+    };
+    let Some(shown) = shown(field, trace, layout) else {
+        return Cell::new(style.muted(), number::NONE);
+    };
+    let cell = Cell::new(look, shown);
+    match (field, layout.width) {
+        (Field::Request, None) => cell.fit(PIPED_REQUEST),
+        _ => cell,
     }
+}
 
-    /// Whether it holds a number.
-    pub(crate) fn is_number(&self) -> bool {
-        matches!(
-            self.0.def().unit,
-            Unit::Duration | Unit::Count | Unit::Money
-        )
-    }
-
-    pub(crate) fn room(&self) -> Room {
-        match &self.0 {
-            Field::RequestId => Room::Id,
-            Field::Status => Room::State,
-            Field::Request | Field::Response => Room::Preview { at_least: 10 },
-            Field::Name
-            | Field::Models
-            | Field::Error
-            | Field::Failed
-            | Field::Assessments
-            | Field::Tag(_)
-            | Field::Metadata(_)
-            | Field::Feedback(_)
-            | Field::Expectation(_)
-            | Field::Assessment(_)
-                if !self.is_id() =>
-            {
-                Room::Text { at_least: 10 }
-            }
-            field if field.def().unit == Unit::Time => Room::Time,
-            _ => Room::Rigid,
+fn shown(field: &Field, trace: &Trace, layout: &Layout) -> Option<String> {
+    let info = &trace.info;
+    let listed = |texts: Vec<String>| (!texts.is_empty()).then(|| texts.join(", "));
+    match field {
+        Field::Status => return Some(state_word(info).to_owned()),
+        Field::Request | Field::Response => return preview(field, info, layout),
+        Field::Assessments => {
+            let valid = info.assessments.iter().filter(|a| a.valid);
+            return listed(
+                valid
+                    .map(|a| format!("{}={}", a.name, assessment_value(a)))
+                    .collect(),
+            );
         }
-    }
-
-    fn is_id(&self) -> bool {
-        matches!(
-            self.0,
-            Field::RequestId | Field::RunId | Field::ClientRequestId
-        ) || self.0 == Field::model_id()
-    }
-
-    /// The value for machines: no rounding, no separators, durations in
-    /// nanoseconds, times in RFC 3339; empty where there is none.
-    pub fn raw<'a>(&self, trace: &'a Trace) -> Cow<'a, str> {
-        let value = self.0.value(trace);
-        value.map_or(Cow::Borrowed(""), Value::into_text)
-    }
-
-    /// The same as JSON, null where there is none.
-    pub fn json(&self, trace: &Trace) -> Json {
-        self.0.value(trace).map_or(Json::Null, Value::into_json)
-    }
-
-    /// The value for people, not yet cut to a width.
-    pub(crate) fn cell(&self, trace: &Trace, layout: &Layout) -> Cell {
-        let style = layout.style;
-        let info = &trace.info;
-        let look = match &self.0 {
-            Field::Status => style.state(&info.state),
-            _ if self.is_id() => style.id(),
-            _ => style.text(),
-        };
-        let Some(shown) = self.shown(trace, layout) else {
-            return Cell::new(style.muted(), number::NONE);
-        };
-        let cell = Cell::new(look, shown);
-        match (&self.0, layout.width) {
-            (Field::Request, None) => cell.fit(PIPED_REQUEST),
-            _ => cell,
+        Field::Feedback(_) | Field::Expectation(_) | Field::Assessment(_) => {
+            let named = info.assessments.iter().filter(|a| field.names(a));
+            return listed(named.map(assessment_value).collect());
         }
+        _ => {}
     }
+    let shown = match field.value(trace)? {
+        Value::Time(time) => number::time(time, layout.zone),
+        Value::Duration(ns) => lower_bound(
+            number::server_duration(ns),
+            info.state == TraceState::InProgress,
+        ),
+        Value::Count(n) => number::count(n),
+        Value::Money(usd) => number::cost(usd),
+        other => other.into_text().into_owned(),
+    };
+    (!shown.is_empty()).then_some(shown)
+}
 
-    fn shown(&self, trace: &Trace, layout: &Layout) -> Option<String> {
-        let info = &trace.info;
-        let listed = |texts: Vec<String>| (!texts.is_empty()).then(|| texts.join(", "));
-        match &self.0 {
-            Field::Status => return Some(state_word(info).to_owned()),
-            Field::Request | Field::Response => return self.preview(info, layout),
-            Field::Assessments => {
-                let valid = info.assessments.iter().filter(|a| a.valid);
-                return listed(
-                    valid
-                        .map(|a| format!("{}={}", a.name, assessment_value(a)))
-                        .collect(),
-                );
-            }
-            Field::Feedback(_) | Field::Expectation(_) | Field::Assessment(_) => {
-                let named = info.assessments.iter().filter(|a| self.0.names(a));
-                return listed(named.map(assessment_value).collect());
-            }
-            _ => {}
-        }
-        let shown = match self.0.value(trace)? {
-            Value::Time(time) => number::time(time, layout.zone),
-            Value::Duration(ns) => lower_bound(
-                number::server_duration(ns),
-                info.state == TraceState::InProgress,
-            ),
-            Value::Count(n) => number::count(n),
-            Value::Money(usd) => number::cost(usd),
-            other => other.into_text().into_owned(),
-        };
-        (!shown.is_empty()).then_some(shown)
+/// Of a request that is a conversation, what the user said last. Previews can be long and
+/// there may be many: a line in a pipe says which request it is, and on a terminal the part
+/// beyond its edge is not worth escaping and measuring.
+fn preview(field: &Field, info: &TraceInfo, layout: &Layout) -> Option<String> {
+    let (request, response) = info.previews();
+    let is_request = *field == Field::Request;
+    let full = if is_request {
+        let full = request?;
+        last_user_text(full).unwrap_or(Cow::Borrowed(full))
+    } else {
+        Cow::Borrowed(response?)
+    };
+    // Most characters take a column or two; where they take none, less is shown.
+    let most = match (layout.width, is_request) {
+        (Some(width), _) => width.saturating_mul(2),
+        (None, true) => 2 * PIPED_REQUEST,
+        (None, false) => return Some(full.into_owned()),
+    };
+    let kept: String = full.chars().take(most).collect();
+    if kept.len() < full.len() {
+        return Some(kept + text::ELLIPSIS);
     }
+    Some(kept)
+}
 
-    /// Of a request that is a conversation, what the user said last. Previews can be long and
-    /// there may be many: a line in a pipe says which request it is, and on a terminal the part
-    /// beyond its edge is not worth escaping and measuring.
-    fn preview(&self, info: &TraceInfo, layout: &Layout) -> Option<String> {
-        let (request, response) = info.previews();
-        let is_request = self.0 == Field::Request;
-        let full = if is_request {
-            let full = request?;
-            last_user_text(full).unwrap_or(Cow::Borrowed(full))
-        } else {
-            Cow::Borrowed(response?)
-        };
-        // Most characters take a column or two; where they take none, less is shown.
-        let most = match (layout.width, is_request) {
-            (Some(width), _) => width.saturating_mul(2),
-            (None, true) => 2 * PIPED_REQUEST,
-            (None, false) => return Some(full.into_owned()),
-        };
-        let kept: String = full.chars().take(most).collect();
-        if kept.len() < full.len() {
-            return Some(kept + text::ELLIPSIS);
-        }
-        Some(kept)
-    }
+fn is_id(field: &Field) -> bool {
+    matches!(
+        field,
+        Field::RequestId | Field::RunId | Field::ClientRequestId
+    ) || *field == Field::model_id()
 }
 
 /// Columns of a request in a table that goes to a pipe.
@@ -313,7 +252,11 @@ mod tests {
             Ok(Column(Field::Metadata("k".into())))
         );
         assert_eq!(
-            "assessments.score".parse::<Column>().unwrap().raw_name(),
+            "assessments.score"
+                .parse::<Column>()
+                .unwrap()
+                .field()
+                .machine_name(),
             "assessments.score"
         );
     }
@@ -367,7 +310,10 @@ mod tests {
             info,
             spans: Vec::new(),
         };
-        let raw = |name: &str| name.parse::<Column>().unwrap().raw(&trace).into_owned();
+        let raw = |name: &str| {
+            let column = name.parse::<Column>().unwrap().in_table();
+            column.value(&trace).raw().into_owned()
+        };
         assert_eq!(raw("duration"), "1640000000");
         assert_eq!(raw("time"), "2026-11-22T20:56:36.791Z");
         assert_eq!(raw("tokens"), "1200");

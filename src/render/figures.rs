@@ -8,6 +8,8 @@ use super::cell::Cell;
 use super::table::{Align, GAP, Table, TableColumn};
 use super::text;
 use super::{Layout, LeftOut};
+use crate::analysis::By;
+use crate::table::{Column, Rows};
 
 /// Width of the bars in text to a pipe.
 pub(super) const PIPED_BAR: usize = 24;
@@ -51,9 +53,45 @@ impl Figure {
         }
     }
 
+    /// The column of a table; one of paths loses their beginnings first.
+    pub(super) fn of<'r, R: Rows>(
+        column: &Column<R>,
+        gives_way: u8,
+        rows: &'r [R::Row<'r>],
+        layout: &Layout,
+    ) -> Self {
+        let cells = rows.iter().map(|row| column.cell(row, layout)).collect();
+        let figure = if column.kind().is_number() {
+            Self::numbers(column.title(), gives_way, cells)
+        } else {
+            Self::words(column.title(), gives_way, cells)
+        };
+        let is_path = column.title().eq_ignore_ascii_case(By::Path.as_str());
+        Self {
+            cut: if is_path { fit_path } else { Cell::fit },
+            ..figure
+        }
+    }
+
     pub(super) fn width(&self) -> usize {
         let cells = self.cells.iter().map(Cell::width);
         cells.chain([self.title.len()]).max().unwrap_or(0)
+    }
+}
+
+/// A path loses its first names, since the last one says most.
+pub(super) fn fit_path(full: Cell, width: usize) -> Cell {
+    if full.width() <= width {
+        return full;
+    }
+    let path = full.plain();
+    let ends = path.rmatch_indices(" > ").map(|(at, _)| &path[at..]);
+    let fitting = ends
+        .map(|end| full.like(format!("…{end}")))
+        .take_while(|cell| cell.width() <= width);
+    match fitting.last() {
+        Some(longest) => longest,
+        None => full.fit(width),
     }
 }
 
@@ -80,6 +118,17 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    /// Of columns that somebody chose, all of them.
+    pub(super) fn all<R: Rows>(columns: &[Column<R>]) -> Self {
+        Self {
+            titles: columns
+                .iter()
+                .map(|column| column.title().to_owned())
+                .collect(),
+            left_out: LeftOut::new(),
+        }
+    }
+
     pub(super) fn has(&self, title: &str) -> bool {
         self.titles.iter().any(|shown| shown == title)
     }

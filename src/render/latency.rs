@@ -4,13 +4,15 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::figures::{Bars, Figure, Figures, Shown};
+use super::figures::{Bars, Figure, Figures, Shown, fit_path};
 use super::style::Painted;
-use super::summary::{at_least, total_text};
+use super::summary::total_text;
 use super::table::GAP;
 use super::waterfall::share_bar;
-use super::{Layout, LeftOut, number};
+use super::{Layout, LeftOut, list, number};
 use crate::analysis::{By, LatencyReport, Row, RowKey, TotalBasis};
+use crate::table::rows::latency::{self, GroupRow, Groups, name_cell};
+use crate::table::{Column, Columns};
 
 /// Writes the head and the table of groups; gives the columns left out.
 pub fn write(
@@ -102,94 +104,53 @@ pub(super) fn write_flowing(
     writeln!(out)
 }
 
-/// What can be said of a group in one cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
-    Type,
-    Count,
-    Errors,
-    Total,
-    TotalShare,
-    SelfTime,
-    SelfShare,
-    Critical,
-    CriticalShare,
+/// What is said of groups, and how readily each gives way; errors have no column where
+/// nothing failed.
+pub(super) fn figures<'r>(
+    wanted: &[(&str, u8)],
+    rows: &'r [GroupRow<'r>],
+    layout: &Layout,
+) -> Vec<Figure> {
+    let known = Columns::new(latency::figures());
+    let failed = rows.iter().any(|row| row.row.errors > 0);
+    let wanted = wanted
+        .iter()
+        .filter(|(name, _)| *name != "errors" || failed);
+    wanted
+        .flat_map(|(name, gives_way)| {
+            let columns = known.some(&[*name]).into_iter();
+            columns.map(|column| Figure::of(&column, *gives_way, rows, layout))
+        })
+        .collect()
 }
 
-impl Measure {
-    /// What one trace is told in, with how readily each gives way.
-    const OF_ONE_TRACE: [(Self, u8); 9] = [
-        (Self::Type, 7),
-        (Self::Count, 3),
-        (Self::Errors, 2),
-        (Self::Total, 0),
-        (Self::TotalShare, 6),
-        (Self::SelfTime, 0),
-        (Self::SelfShare, 1),
-        (Self::Critical, 5),
-        (Self::CriticalShare, 4),
-    ];
+/// What is said of the groups of one trace.
+const SHOWN: [(&str, u8); 9] = [
+    ("type", 7),
+    ("count", 3),
+    ("errors", 2),
+    ("total_ns", 0),
+    ("total_ratio", 6),
+    ("self_ns", 0),
+    ("self_ratio", 1),
+    ("critical_ns", 5),
+    ("critical_ratio", 4),
+];
 
-    pub(super) const fn title(self) -> &'static str {
-        match self {
-            Self::Type => "TYPE",
-            Self::Count => "COUNT",
-            Self::Errors => "ERRORS",
-            Self::Total => "TOTAL",
-            Self::TotalShare => "TOTAL %",
-            Self::SelfTime => "SELF",
-            Self::SelfShare => "SELF %",
-            Self::Critical => "CRITICAL",
-            Self::CriticalShare => "CRIT %",
-        }
-    }
-
-    fn cell(self, row: &Row, total_ns: i64, layout: &Layout) -> Cell {
-        let style = layout.style;
-        let plain = |text: String| Cell::new(style.text(), text);
-        let muted = |text: String| Cell::new(style.muted(), text);
-        match self {
-            Self::Type => match row.span_type() {
-                Some(kind) if row.types.len() > 1 => plain(format!("{kind}, …")),
-                Some(kind) => Cell::new(style.span_type(kind), kind),
-                None => muted(number::NONE.to_owned()),
-            },
-            Self::Count => plain(number::whole(row.count)),
-            Self::Errors if row.errors == 0 => muted(number::NONE.to_owned()),
-            Self::Errors => {
-                let errors = number::whole(row.errors);
-                Cell::new(
-                    style.error(),
-                    layout.glyphs.pick("✗ ", "x ").to_owned() + &errors,
-                )
-            }
-            Self::Total => plain(at_least(row.total_ns, row.in_progress > 0)),
-            Self::TotalShare => plain(number::percent(row.total_ns, total_ns)),
-            Self::SelfTime => plain(number::duration(row.self_ns)),
-            Self::SelfShare => plain(number::percent(row.self_ns, total_ns)),
-            Self::Critical => plain(number::duration(row.critical_ns)),
-            Self::CriticalShare => plain(number::percent(row.critical_ns, total_ns)),
-        }
-    }
-
-    /// The column of all rows; errors have none where nothing failed.
-    pub(super) fn column(
-        self,
-        gives_way: u8,
-        rows: &[Row],
-        total_ns: i64,
-        layout: &Layout,
-    ) -> Option<Figure> {
-        if self == Self::Errors && rows.iter().all(|row| row.errors == 0) {
-            return None;
-        }
-        let cells = rows.iter().map(|row| self.cell(row, total_ns, layout));
-        let cells = cells.collect();
-        Some(match self {
-            Self::Type => Figure::words(self.title(), gives_way, cells),
-            _ => Figure::numbers(self.title(), gives_way, cells),
-        })
-    }
+/// Writes the head and the groups with the columns that were chosen.
+pub fn write_chosen(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    rows: &[Row],
+    by: By,
+    columns: Vec<Column<Groups>>,
+    layout: &Layout,
+) -> io::Result<()> {
+    write_head(out, report, layout)?;
+    writeln!(out)?;
+    let shown = Shown::all(&columns);
+    list::write(out, columns, &latency::of_one(report, rows, by), layout)?;
+    write_footer(out, report, &shown, layout)
 }
 
 fn write_rows(
@@ -209,21 +170,22 @@ fn write_rows(
         let bar = share_bar(row.self_ns, whole, width, layout.glyphs);
         Cell::new(style.bar(kind), bar)
     };
+    let groups = latency::of_one(report, rows, by);
+    let known = latency::groups_of_one(by);
+    let figure = |name: &str, gives_way| -> Vec<Figure> {
+        let columns = known.plain().iter().filter(|c| c.name() == name);
+        let figures = columns.map(|column| Figure::of(column, gives_way, &groups, layout));
+        figures.collect()
+    };
     // Names may be alike, so the ids give way last.
-    let ids = (by == By::Span).then(|| {
-        let cells = rows.iter().map(|row| span_id(report, row, layout));
-        Figure::words("SPAN ID", 1, cells.collect())
-    });
-    let figures = Measure::OF_ONE_TRACE
-        .into_iter()
-        .filter(|(measure, _)| *measure != Measure::Type || !matches!(by, By::Type | By::Status))
-        .filter_map(|(measure, gives_way)| measure.column(gives_way, rows, total, layout));
+    let ids = figure("span_id", 1);
+    let wanted = match by {
+        By::Type | By::Status => &SHOWN[1..],
+        _ => &SHOWN[..],
+    };
+    let figures = figures(wanted, &groups, layout);
     let shown = Figures {
-        names: vec![names(
-            by.as_str(),
-            rows.iter().map(|row| (&row.key, row.errors)),
-            layout,
-        )],
+        names: figure("name", 0),
         numbers: ids.into_iter().chain(figures).collect(),
         bars: Some(Bars {
             title: "SELF SHARE",
@@ -235,11 +197,6 @@ fn write_rows(
     Ok(shown.left_out)
 }
 
-fn span_id(report: &LatencyReport<'_>, row: &Row, layout: &Layout) -> Cell {
-    let id = report.longest(row).map(|span| span.span_id.as_str());
-    Cell::new(layout.style.muted(), id.unwrap_or(number::NONE))
-}
-
 /// What rows are called, with those in which something failed standing out.
 pub(super) fn names<'r>(
     title: &str,
@@ -247,7 +204,7 @@ pub(super) fn names<'r>(
     layout: &Layout,
 ) -> Figure {
     let cells = keys
-        .map(|(key, errors)| name(key, errors, layout))
+        .map(|(key, errors)| name_cell(key, errors, layout))
         .collect();
     Figure {
         cut: if title == By::Path.as_str() {
@@ -256,36 +213,6 @@ pub(super) fn names<'r>(
             Cell::fit
         },
         ..Figure::words(&title.to_uppercase(), 0, cells)
-    }
-}
-
-fn name(key: &RowKey, errors: usize, layout: &Layout) -> Cell {
-    let look = match errors {
-        0 => layout.style.text(),
-        _ => layout.style.error(),
-    };
-    Cell::new(
-        look,
-        match key.as_str() {
-            "" => "(no name)",
-            name => name,
-        },
-    )
-}
-
-/// A path loses its first names, since the last one says most.
-fn fit_path(full: Cell, width: usize) -> Cell {
-    if full.width() <= width {
-        return full;
-    }
-    let path = full.plain();
-    let ends = path.rmatch_indices(" > ").map(|(at, _)| &path[at..]);
-    let fitting = ends
-        .map(|end| full.like(format!("…{end}")))
-        .take_while(|cell| cell.width() <= width);
-    match fitting.last() {
-        Some(longest) => longest,
-        None => full.fit(width),
     }
 }
 
@@ -304,20 +231,18 @@ fn write_footer(
     };
     let notes = [
         (
-            Measure::TotalShare,
+            "TOTAL %",
             "TOTAL %: recorded durations; nested spans repeat, so they do not add up to 100.",
         ),
-        (Measure::SelfShare, self_note),
+        ("SELF %", self_note),
         (
-            Measure::CriticalShare,
+            "CRIT %",
             "CRIT %: time on the critical path; adds up to 100.",
         ),
     ];
     writeln!(out)?;
     write_errors_note(out, shown, layout)?;
-    let notes = notes
-        .iter()
-        .filter(|(measure, _)| shown.has(measure.title()));
+    let notes = notes.iter().filter(|(title, _)| shown.has(title));
     notes
         .map(|(_, text)| text)
         .try_for_each(|text| write_note(out, text, layout))
@@ -329,7 +254,7 @@ pub(super) fn write_errors_note(
     shown: &Shown,
     layout: &Layout,
 ) -> io::Result<()> {
-    if !shown.has(Measure::Errors.title()) {
+    if !shown.has("ERRORS") {
         return Ok(());
     }
     write_note(out, "ERRORS: spans that failed.", layout)

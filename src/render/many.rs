@@ -5,19 +5,17 @@ use std::io::{self, Write};
 
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures, Shown};
-use super::latency::{Measure, names, write_errors_note, write_flowing, write_note};
+use super::latency::{figures, write_errors_note, write_flowing, write_note};
 use super::short_id::ShortIds;
 use super::style::Painted;
 use super::waterfall::share_bar;
-use super::{Layout, LeftOut};
-use crate::analysis::{
-    GroupKey, ManyReport, Question, Row, RowKey, SlowTrace, Summary, Unit, WhatIf,
-};
+use super::{Layout, LeftOut, list};
+use crate::analysis::{GroupKey, ManyReport, Question, Row, SlowTrace, Summary, Unit, WhatIf};
 use crate::model::Timestamp;
+use crate::table::Column;
+use crate::table::rows::latency::{self, Groups, percentile};
 use crate::units;
 
-/// Put before percentiles of too few samples.
-const ROUGH: &str = "~";
 pub(super) const ROUGH_NOTE: &str =
     "~: a p95 from fewer than 20 samples, or a p99 from fewer than 100.";
 
@@ -78,83 +76,103 @@ fn write_rows(
     question: &Question,
     layout: &Layout,
 ) -> io::Result<LeftOut> {
-    let style = layout.style;
     let (rows, total) = (&report.rows, report.total_ns);
-    let errors = |row: &Row| row.errors;
-    let first = names(
-        &question.key.to_string(),
-        rows.iter().map(|row| (&row.key, errors(row))),
-        layout,
-    );
-    let second = question.second.as_ref().map(|key| {
-        let nothing = &RowKey::Missing(units::NONE);
-        let keys = rows.iter();
-        let keys = keys.map(|row| (row.second.as_ref().unwrap_or(nothing), errors(row)));
-        names(&key.to_string(), keys, layout)
-    });
-    let statistic = |title: &str, gives_way: u8, pick: &dyn Fn(&Summary) -> String| {
-        let cells = rows.iter().map(|row| match &row.stats {
-            Some(stats) => Cell::new(style.text(), pick(stats)),
-            None => Cell::new(style.muted(), units::NONE),
-        });
-        Figure::numbers(title, gives_way, cells.collect())
-    };
-    let measure = |measure: Measure, gives_way| measure.column(gives_way, rows, total, layout);
+    let groups = latency::of_many(report);
+    let keys = latency::keys_of_many(question);
+    let names = keys.iter().map(|key| Figure::of(key, 0, &groups, layout));
     let differs = |row: &Row| row.stats.as_ref().map_or(0, |s| s.n) != row.count;
-    let figures = [
-        measure(Measure::Count, 8).filter(|_| rows.iter().any(differs)),
-        Some(statistic("N", 1, &|s| units::whole(s.n))),
-        measure(Measure::Errors, 2),
-        Some(statistic("P50", 3, &|s| units::duration(s.p50_ns))),
-        Some(statistic("P95", 0, &|s| {
-            percentile(s.p95_ns, s.p95_is_rough())
-        })),
-        Some(statistic("P99", 4, &|s| {
-            percentile(s.p99_ns, s.p99_is_rough())
-        })),
-        Some(statistic("MAX", 7, &|s| units::duration(s.max_ns))),
-        measure(Measure::Total, 9),
-        measure(Measure::SelfTime, 6),
-        measure(Measure::Critical, 5),
-        measure(Measure::CriticalShare, 0),
-    ];
+    let wanted = if rows.iter().any(differs) {
+        &SHOWN[..]
+    } else {
+        &SHOWN[1..]
+    };
     let bar = |at: usize, width: usize| {
         let row: &Row = &rows[at];
         let kind = row.span_type().unwrap_or_default();
         let bar = share_bar(row.critical_ns, total, width, layout.glyphs);
-        Cell::new(style.bar(kind), bar)
+        Cell::new(layout.style.bar(kind), bar)
     };
     let shown = Figures {
-        names: std::iter::once(first).chain(second).collect(),
-        numbers: figures.into_iter().flatten().collect(),
+        names: names.collect(),
+        numbers: figures(wanted, &groups, layout),
         bars: Some(Bars {
             title: "CRIT SHARE",
             draw: &bar,
         }),
     }
     .write(out, layout)?;
+    write_notes(out, report, question, &shown, layout)?;
+    Ok(shown.left_out)
+}
+
+/// What is said of the groups, and how readily each gives way.
+const SHOWN: [(&str, u8); 11] = [
+    ("count", 8),
+    ("n", 1),
+    ("errors", 2),
+    ("p50_ns", 3),
+    ("p95_ns", 0),
+    ("p99_ns", 4),
+    ("max_ns", 7),
+    ("total_ns", 9),
+    ("self_ns", 6),
+    ("critical_ns", 5),
+    ("critical_ratio", 0),
+];
+
+/// Writes the head and the groups with the columns that were chosen.
+pub fn write_chosen(
+    out: &mut dyn Write,
+    report: &ManyReport,
+    question: &Question,
+    columns: Vec<Column<Groups>>,
+    layout: &Layout,
+) -> io::Result<()> {
+    write_head(out, report, layout)?;
+    if report.rows.is_empty() {
+        return Ok(());
+    }
     writeln!(out)?;
-    write_note(out, sample_note(question), layout)?;
-    write_errors_note(out, &shown, layout)?;
+    let shown = Shown::all(&columns);
+    list::write(out, columns, &latency::of_many(report), layout)?;
+    write_notes(out, report, question, &shown, layout)
+}
+
+/// Says what is behind the figures that are shown.
+fn write_notes(
+    out: &mut dyn Write,
+    report: &ManyReport,
+    question: &Question,
+    shown: &Shown,
+    layout: &Layout,
+) -> io::Result<()> {
+    writeln!(out)?;
+    let of_samples = ["N", "AVG", "MIN", "P50", "P95", "P99", "MAX"];
+    if of_samples.iter().any(|title| shown.has(title)) {
+        write_note(out, sample_note(question), layout)?;
+    }
+    write_errors_note(out, shown, layout)?;
     let in_head = report.stats.as_ref().is_some_and(Summary::p99_is_rough);
-    let stats = rows.iter().filter_map(|row| row.stats.as_ref());
-    if in_head || is_marked(stats, &shown) {
+    let stats = report.rows.iter().filter_map(|row| row.stats.as_ref());
+    if in_head || is_marked(stats, shown) {
         write_note(out, ROUGH_NOTE, layout)?;
+    }
+    if !shown.has("CRIT %") {
+        return Ok(());
     }
     write_note(
         out,
         "CRIT %: time on the critical paths of all traces; adds up to 100.",
         layout,
-    )?;
-    Ok(shown.left_out)
+    )
 }
 
 /// Whether a percentile that is shown is marked.
 pub(super) fn is_marked<'s>(stats: impl IntoIterator<Item = &'s Summary>, shown: &Shown) -> bool {
-    let p99 = shown.has("P99");
+    let (p95, p99) = (shown.has("P95"), shown.has("P99"));
     stats
         .into_iter()
-        .any(|stats| stats.p95_is_rough() || (p99 && stats.p99_is_rough()))
+        .any(|stats| (p95 && stats.p95_is_rough()) || (p99 && stats.p99_is_rough()))
 }
 
 const fn sample_note(question: &Question) -> &'static str {
@@ -303,10 +321,4 @@ pub fn write_what_if(
         "A bound from critical-path time: other spans may take their place on the path, so less would be gained.",
         layout,
     )
-}
-
-/// A percentile, marked where it is from too few samples.
-pub(super) fn percentile(ns: i64, rough: bool) -> String {
-    let mark = if rough { ROUGH } else { "" };
-    format!("{mark}{}", units::duration(ns))
 }

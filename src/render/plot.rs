@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures};
 use super::latency::write_note;
-use super::many::{ROUGH_NOTE, is_marked, percentile};
+use super::many::{ROUGH_NOTE, is_marked};
 use super::stats::{start_text, write_days_note};
 use super::style::Painted;
 use super::waterfall::share_bar;
 use super::{Glyphs, Layout, LeftOut};
 use crate::analysis::{Buckets, Histogram, Interval, Summary};
+use crate::table::rows::latency::percentile;
 use crate::units;
 
 /// Writes a histogram; `what` says of which durations. Gives the columns left out.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Datum;
-use crate::model::TraceInfo;
+use crate::model::{Detail, TraceInfo};
 use crate::render::Layout;
 use crate::render::cell::Cell;
 
@@ -107,6 +107,7 @@ pub struct Column<R: Rows> {
     room: Room,
     value: Arc<Value<R>>,
     shown: Option<Arc<Shown<R>>>,
+    detail: Option<Detail>,
 }
 
 impl<R: Rows> Column<R> {
@@ -126,6 +127,7 @@ impl<R: Rows> Column<R> {
             room: kind.room(),
             value: Arc::new(value),
             shown: None,
+            detail: None,
         }
     }
 
@@ -148,6 +150,18 @@ impl<R: Rows> Column<R> {
     pub const fn in_room(mut self, room: Room) -> Self {
         self.room = room;
         self
+    }
+
+    /// With the need of so much of the spans of a trace.
+    #[must_use]
+    pub const fn needing(mut self, detail: Option<Detail>) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// How much of the spans of a trace it needs; `None` where it needs none.
+    pub const fn detail(&self) -> Option<Detail> {
+        self.detail
     }
 
     /// With a cell for people that says more than the value.
@@ -210,6 +224,7 @@ impl<R: Rows> Clone for Column<R> {
             room: self.room,
             value: Arc::clone(&self.value),
             shown: self.shown.clone(),
+            detail: self.detail,
         }
     }
 }

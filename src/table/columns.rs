@@ -10,6 +10,7 @@ use crate::render::sanitize;
 pub struct Columns<R: Rows> {
     plain: Vec<Column<R>>,
     keyed: Vec<Keyed<R>>,
+    above: &'static str,
 }
 
 /// Columns that take a key, such as `tags.env`.
@@ -31,7 +32,15 @@ impl<R: Rows> Columns<R> {
         Self {
             plain,
             keyed: Vec::new(),
+            above: "",
         }
+    }
+
+    /// Each also with this before its name, as filters have it: `span.duration`.
+    #[must_use]
+    pub const fn below(mut self, above: &'static str) -> Self {
+        self.above = above;
+        self
     }
 
     /// And those with one.
@@ -59,6 +68,7 @@ impl<R: Rows> Columns<R> {
     /// key may stand in backticks, as in filters.
     pub fn find(&self, text: &str) -> Result<Column<R>, UnknownColumn> {
         let text = text.trim();
+        let text = text.strip_prefix(self.above).unwrap_or(text);
         let wanted = simplified(text);
         let asked = |column: &&Column<R>| {
             let mut names = std::iter::once(column.name()).chain(column.aliases());
@@ -150,8 +160,13 @@ impl<R: Rows> Clone for Keyed<R> {
 
 impl<R: Rows> Copy for Keyed<R> {}
 
-/// A name without what does not matter in it.
+/// A name without what does not matter in it: `tag:env` is as good as `tags.env`.
 fn simplified(name: &str) -> String {
+    for (short, long) in [("tag:", "tags."), ("metadata:", "metadata.")] {
+        if let Some(key) = name.strip_prefix(short) {
+            return simplified(&format!("{long}{key}"));
+        }
+    }
     let kept = name.chars().filter(|c| !c.is_whitespace());
     kept.map(|c| {
         if c == '-' {

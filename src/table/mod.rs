@@ -1,5 +1,5 @@
 //! Tables: what a column is called, what it says of a row, and how the rows are written.
-//! A [`Column`] is defined once; text for people, delimited text and JSON each
+//! A [`Column`] is defined once; text for people, delimited text, JSON and Parquet each
 //! have a file here that takes its [`Datum`]s, so that they cannot differ in
 //! names or values.
 
@@ -8,6 +8,9 @@ mod columns;
 mod datum;
 pub mod delimited;
 pub mod json;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+pub(crate) mod parts;
 pub mod rows;
 mod text;
 

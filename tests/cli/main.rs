@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod check;
+mod columns;
 mod common;
 mod completions;
 mod confined;

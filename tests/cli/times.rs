@@ -132,7 +132,8 @@ fn flags_take_the_times_and_durations_of_filters() {
             .args(["search", "--count"])
             .args(words)
             .run("");
-        outcome.ok().to_owned()
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        outcome.stdout
     };
     for time in [
         "1h30m",

@@ -11,16 +11,19 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use self::resume::Held;
-use super::Context;
 use super::gather::{Gathered, Need, gather, gather_unknown};
+use super::{Context, columns};
 use crate::cli::{ExportArgs, ExportWhat, OF_EXPORTS, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::export::document::Losses;
 use crate::export::folded::MAX_DEPTH;
-use crate::export::{Delimited, Document, Format, JsonForm, What, file_name};
+use crate::export::{Chosen, Delimited, Document, Format, JsonForm, What, file_name};
 use crate::file::{Claim, Existing, Part, Place, Target, Way, cannot};
 use crate::model::Trace;
 use crate::store::Detail;
+use crate::table::Column;
+use crate::table::rows::spans::spans;
+use crate::table::rows::traces::traces;
 use crate::terminal::Output;
 use crate::units;
 
@@ -55,6 +58,7 @@ struct Export<'a> {
     name: OutputFormat,
     format: Format,
     what: What,
+    columns: Chosen,
 }
 
 impl<'a> Export<'a> {
@@ -72,18 +76,30 @@ impl<'a> Export<'a> {
             .hint("`json`, `jsonl`, `csv`, `tsv` and `parquet` have it")
             .into());
         }
+        let columns = chosen(args, what)?;
+        if !args.columns.is_empty() && !format.has_columns() {
+            return Err(
+                CommandError::usage(format!("`-o {name}` has no columns to choose from"))
+                    .hint("`csv`, `tsv` and `parquet` have them; of JSON, `mlt get -o jsonl --columns` writes rows")
+                    .into(),
+            );
+        }
         Ok(Self {
             context,
             args,
             name,
             format,
             what,
+            columns,
         })
     }
 
     fn need(&self) -> Need {
         match self.what {
-            What::Traces => Need::INFO,
+            What::Traces => Need {
+                spans: self.columns.traces.iter().filter_map(Column::detail).max(),
+                ..Need::INFO
+            },
             What::Spans if self.format.needs_times_only() => Need::with_spans(Detail::Times),
             What::Spans => Need::with_spans(Detail::Whole),
         }
@@ -123,10 +139,10 @@ impl<'a> Export<'a> {
             &self.args.selection,
             self.need(),
             MESSAGE,
-            |trace| Ok(document.get(self.format, self.what)?.push(&trace)?),
+            |trace| Ok(document.get(self)?.push(&trace)?),
         )?;
         if !gathered.is_short() {
-            document.get(self.format, self.what)?;
+            document.get(self)?;
         }
         let losses = match document {
             Lazy::Document(document) => {
@@ -230,7 +246,7 @@ impl<'a> Export<'a> {
     }
 
     fn write_file(&self, file: &mut Target, held: &Held) -> Result<(Gathered, Losses)> {
-        let mut document = Document::new(file, self.format, self.what)?;
+        let mut document = Document::new(file, self.format, self.what, &self.columns)?;
         let gathered = gather_unknown(
             self.context,
             &self.args.selection,
@@ -241,6 +257,12 @@ impl<'a> Export<'a> {
         )?;
         let losses = document.finish(gathered.truncated(), &gathered.unreadable)?;
         Ok((gathered, losses))
+    }
+
+    fn write_one(&self, file: &mut Target, trace: &Trace) -> io::Result<Losses> {
+        let mut document = Document::of_one(file, self.format, self.what, &self.columns)?;
+        document.push(trace)?;
+        document.finish(false, &[])
     }
 
     fn to_folder(&self, folder: &Path) -> Result<Exit> {
@@ -262,7 +284,7 @@ impl<'a> Export<'a> {
             }
             let place = Place::find_file(&target(&trace.info.trace_id))?;
             let mut file = Target::at(place, existing)?;
-            losses += write_one(&mut file, &trace, self.format, self.what)?;
+            losses += self.write_one(&mut file, &trace)?;
             Ok(waiting.add(file)?)
         };
         let gathered = gather_unknown(
@@ -366,9 +388,10 @@ enum Lazy<'a> {
 }
 
 impl<'a> Lazy<'a> {
-    fn get(&mut self, format: Format, what: What) -> io::Result<&mut Document<'a>> {
+    fn get(&mut self, export: &Export<'_>) -> io::Result<&mut Document<'a>> {
+        let (format, what, columns) = (export.format, export.what, &export.columns);
         *self = match std::mem::replace(self, Self::Broken) {
-            Self::Out(out) => Self::Document(Box::new(Document::new(out, format, what)?)),
+            Self::Out(out) => Self::Document(Box::new(Document::new(out, format, what, columns)?)),
             begun => begun,
         };
         match self {
@@ -378,10 +401,22 @@ impl<'a> Lazy<'a> {
     }
 }
 
-fn write_one(file: &mut Target, trace: &Trace, format: Format, what: What) -> io::Result<Losses> {
-    let mut document = Document::of_one(file, format, what)?;
-    document.push(trace)?;
-    document.finish(false, &[])
+/// The columns that were asked for.
+fn chosen(args: &ExportArgs, what: What) -> Result<Chosen> {
+    let mut columns = Chosen::default();
+    match what {
+        What::Spans => {
+            if let Some(chosen) = columns::chosen(&args.columns, &spans())? {
+                columns.spans = chosen;
+            }
+        }
+        What::Traces => {
+            if let Some(chosen) = columns::chosen(&args.columns, &traces())? {
+                columns.traces = chosen;
+            }
+        }
+    }
+    Ok(columns)
 }
 
 /// The format that `-o` names, else that of the file's ending.

@@ -6,23 +6,26 @@ use anyhow::Result;
 
 use super::super::form::Form;
 use super::super::gather::{Need, gather, with_usage};
-use super::super::{Context, IN_TABLES, too_many_intervals};
+use super::super::{Context, IN_TABLES, columns, too_many_intervals};
 use crate::analysis::{
     By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, Unit, analyse, over_time,
 };
 use crate::cli::{LatencyArgs, TABULAR, WITH_IDS};
 use crate::error::{CommandError, Exit};
-use crate::export::Delimited;
 use crate::export::many::{self as export, ManyParts};
+use crate::export::{Delimited, JsonForm, json};
 use crate::model::Trace;
 use crate::render::{LeftOut, many as render, plot, sanitize};
 use crate::store::{Detail, InfoParts};
+use crate::table;
+use crate::table::rows::latency::{groups_of_many, of_many};
 use crate::terminal::Output;
 use crate::units;
 
 pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     check(context, args)?;
     let question = question(args)?;
+    let columns = columns::chosen(&args.columns, &groups_of_many(&question))?;
     let mut many = Many::new(question.clone());
     let mut oddities = Oddities::default();
     let keys = || std::iter::once(&question.key).chain(&question.second);
@@ -65,6 +68,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
             .truncate(usize::try_from(top).unwrap_or(usize::MAX));
     }
     let parts = ManyParts {
+        columns: columns.as_deref(),
         histogram: histogram.as_ref(),
         intervals: intervals.as_deref(),
         slowest: args.slowest.is_some(),
@@ -112,7 +116,10 @@ fn check(context: &Context, args: &LatencyArgs) -> Result<()> {
         )
         .into());
     }
-    Ok(())
+    let others = ["--plot", "--every", "--slowest"].into_iter().zip(tables);
+    let mut other = others.filter(|(_, wanted)| *wanted).map(|(flag, _)| flag);
+    let is_table = Form::of(&context.flags.output).is_none() || delimited;
+    columns::only_of_rows(&args.columns, other.next().filter(|_| is_table))
 }
 
 /// Why what is for one trace cannot be had: there are several, or what else is
@@ -190,6 +197,9 @@ fn write(
                 writeln!(out, "{}", sanitize::line(&slow.trace_id))?;
             }
         }
+        Some(Form::Json(JsonForm::Lines)) if let Some(columns) = parts.columns => {
+            json::write_lines(out, columns, &of_many(report))?;
+        }
         Some(Form::Json(form)) => export::write_json(out, report, question, parts, form)?,
         Some(Form::Delimited(format)) => write_table(args, out, report, question, parts, format)?,
         Some(Form::Text) => return write_text(context, args, out, report, question, parts),
@@ -212,6 +222,8 @@ fn write_table(
         export::write_histogram(out, bins, format)?;
     } else if args.slowest.is_some() {
         export::write_slowest(out, &report.slowest, format)?;
+    } else if let Some(columns) = parts.columns {
+        table::delimited::write(out, format, columns.to_vec(), &of_many(report))?;
     } else {
         export::write_rows(out, report, question, format)?;
     }
@@ -231,7 +243,12 @@ fn write_text(
         None => "Durations of traces".to_owned(),
         Some(name) => format!("Durations of {name}"),
     };
-    let mut left_out = render::write(out, report, question, &layout)?;
+    let mut left_out = LeftOut::new();
+    if let Some(columns) = parts.columns {
+        render::write_chosen(out, report, question, columns.to_vec(), &layout)?;
+    } else {
+        left_out = render::write(out, report, question, &layout)?;
+    }
     if let Some(what_if) = &report.what_if {
         writeln!(out)?;
         render::write_what_if(out, what_if, report, &layout)?;

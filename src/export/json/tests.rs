@@ -302,7 +302,7 @@ fn latency(trace: &crate::model::Trace, parts: LatencyParts) -> String {
     let report = analyse(trace);
     let rows = report.rows(parts.by, Sort::SelfTime);
     let rows = &rows[..rows.len().min(1)];
-    printed(|out| write_latency(out, &report, rows, parts, JsonForm::Pretty))
+    printed(|out| write_latency(out, &report, rows, None, parts, JsonForm::Pretty))
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::analysis::{
 };
 use crate::render::cell::Cell;
 use crate::render::figures::{Figure, Figures};
-use crate::render::many::percentile;
 use crate::render::{Layout, LeftOut, number};
+use crate::table::rows::latency::percentile;
 
 /// A row of the table.
 pub(super) struct Line {

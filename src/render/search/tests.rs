@@ -2,6 +2,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::model::{TraceInfo, TraceState};
+use crate::render::Column as Named;
 use crate::render::sample::{coloured, hostile, info, printed, terminal, widest};
 
 fn infos() -> Vec<TraceInfo> {
@@ -17,11 +18,19 @@ fn infos() -> Vec<TraceInfo> {
     vec![info(), hostile().info, ok, running]
 }
 
-fn columns(names: &str) -> Vec<Column> {
-    names.split(',').map(|name| name.parse().unwrap()).collect()
+fn columns(names: &str) -> Vec<Column<Trace>> {
+    names.split(',').map(column).collect()
 }
 
-fn list(columns: &[Column], infos: &[TraceInfo], layout: Layout) -> String {
+fn column(name: &str) -> Column<Trace> {
+    name.parse::<Named>().unwrap().in_table()
+}
+
+fn default_ones() -> Vec<Column<Trace>> {
+    Named::default_ones().iter().map(Named::in_table).collect()
+}
+
+fn list(columns: &[Column<Trace>], infos: &[TraceInfo], layout: Layout) -> String {
     printed(|out| {
         let mut table = SearchTable::new(columns.to_vec(), layout);
         for info in infos {
@@ -34,7 +43,7 @@ fn list(columns: &[Column], infos: &[TraceInfo], layout: Layout) -> String {
 
 #[test]
 fn a_pipe_gets_one_complete_line_for_each() {
-    assert_snapshot!(list(&Column::default_ones(), &infos(), Layout::piped()), @r"
+    assert_snapshot!(list(&default_ones(), &infos(), Layout::piped()), @r"
     TIME                  TRACE ID                             NAME                              STATE        DURATION  TOKENS  REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             ERROR          1.64 s   1,234  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長いので切れます。👩‍👩‍👧‍👦 é\t\u{9b}31m
@@ -45,7 +54,7 @@ fn a_pipe_gets_one_complete_line_for_each() {
 
 #[test]
 fn forty_columns_get_blocks() {
-    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(40)), @r"
+    assert_snapshot!(list(&default_ones(), &infos(), terminal(40)), @r"
     tr-b6df45fdeeac3d7f64f3de29e167bcbd
       2026-11-22 20:56:36Z  agent  ERROR
       1.64 s  tokens 1,234
@@ -70,7 +79,7 @@ fn forty_columns_get_blocks() {
 
 #[test]
 fn eighty_columns_get_one_line_for_each() {
-    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(80)), @r"
+    assert_snapshot!(list(&default_ones(), &infos(), terminal(80)), @r"
     TIME               TRACE ID     NAME             DURATION  TOKENS  REQUEST
     2026-11-22 20:56Z  tr-b6df45fd  agent         ✗    1.64 s   1,234  How do I get…
     2026-11-22 20:56Z  tr-b6df45fd  \x1b]0;owne…  ✗    1.64 s   1,234  日本語の質問…
@@ -81,14 +90,14 @@ fn eighty_columns_get_one_line_for_each() {
 
 #[test]
 fn previews_shrink_first() {
-    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(130)), @r"
+    assert_snapshot!(list(&default_ones(), &infos(), terminal(130)), @r"
     TIME                  TRACE ID     NAME                              STATE        DURATION  TOKENS  REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fd  agent                             ERROR          1.64 s   1,234  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長い…
     2026-11-22 20:56:36Z  tr-b6df45fd  agent                             OK            53.3 ms       -  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fd  -                                 IN_PROGRESS         -   1,234  -
     ");
-    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(200)), @r"
+    assert_snapshot!(list(&default_ones(), &infos(), terminal(200)), @r"
     TIME                  TRACE ID                             NAME                              STATE        DURATION  TOKENS  REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  agent                             ERROR          1.64 s   1,234  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fdeeac3d7f64f3de29e167bcbd  \x1b]0;owned\x07ag\u{202e}tne\nx  ERROR          1.64 s   1,234  日本語の質問です。とても長いので切れます。👩‍👩‍👧‍👦 é\t\u{9b}31m
@@ -124,17 +133,19 @@ fn the_duration_of_a_trace_in_progress_is_a_lower_bound() {
     tr-b6df45fd  IN_PROGRESS   >= 1 ms
     ");
     assert_eq!(
-        columns("duration")[0].raw(&Trace {
-            info: running.clone(),
-            spans: Vec::new()
-        }),
+        columns("duration")[0]
+            .value(&Trace {
+                info: running.clone(),
+                spans: Vec::new()
+            })
+            .raw(),
         "1000000"
     );
 }
 
 #[test]
 fn any_column_can_be_shown() {
-    let columns: Vec<Column> = [
+    let columns: Vec<Column<Trace>> = [
         "name",
         "tags.env",
         "metadata.mlflow.trace.user",
@@ -142,7 +153,7 @@ fn any_column_can_be_shown() {
         "cost",
         "spans",
     ]
-    .map(|name| name.parse().unwrap())
+    .map(column)
     .to_vec();
     assert_snapshot!(list(&columns, &infos()[..2], Layout::piped()), @r#"
     NAME                              ENV   USER  ASSESSMENTS         COST  SPANS
@@ -153,7 +164,7 @@ fn any_column_can_be_shown() {
 
 #[test]
 fn sixty_columns_get_two_lines_for_each() {
-    assert_snapshot!(list(&Column::default_ones(), &infos(), terminal(60)), @r"
+    assert_snapshot!(list(&default_ones(), &infos(), terminal(60)), @r"
     TIME                  TRACE ID        DURATION  TOKENS
       NAME                              REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fd  ✗    1.64 s   1,234
@@ -170,7 +181,7 @@ fn sixty_columns_get_two_lines_for_each() {
 #[test]
 fn a_hundred_columns_have_words_for_states() {
     let few = [infos().remove(0), infos().remove(2)];
-    assert_snapshot!(list(&Column::default_ones(), &few, terminal(100)), @r"
+    assert_snapshot!(list(&default_ones(), &few, terminal(100)), @r"
     TIME                  TRACE ID     NAME   STATE  DURATION  TOKENS  REQUEST
     2026-11-22 20:56:36Z  tr-b6df45fd  agent  ERROR    1.64 s   1,234  How do I get my money back?
     2026-11-22 20:56:36Z  tr-b6df45fd  agent  OK      53.3 ms       -  How do I get my money back?
@@ -181,7 +192,7 @@ fn a_hundred_columns_have_words_for_states() {
 fn lines_fit_and_ids_are_there() {
     let id = "tr-b6df45fd";
     for width in (38..220).step_by(3) {
-        let text = list(&Column::default_ones(), &infos(), terminal(width));
+        let text = list(&default_ones(), &infos(), terminal(width));
         assert!(widest(&text) <= width, "{width}:\n{text}");
         assert_eq!(text.matches(id).count(), 4);
     }
@@ -190,7 +201,7 @@ fn lines_fit_and_ids_are_there() {
 #[test]
 fn pages_do_not_show() {
     let many: Vec<TraceInfo> = infos().into_iter().cycle().take(1000).collect();
-    let text = list(&Column::default_ones(), &many, Layout::piped());
+    let text = list(&default_ones(), &many, Layout::piped());
     assert_eq!(text.lines().count(), 1001);
     let starts: Vec<usize> = text
         .lines()
@@ -201,5 +212,5 @@ fn pages_do_not_show() {
 
 #[test]
 fn nothing_found_prints_nothing() {
-    assert_eq!(list(&Column::default_ones(), &[], terminal(80)), "");
+    assert_eq!(list(&default_ones(), &[], terminal(80)), "");
 }

@@ -1,15 +1,16 @@
-//! An assessment in the shape of the REST API of MLflow, except that an expectation's
-//! value is always plain JSON, never JSON in a string.
+//! Parts of traces and spans as JSON, wherever they are written: assessments, events and
+//! links. An assessment has the shape of the REST API of MLflow, except that an
+//! expectation's value is always plain JSON, never JSON in a string.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::model::{Assessment, AssessmentKind, SpanId, TraceInfo};
+use crate::model::{Assessment, AssessmentKind, Event, Link, SpanId, TraceInfo};
 
 #[derive(Serialize)]
-pub(super) struct AssessmentJson<'a> {
+pub(crate) struct AssessmentJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     assessment_id: Option<&'a str>,
     assessment_name: &'a str,
@@ -65,12 +66,12 @@ struct ExpectationJson<'a> {
 
 impl<'a> AssessmentJson<'a> {
     /// Those of a trace of which this is true.
-    pub(super) fn list(info: &'a TraceInfo, is_wanted: fn(&Assessment) -> bool) -> Vec<Self> {
+    pub(crate) fn list(info: &'a TraceInfo, is_wanted: fn(&Assessment) -> bool) -> Vec<Self> {
         let wanted = info.assessments.iter().filter(|a| is_wanted(a));
         wanted.map(|a| Self::new(a, &info.trace_id)).collect()
     }
 
-    pub(super) fn new(assessment: &'a Assessment, trace_id: &'a str) -> Self {
+    pub(crate) fn new(assessment: &'a Assessment, trace_id: &'a str) -> Self {
         let (feedback, expectation) = match &assessment.kind {
             AssessmentKind::Feedback { value, error } => {
                 let error = error.as_ref().map(|e| ErrorJson {
@@ -105,4 +106,56 @@ impl<'a> AssessmentJson<'a> {
             valid: assessment.valid,
         }
     }
+}
+
+#[derive(Serialize)]
+pub(crate) struct EventJson<'a> {
+    name: &'a str,
+    time_unix_nano: i64,
+    attributes: &'a Map<String, Value>,
+}
+
+impl<'a> From<&'a Event> for EventJson<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            name: &event.name,
+            time_unix_nano: event.time_ns,
+            attributes: &event.attributes,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct LinkJson<'a> {
+    trace_id: &'a str,
+    span_id: &'a str,
+    attributes: &'a Map<String, Value>,
+}
+
+impl<'a> From<&'a Link> for LinkJson<'a> {
+    fn from(link: &'a Link) -> Self {
+        Self {
+            trace_id: &link.trace_id,
+            span_id: link.span_id.as_str(),
+            attributes: &link.attributes,
+        }
+    }
+}
+
+/// A list as JSON text; nothing for one without elements.
+pub(crate) fn json_list<T: Serialize>(list: impl Iterator<Item = T>) -> Option<String> {
+    let list: Vec<T> = list.collect();
+    let text = (!list.is_empty()).then(|| serde_json::to_string(&list));
+    text?.ok()
+}
+
+/// The start of a text that has more characters than that, with the number of those left
+/// out.
+pub(crate) fn shortened(text: &str, limit: usize) -> Option<String> {
+    if text.len() <= limit {
+        return None;
+    }
+    let (end, _) = text.char_indices().nth(limit)?;
+    let left_out = text[end..].chars().count();
+    Some(format!("{}… ({left_out} more characters)", &text[..end]))
 }

@@ -7,14 +7,17 @@ use parquet::record::Field;
 
 use super::*;
 use crate::analysis::analyse;
-use crate::model::Trace;
+use crate::model::{Timestamp, Trace, TraceInfo};
 use crate::render::sample::{chain, hostile, info, trace};
+use crate::table::delimited::{self, Delimited};
+use crate::table::rows::{spans, traces};
 
-fn spans(traces: &[Trace]) -> SerializedFileReader<Bytes> {
+fn read(traces: &[Trace]) -> SerializedFileReader<Bytes> {
     let mut out = Vec::new();
-    let mut table = SpanTable::new(&mut out).unwrap();
+    let columns = spans::spans().plain().to_vec();
+    let mut table = ParquetTable::new(&mut out, "spans", columns).unwrap();
     for trace in traces {
-        table.push(&analyse(trace)).unwrap();
+        spans::each(&analyse(trace), |row| table.push(row)).unwrap();
     }
     table.finish().unwrap();
     SerializedFileReader::new(Bytes::from(out)).unwrap()
@@ -32,12 +35,17 @@ fn column(reader: &SerializedFileReader<Bytes>, name: &str) -> Vec<Field> {
         .collect()
 }
 
+fn without_spans(info: TraceInfo) -> Trace {
+    let spans = Vec::new();
+    Trace { info, spans }
+}
+
 #[test]
 fn a_span_is_a_row() {
     let mut trace = trace();
     trace.spans.drain(5..);
     trace.spans.drain(..4);
-    let reader = spans(&[trace]);
+    let reader = read(&[trace]);
     let row = reader.get_row_iter(None).unwrap().next().unwrap().unwrap();
     let cells: Vec<String> = row
         .get_column_iter()
@@ -46,6 +54,8 @@ fn a_span_is_a_row() {
     assert_snapshot!(cells.join("\n"), @r#"
     trace_id: "tr-b6df45fdeeac3d7f64f3de29e167bcbd"
     trace_name: "agent"
+    session: "s-1"
+    user: "anna"
     experiment_id: "1"
     span_id: "00000000000000a3"
     parent_span_id: "00000000000000a1"
@@ -57,14 +67,16 @@ fn a_span_is_a_row() {
     start_time: 2026-11-22 20:56:37.111000 +00:00
     start_time_unix_nano: 1795380997111000000
     end_time_unix_nano: 1795380997481000000
+    start_offset_ns: 0
     duration_ns: 370000000
+    total_ratio: 1.0
     self_ns: 370000000
     critical_ns: 370000000
     model: null
     input_tokens: null
     output_tokens: null
     total_tokens: null
-    total_cost: null
+    cost_usd: null
     inputs: "{"order": 12345}"
     outputs: null
     attributes: {"mlflow.spanType" -> ""TOOL"", "mlflow.spanInputs" -> "{"order": 12345}"}
@@ -76,11 +88,12 @@ fn a_span_is_a_row() {
 #[test]
 fn a_trace_is_a_row() {
     let mut out = Vec::new();
-    let mut table = TraceTable::new(&mut out).unwrap();
-    let mut bare = crate::model::TraceInfo::new("tr-2");
+    let columns = traces::in_files();
+    let mut table = ParquetTable::new(&mut out, "traces", columns).unwrap();
+    let mut bare = TraceInfo::new("tr-2");
     bare.request_preview = Some("</script>\u{0}\n".into());
-    table.push(&info()).unwrap();
-    table.push(&bare).unwrap();
+    table.push(&without_spans(info())).unwrap();
+    table.push(&without_spans(bare)).unwrap();
     table.finish().unwrap();
     let reader = SerializedFileReader::new(Bytes::from(out)).unwrap();
     let rows = reader.get_row_iter(None).unwrap().map(|row| {
@@ -106,7 +119,8 @@ fn a_trace_is_a_row() {
     input_tokens: Long(1180)
     output_tokens: Long(54)
     total_tokens: Long(1234)
-    total_cost: Double(0.0123)
+    cost_usd: Double(0.0123)
+    spans: Null
     request: Str("{\"question\": \"How do I get my money back?\"}")
     response: Str("\"You can return it within 30 days.\"")
     tags: MapInternal(Map { entries: [(Str("env"), Str("prod")), (Str("mlflow.trace.spansLocation"), Str("TRACKING_STORE")), (Str("mlflow.traceName"), Str("agent")), (Str("team"), Str("search"))] })
@@ -127,7 +141,8 @@ fn a_trace_is_a_row() {
     input_tokens: Null
     output_tokens: Null
     total_tokens: Null
-    total_cost: Null
+    cost_usd: Null
+    spans: Null
     request: Str("</script>\0\n")
     response: Null
     tags: MapInternal(Map { entries: [] })
@@ -138,7 +153,7 @@ fn a_trace_is_a_row() {
 
 #[test]
 fn what_a_span_in_progress_will_be_is_not_known() {
-    let reader = spans(&[hostile()]);
+    let reader = read(&[hostile()]);
     let missing = |name: &str| {
         let values = column(&reader, name);
         values.iter().filter(|f| **f == Field::Null).count()
@@ -150,11 +165,105 @@ fn what_a_span_in_progress_will_be_is_not_known() {
 
 #[test]
 fn a_file_has_as_many_groups_as_it_needs() {
-    let reader = spans(&[chain(60_000), chain(60_000)]);
+    let reader = read(&[chain(60_000), chain(60_000)]);
     assert!(reader.metadata().num_row_groups() > 1);
     assert_eq!(reader.metadata().file_metadata().num_rows(), 120_000);
     let depths = column(&reader, "depth");
     assert_eq!(depths[59_999], Field::Long(59_999));
     assert_eq!(depths[60_000], Field::Long(0));
-    assert_eq!(spans(&[]).metadata().file_metadata().num_rows(), 0);
+    assert_eq!(read(&[]).metadata().file_metadata().num_rows(), 0);
+}
+
+/// A value as delimited text has it.
+fn as_text(field: &Field) -> String {
+    match field {
+        Field::Null => String::new(),
+        Field::Str(text) => text.clone(),
+        Field::Long(n) => n.to_string(),
+        Field::Double(n) => n.to_string(),
+        Field::Bool(flag) => flag.to_string(),
+        Field::TimestampMicros(micros) => Timestamp::from_nanos(micros * 1000).to_string(),
+        Field::MapInternal(map) => {
+            let text = |field: &Field| match field {
+                Field::Str(text) => text.clone(),
+                other => panic!("{other}"),
+            };
+            let pairs = map.entries().iter().map(|(k, v)| (text(k), text(v).into()));
+            serde_json::Value::Object(pairs.collect()).to_string()
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// Checks that both files have the same heads, and the same text in every cell.
+fn agree(parquet: Vec<u8>, csv: &[u8]) -> usize {
+    let reader = SerializedFileReader::new(Bytes::from(parquet)).unwrap();
+    let rows: Vec<Vec<(String, String)>> = reader
+        .get_row_iter(None)
+        .unwrap()
+        .map(|row| {
+            let row = row.unwrap();
+            let cells = row.get_column_iter();
+            cells
+                .map(|(name, field)| (name.clone(), as_text(field)))
+                .collect()
+        })
+        .collect();
+    let mut csv = csv::Reader::from_reader(csv);
+    let heads: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+    for (row, record) in rows.iter().zip(csv.records()) {
+        let record = record.unwrap();
+        let there: Vec<(String, String)> = heads
+            .iter()
+            .zip(&record)
+            .map(|(head, cell)| (head.clone(), cell.to_owned()))
+            .collect();
+        assert_eq!(*row, there);
+    }
+    rows.len()
+}
+
+#[test]
+fn spans_are_the_same_in_delimited_text() {
+    let mut known = spans::spans().plain().to_vec();
+    known.extend(
+        spans::spans()
+            .choose(&[
+                "tags.env",
+                "metadata.`mlflow.trace.user`",
+                "attributes.mlflow.spanType",
+            ])
+            .unwrap(),
+    );
+    let (mut parquet, mut text) = (Vec::new(), Vec::new());
+    let mut table = ParquetTable::new(&mut parquet, "spans", known.clone()).unwrap();
+    let mut rows = delimited::DelimitedTable::new(&mut text, Delimited::Csv, known).unwrap();
+    for trace in [trace(), chain(3)] {
+        let report = analyse(&trace);
+        spans::each(&report, |row| table.push(row).and_then(|()| rows.push(row))).unwrap();
+    }
+    table.finish().unwrap();
+    rows.finish().unwrap();
+    assert_eq!(agree(parquet, &text), 10);
+}
+
+#[test]
+fn traces_are_the_same_in_delimited_text() {
+    let mut known = traces::traces().plain().to_vec();
+    known.extend(
+        traces::traces()
+            .choose(&["tags.team", "tags.`no = {name};`"])
+            .unwrap(),
+    );
+    let (mut parquet, mut text) = (Vec::new(), Vec::new());
+    let mut table = ParquetTable::new(&mut parquet, "traces", known.clone()).unwrap();
+    let mut rows = delimited::DelimitedTable::new(&mut text, Delimited::Csv, known).unwrap();
+    for info in [info(), TraceInfo::new("tr-2")] {
+        let row = without_spans(info);
+        table.push(&row).unwrap();
+        rows.push(&row).unwrap();
+    }
+    table.finish().unwrap();
+    rows.finish().unwrap();
+    assert_eq!(agree(parquet, &text), 2);
 }

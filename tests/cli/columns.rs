@@ -1,0 +1,294 @@
+//! `--columns`: the same columns, in the order in which they were asked for, whatever the
+//! format.
+
+use serde_json::Value;
+
+use crate::support::{Mlt, mlt};
+
+fn demo() -> Mlt {
+    mlt().on("demo:")
+}
+
+/// The heads and cells of delimited text.
+fn table(text: &str, delimiter: u8) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .quoting(delimiter == b',')
+        .from_reader(text.as_bytes());
+    let heads = reader.headers().unwrap().iter().map(str::to_owned);
+    let heads = heads.collect();
+    let cells = |row: csv::StringRecord| row.iter().map(str::to_owned).collect();
+    (
+        heads,
+        reader.records().map(|row| cells(row.unwrap())).collect(),
+    )
+}
+
+/// A value as it is in delimited text.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => number.as_f64().unwrap().to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Checks that every format has these columns under these names, and the same values.
+#[track_caller]
+fn all_formats_agree(command: &str, typed: &str, names: &[&str], rows_at: &str) {
+    let run = |format: &str| {
+        let outcome = demo()
+            .args(
+                [
+                    command.split(' ').collect::<Vec<_>>(),
+                    vec!["--columns", typed, "-o", format],
+                ]
+                .concat(),
+            )
+            .run("");
+        outcome.ok().to_owned()
+    };
+    let (heads, rows) = table(&run("csv"), b',');
+    assert_eq!(heads, names, "{command}");
+    assert!(!rows.is_empty(), "{command}");
+    let of_object = |row: &Value| -> Vec<String> {
+        let object = row.as_object().unwrap();
+        let keys: Vec<&String> = object.keys().collect();
+        assert_eq!(keys, names, "{command}");
+        object.values().map(cell).collect()
+    };
+    let document: Value = serde_json::from_str(&run("json")).unwrap();
+    let listed = document[rows_at].as_array().unwrap();
+    assert_eq!(
+        listed.iter().map(of_object).collect::<Vec<_>>(),
+        rows,
+        "{command}"
+    );
+    let lines = run("jsonl");
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    assert_eq!(
+        lines.map(|row| of_object(&row)).collect::<Vec<_>>(),
+        rows,
+        "{command}"
+    );
+    let (heads, in_tabs) = table(&run("tsv"), b'\t');
+    assert_eq!(
+        (heads.as_slice(), in_tabs.len()),
+        (names.map_owned().as_slice(), rows.len())
+    );
+}
+
+trait MapOwned {
+    fn map_owned(&self) -> Vec<String>;
+}
+
+impl MapOwned for [&str] {
+    fn map_owned(&self) -> Vec<String> {
+        self.iter().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+#[test]
+fn rows_of_latency_have_the_columns_that_were_chosen() {
+    all_formats_agree(
+        "latency latest",
+        "Self,name,critical-ratio",
+        &["self_ns", "name", "critical_ratio"],
+        "rows",
+    );
+    all_formats_agree(
+        "latency latest --by span",
+        "span_id,p95,type",
+        &["span_id", "p95_ns", "type"],
+        "rows",
+    );
+    all_formats_agree(
+        "latency --all --by name,tag:env",
+        "p95,tags.env,n,name",
+        &["p95_ns", "tag:env", "n", "name"],
+        "rows",
+    );
+    let drawn = demo().run("latency latest --columns critical_ratio,name,p95");
+    let lines = drawn.lines();
+    let head = lines.iter().find(|line| line.contains("NAME")).unwrap();
+    let heads: Vec<&str> = head
+        .split("  ")
+        .map(str::trim)
+        .filter(|h| !h.is_empty())
+        .collect();
+    assert_eq!(heads, ["CRIT %", "NAME", "P95"]);
+    assert!(drawn.ok().contains("CRIT %: time on the critical path"));
+    assert!(!drawn.ok().contains("SELF %:"), "{drawn}");
+}
+
+#[test]
+fn spans_have_the_columns_that_were_chosen() {
+    all_formats_agree(
+        "get latest",
+        "span_id,duration,tags.env,Session,tokens,critical_ns",
+        &[
+            "span_id",
+            "duration_ns",
+            "tags.env",
+            "session",
+            "total_tokens",
+            "critical_ns",
+        ],
+        "spans",
+    );
+    let both = demo().run("search --name checkout -n 2 -o ids");
+    let ids = both.lines().join(" ");
+    let of_both = "trace_id,span.name,parent_id,span_type,metadata.mlflow.trace.user";
+    all_formats_agree(
+        &format!("get {ids}"),
+        of_both,
+        &[
+            "trace_id",
+            "name",
+            "parent_span_id",
+            "type",
+            "metadata.mlflow.trace.user",
+        ],
+        "spans",
+    );
+    let one =
+        demo().run("get latest --type TOOL --depth 4 -o json --columns name,inputs,depth,error");
+    assert_eq!(
+        one.json(),
+        serde_json::json!({
+            "spans": [
+                {"name": "lookup_order", "inputs": one.json()["spans"][0]["inputs"], "depth": 3, "error": null},
+                {"name": "create_return", "inputs": one.json()["spans"][1]["inputs"], "depth": 3, "error": null},
+            ],
+            "truncated": false,
+        })
+    );
+    assert!(one.json()["spans"][0]["inputs"].is_object(), "{one}");
+    let cut = demo()
+        .run("get latest --span lookup_order --max-chars 5 -o csv --columns inputs,attributes");
+    let second = cut.lines()[1];
+    let inputs = r#""{""ord… (17 more characters)","#;
+    assert!(second.starts_with(inputs), "{cut}");
+    assert!(second.contains("(257 more characters)"), "{cut}");
+}
+
+#[test]
+fn spans_are_listed_as_a_table() {
+    let drawn = demo().run("get latest --columns name,duration,tokens,tags.env --depth 3");
+    insta::assert_snapshot!(drawn.ok(), @r"
+    SPAN           DURATION  TOKENS  ENV
+    support-agent    1.94 s       -  prod
+    LangGraph        1.92 s       -  prod
+    agent            718 ms       -  prod
+    tools            232 ms       -  prod
+    agent            956 ms       -  prod
+    ");
+    for width in [40, 60, 80, 120] {
+        let drawn = demo()
+            .terminal(width)
+            .run("get latest --color never --columns trace_id,name,status,started,duration,inputs,outputs");
+        let wrong = drawn.fails(2);
+        assert!(
+            wrong.contains("unknown column `started`, did you mean"),
+            "{wrong}"
+        );
+        let drawn = demo().terminal(width).run(
+            "get latest --color never --columns trace_id,name,status,time,duration,inputs,outputs",
+        );
+        assert!(drawn.ok().contains("tr-3934c478"), "{drawn}");
+        assert!(
+            drawn
+                .lines()
+                .iter()
+                .all(|line| line.chars().count() <= width),
+            "{drawn}"
+        );
+    }
+}
+
+#[test]
+fn files_have_the_columns_that_were_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |what: &str, file: &str, columns: &str| {
+        let file = folder.path().join(file);
+        let command = format!("export --all {what} --to {}", file.display());
+        let outcome = demo()
+            .args(["--quiet"])
+            .run(&format!("{command} --columns {columns}"));
+        outcome.ok();
+        file
+    };
+    let spans = run("", "spans.csv", "trace_id,name,tags.env,cost");
+    let (heads, rows) = table(&std::fs::read_to_string(spans).unwrap(), b',');
+    assert_eq!(heads, ["trace_id", "name", "tags.env", "cost_usd"]);
+    assert!(rows.iter().any(|row| row[2] == "prod"));
+    let traces = run(
+        "--what traces",
+        "traces.csv",
+        "trace_id,timestamp_ms,execution_time_ms,request_metadata.mlflow.trace.user",
+    );
+    let (heads, rows) = table(&std::fs::read_to_string(traces).unwrap(), b',');
+    assert_eq!(
+        heads,
+        [
+            "trace_id",
+            "request_time",
+            "duration_ns",
+            "metadata.mlflow.trace.user"
+        ]
+    );
+    assert!(rows.len() > 10);
+    if cfg!(feature = "parquet") {
+        let spans = run("", "spans.parquet", "trace_id,name,tags.env,cost");
+        let text = String::from_utf8_lossy(&std::fs::read(spans).unwrap()).into_owned();
+        assert!(text.contains("cost_usd") && text.contains("tags.env"));
+        assert!(!text.contains("critical_ns"));
+    }
+    let json = demo().run("export latest -o json --columns name");
+    assert!(
+        json.fails(2)
+            .contains("`-o json` has no columns to choose from")
+    );
+    let unknown = demo().run("export latest -o csv --columns durration");
+    assert!(unknown.fails(2).contains("did you mean `duration_ns`?"));
+}
+
+#[test]
+fn without_columns_json_stays_as_it_is() {
+    let row = &demo().run("latency --all -o json").json()["rows"][0];
+    assert!(row["durations"]["p95_ns"].is_i64(), "{row}");
+    let lines = demo().run("latency --all -o jsonl");
+    assert_eq!(lines.lines().len(), 1);
+}
+
+#[test]
+fn what_is_no_column_is_told_with_what_is() {
+    for (command, message) in [
+        (
+            "latency latest --columns slef",
+            "unknown column `slef`, did you mean `self_ns`?",
+        ),
+        (
+            "latency latest --columns name,",
+            "unknown column ``, expected one of name, type, types, count,",
+        ),
+        (
+            "latency --all --columns span_id",
+            "unknown column `span_id`, expected one of name, type",
+        ),
+        (
+            "latency latest --columns name --gaps -o csv",
+            "--columns chooses from the columns of rows, and --gaps writes another table",
+        ),
+        (
+            "latency --all --columns name --slowest 3 -o tsv",
+            "--columns chooses from the columns of rows, and --slowest writes another table",
+        ),
+    ] {
+        let outcome = demo().run(command);
+        assert!(outcome.fails(2).contains(message), "{outcome}");
+    }
+}
