@@ -185,6 +185,16 @@ pub(crate) fn latency_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     one_of(typed, &rows::latency::names())
 }
 
+/// Columns of rows of a comparison, likewise.
+pub(crate) fn diff_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
+    one_of(typed, &rows::diff::names())
+}
+
+/// Columns of rows of statistics, likewise.
+pub(crate) fn stats_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
+    one_of(typed, &rows::stats::names())
+}
+
 /// Columns of spans, likewise, and the tags of their traces.
 pub(crate) fn span_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     let known = rows::spans::spans();

@@ -90,6 +90,10 @@ pub struct DiffArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Rows")]
     pub top: Option<u64>,
 
+    /// Which columns of the rows, separated by commas: name,critical_change_ns,verdict
+    #[arg(long, value_name = "COLUMN,…", help_heading = "Rows", add = ArgValueCompleter::new(complete::diff_columns))]
+    pub columns: Vec<String>,
+
     /// Which random numbers the intervals are drawn with: the same seed gives the same intervals
     #[arg(long, value_name = "N", default_value_t = analysis::DEFAULT_SEED, help_heading = "Rows")]
     pub seed: u64,

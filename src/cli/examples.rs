@@ -16,6 +16,7 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt get latest
   mlt get latest --io --max-chars 500           # with inputs and outputs
   mlt get latest --span agent                   # one span in full
+  mlt get latest --columns name,duration,tokens # a table of its spans
   mlt get latest --link                         # the address of its page
   mlt search --status ERROR -o ids | mlt get - -o jsonl"
         }

@@ -76,6 +76,10 @@ pub struct StatsArgs {
     #[arg(long, alias = "order-by", value_name = "AGGREGATE")]
     pub sort: Option<String>,
 
+    /// Which columns of the rows, separated by commas, as they are headed: trace,count,p95,tokens
+    #[arg(long, value_name = "COLUMN,…", add = ArgValueCompleter::new(complete::stats_columns))]
+    pub columns: Vec<String>,
+
     /// Only the first so many rows
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub top: Option<u64>,

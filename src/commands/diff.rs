@@ -7,14 +7,16 @@ use anyhow::Result;
 
 use super::form::Form;
 use super::gather::{Gathered, Need, gather};
-use super::{Context, IN_TABLES, with_context};
+use super::{Context, IN_TABLES, columns, with_context};
 use crate::analysis::{Comparison, Diff, Side, Sides, analyse};
 use crate::cli::{DiffArgs, FilterArgs, GlobalArgs, SelectionArgs};
 use crate::error::{CommandError, Exit};
-use crate::export;
+use crate::export::{self, JsonForm};
 use crate::render::{self, NO_MATCH, sanitize};
 use crate::settings::Env;
 use crate::store::Detail;
+use crate::table;
+use crate::table::rows::diff as changes;
 use crate::terminal::Terminal;
 use crate::units;
 
@@ -158,6 +160,7 @@ fn described(source: &Source, selection: &SelectionArgs) -> Option<String> {
 fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) -> Result<Exit> {
     let context = contexts.after;
     let form = context.form("diff")?;
+    let columns = columns::chosen(&args.columns, &changes::changes(args.by.into()))?;
     let selections = Sides::of(|side| selection(sources.get(side), side, args));
     let mut comparison = Comparison::new(args.by.into());
     let mut ids = HashSet::new();
@@ -211,14 +214,24 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
     let mut left_out = render::LeftOut::new();
     match form {
         Form::Text => {
-            left_out = render::diff::write(&mut out, &diff, rows, &described, &context.layout())?;
+            let layout = context.layout();
+            left_out = render::diff::write(&mut out, &diff, rows, &described, columns, &layout)?;
+        }
+        Form::Json(JsonForm::Lines) if let Some(columns) = &columns => {
+            export::json::write_lines(&mut out, columns, &changes::of(rows))?;
         }
         Form::Json(form) => {
             let all = [&gathered.before, &gathered.after].map(|side| side.unreadable.as_slice());
             let missing = (truncated, &*all.concat());
-            export::diff::write_json(&mut out, &diff, rows, &described, missing, form)?;
+            let columns = columns.as_deref();
+            export::diff::write_json(&mut out, &diff, rows, &described, missing, columns, form)?;
         }
-        Form::Delimited(format) => export::diff::write_delimited(&mut out, rows, format)?,
+        Form::Delimited(format) if let Some(columns) = columns => {
+            table::delimited::write(&mut out, format, columns, &changes::of(rows))?;
+        }
+        Form::Delimited(format) => {
+            export::diff::write_delimited(&mut out, &diff, rows, format)?;
+        }
     }
     out.finish()?;
     if on_both > 0 {

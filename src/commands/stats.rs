@@ -1,18 +1,20 @@
 //! `mlt stats`: traces summed up, by the server or here.
 
+mod write;
+
 use anyhow::Result;
 
 use super::form::Form;
 use super::gather::{Gathered, Need, gather_found, with_usage};
 use super::selection::{check_experiments, filter_of, name_experiments};
-use super::{Context, IN_TABLES, resolve, too_many_intervals};
+use super::{Context, IN_TABLES, columns, resolve, too_many_intervals};
 use crate::analysis::{
     Buckets, By, GroupKey, RowKey, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport,
     StatsSort,
 };
 use crate::cli::{StatsArgs, StatsBy, Via};
 use crate::error::{CommandError, Exit, FilterError};
-use crate::export::stats::{self as export, StatsParts};
+use crate::export::stats::StatsParts;
 use crate::field::Field;
 use crate::filter::aggregate::{self, Aggregate, Function, Measure, parse_aggregates};
 use crate::filter::{Expr, Filter, diagnostics};
@@ -21,6 +23,7 @@ use crate::render;
 use crate::store::{
     FilterSource, InfoParts, MetricAnswer, MetricKey, MetricQuestion, MetricRow, Query,
 };
+use crate::table::rows::stats as sums;
 use crate::units::{self, Moment, Period, Zone};
 
 /// Nanoseconds in a second.
@@ -30,6 +33,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     let form = context.form("stats")?;
     let question = question(context, args)?;
     let sort = sort(context, args, &question)?;
+    let columns = columns::chosen(&args.columns, &sums::sums(&question))?;
     let mut query = Query {
         filter: filter_of(&args.filter, context)?,
         ..Query::default()
@@ -49,20 +53,14 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     let by_server = gathered.is_none();
     let is_short = gathered.is_some_and(Gathered::is_short);
     let parts = StatsParts {
+        columns: columns.as_deref(),
         via: if by_server { "server" } else { "here" },
         whole_milliseconds: by_server && question.aggregates.iter().any(of_spans),
         truncated: gathered.is_some_and(Gathered::truncated) || report.rows.len() < all,
         unreadable: gathered.map_or(&[], |gathered| &gathered.unreadable),
     };
     let mut out = context.terminal.output();
-    let mut left_out = render::LeftOut::new();
-    match form {
-        Form::Json(form) => export::write_json(&mut out, &report, &question, parts, form)?,
-        Form::Delimited(format) => export::write_rows(&mut out, &report, &question, format)?,
-        Form::Text => {
-            left_out = render::stats::write(&mut out, &report, &question, &context.layout())?;
-        }
-    }
+    let left_out = write::write(context, &mut out, &report, &question, parts, form)?;
     out.finish()?;
     if report.traces == Some(0) && !is_short {
         context.note_no_match(&args.filter);

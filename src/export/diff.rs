@@ -1,13 +1,12 @@
 //! A comparison as JSON. Times are nanoseconds; of sets, figures are means per
 //! trace, while calls and errors are counts over all traces of a side.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::delimited::{Delimited, RowWriter, maybe, number};
+use super::delimited::Delimited;
 use super::json::{self, JsonForm};
 use super::unreadable::{self, UnreadableJson};
 use crate::analysis::{
@@ -15,15 +14,19 @@ use crate::analysis::{
     UNITS_PER_WHOLE, Verdict,
 };
 use crate::model::Unreadable;
+use crate::table::json::RowsJson;
+use crate::table::rows::diff::{self as changes, ChangeRow, Changes};
+use crate::table::{Column, delimited};
 
-/// Writes a comparison with `rows`, which are all or the first of its rows; beside
-/// them, whether something is missing, and the traces that cannot be read.
+/// Writes a comparison with `rows`, which are all or the first of its rows, and the columns
+/// of these that were chosen; beside them, whether something is missing, and the traces that cannot be read.
 pub fn write_json(
     out: &mut dyn Write,
     diff: &Diff,
     rows: &[DiffRow],
     sources: &Sides<Option<String>>,
     (truncated, unreadable): (bool, &[Unreadable]),
+    columns: Option<&[Column<Changes>]>,
     form: JsonForm,
 ) -> io::Result<()> {
     let side = |side| {
@@ -39,6 +42,7 @@ pub fn write_json(
         }
     };
     let sets = !diff.pair;
+    let changes = changes::of(rows);
     let document = DiffJson {
         by: diff.by.as_str(),
         compared: if diff.pair { "traces" } else { "sets" },
@@ -53,7 +57,13 @@ pub fn write_json(
             gone: m.gone,
             matched_change_ns: m.matched_change_ns,
         }),
-        rows: rows.iter().map(RowJson::from).collect(),
+        rows: match columns {
+            Some(columns) => RowsOf::Chosen(RowsJson {
+                columns,
+                rows: &changes,
+            }),
+            None => RowsOf::All(changes::changes(diff.by).plain().to_vec(), &changes),
+        },
         rows_tested: sets.then_some(diff.found.tested),
         rows_beyond_noise: sets.then_some(diff.found.beyond_noise),
         rows_by_chance: sets.then(|| diff.found.by_chance()),
@@ -65,71 +75,14 @@ pub fn write_json(
 }
 
 /// Writes the rows of a comparison.
-pub fn write_delimited(out: &mut dyn Write, rows: &[DiffRow], format: Delimited) -> io::Result<()> {
-    const HEADS: [&str; 26] = [
-        "name",
-        "traces_before",
-        "traces_after",
-        "calls_before",
-        "calls_after",
-        "errors_before",
-        "errors_after",
-        "self_before_ns",
-        "self_after_ns",
-        "self_change_ns",
-        "critical_before_ns",
-        "critical_after_ns",
-        "critical_change_ns",
-        "share",
-        "verdict",
-        "beyond_noise",
-        "test",
-        "typical_change_ratio",
-        "typical_low_ratio",
-        "typical_high_ratio",
-        "p",
-        "p_adjusted",
-        "matched",
-        "new",
-        "gone",
-        "matched_change_ns",
-    ];
-    let mut writer = RowWriter::new(out, format);
-    writer.row(HEADS.map(Cow::Borrowed))?;
-    for row in rows.iter().map(RowJson::from) {
-        let change = row.typical_change_ratio;
-        let interval = row.typical_interval_ratio;
-        let typical = change.zip(interval).map(|(c, [low, high])| [c, low, high]);
-        writer.row([
-            Cow::Borrowed(row.name),
-            number(row.traces_before),
-            number(row.traces_after),
-            number(row.calls_before),
-            number(row.calls_after),
-            number(row.errors_before),
-            number(row.errors_after),
-            number(row.self_before_ns),
-            number(row.self_after_ns),
-            number(row.self_change_ns),
-            number(row.critical_before_ns),
-            number(row.critical_after_ns),
-            number(row.critical_change_ns),
-            maybe(row.share),
-            maybe(row.verdict),
-            maybe(row.beyond_noise),
-            maybe(row.test),
-            maybe(typical.map(|t| t[0])),
-            maybe(typical.map(|t| t[1])),
-            maybe(typical.map(|t| t[2])),
-            maybe(row.p),
-            maybe(row.p_adjusted),
-            maybe(row.matched),
-            maybe(row.new),
-            maybe(row.gone),
-            maybe(row.matched_change_ns),
-        ])?;
-    }
-    writer.finish()
+pub fn write_delimited(
+    out: &mut dyn Write,
+    diff: &Diff,
+    rows: &[DiffRow],
+    format: Delimited,
+) -> io::Result<()> {
+    let columns = changes::changes(diff.by).plain().to_vec();
+    delimited::write(out, format, columns, &changes::of(rows))
 }
 
 #[derive(Serialize)]
@@ -142,7 +95,7 @@ struct DiffJson<'a> {
     is_empty: bool,
     totals: TotalsJson<'a>,
     spans: Option<MatchingJson>,
-    rows: Vec<RowJson<'a>>,
+    rows: RowsOf<'a>,
     rows_tested: Option<usize>,
     rows_beyond_noise: Option<usize>,
     rows_by_chance: Option<f64>,
@@ -284,65 +237,42 @@ fn interval_ratio(typical: LogChange) -> [f64; 2] {
     [low, high]
 }
 
-#[derive(Serialize)]
-struct RowJson<'a> {
-    name: &'a str,
-    traces_before: usize,
-    traces_after: usize,
-    calls_before: usize,
-    calls_after: usize,
-    errors_before: usize,
-    errors_after: usize,
-    self_before_ns: i64,
-    self_after_ns: i64,
-    self_change_ns: i64,
-    critical_before_ns: i64,
-    critical_after_ns: i64,
-    critical_change_ns: i64,
-    share: Option<f64>,
-    verdict: Option<&'static str>,
-    beyond_noise: Option<bool>,
-    test: Option<&'static str>,
-    typical_change_ratio: Option<f64>,
-    typical_interval_ratio: Option<[f64; 2]>,
-    p: Option<f64>,
-    p_adjusted: Option<f64>,
-    matched: Option<usize>,
-    new: Option<usize>,
-    gone: Option<usize>,
-    matched_change_ns: Option<i64>,
+/// Rows with the columns that were chosen, or else with all, where intervals are lists.
+enum RowsOf<'a> {
+    Chosen(RowsJson<'a, Changes>),
+    All(Vec<Column<Changes>>, &'a [ChangeRow<'a>]),
 }
 
-impl<'a> From<&'a DiffRow> for RowJson<'a> {
-    fn from(row: &'a DiffRow) -> Self {
-        let (matching, finding) = (row.matching, row.finding);
-        let typical = finding.and_then(|f| f.typical);
-        Self {
-            name: row.key.as_str(),
-            traces_before: row.traces.before,
-            traces_after: row.traces.after,
-            calls_before: row.calls.before,
-            calls_after: row.calls.after,
-            errors_before: row.errors.before,
-            errors_after: row.errors.after,
-            self_before_ns: row.self_ns.before,
-            self_after_ns: row.self_ns.after,
-            self_change_ns: row.self_ns.change(),
-            critical_before_ns: row.critical_ns.before,
-            critical_after_ns: row.critical_ns.after,
-            critical_change_ns: row.critical_ns.change(),
-            share: row.share,
-            verdict: finding.map(|f| f.verdict.as_str()),
-            beyond_noise: row.is_beyond_noise(),
-            test: finding.and_then(|f| f.test).map(Test::as_str),
-            typical_change_ratio: typical.map(change_ratio),
-            typical_interval_ratio: typical.map(interval_ratio),
-            p: finding.and_then(|f| f.p),
-            p_adjusted: finding.and_then(|f| f.p_adjusted),
-            matched: matching.map(|m| m.matched),
-            new: matching.map(|m| m.new),
-            gone: matching.map(|m| m.gone),
-            matched_change_ns: matching.map(|m| m.matched_change_ns),
+impl Serialize for RowsOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Chosen(rows) => rows.serialize(serializer),
+            Self::All(columns, rows) => {
+                serializer.collect_seq(rows.iter().map(|row| RowWithInterval { columns, row }))
+            }
         }
+    }
+}
+
+struct RowWithInterval<'a> {
+    columns: &'a [Column<Changes>],
+    row: &'a ChangeRow<'a>,
+}
+
+impl Serialize for RowWithInterval<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for column in self.columns {
+            match column.name() {
+                "typical_low_ratio" => {
+                    let typical = self.row.0.finding.and_then(|finding| finding.typical);
+                    let interval = typical.map(interval_ratio);
+                    map.serialize_entry("typical_interval_ratio", &interval)?;
+                }
+                "typical_high_ratio" => {}
+                name => map.serialize_entry(name, &column.value(self.row))?,
+            }
+        }
+        map.end()
     }
 }

@@ -20,6 +20,7 @@ use crate::table::Column;
 use crate::table::delimited;
 use crate::table::json::RowsJson;
 use crate::table::rows::latency::{self, Groups};
+use crate::table::rows::stats::moment;
 
 /// What is written besides the rows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -105,14 +106,6 @@ pub(super) fn start_json(start: Start, name: &str, value: Value) -> Value {
     };
     document[name] = value;
     document
-}
-
-/// When an interval begins: a day has no time of day.
-pub(super) fn start_text(start: Start) -> String {
-    start.day().map_or_else(
-        || Timestamp::from_nanos(start.ns).to_string(),
-        |day| day.to_string(),
-    )
 }
 
 /// Statistics of durations.
@@ -235,7 +228,7 @@ pub fn write_over_time(
             .map(Cow::Borrowed),
     )?;
     for interval in intervals {
-        let start = start_text(interval.start);
+        let start = moment(interval.start);
         let n = interval.stats.map_or(0, |s| s.n);
         let first = [Cow::Owned(start), number(n)];
         writer.row(first.into_iter().chain(statistics(interval.stats.as_ref())))?;

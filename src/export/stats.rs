@@ -1,25 +1,28 @@
 //! Aggregates over many traces as JSON and as delimited text. Times are
 //! nanoseconds, error rates lie between 0 and 1, and what has no sample is null.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use super::Delimited;
-use super::delimited::{RowWriter, number};
 use super::json::{JsonForm, write};
-use super::many::{by_json, start_json, start_text};
+use super::many::{by_json, start_json};
 use super::unreadable::add_to;
-use crate::analysis::{AssessmentRow, Start, Statistic, StatsQuestion, StatsReport, StatsRow};
+use crate::analysis::{AssessmentRow, Statistic, StatsQuestion, StatsReport, StatsRow};
 use crate::filter::Number;
-use crate::filter::aggregate::{Aggregate, Unit};
+use crate::filter::aggregate::Unit;
 use crate::model::Unreadable;
 use crate::render::stats::kind;
+use crate::table::json::RowsJson;
+use crate::table::rows::stats::{self as sums, Sums};
+use crate::table::{Column, delimited};
 
 /// What is written besides the rows.
 #[derive(Debug, Clone, Copy)]
 pub struct StatsParts<'a> {
+    /// What is said of each row, where that was chosen.
+    pub columns: Option<&'a [Column<Sums>]>,
     /// `server` or `here`.
     pub via: &'static str,
     /// Whether durations of spans are cut to milliseconds.
@@ -48,11 +51,14 @@ pub fn write_json(
         "aggregates": aggregates
             .map(|a| json!({"aggregate": a.to_string(), "unit": unit(a.unit())}))
             .collect::<Vec<_>>(),
-        "rows": report
-            .rows
-            .iter()
-            .map(|row| row_json(row, report, question, &keys))
-            .collect::<Vec<_>>(),
+        "rows": match parts.columns {
+            Some(columns) => json!(RowsJson { columns, rows: &sums::of(report, question) }),
+            None => report
+                .rows
+                .iter()
+                .map(|row| row_json(row, report, question, &keys))
+                .collect(),
+        },
     });
     if parts.whole_milliseconds {
         document["whole_milliseconds"] = true.into();
@@ -130,47 +136,6 @@ pub fn write_rows(
     question: &StatsQuestion,
     format: Delimited,
 ) -> io::Result<()> {
-    let mut writer = RowWriter::new(out, format);
-    let over_time = question.every.is_some();
-    let start = over_time.then(|| "start".to_owned());
-    let figures = question.aggregates.iter().flat_map(heads);
-    let heads = keys(question).into_iter().chain(start).chain(figures);
-    writer.row(heads.map(Cow::Owned))?;
-    for row in &report.rows {
-        if !over_time {
-            writer.row(cells(row, None, &row.values))?;
-            continue;
-        }
-        for (start, values) in report.starts.iter().zip(&row.intervals) {
-            writer.row(cells(row, Some(*start), values))?;
-        }
-    }
-    writer.finish()
-}
-
-/// The value's, with its unit where it is a time, and that of the number of samples.
-fn heads(aggregate: &Aggregate) -> [String; 2] {
-    let unit = match aggregate.unit() {
-        Unit::Time => " ns",
-        _ => "",
-    };
-    [format!("{aggregate}{unit}"), format!("{aggregate} n")]
-}
-
-fn cells<'r>(
-    row: &'r StatsRow,
-    start: Option<Start>,
-    values: &'r [Statistic],
-) -> impl Iterator<Item = Cow<'r, str>> {
-    let names = row.keys.iter().map(|key| Cow::Borrowed(key.as_str()));
-    let start = start.map(|start| Cow::Owned(start_text(start)));
-    let figures = values.iter().flat_map(|statistic| {
-        let value = match statistic.value {
-            None => Cow::Borrowed(""),
-            Some(Number::Integer(whole)) => number(whole),
-            Some(Number::Float(fraction)) => number(fraction),
-        };
-        [value, number(statistic.n)]
-    });
-    names.chain(start).chain(figures)
+    let columns = sums::sums(question).plain().to_vec();
+    delimited::write(out, format, columns, &sums::of(report, question))
 }

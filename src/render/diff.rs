@@ -10,12 +10,14 @@ mod totals;
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::figures::{Figure, Figures};
-use super::latency::{names, write_note};
+use super::figures::{Figure, Figures, Shown};
+use super::latency::write_note;
 use super::style::Painted;
 use super::table::GAP;
-use super::{Layout, LeftOut, number};
+use super::{Layout, LeftOut, list, number};
 use crate::analysis::{Diff, DiffRow, LogChange, Side, Sides, Test, Verdict};
+use crate::table::Column;
+use crate::table::rows::diff::{self as changes, Changes};
 
 const VERDICT: &str = "VERDICT";
 const TYPICAL: &str = "TYPICAL %";
@@ -27,6 +29,7 @@ pub fn write(
     diff: &Diff,
     rows: &[DiffRow],
     sources: &Sides<Option<String>>,
+    chosen: Option<Vec<Column<Changes>>>,
     layout: &Layout,
 ) -> io::Result<LeftOut> {
     for (label, side) in [("before", Side::Before), ("after", Side::After)] {
@@ -48,7 +51,13 @@ pub fn write(
         }
         return Ok(left_out);
     }
-    left_out.extend(write_rows(out, diff, rows, layout)?);
+    if let Some(columns) = chosen {
+        let shown = Shown::all(&columns);
+        list::write(out, columns, &changes::of(rows), layout)?;
+        notes::write(out, diff, &shown, layout)?;
+    } else {
+        left_out.extend(write_rows(out, diff, rows, layout)?);
+    }
     Ok(left_out)
 }
 
@@ -131,7 +140,7 @@ fn change_look(change: i64, layout: &Layout) -> anstyle::Style {
     }
 }
 
-fn verdict_cell(
+fn verdict_of(
     verdict: Verdict,
     [higher, lower]: [&'static str; 2],
     too_few: &'static str,
@@ -152,37 +161,27 @@ fn write_rows(
     rows: &[DiffRow],
     layout: &Layout,
 ) -> io::Result<LeftOut> {
-    let style = layout.style;
     let column = |of: &dyn Fn(&DiffRow) -> Cell| rows.iter().map(of).collect::<Vec<Cell>>();
-    let time = |ns: i64| Cell::new(style.text(), number::duration(ns));
-    let typical = |row: &DiffRow| match row.finding.and_then(|finding| finding.typical) {
-        Some(typical) => Cell::new(style.text(), typical_change(typical)),
-        None => Cell::new(style.muted(), number::NONE),
+    let (known, changes) = (changes::changes(diff.by), changes::of(rows));
+    let figure = |name: &str, gives_way: u8| -> Vec<Figure> {
+        let columns = known.some(&[name]).into_iter();
+        let figures = columns.map(|column| Figure::of(&column, gives_way, &changes, layout));
+        figures.collect()
     };
-    let self_change = |row: &DiffRow| {
-        let text = signed(row.self_ns.change(), number::duration);
-        Cell::new(style.text(), text)
-    };
-    let mut figures = vec![
-        Figure::numbers("CALLS", 3, column(&|row| calls(diff, row, layout))),
-        Figure::numbers("BEFORE", 2, column(&|row| time(row.critical_ns.before))),
-        Figure::numbers("AFTER", 2, column(&|row| time(row.critical_ns.after))),
-        Figure::numbers("CHANGE", 0, column(&|row| row_change(row, layout))),
-    ];
+    let mut figures = vec![Figure::numbers(
+        "CALLS",
+        3,
+        column(&|row| calls(diff, row, layout)),
+    )];
+    figures.extend(figure("critical_before_ns", 2));
+    figures.extend(figure("critical_after_ns", 2));
+    figures.extend(figure("critical_change_ns", 0));
     if diff.found.tested > 0 {
-        figures.push(Figure::numbers(TYPICAL, 4, column(&typical)));
-        figures.push(Figure::words(
-            VERDICT,
-            0,
-            column(&|row| row_verdict(row, layout)),
-        ));
+        figures.extend(figure("typical_change_ratio", 4));
+        figures.extend(figure("verdict", 0));
     }
     if !diff.is_within_noise() {
-        figures.push(Figure::numbers(
-            "SHARE %",
-            1,
-            column(&|row| Cell::new(style.text(), share(row.share))),
-        ));
+        figures.extend(figure("share", 1));
     }
     if rows.iter().any(|row| row.errors != Sides::default()) {
         figures.push(Figure::numbers(
@@ -191,20 +190,11 @@ fn write_rows(
             column(&|row| errors(diff, row, layout)),
         ));
     }
-    figures.push(Figure::numbers(
-        "SELF BEFORE",
-        6,
-        column(&|row| time(row.self_ns.before)),
-    ));
-    figures.push(Figure::numbers(
-        "SELF AFTER",
-        6,
-        column(&|row| time(row.self_ns.after)),
-    ));
-    figures.push(Figure::numbers("SELF CHANGE", 5, column(&self_change)));
-    let keys = rows.iter().map(|row| (&row.key, 0));
+    figures.extend(figure("self_before_ns", 6));
+    figures.extend(figure("self_after_ns", 6));
+    figures.extend(figure("self_change_ns", 5));
     let shown = Figures {
-        names: vec![names(diff.by.as_str(), keys, layout)],
+        names: figure("name", 0),
         numbers: figures,
         bars: None,
     }
@@ -279,7 +269,16 @@ fn typical_change(typical: LogChange) -> String {
     format!("{change} ({low} to {high})")
 }
 
-fn row_verdict(row: &DiffRow, layout: &Layout) -> Cell {
+/// The change of what is typical, with its interval.
+pub(crate) fn typical_text(typical: Option<LogChange>, layout: &Layout) -> Cell {
+    match typical {
+        Some(typical) => Cell::new(layout.style.text(), typical_change(typical)),
+        None => Cell::new(layout.style.muted(), number::NONE),
+    }
+}
+
+/// What a test says of a row.
+pub(crate) fn verdict_cell(row: &DiffRow, layout: &Layout) -> Cell {
     let Some(finding) = row.finding else {
         return Cell::default();
     };
@@ -287,10 +286,11 @@ fn row_verdict(row: &DiffRow, layout: &Layout) -> Cell {
         Some(Test::Fisher) => ["more often", "less often"],
         _ => ["slower", "faster"],
     };
-    verdict_cell(finding.verdict, words, "too few", layout)
+    verdict_of(finding.verdict, words, "too few", layout)
 }
 
-fn row_change(row: &DiffRow, layout: &Layout) -> Cell {
+/// The change of the time on the critical path.
+pub(crate) fn change_cell(row: &DiffRow, layout: &Layout) -> Cell {
     let change = row.critical_ns.change();
     let told = match row.finding.map(|finding| finding.verdict) {
         // A single trace is what it is; the time without a span has no partner.
@@ -305,10 +305,16 @@ fn row_change(row: &DiffRow, layout: &Layout) -> Cell {
     } else {
         layout.style.text()
     };
-    Cell::new(look, signed(change, number::duration))
+    Cell::new(look, duration_change(change))
 }
 
-fn share(share: Option<f64>) -> String {
+/// A change of a duration with its sign.
+pub(crate) fn duration_change(ns: i64) -> String {
+    signed(ns, number::duration)
+}
+
+/// A part of the change of the duration in percent.
+pub(crate) fn share_text(share: Option<f64>) -> String {
     match share {
         None => number::NONE.to_owned(),
         Some(share) if share != 0.0 && share.abs() < 0.001 => {
@@ -337,7 +343,7 @@ mod tests {
     }
 
     fn page(diff: &Diff, layout: &Layout) -> String {
-        printed(|out| write(out, diff, &diff.rows, &Sides::default(), layout).map(drop))
+        printed(|out| write(out, diff, &diff.rows, &Sides::default(), None, layout).map(drop))
     }
 
     #[test]
@@ -392,8 +398,8 @@ mod tests {
         assert_eq!(per_trace(1, 3), "0.33");
         assert_eq!(per_trace(6, 3), "2");
         assert_eq!(per_trace(1, 900), "<0.01");
-        assert_eq!(share(Some(-0.000_4)), "-<0.1");
-        assert_eq!(share(Some(2.501)), "250.1");
+        assert_eq!(share_text(Some(-0.000_4)), "-<0.1");
+        assert_eq!(share_text(Some(2.501)), "250.1");
         assert_eq!(signed_percent(0.12), "+12.0");
         assert_eq!(signed_percent(-0.000_4), "-<0.1");
         assert_eq!(signed_percent(0.0), "0.0");

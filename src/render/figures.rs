@@ -80,7 +80,7 @@ impl Figure {
 }
 
 /// A path loses its first names, since the last one says most.
-pub(super) fn fit_path(full: Cell, width: usize) -> Cell {
+fn fit_path(full: Cell, width: usize) -> Cell {
     if full.width() <= width {
         return full;
     }

@@ -4,14 +4,14 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::figures::{Bars, Figure, Figures, Shown, fit_path};
+use super::figures::{Bars, Figure, Figures, Shown};
 use super::style::Painted;
 use super::summary::total_text;
 use super::table::GAP;
 use super::waterfall::share_bar;
 use super::{Layout, LeftOut, list, number};
-use crate::analysis::{By, LatencyReport, Row, RowKey, TotalBasis};
-use crate::table::rows::latency::{self, GroupRow, Groups, name_cell};
+use crate::analysis::{By, LatencyReport, Row, TotalBasis};
+use crate::table::rows::latency::{self, GroupRow, Groups};
 use crate::table::{Column, Columns};
 
 /// Writes the head and the table of groups; gives the columns left out.
@@ -195,25 +195,6 @@ fn write_rows(
     .write(out, layout)?;
     write_footer(out, report, &shown, layout)?;
     Ok(shown.left_out)
-}
-
-/// What rows are called, with those in which something failed standing out.
-pub(super) fn names<'r>(
-    title: &str,
-    keys: impl Iterator<Item = (&'r RowKey, usize)>,
-    layout: &Layout,
-) -> Figure {
-    let cells = keys
-        .map(|(key, errors)| name_cell(key, errors, layout))
-        .collect();
-    Figure {
-        cut: if title == By::Path.as_str() {
-            fit_path
-        } else {
-            Cell::fit
-        },
-        ..Figure::words(&title.to_uppercase(), 0, cells)
-    }
 }
 
 /// Says what the shown percentages mean.

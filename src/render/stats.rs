@@ -6,19 +6,20 @@ use std::io::{self, Write};
 
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures, Shown};
-use super::latency::{names, write_note};
+use super::latency::write_note;
 use super::plot::sparkline;
 use super::quantity::quantity;
 use super::waterfall::share_bar;
-use super::{Layout, LeftOut, number};
+use super::{Layout, LeftOut, list, number};
 use crate::analysis::{
-    AssessmentRow, Buckets, RowKey, Start, Statistic, StatsQuestion, StatsReport, StatsRow,
+    AssessmentRow, Buckets, Start, Statistic, StatsQuestion, StatsReport, StatsRow,
 };
 use crate::filter::aggregate::{Aggregate, Function, Measure, Unit};
 use crate::model::Timestamp;
+use crate::table::Column;
+use crate::table::rows::latency::ROUGH;
+use crate::table::rows::stats::{self as sums, SumRow, Sums};
 
-/// Put before percentiles of too few samples.
-const ROUGH: &str = "~";
 const ROUGH_NOTE: &str =
     "~: a p95 from fewer than 20 samples, a p99 from fewer than 100 and the like.";
 /// Marks of a sparkline, on a terminal and in text to a pipe.
@@ -57,6 +58,26 @@ fn short_title(aggregate: &Aggregate) -> Option<String> {
     })
 }
 
+/// Writes groups, or their intervals, with the columns that were chosen.
+pub fn write_chosen(
+    out: &mut dyn Write,
+    report: &StatsReport,
+    question: &StatsQuestion,
+    columns: Vec<Column<Sums>>,
+    layout: &Layout,
+) -> io::Result<()> {
+    let rows = sums::of(report, question);
+    let shown = Shown::all(&columns);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    list::write(out, columns, &rows, layout)?;
+    writeln!(out)?;
+    write_errors_note(out, question, &shown, layout)?;
+    write_days_note(out, question.every, layout)?;
+    write_rough_note(out, &rows, question, &shown, layout)
+}
+
 /// Writes what was found; gives the columns left out.
 pub fn write(
     out: &mut dyn Write,
@@ -91,7 +112,7 @@ fn write_list(
     let words = question.aggregates.iter();
     let words = words.map(|aggregate| Cell::new(style.text(), aggregate.to_string()));
     let both = question.aggregates.iter().zip(&row.values);
-    let values = both.map(|(aggregate, value)| cell(aggregate, value, layout));
+    let values = both.map(|(aggregate, value)| value_cell(aggregate, value, layout));
     let ns = row
         .values
         .iter()
@@ -120,20 +141,18 @@ fn write_intervals(
     layout: &Layout,
 ) -> io::Result<LeftOut> {
     let style = layout.style;
-    let rows: Vec<&[Statistic]> = all.intervals.iter().map(Vec::as_slice).collect();
+    let rows: Vec<SumRow<'_>> = sums::intervals(report, all).collect();
     if rows.is_empty() {
         return Ok(LeftOut::new());
     }
-    let starts = report.starts.iter();
-    let starts = starts.map(|start| plain(start_text(*start, layout), layout));
     let most = rows
         .iter()
-        .filter_map(|row| height(row))
+        .filter_map(|row| height(row.values))
         .fold(0.0, f64::max);
     let drawn = std::cell::Cell::new(false);
     let bar = |at: usize, width: usize| {
         drawn.set(true);
-        let (part, whole) = (height(rows[at]).unwrap_or(0.0), most);
+        let (part, whole) = (height(rows[at].values).unwrap_or(0.0), most);
         let [part, whole] = [part, whole].map(|value| proportion(value, most));
         Cell::new(style.text(), share_bar(part, whole, width, layout.glyphs))
     };
@@ -142,7 +161,7 @@ fn write_intervals(
     let shown = Figures {
         names: vec![Figure {
             least: usize::MAX,
-            ..Figure::words("FROM", 0, starts.collect())
+            ..Figure::of(&sums::start(), 0, &rows, layout)
         }],
         numbers,
         bars: Some(Bars {
@@ -169,15 +188,10 @@ fn write_groups(
     question: &StatsQuestion,
     layout: &Layout,
 ) -> io::Result<LeftOut> {
-    let keys = question.keys.iter().enumerate().map(|(at, key)| {
-        let nothing = &RowKey::Missing(number::NONE);
-        let cells = rows
-            .iter()
-            .map(|row| (row.keys.get(at).unwrap_or(nothing), 0));
-        names(&key.to_string(), cells, layout)
-    });
-    let values: Vec<&[Statistic]> = rows.iter().map(|row| row.values.as_slice()).collect();
-    let mut numbers = columns(&values, question, layout);
+    let sums = sums::groups(rows);
+    let keys = sums::keys(question);
+    let keys = keys.iter().map(|key| Figure::of(key, 0, &sums, layout));
+    let mut numbers = columns(&sums, question, layout);
     let over_time = !report.starts.is_empty();
     if over_time {
         let marks = layout.width.map_or(PIPED_MARKS, |_| MARKS);
@@ -208,35 +222,29 @@ fn write_groups(
         write_note(out, &note, layout)?;
         write_days_note(out, question.every, layout)?;
     }
-    write_rough_note(out, &values, question, &shown, layout)?;
+    write_rough_note(out, &sums, question, &shown, layout)?;
     Ok(left_out(shown))
 }
 
 /// A column for each aggregate, and one with the number of samples before those
 /// of which it is not said yet.
-fn columns(rows: &[&[Statistic]], question: &StatsQuestion, layout: &Layout) -> Vec<Figure> {
+fn columns<'r>(rows: &'r [SumRow<'r>], question: &StatsQuestion, layout: &Layout) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut said: Option<Vec<usize>> = None;
-    let named = question.aggregates.iter().zip(titles(&question.aggregates));
-    for (at, (aggregate, title)) in named.enumerate() {
+    let values = question.aggregates.iter().zip(sums::values(question));
+    for (at, (aggregate, (value, n))) in values.enumerate() {
         let gives_way = u8::try_from(at).unwrap_or(u8::MAX);
         let ns: Vec<usize> = rows
             .iter()
-            .filter_map(|row| row.get(at))
+            .filter_map(|row| row.values.get(at))
             .map(|s| s.n)
             .collect();
         let says_itself = aggregate.function == Function::Count && aggregate.filter.is_empty();
         if !says_itself && said.as_ref() != Some(&ns) {
-            let cells = ns
-                .iter()
-                .map(|n| plain(number::whole(*n), layout))
-                .collect();
-            figures.push(Figure::numbers("N", gives_way, cells));
+            figures.push(Figure::of(&n, gives_way, rows, layout));
         }
         said = Some(ns);
-        let cells = rows.iter().filter_map(|row| row.get(at));
-        let cells = cells.map(|value| cell(aggregate, value, layout)).collect();
-        figures.push(Figure::numbers(&title, gives_way, cells));
+        figures.push(Figure::of(&value, gives_way, rows, layout));
     }
     figures
 }
@@ -248,7 +256,8 @@ fn left_out(shown: Shown) -> LeftOut {
     left_out
 }
 
-fn cell(aggregate: &Aggregate, statistic: &Statistic, layout: &Layout) -> Cell {
+/// A value in the unit of its aggregate, marked where it is from too few samples.
+pub(crate) fn value_cell(aggregate: &Aggregate, statistic: &Statistic, layout: &Layout) -> Cell {
     let style = layout.style;
     let Some(value) = statistic.value else {
         return Cell::new(style.muted(), number::NONE);
@@ -283,7 +292,7 @@ fn plain(text: String, layout: &Layout) -> Cell {
 }
 
 /// When an interval begins: a day has no time of day.
-pub(super) fn start_text(start: Start, layout: &Layout) -> String {
+pub(crate) fn start_text(start: Start, layout: &Layout) -> String {
     start.day().map_or_else(
         || number::time(Timestamp::from_nanos(start.ns), layout.zone),
         |day| day.to_string(),
@@ -343,14 +352,14 @@ fn is_marked(statistic: &Statistic) -> bool {
 
 fn write_rough_note(
     out: &mut dyn Write,
-    rows: &[&[Statistic]],
+    rows: &[SumRow<'_>],
     question: &StatsQuestion,
     shown: &Shown,
     layout: &Layout,
 ) -> io::Result<()> {
     let titles = titles(&question.aggregates);
-    let in_sight = |row: &&[Statistic]| {
-        let mut both = titles.iter().zip(*row);
+    let in_sight = |row: &SumRow<'_>| {
+        let mut both = titles.iter().zip(row.values);
         both.any(|(title, statistic)| shown.has(title) && is_marked(statistic))
     };
     if !rows.iter().any(in_sight) {
@@ -416,6 +425,7 @@ mod tests {
 
     use super::*;
     use crate::analysis::GroupKey;
+    use crate::analysis::RowKey;
     use crate::field::Field;
     use crate::filter::{Moment, Number, Zone, aggregate::parse_aggregates};
     use crate::render::sample::{printed, terminal};

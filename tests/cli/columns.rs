@@ -257,6 +257,87 @@ fn files_have_the_columns_that_were_chosen() {
 }
 
 #[test]
+fn sums_have_the_columns_that_were_chosen() {
+    all_formats_agree(
+        "stats --by trace",
+        "P95,trace,count(),sum(tokens) n,errors",
+        &[
+            "p95(duration) ns",
+            "trace",
+            "count()",
+            "sum(tokens) n",
+            "error_rate()",
+        ],
+        "rows",
+    );
+    all_formats_agree(
+        "stats --by tag:env --every 1h --utc",
+        "start,tags.env,tokens",
+        &["start", "tag:env", "sum(tokens)"],
+        "rows",
+    );
+    let narrow = "p95(duration where name IN ('checkout', 'rag-answer'))";
+    let drawn = demo()
+        .args([
+            "stats",
+            &format!("count(),{narrow}"),
+            "--columns",
+            narrow,
+            "-o",
+            "csv",
+        ])
+        .run("");
+    assert_eq!(drawn.lines()[0], format!("\"{narrow} ns\""));
+    let drawn = demo().run("stats --by trace --columns errors,p95,trace --top 2");
+    insta::assert_snapshot!(drawn.stdout, @r"
+    ERRORS      P95  TRACE
+    33.3 %  ~2.24 s  checkout
+    16.7 %  ~3.86 s  rag-answer
+
+    ERRORS: the share of traces in the state ERROR.
+    ~: a p95 from fewer than 20 samples, a p99 from fewer than 100 and the like.
+    ");
+}
+
+#[test]
+fn changes_have_the_columns_that_were_chosen() {
+    all_formats_agree(
+        "diff tr-5bf tr-b5c7",
+        "change,path,matched,self-before,share,typical",
+        &[
+            "critical_change_ns",
+            "name",
+            "matched",
+            "self_before_ns",
+            "share",
+            "typical_change_ratio",
+        ],
+        "rows",
+    );
+    let drawn = demo().run("diff tr-5bf tr-b5c7 --top 2 --columns change,name,share,calls_after");
+    insta::assert_snapshot!(drawn.stdout, @r"
+    before  checkout  tr-5bf19981fb6127edc1649c7b6e011f66
+    after   checkout  tr-b5c74d8dcbaf7cdc8fe284b1ba598083
+
+    TRACE         BEFORE   AFTER    CHANGE  CHANGE %
+    duration      2.18 s  2.26 s  +80.5 ms      +3.7
+    spans              8       8         0       0.0
+    failed spans       0       4        +4         -
+
+      CHANGE  PATH                              SHARE %  CALLS AFTER
+     +201 ms  checkout > payment                  250.1            1
+    -95.6 ms  checkout > payment > charge-card   -118.8            2
+
+    BEFORE, AFTER: time on the critical path. The changes add up to that of the duration.
+    SHARE %: the part of the change of the duration.
+    7 spans in both traces, 1 only before, 1 only after.
+    ");
+    let usual = demo().run("diff tr-5bf tr-b5c7 -o json").json();
+    assert!(usual["rows"][0].get("typical_interval_ratio").is_some());
+    assert!(usual["rows"][0].get("typical_low_ratio").is_none());
+}
+
+#[test]
 fn without_columns_json_stays_as_it_is() {
     let row = &demo().run("latency --all -o json").json()["rows"][0];
     assert!(row["durations"]["p95_ns"].is_i64(), "{row}");
@@ -270,6 +351,18 @@ fn what_is_no_column_is_told_with_what_is() {
         (
             "latency latest --columns slef",
             "unknown column `slef`, did you mean `self_ns`?",
+        ),
+        (
+            "stats --columns p96",
+            "unknown column `p96`, did you mean `p95(duration) ns`?",
+        ),
+        (
+            "diff tr-5bf tr-b5c7 --columns veridct",
+            "unknown column `veridct`, did you mean `verdict`?",
+        ),
+        (
+            "get latest --columns span",
+            "unknown column `span`, expected one of trace_id, trace_name, session",
         ),
         (
             "latency latest --columns name,",

@@ -245,6 +245,21 @@ fn fixed_values_are_offered() {
 }
 
 #[test]
+fn columns_of_every_table_are_offered() {
+    all_find(
+        "mlt latency --columns crit",
+        &["critical_ns", "critical_ratio"],
+    );
+    all_find("mlt diff --columns critical_a", &["critical_after_ns"]);
+    all_find("mlt stats --columns p9", &["p95", "p99"]);
+    all_find(
+        "mlt get latest --columns total_",
+        &["total_ratio", "total_tokens"],
+    );
+    all_find("mlt export --columns tags.rel", &["tags.release"]);
+}
+
+#[test]
 fn columns_are_offered() {
     all_find("mlt search --columns sta", &["state"]);
     for shell in SHELLS {

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::{VERDICT, both, feedback, signed_percent, verdict_cell};
+use super::{VERDICT, both, feedback, signed_percent, verdict_of};
 use crate::analysis::{
     Diff, Measure, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
 };
@@ -192,7 +192,7 @@ fn verdict(total: &Total, layout: &Layout) -> Cell {
         _ => ["more", "less"],
     };
     match total.verdict {
-        Some(verdict) => verdict_cell(verdict, words, "too few traces", layout),
+        Some(verdict) => verdict_of(verdict, words, "too few traces", layout),
         None => Cell::new(style.muted(), number::NONE),
     }
 }
