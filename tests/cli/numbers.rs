@@ -69,19 +69,19 @@ fn what_is_filtered_is_shown_and_not_computed() {
     for (words, wanted) in [
         (
             "--depth 1",
-            Box::new(|row: &str| row.split(',').nth(3) == Some("0")) as Box<dyn Fn(&str) -> bool>,
+            Box::new(|row: &str| row.split(',').nth(7) == Some("0")) as Box<dyn Fn(&str) -> bool>,
         ),
         (
             "--depth 2",
-            Box::new(|row: &str| matches!(row.split(',').nth(3), Some("0" | "1"))),
+            Box::new(|row: &str| matches!(row.split(',').nth(7), Some("0" | "1"))),
         ),
         (
             "--type LLM",
-            Box::new(|row: &str| row.split(',').nth(5) == Some("LLM")),
+            Box::new(|row: &str| row.split(',').nth(9) == Some("LLM")),
         ),
         (
             "--errors",
-            Box::new(|row: &str| row.split(',').nth(6) == Some("ERROR")),
+            Box::new(|row: &str| row.split(',').nth(10) == Some("ERROR")),
         ),
     ] {
         let expected: Vec<&String> = all.iter().filter(|row| wanted(row)).collect();
