@@ -1,26 +1,15 @@
-//! `mlt tag`: set and delete tags, on traces that are named or that a filter
-//! finds. Each trace stands for itself: a failure is reported and the rest goes
-//! on, and repeating the command finishes what is left.
-
-mod printer;
-
-use std::io::{BufRead, Write};
+//! `mlt tag`: set and delete tags, on traces that are named or that a filter finds.
 
 use anyhow::Result;
+use serde_json::{Map, Value, json};
 
-use self::printer::{Printer, changes_of};
-use super::form::Form;
-use super::gather::{Gathered, Need, gather, gather_found};
-use super::resolve::Failures;
-use super::selection::{filter_of, key_value, name_experiments};
+use super::change::{self, Order, Plan, Task, Words};
+use super::selection::key_value;
 use super::{Context, resolve};
-use crate::cli::{FilterArgs, SelectionArgs, TagArgs};
+use crate::cli::TagArgs;
 use crate::error::{CommandError, Exit};
-use crate::model::{Unreadable, tag as reserved};
-use crate::parallel;
-use crate::render::sanitize;
-use crate::store::{Batches, FilterSource, InfoParts, Query, Store, StoreError, TagChanges};
-use crate::units;
+use crate::model::{TraceInfo, tag as reserved};
+use crate::store::{Change, TagChanges};
 
 /// Servers store at most so many characters of a value …
 const MAX_VALUE: usize = 8000;
@@ -28,40 +17,163 @@ const MAX_VALUE: usize = 8000;
 const SHOWN_VALUE: usize = 4096;
 const MAX_KEY: usize = 250;
 
+/// What of a trace is named like a key of filters, and is no tag.
+const NO_TAGS: [(&str, &str); 5] = [
+    ("feedback", "is feedback, which is no tag"),
+    ("expectation", "is an expectation, which is no tag"),
+    ("assessments", "is an assessment, which is no tag"),
+    ("metadata", "is metadata, which cannot be changed"),
+    ("tags", "has a prefix that tags have in filters alone"),
+];
+
 pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
     let form = context.form("tag")?;
     let (changes, words) = changes(context, args)?;
-    let by_filter = has_filter(&args.filter);
-    if by_filter && !words.is_empty() {
-        return Err(CommandError::usage("expected trace ids or a filter, found both").into());
-    }
-    if !by_filter && words.is_empty() {
-        return Err(CommandError::usage("expected trace ids or a filter, found neither")
-            .hint("`mlt tag latest reviewed=yes` tags one trace, `mlt tag --status ERROR triage=todo` those that match")
-            .into());
-    }
-    let store = context.store()?;
-    if !args.dry_run {
-        store.check_writable()?;
-    } else if let Err(refusal) = store.check_writable() {
-        context.note(&format!("without --dry-run this fails: {refusal}"));
-    }
-    let (ids, missing) = resolve::known_and_missing(context, &words)?;
-    if args.dry_run {
-        return dry_run(context, args, form, ids, missing, &changes);
-    }
-    let (ids, unreadable) = if by_filter {
-        matching(context, &args.filter)?
-    } else {
-        (ids, Vec::new())
+    let tagging = Tagging(Change::Tags(changes));
+    let order = Order {
+        words: &words,
+        filter: &args.filter,
+        dry_run: args.dry_run,
+        yes: args.yes,
     };
-    if ids.is_empty() && missing.is_empty() && unreadable.is_empty() {
-        context.note_no_match(&args.filter);
+    change::run(context, form, order, &tagging)
+}
+
+/// Tags that are to be set and deleted.
+struct Tagging(Change);
+
+impl Tagging {
+    fn tags(&self) -> &TagChanges {
+        let Change::Tags(changes) = &self.0;
+        changes
     }
-    if by_filter && ids.len() > 1 && !args.yes && context.terminal.interactive {
-        confirm(context, ids.len())?;
+}
+
+impl Task for Tagging {
+    fn change(&self) -> &Change {
+        &self.0
     }
-    apply(context, store, form, &ids, (missing, unreadable), &changes)
+
+    fn plan(&self, info: Option<&TraceInfo>) -> Plan {
+        let Some(info) = info else {
+            let all = changes_of(self.tags(), |_| None);
+            return Plan {
+                changes: true,
+                planned: String::new(),
+                done: list(&all, TagChange::sent),
+                before: None,
+            };
+        };
+        let all = changes_of(self.tags(), |key| tag_of(info, key));
+        let before = all
+            .iter()
+            .map(|change| (change.key.to_owned(), change.before.into()));
+        Plan {
+            changes: all.iter().any(TagChange::is_one),
+            planned: list(&all, TagChange::planned),
+            done: list(&all, TagChange::done),
+            before: Some(Value::Object(before.collect())),
+        }
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        let TagChanges { set, delete } = self.tags();
+        let set: Map<String, Value> = set
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone().into()))
+            .collect();
+        [("set", Value::Object(set)), ("deleted", json!(delete))]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into_iter()
+            .collect()
+    }
+
+    fn words(&self) -> Words {
+        let TagChanges { set, delete } = self.tags();
+        Words {
+            verb: "tag",
+            doing: "tagging",
+            done: "tagged",
+            already: match (set.len(), delete.len()) {
+                (1, 0) => "had it already",
+                (_, 0) => "had them already",
+                (0, 1) => "did not have it",
+                (0, _) => "did not have them",
+                _ => "were so already",
+            },
+        }
+    }
+}
+
+/// What becomes of one tag.
+#[derive(Debug, PartialEq, Eq)]
+struct TagChange<'a> {
+    key: &'a str,
+    before: Option<&'a str>,
+    /// `None` for none any more.
+    after: Option<&'a str>,
+}
+
+/// What the changes are to a trace with these tags, in their order.
+fn changes_of<'a>(
+    changes: &'a TagChanges,
+    now: impl Fn(&str) -> Option<&'a str>,
+) -> Vec<TagChange<'a>> {
+    let set = changes.set.iter().map(|(key, value)| (key, Some(value)));
+    let deleted = changes.delete.iter().map(|key| (key, None));
+    set.chain(deleted)
+        .map(|(key, after)| TagChange {
+            key,
+            before: now(key),
+            after: after.map(String::as_str),
+        })
+        .collect()
+}
+
+/// The tag that a trace has now.
+fn tag_of<'t>(info: &'t TraceInfo, key: &str) -> Option<&'t str> {
+    info.tags.get(key).map(String::as_str)
+}
+
+fn list<'a>(all: &[TagChange<'a>], text: fn(&TagChange<'a>) -> String) -> String {
+    all.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+impl TagChange<'_> {
+    fn is_one(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// `env=dev`, `-old`.
+    fn sent(&self) -> String {
+        let Self { key, after, .. } = self;
+        match after {
+            Some(after) => format!("{key}={after}"),
+            None => format!("-{key}"),
+        }
+    }
+
+    /// The same, and that there was nothing to do where that is so.
+    fn done(&self) -> String {
+        if self.is_one() {
+            self.sent()
+        } else {
+            self.planned()
+        }
+    }
+
+    /// `env=dev (was prod)`, `new=x (new)`, `-old (was 1)`.
+    fn planned(&self) -> String {
+        let sent = self.sent();
+        match (self.before, self.after) {
+            (None, Some(_)) => format!("{sent} (new)"),
+            (before, after) if before == after => match after {
+                Some(_) => format!("{sent} (as it is)"),
+                None => format!("{sent} (not there)"),
+            },
+            (before, _) => format!("{sent} (was {})", before.unwrap_or_default()),
+        }
+    }
 }
 
 /// Splits the words into traces and tags, and checks the tags.
@@ -76,6 +188,7 @@ fn changes(context: &Context, args: &TagArgs) -> Result<(TagChanges, Vec<String>
     };
     for pair in pairs {
         let (key, value) = key_value("tag", pair)?;
+        check_is_tag(key)?;
         check_value(context, key, value)?;
         changes.set.push((key.to_owned(), value.to_owned()));
     }
@@ -127,6 +240,25 @@ fn check_key(key: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whoever means something else of a trace would get a tag of that name. One that is there
+/// can be deleted.
+fn check_is_tag(key: &str) -> Result<()> {
+    let meant = NO_TAGS.iter().find_map(|(kind, what)| {
+        let name = key.strip_prefix(kind)?.strip_prefix(['.', ':'])?;
+        Some((*kind, *what, name))
+    });
+    let Some((kind, what, name)) = meant.filter(|(.., name)| !name.is_empty()) else {
+        return Ok(());
+    };
+    let error = CommandError::usage(format!("`{key}` {what}"));
+    Err(match kind {
+        "tags" => error.hint(format!("write {name}=…")),
+        "metadata" => error.hint(format!("a tag of another name can hold it: {name}=…")),
+        _ => error.hint("feedback and expectations are given with MLflow's `mlflow.log_feedback` and `mlflow.log_expectation`"),
+    }
+    .into())
+}
+
 fn check_value(context: &Context, key: &str, value: &str) -> Result<()> {
     let length = value.chars().count();
     if length > MAX_VALUE {
@@ -143,192 +275,26 @@ fn check_value(context: &Context, key: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-fn has_filter(args: &FilterArgs) -> bool {
-    *args != FilterArgs::default()
-}
-
-/// What the filter asks for.
-fn query(context: &Context, args: &FilterArgs) -> Result<Query> {
-    let filter = filter_of(args, context)?;
-    if let FilterSource::Parsed(filter) = &filter
-        && filter.is_empty()
-    {
-        return Err(CommandError::usage("the filter is empty and would match every trace").into());
-    }
-    let mut query = Query {
-        filter,
-        ..Query::default()
-    };
-    name_experiments(context, context.store()?, &mut query)?;
-    Ok(query)
-}
-
-/// The traces that a filter finds, and those of which nobody knows.
-fn matching(context: &Context, args: &FilterArgs) -> Result<(Vec<String>, Vec<Unreadable>)> {
-    const IDS: Need = Need {
-        spans: None,
-        info: false,
-        parts: InfoParts::NONE,
-        usage: false,
-        any_order: false,
-    };
-    let mut ids = Vec::new();
-    let query = query(context, args)?;
-    let gathered = gather_found(context, query, None, IDS, "finding traces", |trace| {
-        ids.push(trace.info.trace_id);
-        Ok(())
-    })?;
-    Ok((ids, gathered.unreadable))
-}
-
-/// Looks the traces up and says what would become of their tags.
-fn dry_run(
-    context: &Context,
-    args: &TagArgs,
-    form: Form,
-    ids: Vec<String>,
-    mut failures: Failures,
-    changes: &TagChanges,
-) -> Result<Exit> {
-    const MESSAGE: &str = "looking traces up";
-    let mut out = context.terminal.output();
-    let mut printer = Printer::new(context, form, changes, true, &mut out)?;
-    let mut found = 0_usize;
-    let plan = |trace: crate::model::Trace| {
-        found += 1;
-        let planned = changes_of(changes, &trace.info.tags);
-        printer.planned(&trace.info.trace_id, &planned)
-    };
-    let gathered = if has_filter(&args.filter) {
-        let query = query(context, &args.filter)?;
-        gather_found(context, query, None, Need::INFO, MESSAGE, plan)?
-    } else if ids.is_empty() {
-        Gathered::default()
-    } else {
-        let named = SelectionArgs {
-            traces: ids,
-            ..SelectionArgs::default()
-        };
-        gather(context, &named, Need::INFO, MESSAGE, plan)?
-    };
-    failures.extend(gathered.failures);
-    for (id, error) in &failures {
-        printer.failed(id, &error.to_string())?;
-    }
-    printer.finish(found, failures.len(), &gathered.unreadable)?;
-    out.finish()?;
-    if found == 0 && failures.is_empty() && gathered.unreadable.is_empty() {
-        context.note_no_match(&args.filter);
-    }
-    end(context, form, found, failures, &gathered.unreadable)
-}
-
-/// Says once of each failure what it is, and how to exit.
-fn end(
-    context: &Context,
-    form: Form,
-    done: usize,
-    mut failures: Failures,
-    unreadable: &[Unreadable],
-) -> Result<Exit> {
-    let failed = failures.len();
-    let exit = context.say_unreadable(done, unreadable);
-    if done == 0 && failed <= 1 {
-        return match failures.pop() {
-            None => Ok(exit),
-            Some((_, only)) => Err(only),
-        };
-    }
-    if failed == 0 {
-        return Ok(exit);
-    }
-    if form == Form::Text {
-        // The other formats have them among the results.
-        for (id, error) in &failures {
-            context.warn(&sanitize::line(&format!("{id}: {error}")));
-        }
-    }
-    let (exit, hint) = if failures.iter().all(|(_, error)| resolve::is_missing(error)) {
-        (Exit::NotFound, "`mlt search` lists traces")
-    } else {
-        let hint = "the same command again finishes the rest";
-        (Exit::Condition, hint)
-    };
-    let traces = units::counted(done + failed, "trace");
-    let error = CommandError::new(exit, format!("{failed} of {traces} cannot be tagged"));
-    Err(error.hint(hint).into())
-}
-
-fn confirm(context: &Context, count: usize) -> Result<()> {
-    context.terminal.leave_to_dialogue(true);
-    let mut err = std::io::stderr();
-    write!(err, "Tag {}? [y/N] ", units::counted(count, "trace"))?;
-    err.flush()?;
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    context.terminal.leave_to_dialogue(false);
-    read?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(CommandError::new(Exit::Condition, "nothing was changed").into())
-    }
-}
-
-fn apply(
-    context: &Context,
-    store: &dyn Store,
-    form: Form,
-    ids: &[String],
-    (mut failures, unreadable): (Failures, Vec<Unreadable>),
-    changes: &TagChanges,
-) -> Result<Exit> {
-    let mut out = context.terminal.output();
-    let mut printer = Printer::new(context, form, changes, false, &mut out)?;
-    for (id, error) in &failures {
-        printer.failed(id, &error.to_string())?;
-    }
-    let all = ids.len() + failures.len();
-    let mut progress = context.terminal.progress("tagging").of(all);
-    let mut done = 0_usize;
-    let Batches { traces, at_once } = store.tag_batches();
-    let batches: Vec<&[String]> = ids.chunks(traces).collect();
-    parallel::for_each_in_order(
-        at_once,
-        &batches,
-        |batch| store.change_tags(batch, changes),
-        |batch, results| -> Result<()> {
-            for (id, result) in batch.iter().zip(results?) {
-                match result {
-                    Ok(()) => {
-                        printer.changed(id)?;
-                        done += 1;
-                    }
-                    // Nobody is let in by asking again.
-                    Err(
-                        error @ (StoreError::Unauthorized { .. } | StoreError::Forbidden { .. }),
-                    ) => {
-                        return Err(error.into());
-                    }
-                    Err(error) => {
-                        printer.failed(id, &error.to_string())?;
-                        failures.push((id.clone(), error.into()));
-                    }
-                }
-            }
-            progress.at(done + failures.len());
-            Ok(())
-        },
-    )?;
-    progress.clear();
-    printer.finish(done, failures.len(), &unreadable)?;
-    out.finish()?;
-    end(context, form, done, failures, &unreadable)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_tag_is_refused_with_a_hint() {
+        for key in [
+            "feedback.x",
+            "expectation.answer",
+            "assessments.x",
+            "metadata.k",
+            "tags.env",
+            "tags:env",
+        ] {
+            assert!(check_is_tag(key).is_err(), "{key}");
+        }
+        for key in ["feedback", "feedbacks.x", "my.feedback.x", "tags", "tags."] {
+            assert!(check_is_tag(key).is_ok(), "{key}");
+        }
+    }
 
     #[test]
     fn keys_follow_mlflows_rules() {

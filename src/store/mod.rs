@@ -125,6 +125,13 @@ impl Default for FilterSource {
     }
 }
 
+/// What is to be done to traces.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Tags are set and deleted.
+    Tags(TagChanges),
+}
+
 /// What is to be done to the tags of traces.
 #[derive(Debug, Clone, Default)]
 pub struct TagChanges {
@@ -271,24 +278,27 @@ pub trait Store: Send + Sync {
         }
     }
 
-    /// How [`Store::change_tags`] is best called: the traces of a batch are changed
-    /// all at once or not at all.
-    fn tag_batches(&self) -> Batches {
+    /// How [`Store::change`] is best called: the traces of a batch are changed all at
+    /// once or not at all.
+    fn change_batches(&self, _change: &Change) -> Batches {
         Batches::of_one(self.at_once())
     }
 
-    /// Changes the tags of each trace; a result for each, in their order.
+    /// Changes each trace; a result for each, in their order.
     ///
     /// # Errors
     /// When none of them was changed.
-    fn change_tags(
+    fn change(
         &self,
         trace_ids: &[String],
-        changes: &TagChanges,
+        change: &Change,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError>;
 
-    /// `Err` when tags cannot be changed here.
-    fn check_writable(&self) -> Result<(), StoreError> {
+    /// `Err` when no trace can be changed like this here.
+    ///
+    /// # Errors
+    /// Why not.
+    fn can(&self, _change: &Change) -> Result<(), StoreError> {
         Ok(())
     }
 

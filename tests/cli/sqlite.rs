@@ -405,7 +405,15 @@ fn a_killed_command_leaves_whole_batches_and_its_repetition_finishes_them() {
     let binary = assert_cmd::cargo::cargo_bin("mlt");
     let start = |tag: &str| {
         Command::new(&binary)
-            .args(["tag", "-x", "many", "-f", "tags.number IS NOT NULL", tag])
+            .args([
+                "tag",
+                "-x",
+                "many",
+                "-f",
+                "tags.number IS NOT NULL",
+                "-y",
+                tag,
+            ])
             .env_clear()
             .env("MLFLOW_TRACKING_URI", store.uri())
             .stdout(Stdio::null())

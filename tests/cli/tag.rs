@@ -61,7 +61,17 @@ fn tags_are_set_replaced_and_deleted() {
         (&json!("three"), &Value::Null, &Value::Null)
     );
     let again = on_server().args(["tag", id, "--delete", "t1 b"]).run("");
-    again.ok();
+    assert_eq!(
+        again.ok(),
+        format!("{id}  nothing to change: -t1 b (not there)\n")
+    );
+    let partly = on_server()
+        .args(["tag", id, "t1.a=three", "t1.d=new", "--delete", "t1 b"])
+        .run("");
+    assert_eq!(
+        partly.ok(),
+        format!("{id}  t1.a=three (as it is), t1.d=new, -t1 b (not there)\n")
+    );
 }
 
 #[test]
@@ -168,7 +178,7 @@ fn a_filter_chooses_the_traces() {
     let before = on_server()
         .run("search -x many --status ERROR --tag team=search --all -o ids")
         .stdout;
-    let outcome = on_server().run("tag -x many --status ERROR --tag team=search t4=seen");
+    let outcome = on_server().run("tag -x many --status ERROR --tag team=search t4=seen --yes");
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let tagged = on_server()
         .run("search -x many --tag t4=seen --all -o ids")
@@ -176,7 +186,33 @@ fn a_filter_chooses_the_traces() {
     assert_eq!(tagged, before);
     let count = before.lines().count();
     assert_eq!(outcome.stderr, format!("note: changed {count} traces\n"));
-    let nothing = on_server().run("tag -x many --name nobody t4=x");
+    let again = on_server().run("tag -x many --tag t4=seen t4=seen --yes -o json");
+    let said = format!("note: changed 0 of {count} traces ({count} had it already)\n");
+    assert_eq!(again.stderr, said);
+    let again = again.json();
+    assert_eq!(
+        (&again["changed"], &again["unchanged"], &again["failed"]),
+        (&json!(0), &json!(count), &json!(0))
+    );
+    assert_eq!(again["results"][0]["status"], "unchanged");
+    assert_eq!(again["results"][0]["before"], json!({"t4": "seen"}));
+    let gone = on_server().run("tag -x many --tag t4=seen --delete t4.gone --yes");
+    let said = format!("note: changed 0 of {count} traces ({count} did not have it)\n");
+    assert_eq!(gone.stderr, said);
+    let first = gone.stdout.lines().next().unwrap();
+    assert!(
+        first.ends_with("  nothing to change: -t4.gone (not there)"),
+        "{gone}"
+    );
+    // Nobody can be asked here.
+    let unasked = on_server().run("tag -x many --tag t4=seen t4.b=x");
+    insta::assert_snapshot!(unasked.fails(2), @r"
+    error: expected --yes, as there is no terminal to ask on
+    hint: `--dry-run` shows what would be changed
+    ");
+    let none = on_server().run("search -x many --tag t4.b=x --count");
+    assert_eq!(none.stdout, "0\n");
+    let nothing = on_server().run("tag -x many --name nobody t4=x --yes");
     assert_eq!(nothing.code, Some(0), "{nothing}");
     assert!(
         nothing.stderr.starts_with("note: no traces match\n"),
@@ -189,7 +225,10 @@ fn a_failure_does_not_stop_the_rest_and_a_repetition_finishes_it() {
     let ids = some_ids(2, 50);
     let unknown = "tr-00000000000000000000000000000000";
     let words = format!("tag {} {unknown} {} t5=x -o jsonl", ids[0], ids[1]);
-    for _ in 0..2 {
+    for (state, said) in [
+        ("changed", "changed 2 traces"),
+        ("unchanged", "changed 0 of 2 traces (2 had it already)"),
+    ] {
         let outcome = on_server().run(&words);
         assert_eq!(outcome.code, Some(3), "{outcome}");
         let states: Vec<Value> = outcome
@@ -197,13 +236,9 @@ fn a_failure_does_not_stop_the_rest_and_a_repetition_finishes_it() {
             .iter()
             .map(|line| serde_json::from_str::<Value>(line).unwrap()["status"].clone())
             .collect();
-        assert_eq!(states, ["changed", "failed", "changed"]);
-        assert!(
-            outcome
-                .stderr
-                .starts_with("note: changed 2 traces\nerror: 1 of 3 traces cannot be tagged\n"),
-            "{outcome}"
-        );
+        assert_eq!(states, [state, "failed", state]);
+        let said = format!("note: {said}\nerror: 1 of 3 traces cannot be tagged\n");
+        assert!(outcome.stderr.starts_with(&said), "{outcome}");
     }
     assert_eq!(tags(&ids[1])["t5"], "x");
     let alone = on_server().run(&format!("tag {unknown} t5=x"));
@@ -267,7 +302,18 @@ fn what_cannot_be_a_tag_is_refused_before_anything_is_sent() {
             "expected trace ids or a filter, found neither",
         ),
         (vec!["tag", id, "a=1", "--status", "OK"], 2, "found both"),
-        (vec!["tag", "-f", "", "a=1"], 2, "would match every trace"),
+        (
+            vec!["tag", "-f", "", "a=1", "-y"],
+            2,
+            "would match every trace",
+        ),
+        (
+            vec!["tag", id, "feedback.x=1"],
+            2,
+            "`feedback.x` is feedback, which is no tag",
+        ),
+        (vec!["tag", id, "feedback.x=1"], 2, "mlflow.log_feedback"),
+        (vec!["tag", id, "tags.env=prod"], 2, "write env=…"),
     ] {
         let outcome = on_server().args(&words).run("");
         assert!(outcome.fails(code).contains(said), "{words:?}: {outcome}");

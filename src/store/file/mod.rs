@@ -25,9 +25,7 @@ use self::source::{Source, Trouble};
 use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
 use super::wire::{DocumentSpans, DocumentTrace, Fault, Want, read_documents};
-use super::{
-    Attempt, Detail, Page, Query, Store, StoreError, TagChanges, overview, plain_io_reason,
-};
+use super::{Attempt, Change, Detail, Page, Query, Store, StoreError, overview, plain_io_reason};
 use crate::filter::{Filter, OrderBy};
 use crate::model::{
     CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable, trace_id_digits,
@@ -653,15 +651,15 @@ impl Store for FileStore {
         }
     }
 
-    fn change_tags(
+    fn change(
         &self,
         _trace_ids: &[String],
-        _changes: &TagChanges,
+        _change: &Change,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         Err(self.read_only())
     }
 
-    fn check_writable(&self) -> Result<(), StoreError> {
+    fn can(&self, _change: &Change) -> Result<(), StoreError> {
         Err(self.read_only())
     }
 

@@ -15,7 +15,7 @@ use std::thread;
 use super::artifact::{self, Artifacts};
 use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of};
-use super::{Attempt, Detail, Page, Query, Store, StoreError, TagChanges, overview};
+use super::{Attempt, Change, Detail, Page, Query, Store, StoreError, overview};
 use crate::filter::Filter;
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, tag};
 use crate::parallel;
@@ -297,11 +297,12 @@ impl Store for Mlruns {
         attach(info, spans)
     }
 
-    fn change_tags(
+    fn change(
         &self,
         trace_ids: &[String],
-        changes: &TagChanges,
+        change: &Change,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let Change::Tags(changes) = change;
         let set = |id: &str, key: &str, value: &str| tags::set(&self.find_folder(id)?, key, value);
         let delete = |id: &str, key: &str| tags::delete(&self.find_folder(id)?, key);
         Ok(changes.one_by_one(trace_ids, set, delete))

@@ -29,8 +29,8 @@ use self::spans::Fetched;
 use super::local::{Doubts, lock};
 use super::wire::read_info;
 use super::{
-    Batches, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion, Page,
-    Query, Store, StoreError, TagChanges,
+    Batches, Change, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion,
+    Page, Query, Store, StoreError,
 };
 use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
 use crate::model::{CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
@@ -518,11 +518,12 @@ impl Store for RestStore {
         infos.iter().map(complete).collect()
     }
 
-    fn change_tags(
+    fn change(
         &self,
         trace_ids: &[String],
-        changes: &TagChanges,
+        change: &Change,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let Change::Tags(changes) = change;
         let set = |id: &str, key: &str, value: &str| self.set_tag(id, key, value);
         let delete = |id: &str, key: &str| self.delete_tag(id, key);
         Ok(changes.one_by_one(trace_ids, set, delete))

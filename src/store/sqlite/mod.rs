@@ -40,7 +40,7 @@ use self::stream::{Cursor, Stream};
 use self::workspace::Workspace;
 use super::artifact::Artifacts;
 use super::local::{Doubts, attach, lock};
-use super::{Batches, Detail, Each, Explanation, Page, Query, Store, StoreError, TagChanges};
+use super::{Batches, Change, Detail, Each, Explanation, Page, Query, Store, StoreError};
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable};
 use crate::parallel;
 
@@ -437,19 +437,23 @@ impl Store for SqliteStore {
         sweep::run(&self.shared, infos, each);
     }
 
-    fn tag_batches(&self) -> Batches {
-        tags::BATCHES
+    fn change_batches(&self, change: &Change) -> Batches {
+        match change {
+            Change::Tags(_) => tags::BATCHES,
+        }
     }
 
-    fn change_tags(
+    fn change(
         &self,
         trace_ids: &[String],
-        changes: &TagChanges,
+        change: &Change,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        tags::change(&self.shared, trace_ids, changes)
+        match change {
+            Change::Tags(changes) => tags::change(&self.shared, trace_ids, changes),
+        }
     }
 
-    fn check_writable(&self) -> Result<(), StoreError> {
+    fn can(&self, _change: &Change) -> Result<(), StoreError> {
         self.shared.database().writer().map(drop)
     }
 

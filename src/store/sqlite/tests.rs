@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::filter::{parse, parse_order_by};
+use crate::store::TagChanges;
 use crate::store::{FilterSource, Search};
 
 mod long;
@@ -405,7 +406,10 @@ fn tags_are_changed_in_whole_batches() {
         delete: vec!["old".to_owned()],
     };
     let results = store
-        .change_tags(&[known.clone(), "tr-unknown".to_owned()], &changes)
+        .change(
+            &[known.clone(), "tr-unknown".to_owned()],
+            &Change::Tags(changes.clone()),
+        )
         .unwrap();
     assert!(results[0].is_ok());
     assert!(matches!(results[1], Err(StoreError::UnknownTrace { .. })));
@@ -417,7 +421,10 @@ fn tags_are_changed_in_whole_batches() {
         delete: vec!["mlflow.traceName".to_owned()],
     };
     let results = store
-        .change_tags(std::slice::from_ref(&known), &nameless)
+        .change(
+            std::slice::from_ref(&known),
+            &Change::Tags(nameless.clone()),
+        )
         .unwrap();
     assert!(results[0].is_ok());
     assert_eq!(store.info(&known).unwrap().name(), None);

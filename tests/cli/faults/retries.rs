@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use insta::assert_snapshot;
 
 use super::{fault, on};
-use crate::support::fake::{EXPERIMENTS, Fake, Reply, SEARCH, page, trace_id};
+use crate::support::fake::{EXPERIMENTS, Fake, Reply, SEARCH, info_path, page, trace_id};
 
 fn busy() -> Reply {
     Reply::error(503, "TEMPORARILY_UNAVAILABLE", "Starting up")
@@ -112,10 +112,18 @@ fn only_what_may_pass_is_sent_again() {
 fn a_tag_is_set_and_deleted_again_after_a_fault() {
     for (method, words) in [("PATCH", "env=prod"), ("DELETE", "-d env")] {
         let done = Reply::json(&serde_json::json!({}));
-        let fake = Fake::start().on_each(method, &tags_path(), vec![busy(), Reply::closed(), done]);
+        let mut info = crate::support::fake::info(1);
+        info["tags"]["env"] = "dev".into();
+        let info = Reply::json(&serde_json::json!({"trace": {"trace_info": info}}));
+        let fake = Fake::start().on("GET", &info_path(1), info).on_each(
+            method,
+            &tags_path(),
+            vec![busy(), Reply::closed(), done],
+        );
         let outcome = on(&fake).run(&format!("tag {} {words}", trace_id(1)));
         assert_eq!(outcome.code, Some(0), "{outcome}");
-        let bodies: Vec<_> = fake.requests().iter().map(|r| r.body.clone()).collect();
+        let changes = fake.requests().into_iter().filter(|r| r.method == method);
+        let bodies: Vec<_> = changes.map(|r| r.body).collect();
         assert_eq!(bodies.len(), 3);
         assert!(bodies.iter().all(|body| *body == bodies[0]));
     }

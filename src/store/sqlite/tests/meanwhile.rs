@@ -207,7 +207,7 @@ fn a_quiet_database_raises_no_doubts() {
     };
     let id = format!("tr-{:032x}", 1);
     store
-        .change_tags(std::slice::from_ref(&id), &changes)
+        .change(std::slice::from_ref(&id), &Change::Tags(changes.clone()))
         .unwrap();
     assert_eq!(store.info(&id).unwrap().tags["env"], "x");
     assert_eq!(export(&store, || ()).len(), 1_200);

@@ -201,7 +201,9 @@ fn experiments_are_those_of_one_workspace() {
             set: vec![("k".to_owned(), "v".to_owned())],
             delete: Vec::new(),
         };
-        let changed = store.change_tags(&[last.to_owned()], &tags).unwrap();
+        let changed = store
+            .change(&[last.to_owned()], &Change::Tags(tags.clone()))
+            .unwrap();
         assert_eq!(changed[0].is_ok(), own == "7");
         assert!(store.take_doubts().is_empty());
     }

@@ -1,8 +1,7 @@
-//! What `mlt tag` did or would do, one result for each trace in the format that
-//! was asked for.
+//! What a change did or would do, one result for each trace in the format that was
+//! asked for.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
@@ -10,55 +9,29 @@ use serde_json::{Value, json};
 
 use super::super::Context;
 use super::super::form::Form;
+use super::{Plan, Task};
 use crate::export::delimited::RowWriter;
 use crate::export::unreadable::add_to;
 use crate::export::{self, JsonForm};
 use crate::model::Unreadable;
 use crate::render::sanitize;
-use crate::store::TagChanges;
 use crate::terminal::Output;
 use crate::units;
 
-/// What becomes of one tag.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct TagChange<'a> {
-    key: &'a str,
-    before: Option<&'a str>,
-    /// `None` for none any more.
-    after: Option<&'a str>,
+/// How many traces came to what.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) changed: usize,
+    /// In a dry run, those that would be changed.
+    pub(super) planned: usize,
+    /// Those that needed no change.
+    pub(super) unchanged: usize,
 }
 
-/// What the changes are to a trace with these tags, in their order.
-pub(super) fn changes_of<'a>(
-    changes: &'a TagChanges,
-    tags: &'a BTreeMap<String, String>,
-) -> Vec<TagChange<'a>> {
-    let set = changes.set.iter().map(|(key, value)| (key, Some(value)));
-    let deleted = changes.delete.iter().map(|key| (key, None));
-    set.chain(deleted)
-        .map(|(key, after)| TagChange {
-            key,
-            before: tags.get(key).map(String::as_str),
-            after: after.map(String::as_str),
-        })
-        .collect()
-}
-
-impl TagChange<'_> {
-    fn is_one(&self) -> bool {
-        self.before != self.after
-    }
-
-    /// `env=dev (was prod)`, `new=x (new)`, `-old (was 1)`.
-    fn described(&self) -> String {
-        let Self { key, before, after } = self;
-        match (before, after) {
-            (None, Some(after)) => format!("{key}={after} (new)"),
-            (Some(before), Some(after)) if before == after => format!("{key}={after} (as it is)"),
-            (Some(before), Some(after)) => format!("{key}={after} (was {before})"),
-            (Some(before), None) => format!("-{key} (was {before})"),
-            (None, None) => format!("-{key} (not there)"),
-        }
+impl Counts {
+    /// All but those that failed.
+    pub(super) const fn all(self) -> usize {
+        self.changed + self.planned + self.unchanged
     }
 }
 
@@ -66,7 +39,7 @@ impl TagChange<'_> {
 pub(super) struct Printer<'a> {
     context: &'a Context<'a>,
     dry_run: bool,
-    changes: &'a TagChanges,
+    task: &'a dyn Task,
     kind: Kind<'a>,
 }
 
@@ -84,7 +57,7 @@ struct Told<'r> {
     /// For people.
     described: String,
     error: &'r str,
-    /// The tags that the trace has now, where they were looked up.
+    /// What the trace had, where that could be read.
     before: Option<Value>,
 }
 
@@ -92,7 +65,7 @@ impl<'a> Printer<'a> {
     pub(super) fn new(
         context: &'a Context<'a>,
         form: Form,
-        changes: &'a TagChanges,
+        task: &'a dyn Task,
         dry_run: bool,
         out: &'a mut Output,
     ) -> Result<Self> {
@@ -111,32 +84,25 @@ impl<'a> Printer<'a> {
         Ok(Self {
             context,
             dry_run,
-            changes,
+            task,
             kind,
         })
     }
 
-    /// The tags of a trace were changed.
-    pub(super) fn changed(&mut self, id: &str) -> Result<()> {
-        let set = self.changes.set.iter().map(|(k, v)| format!("{k}={v}"));
-        let deleted = self.changes.delete.iter().map(|k| format!("-{k}"));
-        let described = set.chain(deleted).collect::<Vec<_>>().join(", ");
+    /// A trace was changed.
+    pub(super) fn changed(&mut self, id: &str, plan: &Plan) -> Result<()> {
         let told = Told {
             status: "changed",
-            described,
+            described: plan.done.clone(),
+            before: plan.before.clone(),
             ..Told::default()
         };
         self.write(id, &told)
     }
 
-    /// They would be changed like this.
-    pub(super) fn planned(&mut self, id: &str, planned: &[TagChange<'_>]) -> Result<()> {
-        let described: Vec<String> = planned.iter().map(TagChange::described).collect();
-        let described = described.join(", ");
-        let before = planned
-            .iter()
-            .map(|change| (change.key.to_owned(), change.before.into()));
-        let (status, words) = if planned.iter().any(TagChange::is_one) {
+    /// A trace would be changed, or need not be.
+    pub(super) fn planned(&mut self, id: &str, plan: &Plan) -> Result<()> {
+        let (status, words) = if plan.changes {
             ("would_change", "would change")
         } else {
             ("unchanged", "nothing to change")
@@ -144,10 +110,10 @@ impl<'a> Printer<'a> {
         let told = Told {
             status,
             described: match self.kind {
-                Kind::Text(_) => format!("{words}: {described}"),
-                _ => described,
+                Kind::Text(_) => format!("{words}: {}", plan.planned),
+                _ => plan.planned.clone(),
             },
-            before: Some(Value::Object(before.collect())),
+            before: plan.before.clone(),
             ..Told::default()
         };
         self.write(id, &told)
@@ -167,14 +133,12 @@ impl<'a> Printer<'a> {
     }
 
     fn write(&mut self, id: &str, told: &Told<'_>) -> Result<()> {
-        let changes = self.changes;
+        let task = self.task;
         let json = || {
-            let set: serde_json::Map<String, Value> = changes
-                .set
-                .iter()
-                .map(|(k, v)| (k.clone(), v.clone().into()))
-                .collect();
-            let mut line = json!({"trace_id": id, "status": told.status, "set": set, "deleted": changes.delete});
+            let mut line = json!({"trace_id": id, "status": told.status});
+            for (key, value) in task.fields() {
+                line[key] = value;
+            }
             if let Some(before) = &told.before {
                 line["before"] = before.clone();
             }
@@ -201,24 +165,36 @@ impl<'a> Printer<'a> {
 
     pub(super) fn finish(
         self,
-        done: usize,
+        counts: Counts,
         failed: usize,
         unreadable: &[Unreadable],
     ) -> Result<()> {
+        let Counts {
+            changed, unchanged, ..
+        } = counts;
         match self.kind {
             Kind::Document(out, results) => {
-                let changed = if self.dry_run { 0 } else { done };
-                let mut document =
-                    json!({"results": results, "changed": changed, "failed": failed});
+                let mut document = json!({
+                    "results": results, "changed": changed, "unchanged": unchanged, "failed": failed
+                });
                 add_to(&mut document, unreadable, JsonForm::Pretty);
                 export::json::write(out, &document, JsonForm::Pretty)?;
             }
             Kind::Delimited(rows) => rows.finish()?,
             Kind::Text(_) | Kind::Lines(_) => {}
         }
-        if done > 1 && !self.dry_run {
-            self.context
-                .note(&format!("changed {}", units::counted(done, "trace")));
+        if counts.all() > 1 && !self.dry_run {
+            let all = units::counted(counts.all(), "trace");
+            let of = match unchanged {
+                0 => all,
+                _ => format!(
+                    "{} of {all} ({} {})",
+                    units::whole(changed),
+                    units::whole(unchanged),
+                    self.task.words().already
+                ),
+            };
+            self.context.note(&format!("changed {of}"));
         }
         Ok(())
     }

@@ -1,0 +1,388 @@
+//! Changing traces, whatever it is about them that is changed. The traces are looked up
+//! first, so that what is so already is told apart and left alone; a filter that finds
+//! several asks before it does anything, or wants `--yes` where nobody can be asked. Each
+//! trace stands for itself: a failure is reported and the rest goes on, and repeating the
+//! command finishes what is left.
+
+mod printer;
+
+use std::io::{BufRead, Write};
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+
+use self::printer::{Counts, Printer};
+use super::form::Form;
+use super::gather::{Need, gather_found};
+use super::resolve::Failures;
+use super::selection::{filter_of, name_experiments};
+use super::{Context, resolve};
+use crate::cli::FilterArgs;
+use crate::error::{CommandError, Exit};
+use crate::model::{TraceInfo, Unreadable};
+use crate::parallel;
+use crate::render::sanitize;
+use crate::store::{Batches, Change, FilterSource, Query, Store, StoreError};
+use crate::units;
+
+/// What a command does to traces, and its words for that.
+pub(super) trait Task {
+    /// The change.
+    fn change(&self) -> &Change;
+
+    /// What it comes to for this trace; `None` for one that is there and cannot be read.
+    fn plan(&self, info: Option<&TraceInfo>) -> Plan;
+
+    /// The change in the JSON of a result.
+    fn fields(&self) -> Map<String, Value>;
+
+    /// What it is called.
+    fn words(&self) -> Words;
+}
+
+/// How a change is spoken of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    /// `tag`
+    pub(super) verb: &'static str,
+    /// `tagging`
+    pub(super) doing: &'static str,
+    /// `tagged`
+    pub(super) done: &'static str,
+    /// What traces that need no change are: `had it already`.
+    pub(super) already: &'static str,
+}
+
+/// What a change comes to for one trace.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Plan {
+    /// Whether anything is not so already.
+    pub(super) changes: bool,
+    /// What would be done, and what would be replaced by it.
+    pub(super) planned: String,
+    /// What is done.
+    pub(super) done: String,
+    /// What there is now of what is changed; `None` where it could not be read.
+    pub(super) before: Option<Value>,
+}
+
+/// Which traces, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order<'a> {
+    /// What was typed for traces.
+    pub(super) words: &'a [String],
+    /// The filter that finds them otherwise.
+    pub(super) filter: &'a FilterArgs,
+    /// Whether nothing is changed.
+    pub(super) dry_run: bool,
+    /// Whether nobody is asked.
+    pub(super) yes: bool,
+}
+
+/// The traces that are meant.
+#[derive(Default)]
+struct Targets {
+    all: Vec<Target>,
+    unreadable: Vec<Unreadable>,
+}
+
+/// A trace that is meant: what is to be done to it, or why that cannot be.
+struct Target {
+    id: String,
+    plan: Result<Plan>,
+}
+
+/// Changes the traces, or says what would be changed.
+///
+/// # Errors
+/// Ids and a filter at once, or neither; a store that cannot change anything; those of
+/// the store, but for single traces; and at last, that some traces were not changed.
+pub(super) fn run(context: &Context, form: Form, order: Order, task: &dyn Task) -> Result<Exit> {
+    let by_filter = *order.filter != FilterArgs::default();
+    check_which(order, by_filter, task.words())?;
+    let store = context.store()?;
+    match store.can(task.change()) {
+        Err(refusal) if order.dry_run => {
+            context.note(&format!("without --dry-run this fails: {refusal}"));
+        }
+        checked => checked?,
+    }
+    let asks = by_filter && !order.yes && !order.dry_run;
+    if asks && !context.terminal.interactive {
+        return Err(
+            CommandError::usage("expected --yes, as there is no terminal to ask on")
+                .hint("`--dry-run` shows what would be changed")
+                .into(),
+        );
+    }
+    let targets = if by_filter {
+        found(context, order.filter, task)?
+    } else {
+        named(context, store, order, task)?
+    };
+    if targets.all.is_empty() && targets.unreadable.is_empty() {
+        context.note_no_match(order.filter);
+    }
+    let pending = targets.all.iter().filter(|target| target.is_pending());
+    let pending: Vec<String> = pending.map(|target| target.id.clone()).collect();
+    if asks && pending.len() > 1 {
+        confirm(context, task.words(), pending.len())?;
+    }
+    let Targets { all, unreadable } = targets;
+    let mut out = context.terminal.output();
+    let mut results = Results {
+        printer: Printer::new(context, form, task, order.dry_run, &mut out)?,
+        left: all.into_iter(),
+        counts: Counts::default(),
+        failures: Vec::new(),
+    };
+    if !order.dry_run {
+        apply(context, store, task, &pending, &mut results)?;
+    }
+    let (counts, failures) = results.finish(&unreadable)?;
+    out.finish()?;
+    end(context, form, task.words(), counts, failures, &unreadable)
+}
+
+fn check_which(order: Order, by_filter: bool, words: Words) -> Result<()> {
+    let Words { verb, .. } = words;
+    let wrong =
+        |found: &str| CommandError::usage(format!("expected trace ids or a filter, found {found}"));
+    match (by_filter, order.words.is_empty()) {
+        (true, false) => Err(wrong("both").into()),
+        (false, true) => Err(wrong("neither")
+            .hint(format!(
+                "`mlt {verb} latest …` is for one trace, `mlt {verb} --status ERROR …` for those that match"
+            ))
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+/// The traces that a filter finds.
+fn found(context: &Context, args: &FilterArgs, task: &dyn Task) -> Result<Targets> {
+    let filter = filter_of(args, context)?;
+    if let FilterSource::Parsed(filter) = &filter
+        && filter.is_empty()
+    {
+        return Err(CommandError::usage("the filter is empty and would match every trace").into());
+    }
+    let mut query = Query {
+        filter,
+        ..Query::default()
+    };
+    name_experiments(context, context.store()?, &mut query)?;
+    let mut targets = Targets::default();
+    let gathered = gather_found(
+        context,
+        query,
+        None,
+        Need::INFO,
+        "finding traces",
+        |trace| {
+            targets.all.push(Target {
+                plan: Ok(task.plan(Some(&trace.info))),
+                id: trace.info.trace_id,
+            });
+            Ok(())
+        },
+    )?;
+    targets.unreadable = gathered.unreadable;
+    Ok(targets)
+}
+
+/// The traces that words name, those that are not there first.
+fn named(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) -> Result<Targets> {
+    let (ids, missing) = resolve::known_and_missing(context, order.words)?;
+    let missing = missing.into_iter().map(|(id, error)| Target {
+        id,
+        plan: Err(error),
+    });
+    let mut targets = Targets {
+        all: missing.collect(),
+        unreadable: Vec::new(),
+    };
+    let mut progress = context.terminal.progress("looking traces up").of(ids.len());
+    parallel::for_each_in_order(
+        store.at_once(),
+        &ids,
+        |id| store.info(id),
+        |id, info| -> Result<()> {
+            let plan = match info {
+                Ok(info) => Ok(task.plan(Some(&info))),
+                Err(error) if error.is_about_one_trace() => match error.into_unreadable(id) {
+                    Ok(_) if !order.dry_run => Ok(task.plan(None)),
+                    Ok(unreadable) => {
+                        targets.unreadable.push(unreadable);
+                        return Ok(());
+                    }
+                    Err(error) => Err(error.into()),
+                },
+                Err(error) => return Err(error.into()),
+            };
+            let id = id.clone();
+            targets.all.push(Target { id, plan });
+            progress.at(targets.all.len());
+            Ok(())
+        },
+    )?;
+    progress.clear();
+    Ok(targets)
+}
+
+fn confirm(context: &Context, words: Words, count: usize) -> Result<()> {
+    let verb = format!("{}{}", words.verb[..1].to_uppercase(), &words.verb[1..]);
+    context.terminal.leave_to_dialogue(true);
+    let mut err = std::io::stderr();
+    write!(err, "{verb} {}? [y/N] ", units::counted(count, "trace"))?;
+    err.flush()?;
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    context.terminal.leave_to_dialogue(false);
+    read?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(CommandError::new(Exit::Condition, "nothing was changed").into())
+    }
+}
+
+fn apply(
+    context: &Context,
+    store: &dyn Store,
+    task: &dyn Task,
+    ids: &[String],
+    results: &mut Results<'_>,
+) -> Result<()> {
+    let words = task.words();
+    let mut progress = context.terminal.progress(words.doing).of(ids.len());
+    let Batches { traces, at_once } = store.change_batches(task.change());
+    let batches: Vec<&[String]> = ids.chunks(traces).collect();
+    let mut tried = 0;
+    let change = task.change();
+    parallel::for_each_in_order(
+        at_once,
+        &batches,
+        |batch| store.change(batch, change),
+        |batch, answer| -> Result<()> {
+            for (id, result) in batch.iter().zip(answer?) {
+                // Nobody is let in by asking again.
+                if let Err(
+                    error @ (StoreError::Unauthorized { .. } | StoreError::Forbidden { .. }),
+                ) = result
+                {
+                    return Err(error.into());
+                }
+                results.tried(id, result)?;
+                tried += 1;
+            }
+            progress.at(tried);
+            Ok(())
+        },
+    )?;
+    progress.clear();
+    Ok(())
+}
+
+impl Target {
+    fn is_pending(&self) -> bool {
+        self.plan.as_ref().is_ok_and(|plan| plan.changes)
+    }
+}
+
+/// What became of the traces, in the order of the targets.
+struct Results<'a> {
+    printer: Printer<'a>,
+    left: std::vec::IntoIter<Target>,
+    counts: Counts,
+    failures: Failures,
+}
+
+impl Results<'_> {
+    /// The change was tried on a trace. Those before it had no need of that.
+    fn tried(&mut self, id: &str, result: Result<(), StoreError>) -> Result<()> {
+        while let Some(target) = self.left.next() {
+            if target.id != id {
+                self.untried(target)?;
+                continue;
+            }
+            return match (target.plan, result) {
+                (Ok(plan), Ok(())) => {
+                    self.counts.changed += 1;
+                    self.printer.changed(id, &plan)
+                }
+                (Err(error), _) => self.failed(target.id, error),
+                (_, Err(error)) => self.failed(target.id, error.into()),
+            };
+        }
+        Ok(())
+    }
+
+    /// No more is tried.
+    fn finish(mut self, unreadable: &[Unreadable]) -> Result<(Counts, Failures)> {
+        while let Some(target) = self.left.next() {
+            self.untried(target)?;
+        }
+        self.printer
+            .finish(self.counts, self.failures.len(), unreadable)?;
+        Ok((self.counts, self.failures))
+    }
+
+    fn untried(&mut self, target: Target) -> Result<()> {
+        match target.plan {
+            Ok(plan) => {
+                // In a dry run only.
+                self.counts.planned += usize::from(plan.changes);
+                self.counts.unchanged += usize::from(!plan.changes);
+                self.printer.planned(&target.id, &plan)
+            }
+            Err(error) => self.failed(target.id, error),
+        }
+    }
+
+    fn failed(&mut self, id: String, error: anyhow::Error) -> Result<()> {
+        self.printer.failed(&id, &error.to_string())?;
+        self.failures.push((id, error));
+        Ok(())
+    }
+}
+
+/// Says once of each failure what it is, and how to exit.
+fn end(
+    context: &Context,
+    form: Form,
+    words: Words,
+    counts: Counts,
+    mut failures: Failures,
+    unreadable: &[Unreadable],
+) -> Result<Exit> {
+    let (done, failed) = (counts.all(), failures.len());
+    let exit = context.say_unreadable(done, unreadable);
+    if done == 0 && failed <= 1 {
+        return match failures.pop() {
+            None => Ok(exit),
+            Some((_, only)) => Err(only),
+        };
+    }
+    if failed == 0 {
+        return Ok(exit);
+    }
+    if form == Form::Text {
+        // The other formats have them among the results.
+        for (id, error) in &failures {
+            context.warn(&sanitize::line(&format!("{id}: {error}")));
+        }
+    }
+    let (exit, hint) = if failures.iter().all(|(_, error)| resolve::is_missing(error)) {
+        (Exit::NotFound, "`mlt search` lists traces")
+    } else {
+        let hint = "the same command again finishes the rest";
+        (Exit::Condition, hint)
+    };
+    let traces = units::counted(done + failed, "trace");
+    let error = CommandError::new(
+        exit,
+        format!("{failed} of {traces} cannot be {}", words.done),
+    );
+    Err(error.hint(hint).into())
+}
