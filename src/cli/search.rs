@@ -41,11 +41,9 @@ pub struct SearchArgs {
     #[arg(long, hide = true, value_name = "ID", conflicts_with_all = ["query", "text"])]
     pub trace_id: Option<String>,
 
-    /// Sort by a key, with ASC or DESC behind it or - before it (repeatable) [default: newest first]
+    /// Sort by any column, with ASC or DESC behind it or - before it (repeatable) [default: newest first]
     ///
-    /// Every field of traces is a key: time, duration, cost, tokens, spans, name, model, error, tags.KEY,
-    /// feedback.NAME and so on. What the store does not sort by is sorted here, which takes a look at all
-    /// that match.
+    /// What the store does not sort by is sorted here, after a look at all that match.
     #[arg(long, alias = "sort", value_name = "KEY", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::order_keys))]
     pub order_by: Vec<String>,
 
@@ -70,11 +68,8 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", requires = "sample")]
     pub seed: Option<u64>,
 
-    /// Which fields to show, separated by commas, in every format
-    ///
-    /// Every field of traces is a column: trace_id, time, name, state, duration, tokens, cost, model, error,
-    /// failed, spans, request, assessments, tags.KEY, feedback.NAME and so on. Where one needs spans, those
-    /// of the traces that are shown are fetched.
+    /// Which fields of traces to show: trace_id, time, name, state, duration, tokens, cost, model, error,
+    /// failed, spans, tags.KEY, feedback.NAME and so on
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', add = ArgValueCompleter::new(complete::columns))]
     pub columns: Vec<Column>,
 

@@ -30,7 +30,7 @@ pub struct TagArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Do not ask before tagging the matches of a filter; needed where there is no terminal to ask on
+    /// Do not ask before tagging several matches of a filter; without a terminal nobody is asked
     #[arg(short, long)]
     pub yes: bool,
 }

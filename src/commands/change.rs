@@ -1,6 +1,6 @@
 //! Changing traces, whatever it is about them that is changed. The traces are looked up
-//! first, so that what is so already is told apart and left alone; a filter that finds
-//! several asks before it does anything, or wants `--yes` where nobody can be asked. Each
+//! first, so that what is so already is told apart and left alone; where a filter finds
+//! several and there is a terminal to ask on, nothing is done before the answer. Each
 //! trace stands for itself: a failure is reported and the rest goes on, and repeating the
 //! command finishes what is left.
 
@@ -107,14 +107,7 @@ pub(super) fn run(context: &Context, form: Form, order: Order, task: &dyn Task) 
         }
         checked => checked?,
     }
-    let asks = by_filter && !order.yes && !order.dry_run;
-    if asks && !context.terminal.interactive {
-        return Err(
-            CommandError::usage("expected --yes, as there is no terminal to ask on")
-                .hint("`--dry-run` shows what would be changed")
-                .into(),
-        );
-    }
+    let asks = by_filter && !order.yes && !order.dry_run && context.terminal.interactive;
     let targets = if by_filter {
         found(context, order.filter, task)?
     } else {

@@ -23,10 +23,11 @@ use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::render::search::SearchTable;
-use crate::render::{Column, number, sanitize};
+use crate::render::{Column, sanitize};
 use crate::store::{Detail, Explanation, Query, Search, SearchEnd, Store, StoreError};
 use crate::table::delimited::DelimitedTable;
 use crate::terminal::Output;
+use crate::units;
 
 /// Traces that are shown where nobody says how many.
 const SHOWN: u64 = 100;
@@ -312,8 +313,8 @@ fn list(
     if let Some(sample) = &sample {
         context.note(&format!(
             "kept {} of {} with --seed {}",
-            number::counted(kept, "trace"),
-            number::whole(scanned),
+            units::counted(kept, "trace"),
+            units::whole(scanned),
             sample.seed
         ));
     }
@@ -325,7 +326,7 @@ fn list(
         context.note(&format!(
             "sorted here by {}, after a look at all {} matching traces",
             keys.join(" and "),
-            number::whole(looked_at)
+            units::whole(looked_at)
         ));
     }
     if cut && args.limit.is_none() {
@@ -350,7 +351,7 @@ fn note_scan_limit(context: &Context, end: Option<SearchEnd>, scanned: usize) ->
     if limited {
         context.note_loss(&format!(
             "stopped after looking at {} (--scan-limit); there may be more matches",
-            number::counted(scanned, "trace")
+            units::counted(scanned, "trace")
         ));
     }
     limited

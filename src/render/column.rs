@@ -9,10 +9,11 @@ use serde_json::Value as Json;
 
 use super::cell::Cell;
 use super::summary::lower_bound;
-use super::{Glyphs, Layout, number, text};
+use super::{Glyphs, Layout, text};
 use crate::field::{self, Field, FieldDef, Uses, Value, suggest};
 use crate::model::{Assessment, Trace, TraceInfo, TraceState, last_user_text};
 use crate::table::{self, rows::traces};
+use crate::units;
 
 /// One column of a list of traces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,7 +62,7 @@ pub(crate) fn cell(field: &Field, trace: &Trace, layout: &Layout) -> Cell {
         _ => style.text(),
     };
     let Some(shown) = shown(field, trace, layout) else {
-        return Cell::new(style.muted(), number::NONE);
+        return Cell::new(style.muted(), units::NONE);
     };
     let cell = Cell::new(look, shown);
     match (field, layout.width) {
@@ -91,13 +92,13 @@ fn shown(field: &Field, trace: &Trace, layout: &Layout) -> Option<String> {
         _ => {}
     }
     let shown = match field.value(trace)? {
-        Value::Time(time) => number::time(time, layout.zone),
+        Value::Time(time) => units::time(time, layout.zone),
         Value::Duration(ns) => lower_bound(
-            number::server_duration(ns),
+            units::server_duration(ns),
             info.state == TraceState::InProgress,
         ),
-        Value::Count(n) => number::count(n),
-        Value::Money(usd) => number::cost(usd),
+        Value::Count(n) => units::count(n),
+        Value::Money(usd) => units::cost(usd),
         other => other.into_text().into_owned(),
     };
     (!shown.is_empty()).then_some(shown)
@@ -141,7 +142,7 @@ const PIPED_REQUEST: usize = 80;
 /// `IN_PROGRESS` and so on; `-` where the store does not say.
 pub(crate) fn state_word(info: &TraceInfo) -> &str {
     match &info.state {
-        crate::model::TraceState::Unspecified => number::NONE,
+        crate::model::TraceState::Unspecified => units::NONE,
         known => known.as_str(),
     }
 }
@@ -152,7 +153,7 @@ pub(crate) fn state_mark(word: &str, glyphs: Glyphs) -> &'static str {
         "OK" => glyphs.pick("✓", "+"),
         "ERROR" => glyphs.pick("✗", "x"),
         "IN_PROGRESS" => glyphs.pick("…", "~"),
-        number::NONE => number::NONE,
+        units::NONE => units::NONE,
         _ => "?",
     }
 }
@@ -161,7 +162,7 @@ pub(crate) fn state_mark(word: &str, glyphs: Glyphs) -> &'static str {
 pub(crate) fn assessment_value(assessment: &Assessment) -> String {
     match assessment.value() {
         Json::Number(n) => match n.as_f64().filter(|_| n.is_f64()) {
-            Some(score) => number::score(score),
+            Some(score) => units::score(score),
             None => n.to_string(),
         },
         _ => field::assessment_text(assessment),

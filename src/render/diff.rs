@@ -14,10 +14,11 @@ use super::figures::{Figure, Figures, Shown};
 use super::latency::write_note;
 use super::style::Painted;
 use super::table::GAP;
-use super::{Layout, LeftOut, list, number};
+use super::{Layout, LeftOut, list};
 use crate::analysis::{Diff, DiffRow, LogChange, Side, Sides, Test, Verdict};
 use crate::table::Column;
 use crate::table::rows::diff::{self as changes, Changes};
+use crate::units;
 
 const VERDICT: &str = "VERDICT";
 const TYPICAL: &str = "TYPICAL %";
@@ -81,7 +82,7 @@ fn write_subject(
         }
         _ => {
             let traces = diff.intake.get(side).traces;
-            parts.push(Cell::new(style.title(), number::counted(traces, "trace")));
+            parts.push(Cell::new(style.title(), units::counted(traces, "trace")));
         }
     }
     parts.extend(source.map(|source| Cell::new(style.text(), source)));
@@ -209,7 +210,7 @@ fn calls(diff: &Diff, row: &DiffRow, layout: &Layout) -> Cell {
         let calls = i64::try_from(*row.calls.get(side)).unwrap_or(i64::MAX);
         let traces = i64::try_from(diff.intake.get(side).traces).unwrap_or(i64::MAX);
         if diff.pair {
-            number::count(calls)
+            units::count(calls)
         } else {
             per_trace(calls, traces)
         }
@@ -227,7 +228,7 @@ fn per_trace(calls: i64, traces: i64) -> String {
     let traces = i128::from(traces.max(1));
     let hundredths = (i128::from(calls) * 200 + traces) / (traces * 2);
     let (whole, rest) = (hundredths / 100, hundredths % 100);
-    let count = number::count(i64::try_from(whole).unwrap_or(i64::MAX));
+    let count = units::count(i64::try_from(whole).unwrap_or(i64::MAX));
     match (rest, calls) {
         (0, 1..) if whole == 0 => "<0.01".to_owned(),
         (0, _) => count,
@@ -242,11 +243,11 @@ fn errors(diff: &Diff, row: &DiffRow, layout: &Layout) -> Cell {
     let calls = row.calls.map(|n| i64::try_from(*n).unwrap_or(i64::MAX));
     let text = Sides::of(|side| match (*failed.get(side), *calls.get(side)) {
         (0, _) => "0".to_owned(),
-        (failed, _) if diff.pair => number::count(failed),
-        (failed, calls) => format!("{} %", number::percent(failed, calls)),
+        (failed, _) if diff.pair => units::count(failed),
+        (failed, calls) => format!("{} %", units::percent(failed, calls)),
     });
     if row.errors == Sides::default() {
-        return Cell::new(style.muted(), number::NONE);
+        return Cell::new(style.muted(), units::NONE);
     }
     let look = if text.before == text.after {
         style.text()
@@ -273,7 +274,7 @@ fn typical_change(typical: LogChange) -> String {
 pub(crate) fn typical_text(typical: Option<LogChange>, layout: &Layout) -> Cell {
     match typical {
         Some(typical) => Cell::new(layout.style.text(), typical_change(typical)),
-        None => Cell::new(layout.style.muted(), number::NONE),
+        None => Cell::new(layout.style.muted(), units::NONE),
     }
 }
 
@@ -310,13 +311,13 @@ pub(crate) fn change_cell(row: &DiffRow, layout: &Layout) -> Cell {
 
 /// A change of a duration with its sign.
 pub(crate) fn duration_change(ns: i64) -> String {
-    signed(ns, number::duration)
+    signed(ns, units::duration)
 }
 
 /// A part of the change of the duration in percent.
 pub(crate) fn share_text(share: Option<f64>) -> String {
     match share {
-        None => number::NONE.to_owned(),
+        None => units::NONE.to_owned(),
         Some(share) if share != 0.0 && share.abs() < 0.001 => {
             let sign = if share < 0.0 { "-" } else { "" };
             format!("{sign}<0.1")

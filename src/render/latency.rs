@@ -9,10 +9,11 @@ use super::style::Painted;
 use super::summary::total_text;
 use super::table::GAP;
 use super::waterfall::share_bar;
-use super::{Layout, LeftOut, list, number};
+use super::{Layout, LeftOut, list};
 use crate::analysis::{By, LatencyReport, Row, TotalBasis};
 use crate::table::rows::latency::{self, GroupRow, Groups};
 use crate::table::{Column, Columns};
+use crate::units;
 
 /// Writes the head and the table of groups; gives the columns left out.
 pub fn write(
@@ -60,7 +61,7 @@ fn write_head(out: &mut dyn Write, report: &LatencyReport<'_>, layout: &Layout) 
                     TotalBasis::Extent => " (extent of all spans)",
                 },
             ),
-        Cell::new(style.text(), number::counted(report.tree.len(), "span")),
+        Cell::new(style.text(), units::counted(report.tree.len(), "span")),
     ];
     if let Some(factor) = report.concurrency.filter(|c| *c >= 1.05) {
         let sign = layout.glyphs.pick("×", "x");
@@ -70,15 +71,15 @@ fn write_head(out: &mut dyn Write, report: &LatencyReport<'_>, layout: &Layout) 
         );
     }
     if report.unaccounted_ns > 0 {
-        let share = number::percent(report.unaccounted_ns, report.total_ns());
+        let share = units::percent(report.unaccounted_ns, report.total_ns());
         parts.push(
             Cell::new(style.muted(), "unaccounted ")
-                .and(style.text(), number::duration(report.unaccounted_ns))
+                .and(style.text(), units::duration(report.unaccounted_ns))
                 .and(style.muted(), format!(" ({share} %)")),
         );
     }
     if let Some(server) = report.tree.server_duration_ns {
-        parts.push(Cell::new(style.muted(), "server ").and(style.text(), number::duration(server)));
+        parts.push(Cell::new(style.muted(), "server ").and(style.text(), units::duration(server)));
     }
     write_flowing(out, &parts, layout)
 }

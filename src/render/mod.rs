@@ -42,7 +42,6 @@ pub use column::Column;
 pub use payload::DEEPEST;
 pub use style::{Painted, Style};
 
-pub(crate) use crate::units as number;
 use crate::units::Zone;
 
 /// Titles of columns for which a terminal was too narrow. Bars are not among

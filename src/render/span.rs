@@ -8,9 +8,10 @@ use super::cell::Cell;
 use super::fields::Fields;
 use super::style::Painted;
 use super::summary::at_least;
-use super::{Layout, number, payload, sanitize, trace, usage};
+use super::{Layout, payload, sanitize, trace, usage};
 use crate::analysis::{LatencyReport, NodeId};
 use crate::model::{Event, Span, StatusCode, Timestamp, attribute};
+use crate::units;
 
 /// Writes everything about one span; inputs, outputs and attributes are cut to
 /// `max_chars` characters each, where given.
@@ -96,7 +97,7 @@ fn write_head(
             ),
         );
     }
-    let time = |ns: i64| number::time_with_nanos(Timestamp::from_nanos(ns), layout.zone);
+    let time = |ns: i64| units::time_with_nanos(Timestamp::from_nanos(ns), layout.zone);
     fields.add_whole("started", time(span.start_ns));
     match span.end_ns.filter(|_| !node.in_progress) {
         Some(end) => fields.add_whole("ended", time(end)),
@@ -104,7 +105,7 @@ fn write_head(
     }
     fields.add_text(
         "offset",
-        Some(number::duration(report.tree.start_offset_ns(id))),
+        Some(units::duration(report.tree.start_offset_ns(id))),
     );
     fields.add("duration", with_share(node.duration_ns(), report, layout));
     fields.add("self time", with_share(report.self_ns(id), report, layout));
@@ -116,7 +117,7 @@ fn write_head(
     fields.add_text("tokens", report.tokens(id).and_then(|t| usage::usage(&t)));
     fields.add_text(
         "cost",
-        report.cost(id).and_then(|c| c.total()).map(number::cost),
+        report.cost(id).and_then(|c| c.total()).map(units::cost),
     );
     fields.write(out)?;
     if !span.status_message.is_empty() {
@@ -127,9 +128,9 @@ fn write_head(
 }
 
 fn with_share(ns: i64, report: &LatencyReport<'_>, layout: &Layout) -> Cell {
-    let cell = Cell::new(layout.style.text(), number::duration(ns));
-    match number::percent(ns, report.total_ns()).as_str() {
-        number::NONE => cell,
+    let cell = Cell::new(layout.style.text(), units::duration(ns));
+    match units::percent(ns, report.total_ns()).as_str() {
+        units::NONE => cell,
         percent => cell.and(layout.style.muted(), format!("  {percent} % of trace")),
     }
 }
@@ -235,7 +236,7 @@ fn write_event(
     layout: &Layout,
 ) -> io::Result<()> {
     let style = layout.style;
-    let offset = number::duration(event.time_ns.saturating_sub(report.tree.origin_ns));
+    let offset = units::duration(event.time_ns.saturating_sub(report.tree.origin_ns));
     let exception = event.name == "exception";
     let look = if exception {
         style.error()

@@ -10,7 +10,7 @@ use super::latency::write_note;
 use super::plot::sparkline;
 use super::quantity::quantity;
 use super::waterfall::share_bar;
-use super::{Layout, LeftOut, list, number};
+use super::{Layout, LeftOut, list};
 use crate::analysis::{
     AssessmentRow, Buckets, Start, Statistic, StatsQuestion, StatsReport, StatsRow,
 };
@@ -19,6 +19,7 @@ use crate::model::Timestamp;
 use crate::table::Column;
 use crate::table::rows::latency::ROUGH;
 use crate::table::rows::stats::{self as sums, SumRow, Sums};
+use crate::units;
 
 const ROUGH_NOTE: &str =
     "~: a p95 from fewer than 20 samples, a p99 from fewer than 100 and the like.";
@@ -116,7 +117,7 @@ fn write_list(
     let ns = row
         .values
         .iter()
-        .map(|value| plain(number::whole(value.n), layout));
+        .map(|value| plain(units::whole(value.n), layout));
     Figures {
         names: vec![Figure::words("AGGREGATE", 0, words.collect())],
         numbers: vec![
@@ -260,7 +261,7 @@ fn left_out(shown: Shown) -> LeftOut {
 pub(crate) fn value_cell(aggregate: &Aggregate, statistic: &Statistic, layout: &Layout) -> Cell {
     let style = layout.style;
     let Some(value) = statistic.value else {
-        return Cell::new(style.muted(), number::NONE);
+        return Cell::new(style.muted(), units::NONE);
     };
     let mark = if statistic.rough { ROUGH } else { "" };
     let look = match aggregate.function {
@@ -294,7 +295,7 @@ fn plain(text: String, layout: &Layout) -> Cell {
 /// When an interval begins: a day has no time of day.
 pub(crate) fn start_text(start: Start, layout: &Layout) -> String {
     start.day().map_or_else(
-        || number::time(Timestamp::from_nanos(start.ns), layout.zone),
+        || units::time(Timestamp::from_nanos(start.ns), layout.zone),
         |day| day.to_string(),
     )
 }
@@ -377,7 +378,7 @@ fn write_assessments(
     let kind = |row: &AssessmentRow| kind(row).to_owned();
     let avg = |row: &AssessmentRow| match row.avg.value {
         Some(value) => plain(quantity(value, Unit::Number), layout),
-        None => Cell::new(layout.style.muted(), number::NONE),
+        None => Cell::new(layout.style.muted(), units::NONE),
     };
     Figures {
         names: vec![Figure::words(
@@ -390,12 +391,12 @@ fn write_assessments(
             Figure::numbers(
                 "COUNT",
                 0,
-                column(&|row| plain(number::whole(row.count), layout)),
+                column(&|row| plain(units::whole(row.count), layout)),
             ),
             Figure::numbers(
                 "N",
                 0,
-                column(&|row| plain(number::whole(row.avg.n), layout)),
+                column(&|row| plain(units::whole(row.avg.n), layout)),
             ),
             Figure::numbers("AVG", 0, column(&avg)),
         ],

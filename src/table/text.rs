@@ -4,9 +4,10 @@ use super::{Datum, Kind};
 use crate::filter::Number;
 use crate::filter::aggregate::Unit;
 use crate::model::TraceState;
+use crate::render::Layout;
 use crate::render::cell::Cell;
 use crate::render::quantity::quantity;
-use crate::render::{Layout, number};
+use crate::units;
 
 /// A value as people read it, not yet cut to a width; `-` for none.
 pub(crate) fn cell(datum: &Datum<'_>, kind: Kind, layout: &Layout) -> Cell {
@@ -14,21 +15,21 @@ pub(crate) fn cell(datum: &Datum<'_>, kind: Kind, layout: &Layout) -> Cell {
     let plain = |text: String| Cell::new(style.text(), text);
     match datum {
         Datum::State(word) => Cell::new(style.state(&TraceState::parse(word)), word),
-        Datum::Integer(n) => plain(number::count(*n)),
-        Datum::Float(n) | Datum::Score(n) => plain(number::score(*n)),
-        Datum::Time(time) => plain(number::time(*time, layout.zone)),
-        Datum::Duration(ns) => plain(number::duration(*ns)),
-        Datum::Money(dollars) => plain(number::cost(*dollars)),
+        Datum::Integer(n) => plain(units::count(*n)),
+        Datum::Float(n) | Datum::Score(n) => plain(units::score(*n)),
+        Datum::Time(time) => plain(units::time(*time, layout.zone)),
+        Datum::Duration(ns) => plain(units::duration(*ns)),
+        Datum::Money(dollars) => plain(units::cost(*dollars)),
         Datum::Share(share) => plain(quantity(Number::Float(*share), Unit::Share)),
-        Datum::Part(part, whole) if *whole > 0 => plain(number::percent(*part, *whole)),
-        Datum::Missing | Datum::Part(..) => Cell::new(style.muted(), number::NONE),
+        Datum::Part(part, whole) if *whole > 0 => plain(units::percent(*part, *whole)),
+        Datum::Missing | Datum::Part(..) => Cell::new(style.muted(), units::NONE),
         Datum::Text(_)
         | Datum::Flag(_)
         | Datum::Map(_)
         | Datum::Pairs(_)
         | Datum::List(_)
         | Datum::Json(_) => match &*datum.raw() {
-            "" => Cell::new(style.muted(), number::NONE),
+            "" => Cell::new(style.muted(), units::NONE),
             text if kind == Kind::Id => Cell::new(style.id(), text),
             text => Cell::new(style.text(), text),
         },

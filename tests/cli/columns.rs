@@ -108,7 +108,7 @@ fn rows_of_latency_have_the_columns_that_were_chosen() {
     all_formats_agree(
         "latency --all --by name,tag:env",
         "p95,tags.env,n,name",
-        &["p95_ns", "tag:env", "n", "name"],
+        &["p95_ns", "tags.env", "n", "name"],
         "rows",
     );
     let drawn = demo().run("latency latest --columns critical_ratio,name,p95");
@@ -231,15 +231,7 @@ fn files_have_the_columns_that_were_chosen() {
         "trace_id,timestamp_ms,execution_time_ms,request_metadata.mlflow.trace.user",
     );
     let (heads, rows) = table(&std::fs::read_to_string(traces).unwrap(), b',');
-    assert_eq!(
-        heads,
-        [
-            "trace_id",
-            "request_time",
-            "duration_ns",
-            "metadata.mlflow.trace.user"
-        ]
-    );
+    assert_eq!(heads, ["trace_id", "request_time", "duration_ns", "user"]);
     assert!(rows.len() > 10);
     if cfg!(feature = "parquet") {
         let spans = run("", "spans.parquet", "trace_id,name,tags.env,cost");
@@ -273,7 +265,7 @@ fn sums_have_the_columns_that_were_chosen() {
     all_formats_agree(
         "stats --by tag:env --every 1h --utc",
         "start,tags.env,tokens",
-        &["start", "tag:env", "sum(tokens)"],
+        &["start", "tags.env", "sum(tokens)"],
         "rows",
     );
     let narrow = "p95(duration where name IN ('checkout', 'rag-answer'))";

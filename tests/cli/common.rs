@@ -375,13 +375,13 @@ fn what_cannot_be_is_said_in_plain_words() {
             "demo:",
             "search --order-by durtion",
             2,
-            "expected `time`, `duration`, `status`,",
+            "expected a field of traces, such as `time`, `duration`,",
         ),
         (
             "demo:",
-            "search --order-by tokens",
+            "search --order-by text",
             2,
-            "expected `time`, `duration`, `status`,",
+            "expected a field of traces, such as `time`, `duration`,",
         ),
     ] {
         let outcome = run(uri, words);

@@ -308,7 +308,7 @@ fn traces_of_unity_catalog_are_found_by_their_digits() {
         text.as_bytes(),
         "search -o csv --columns experiment",
     );
-    assert_eq!(csv.lines(), ["experiment", "main.obs"]);
+    assert_eq!(csv.lines(), ["experiment_id", "main.obs"]);
 }
 
 #[test]

@@ -468,7 +468,7 @@ fn what_does_not_go_together_is_refused() {
         ("stats p95(duration) --by name", "is about traces"),
         ("stats --by trace,status,user", "one key or two"),
         ("stats --by trace,trace", "one key or two"),
-        ("stats --by tag:", "expected trace, status"),
+        ("stats --by tag:", "expected of spans name, type"),
         ("stats --sort p90(duration)", "none of the columns"),
         ("stats --sort nonsense", "unknown aggregate"),
         ("stats --every 1ms", "intervals, at most 1,000"),

@@ -43,7 +43,7 @@ fn a_time_of_a_list_finds_its_trace_in_every_zone() {
             demo(shown_in)
                 .run("search -n 3 -o csv --columns time")
                 .stdout
-                .replace("time\n", "TIME\n"),
+                .replace("request_time\n", "TIME\n"),
         ];
         for list in lists {
             let times = column(&list, "TIME");

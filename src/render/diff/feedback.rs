@@ -8,13 +8,14 @@ use super::totals::{Line, counts};
 use crate::analysis::{FeedbackTotal, Side, Verdict};
 use crate::filter::Number;
 use crate::filter::aggregate::Unit;
+use crate::render::Layout;
 use crate::render::cell::Cell;
 use crate::render::quantity::quantity;
-use crate::render::{Layout, number};
+use crate::units;
 
 pub(super) fn line(total: &FeedbackTotal, layout: &Layout) -> Line {
     let style = layout.style;
-    let none = || Cell::new(style.muted(), number::NONE);
+    let none = || Cell::new(style.muted(), units::NONE);
     let value = |side| match *total.value.get(side) {
         Some(value) => Cell::new(style.text(), amount(total, value)),
         None => none(),
@@ -62,13 +63,13 @@ fn change_of(total: &FeedbackTotal, change: f64) -> String {
     if total.is_share {
         return format!("{plus}{:.1} pp", change * 100.0 + 0.0);
     }
-    format!("{plus}{}", number::score(change))
+    format!("{plus}{}", units::score(change))
 }
 
 fn change(total: &FeedbackTotal, layout: &Layout) -> Cell {
     let style = layout.style;
     let Some(change) = total.change() else {
-        return Cell::new(style.muted(), number::NONE);
+        return Cell::new(style.muted(), units::NONE);
     };
     let told = matches!(
         total.verdict(),

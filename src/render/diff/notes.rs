@@ -4,17 +4,18 @@ use std::io::{self, Write};
 
 use super::TYPICAL;
 use crate::analysis::{Diff, FeedbackTotal, Measure, Side, Test, Total, Verdict};
+use crate::render::Layout;
 use crate::render::figures::Shown;
 use crate::render::latency::write_note;
 use crate::render::many::ROUGH_NOTE;
-use crate::render::{Layout, number};
+use crate::units;
 
 pub(super) fn unchanged(diff: &Diff) -> String {
     match diff.unchanged {
         1 => "1 row is the same on both sides and not shown.".to_owned(),
         _ => format!(
             "{} are the same on both sides and not shown.",
-            number::counted(diff.unchanged, "row")
+            units::counted(diff.unchanged, "row")
         ),
     }
 }
@@ -83,7 +84,7 @@ fn on_rows(diff: &Diff) -> Option<String> {
     let tested = match found.tested {
         0 => return None,
         1 => "1 row with traces enough".to_owned(),
-        tested => format!("{} with traces enough", number::counted(tested, "row")),
+        tested => format!("{} with traces enough", units::counted(tested, "row")),
     };
     let lie = if found.beyond_noise == 1 {
         "lies"
@@ -92,7 +93,7 @@ fn on_rows(diff: &Diff) -> Option<String> {
     };
     Some(format!(
         "VERDICT: {} of {tested} {lie} beyond noise, all being judged together; by chance {:.1} would if each were judged alone.",
-        number::whole(found.beyond_noise),
+        units::whole(found.beyond_noise),
         found.by_chance()
     ))
 }
@@ -132,9 +133,9 @@ pub(super) fn write(
     if let Some(m) = diff.matching.filter(|m| m.new + m.gone > 0) {
         notes.push(format!(
             "{} in both traces, {} only before, {} only after.",
-            number::counted(m.matched, "span"),
-            number::whole(m.gone),
-            number::whole(m.new)
+            units::counted(m.matched, "span"),
+            units::whole(m.gone),
+            units::whole(m.new)
         ));
     }
     if diff.unchanged > 0 {

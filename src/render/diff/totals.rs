@@ -9,8 +9,9 @@ use crate::analysis::{
 };
 use crate::render::cell::Cell;
 use crate::render::figures::{Figure, Figures};
-use crate::render::{Layout, LeftOut, number};
+use crate::render::{Layout, LeftOut};
 use crate::table::rows::latency::percentile;
+use crate::units;
 
 /// A row of the table.
 pub(super) struct Line {
@@ -42,7 +43,7 @@ pub(super) fn write(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Re
     if !diff.pair {
         figures.push(Figure::numbers("TRACES", 3, column(|line| &line.n)));
         if lines.iter().any(|line| line.interval.is_some()) {
-            let none = || Cell::new(layout.style.muted(), number::NONE);
+            let none = || Cell::new(layout.style.muted(), units::NONE);
             let interval = |line: &Line| line.interval.clone().unwrap_or_else(none);
             let intervals = lines.iter().map(interval).collect();
             figures.push(Figure::numbers("95 % INTERVAL", 1, intervals));
@@ -63,7 +64,7 @@ fn line(total: &Total, pair: bool, layout: &Layout) -> Line {
     let value = |side| match *total.value.get(side) {
         Some(ns) if total.is_rough(side) => plain(percentile(ns, true)),
         Some(value) => plain(amount(total.measure, value)),
-        None => Cell::new(style.muted(), number::NONE),
+        None => Cell::new(style.muted(), units::NONE),
     };
     let interval = match (total.interval, total.typical) {
         (Some(i), _) => Some(plain(format!(
@@ -95,7 +96,7 @@ fn line(total: &Total, pair: bool, layout: &Layout) -> Line {
 
 /// How many there are on each side.
 pub(super) fn counts(n: &Sides<usize>, layout: &Layout) -> Cell {
-    let n = n.map(|n| number::whole(*n));
+    let n = n.map(|n| units::whole(*n));
     Cell::new(layout.style.text(), both(&n, layout))
 }
 
@@ -120,7 +121,7 @@ fn label(measure: Measure, pair: bool) -> &'static str {
 fn amount(measure: Measure, value: i64) -> String {
     match measure {
         Measure::Typical | Measure::Duration | Measure::P50 | Measure::P95 => {
-            number::duration(value)
+            units::duration(value)
         }
         Measure::ErrorRate => format!("{} %", tenths(value, UNITS_PER_WHOLE)),
         Measure::Cost => money(value),
@@ -128,7 +129,7 @@ fn amount(measure: Measure, value: i64) -> String {
         | Measure::FailedSpans
         | Measure::Tokens
         | Measure::InputTokens
-        | Measure::OutputTokens => number::count(value),
+        | Measure::OutputTokens => units::count(value),
     }
 }
 
@@ -145,14 +146,14 @@ fn change_of(measure: Measure, change: i64) -> String {
     reason = "no more than 15 digits are printed"
 )]
 fn money(units: i64) -> String {
-    number::cost(units as f64 / UNITS_PER_DOLLAR as f64)
+    units::cost(units as f64 / UNITS_PER_DOLLAR as f64)
 }
 
 /// A share in percent with one decimal, negative ones too.
 fn tenths(part: i64, whole: i64) -> String {
     let size = i64::try_from(part.unsigned_abs()).unwrap_or(i64::MAX);
     let sign = if part < 0 { "-" } else { "" };
-    format!("{sign}{}", number::percent(size, whole))
+    format!("{sign}{}", units::percent(size, whole))
 }
 
 /// The change as a share of what there was before.
@@ -162,18 +163,18 @@ fn relative(total: &Total) -> String {
     }
     match (total.measure, total.change(), total.value.before) {
         // Percent of percent help nobody.
-        (Measure::ErrorRate, ..) => number::NONE.to_owned(),
+        (Measure::ErrorRate, ..) => units::NONE.to_owned(),
         (_, Some(change), Some(before @ 1..)) => {
             super::signed(change, |change| tenths(change, before))
         }
-        _ => number::NONE.to_owned(),
+        _ => units::NONE.to_owned(),
     }
 }
 
 fn total_change(total: &Total, pair: bool, layout: &Layout) -> Cell {
     let style = layout.style;
     let Some(change) = total.change() else {
-        return Cell::new(style.muted(), number::NONE);
+        return Cell::new(style.muted(), units::NONE);
     };
     let told = pair || matches!(total.verdict, Some(Verdict::Higher | Verdict::Lower));
     // That there are more spans is neither good nor bad.
@@ -193,7 +194,7 @@ fn verdict(total: &Total, layout: &Layout) -> Cell {
     };
     match total.verdict {
         Some(verdict) => verdict_of(verdict, words, "too few traces", layout),
-        None => Cell::new(style.muted(), number::NONE),
+        None => Cell::new(style.muted(), units::NONE),
     }
 }
 

@@ -44,10 +44,12 @@ impl Fixture {
     }
 
     fn sql(&self, sql: &str) -> &Self {
-        Connection::open(&self.path)
-            .unwrap()
-            .execute_batch(sql)
+        let connection = Connection::open(&self.path).unwrap();
+        // Other work on the machine must not decide who is first.
+        connection
+            .busy_timeout(std::time::Duration::from_secs(60))
             .unwrap();
+        connection.execute_batch(sql).unwrap();
         self
     }
 

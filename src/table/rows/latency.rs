@@ -1,10 +1,11 @@
 //! Where time went: a row for each group of spans or of traces, of one trace or of many.
 
 use crate::analysis::{By, LatencyReport, ManyReport, Question, Row, RowKey, Summary};
+use crate::render::Layout;
 use crate::render::cell::Cell;
 use crate::render::summary::at_least;
-use crate::render::{Layout, number};
 use crate::table::{Column, Columns, Datum, Kind, Room, Rows};
+use crate::units;
 
 /// Put before percentiles of too few samples.
 pub(crate) const ROUGH: &str = "~";
@@ -151,7 +152,7 @@ fn key(name: String, title: &str, of: fn(&Row) -> Option<&RowKey>) -> Column<Gro
     .titled(title.to_uppercase())
     .in_room(Room::Text { at_least: 14 })
     .shown_as(move |row: &GroupRow<'_>, layout| {
-        let key = of(row.row).unwrap_or(&RowKey::Missing(number::NONE));
+        let key = of(row.row).unwrap_or(&RowKey::Missing(units::NONE));
         name_cell(key, row.row.errors, layout)
     })
 }
@@ -187,8 +188,8 @@ pub(crate) fn figures() -> Vec<Column<Groups>> {
             Datum::count(row.row.stats.map_or(0, |stats| stats.n))
         })
         .shown_as(|row, layout| match row.row.stats {
-            Some(stats) => Cell::new(layout.style.text(), number::whole(stats.n)),
-            None => Cell::new(layout.style.muted(), number::NONE),
+            Some(stats) => Cell::new(layout.style.text(), units::whole(stats.n)),
+            None => Cell::new(layout.style.muted(), units::NONE),
         }),
         statistic("avg_ns", |stats| (stats.avg_ns, false)),
         statistic("min_ns", |stats| (stats.min_ns, false)),
@@ -213,18 +214,18 @@ fn type_cell(row: &GroupRow<'_>, layout: &Layout) -> Cell {
     match row.row.span_type() {
         Some(kind) if row.row.types.len() > 1 => Cell::new(style.text(), format!("{kind}, …")),
         Some(kind) => Cell::new(style.span_type(kind), kind),
-        None => Cell::new(style.muted(), number::NONE),
+        None => Cell::new(style.muted(), units::NONE),
     }
 }
 
 fn errors_cell(errors: usize, layout: &Layout) -> Cell {
     if errors == 0 {
-        return Cell::new(layout.style.muted(), number::NONE);
+        return Cell::new(layout.style.muted(), units::NONE);
     }
     let mark = layout.glyphs.pick("✗ ", "x ");
     Cell::new(
         layout.style.error(),
-        format!("{mark}{}", number::whole(errors)),
+        format!("{mark}{}", units::whole(errors)),
     )
 }
 
@@ -256,12 +257,12 @@ fn statistic(name: &'static str, of: fn(&Summary) -> (i64, bool)) -> Column<Grou
     .also([plain])
     .shown_as(move |row, layout| match ns(row) {
         Some((ns, rough)) => Cell::new(layout.style.text(), percentile(ns, rough)),
-        None => Cell::new(layout.style.muted(), number::NONE),
+        None => Cell::new(layout.style.muted(), units::NONE),
     })
 }
 
 /// A percentile, marked where it is from too few samples.
 pub(crate) fn percentile(ns: i64, rough: bool) -> String {
     let mark = if rough { ROUGH } else { "" };
-    format!("{mark}{}", number::duration(ns))
+    format!("{mark}{}", units::duration(ns))
 }

@@ -6,9 +6,9 @@ use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Unit};
 use crate::model::Timestamp;
 use crate::render::cell::Cell;
-use crate::render::number;
 use crate::render::stats::{start_text, titles, value_cell};
 use crate::table::{Column, Columns, Datum, Kind, Room, Rows};
+use crate::units;
 
 /// Groups, or their intervals.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ pub fn keys(question: &StatsQuestion) -> Vec<C> {
         .titled(title)
         .in_room(Room::Text { at_least: 14 })
         .shown_as(move |row: &SumRow<'_>, layout| {
-            let nothing = &RowKey::Missing(number::NONE);
+            let nothing = &RowKey::Missing(units::NONE);
             name_cell(row.row.keys.get(at).unwrap_or(nothing), 0, layout)
         })
     })

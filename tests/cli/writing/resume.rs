@@ -86,7 +86,7 @@ fn only_the_export_that_was_stopped_is_gone_on_with() {
     insta::assert_snapshot!(said.join("\n"), @r#"
     error: out.jsonl.part is of another export: its all was not given, and this one's is true
     error: out.jsonl.part is of another export: its limit was not given, and this one's is 5
-    error: out.jsonl.part is of another export: its since was "2020-01-01T00:00:00+00:00", and this one's is "2020-01-02T00:00:00+00:00"
+    error: out.jsonl.part is of another export: its since was "2020-01-01T00:00:00Z", and this one's is "2020-01-02T00:00:00Z"
     error: out.jsonl.part is of another export: its experiments was not given, and this one's is ["2"]
     error: out.jsonl.part is of another export: its what was "spans", and this one's is "traces"
     error: out.jsonl.part is of another export: its traces was not given, and this one's is ["tr-3934"]
