@@ -33,20 +33,11 @@ fn census(store: &dyn Store, experiments: &[String], detail: Option<Detail>) -> 
     Some(census)
 }
 
-fn detail(field: &Field) -> Option<Detail> {
-    match field {
-        Field::SpanAttribute(_) | Field::SpanError => Some(Detail::Whole),
-        Field::SpanModel => Some(Detail::Measures),
-        field if field.is_span() => Some(Detail::Times),
-        _ => None,
-    }
-}
-
 /// Values of a key, as they are, behind what stands before them.
 pub(crate) fn values_of(typed: &OsStr, field: &Field, before: &str) -> Vec<CompletionCandidate> {
     let (field, before) = (field.clone(), before.to_owned());
     from_store(typed, move |store, experiments| {
-        let census = census(store, experiments, detail(&field))?;
+        let census = census(store, experiments, field.detail())?;
         let key = census.key_count(&field)?;
         let named = |(value, traces): (String, usize)| {
             (format!("{before}{value}"), Some(traces_told(traces)))
@@ -108,7 +99,7 @@ pub(super) fn keys(word: &str, before: &str) -> Vec<CompletionCandidate> {
     let typed = format!("{before}{word}");
     let before = before.to_owned();
     from_store(OsStr::new(&typed), move |store, experiments| {
-        let census = census(store, experiments, detail(&make(String::new())))?;
+        let census = census(store, experiments, make(String::new()).detail())?;
         let keys = census.key_counts().into_iter();
         Some(
             keys.filter_map(|key| {
@@ -137,7 +128,7 @@ pub(super) fn filter_values(text: &str) -> Option<Vec<CompletionCandidate>> {
     }
     let (before, text) = (place.before, text.to_owned());
     let found = from_store(OsStr::new(&text), move |store, experiments| {
-        let census = census(store, experiments, detail(&field))?;
+        let census = census(store, experiments, field.detail())?;
         let key = census.key_count(&field)?;
         let quoted = |(value, traces): (String, usize)| {
             let fits = !value.is_empty() && !value.contains('\'');

@@ -147,7 +147,32 @@ fn is_of_stores(key: &Field) -> bool {
         | Field::Experiment => true,
         Field::Tag(name) => speakable(name),
         Field::Metadata(name) => speakable(name) && !key.is_record(),
-        _ => false,
+        Field::ClientRequestId
+        | Field::EndTime
+        | Field::Prompt
+        | Field::IssueId
+        | Field::Feedback(_)
+        | Field::Expectation(_)
+        | Field::Tokens
+        | Field::InputTokens
+        | Field::OutputTokens
+        | Field::Cost
+        | Field::SpanCount
+        | Field::SpanName
+        | Field::SpanType
+        | Field::SpanStatus
+        | Field::SpanContent
+        | Field::SpanAttribute(_)
+        | Field::SpanDuration
+        | Field::SpanError
+        | Field::SpanModel
+        | Field::Models
+        | Field::Error
+        | Field::Failed
+        | Field::Request
+        | Field::Response
+        | Field::Assessments
+        | Field::Assessment(_) => false,
     }
 }
 

@@ -81,15 +81,7 @@ fn traces(search: &CauseSearch<'_>, field: &Field, infos: &[TraceInfo]) -> Optio
         };
         return Some(infos.iter().map(without_spans).collect());
     }
-    let detail = match field {
-        Field::SpanName | Field::SpanType | Field::SpanStatus | Field::SpanDuration => {
-            Detail::Times
-        }
-        Field::SpanCount => Detail::Times,
-        Field::SpanModel => Detail::Measures,
-        Field::SpanError => Detail::Events,
-        _ => Detail::Whole,
-    };
+    let detail = field.detail().unwrap_or(Detail::Times);
     let mut all = Vec::new();
     for batch in infos[..infos.len().min(WITH_SPANS)].chunks(BATCH) {
         if Instant::now() >= search.end {

@@ -68,7 +68,22 @@ impl Compiler<'_> {
                 };
                 self.number(&count, condition)
             }
-            _ => FALSE.to_owned(),
+            // Those of spans are said of spans, and no filter has the others.
+            Field::SpanName
+            | Field::SpanType
+            | Field::SpanStatus
+            | Field::SpanContent
+            | Field::SpanAttribute(_)
+            | Field::SpanDuration
+            | Field::SpanError
+            | Field::SpanModel
+            | Field::Models
+            | Field::Error
+            | Field::Failed
+            | Field::Request
+            | Field::Response
+            | Field::Assessments
+            | Field::Assessment(_) => FALSE.to_owned(),
         }
     }
 

@@ -379,7 +379,32 @@ fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> St
             ),
             Field::Metadata(key) => (metadata_value(schema, parameters, "t", key), true),
             // The rest is sorted by above the stores.
-            _ => continue,
+            Field::ClientRequestId
+            | Field::EndTime
+            | Field::Prompt
+            | Field::IssueId
+            | Field::Feedback(_)
+            | Field::Expectation(_)
+            | Field::Tokens
+            | Field::InputTokens
+            | Field::OutputTokens
+            | Field::Cost
+            | Field::SpanCount
+            | Field::SpanName
+            | Field::SpanType
+            | Field::SpanStatus
+            | Field::SpanContent
+            | Field::SpanAttribute(_)
+            | Field::SpanDuration
+            | Field::SpanError
+            | Field::SpanModel
+            | Field::Models
+            | Field::Error
+            | Field::Failed
+            | Field::Request
+            | Field::Response
+            | Field::Assessments
+            | Field::Assessment(_) => continue,
         };
         if may_be_missing {
             terms.push(format!("{sql} IS NULL"));
