@@ -2,6 +2,37 @@
 //! finds them, shows them with their spans, tags them, and tells where their
 //! time went. This crate is the program's inside; the command line is its
 //! interface.
+//!
+//! # The rooms
+//!
+//! Data flows downwards. Two rooms still look back: `table` draws cells with
+//! `render`, and `store` takes its place from `settings`.
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | `cli`, `complete` | the command line, its help and completions |
+//! | `settings` | flags and environment to a place with a login |
+//! | `commands` | one file a command; `gather`, `ordered` and `completing` find and fetch traces, `change` changes them |
+//! | `render`, `export` | layouts for people, formats for machines |
+//! | `table` | what a column is called and says of a row; a file a format |
+//! | `store` | servers, databases, folders and files behind one trait |
+//! | `analysis` | trees, latency, statistics, comparison |
+//! | `filter` | the filter language and what to ask a server for |
+//! | `field` | what there is to know of a trace and its spans, one definition each |
+//! | `model` | plain data: traces, spans, assessments |
+//! | `units`, `file`, `json` | times, durations, money and numbers in one grammar; files that are whole or not there; lenient JSON |
+//!
+//! # To add something
+//!
+//! | to add | touch |
+//! | --- | --- |
+//! | a field that is a tag or a metadata entry | a row of `field::DEFS`, a line of `filter/reference.txt`, a test |
+//! | any other field (filter, order, group, column) | a variant and a row in `field`, its value there, the arms that the compiler asks for in `filter` and `store/sqlite`, a line of `filter/reference.txt`, a test |
+//! | a column of another table | its line in `table/rows` |
+//! | a format of tables | a file in `table` |
+//! | a format of `export` | a file in `export`, its arms in `export/document.rs` and `cli/output.rs` |
+//! | a subcommand | `cli`, `commands`, `render`, a test, two registrations |
+//! | a kind of change | a variant of `store::Change`, an arm a store, a `Task` for `commands/change.rs` |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
