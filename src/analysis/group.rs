@@ -307,7 +307,7 @@ impl Partition {
         };
         Some(match field.value(trace) {
             Some(value) => self.text(&value.into_text()),
-            None => self.missing(self.by.missing()),
+            None => self.missing(),
         })
     }
 
@@ -319,7 +319,7 @@ impl Partition {
             let nodes = tree.preorder();
             let of = |(id, _)| match field.value_of_span(tree.span(id, trace)) {
                 Some(text) => self.text(&text),
-                None => self.missing(self.by.missing()),
+                None => self.missing(),
             };
             return nodes.map(of).collect();
         }
@@ -335,7 +335,7 @@ impl Partition {
                 By::Status => self.text(span.status.as_str()),
                 By::Model => match span.model() {
                     Some(model) => self.text(&model),
-                    None => self.missing(self.by.missing()),
+                    None => self.missing(),
                 },
                 By::Path => self.path(&span.name, node.parent.map(|p| groups[p.index()])),
                 By::Span => {
@@ -362,11 +362,11 @@ impl Partition {
         group
     }
 
-    fn missing(&mut self, key: RowKey) -> usize {
+    fn missing(&mut self) -> usize {
         if let Some(group) = self.missing {
             return group;
         }
-        let group = self.push(Key::Missing(key));
+        let group = self.push(Key::Missing(self.by.missing()));
         self.missing = Some(group);
         group
     }

@@ -4,162 +4,7 @@ use super::Comparator::{
     self, Between, Equal, Greater, GreaterOrEqual, Ilike, In, IsNotNull, IsNull, Less, LessOrEqual,
     Like, NotBetween, NotEqual, NotIlike, NotIn, NotLike, NotRlike, Rlike,
 };
-use super::Field;
-
-/// A field as filters, tables, completions and the documentation know it.
-#[derive(Debug)]
-pub struct FieldDef {
-    /// The key; what has to be filled in stands in angle brackets at the end.
-    pub name: &'static str,
-    /// Other names that mean it wherever it can be used.
-    pub aliases: &'static [&'static str],
-    /// What other tools and MLflow's data frames call it: taken for it in columns and
-    /// orders, and hinted at in filters.
-    pub foreign: &'static [&'static str],
-    /// The field, given what stands in angle brackets.
-    pub make: fn(String) -> Field,
-    /// What has it.
-    pub of: Subject,
-    /// What its values are.
-    pub unit: Unit,
-    /// The comparators that work.
-    pub comparators: &'static [Comparator],
-    /// Those with which MLflow's server takes it and means the same.
-    pub server: &'static [Comparator],
-    /// The first release of which the server knows it.
-    pub since: (u32, u32),
-    /// The server's spelling; empty for an entry of the metadata with a name of its own.
-    pub server_name: &'static str,
-    /// What it can be used for.
-    pub uses: Uses,
-    /// The head for machines: the name with the unit, where it has one.
-    pub machine: &'static str,
-    /// The head for people; empty where it is what stands in angle brackets.
-    pub title: &'static str,
-    /// What it is, in a few words.
-    pub help: &'static str,
-    /// What a group without it is called.
-    pub missing: &'static str,
-}
-
-/// What has a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
-    /// A trace.
-    Trace,
-    /// A span.
-    Span,
-}
-
-/// What the values of a field are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Text.
-    Text,
-    /// A time; in filters also milliseconds since 1970.
-    Time,
-    /// A duration; in filters also milliseconds.
-    Duration,
-    /// A whole number.
-    Count,
-    /// US dollars.
-    Money,
-    /// Whatever it is: text, a number, true or false.
-    Anything,
-    /// One of a few words.
-    OneOf(&'static [&'static str]),
-}
-
-impl Unit {
-    /// Whether the values are always numbers.
-    pub const fn is_number(self) -> bool {
-        matches!(
-            self,
-            Self::Time | Self::Duration | Self::Count | Self::Money
-        )
-    }
-}
-
-/// What a field can be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Uses(u8);
-
-impl Uses {
-    /// In filters.
-    pub const FILTER: Self = Self(1);
-    /// To sort by.
-    pub const SORT: Self = Self(2);
-    /// To group by.
-    pub const GROUP: Self = Self(4);
-    /// As a column.
-    pub const COLUMN: Self = Self(8);
-    /// Of spans: in filters and to group by.
-    pub const FILTER_GROUP: Self = Self(1 | 4);
-    /// For everything but filters.
-    pub const SHOWN: Self = Self(2 | 4 | 8);
-    /// For everything.
-    pub const ALL: Self = Self(1 | 2 | 4 | 8);
-
-    /// Whether all of these are among them.
-    pub const fn has(self, uses: Self) -> bool {
-        self.0 & uses.0 == uses.0
-    }
-}
-
-impl FieldDef {
-    /// Whether it is the definition of a field.
-    pub fn is_of(&self, field: &Field) -> bool {
-        let own = (self.make)(String::new());
-        match self.prefix() {
-            Some(_) => std::mem::discriminant(&own) == std::mem::discriminant(field),
-            None => own == *field,
-        }
-    }
-
-    /// What stands before the angle brackets, with its dot.
-    pub fn prefix(&self) -> Option<&'static str> {
-        let at = self.name.find('<')?;
-        Some(&self.name[..at])
-    }
-
-    /// The name, or as much of it as is the same for all that it defines.
-    pub fn beginning(&self) -> &'static str {
-        self.prefix().unwrap_or(self.name)
-    }
-
-    /// The name as a column, which is that of its head where machines have the same.
-    pub fn column_name(&self) -> &'static str {
-        if self.machine.eq_ignore_ascii_case(self.title) {
-            return self.machine;
-        }
-        self.name
-    }
-
-    /// The definitions with a use, in their order.
-    pub fn with(uses: Uses) -> impl Iterator<Item = &'static Self> {
-        DEFS.iter().filter(move |def| def.uses.has(uses))
-    }
-
-    /// The field that a name without a dot means; its foreign names count where they may.
-    pub fn named(name: &str, uses: Uses, foreign: bool) -> Option<Field> {
-        let mut defs = Self::with(uses).filter(|def| def.prefix().is_none());
-        let by = |known: &dyn Fn(&Self) -> bool| {
-            let def = Self::with(uses)
-                .filter(|def| def.prefix().is_none())
-                .find(|def| known(def));
-            def.map(|def| (def.make)(String::new()))
-        };
-        defs.find(|def| def.name == name)
-            .map(|def| (def.make)(String::new()))
-            .or_else(|| {
-                by(&|def| {
-                    def.aliases.contains(&name)
-                        || (foreign && def.machine == name && !name.is_empty())
-                })
-            })
-            .or_else(|| by(&|def| foreign && def.foreign.contains(&name)))
-    }
-}
+use super::{Field, FieldDef, Subject, Unit, Uses};
 
 /// The states of a trace.
 pub const STATES: &[&str] = &["OK", "ERROR", "IN_PROGRESS"];
@@ -270,6 +115,7 @@ const TRACE: FieldDef = FieldDef {
     server: &[],
     since: OLDEST_SERVER,
     server_name: "",
+    order: "",
     uses: Uses::ALL,
     machine: "",
     title: "",
@@ -297,6 +143,7 @@ pub static DEFS: [FieldDef; 39] = [
         title: "STATE",
         help: "state of the trace",
         missing: "(no status)",
+        order: "status",
         ..TRACE
     },
     FieldDef {
@@ -310,6 +157,7 @@ pub static DEFS: [FieldDef; 39] = [
         title: "NAME",
         help: "name of the trace",
         missing: "(no name)",
+        order: "name",
         ..TRACE
     },
     FieldDef {
@@ -332,6 +180,7 @@ pub static DEFS: [FieldDef; 39] = [
         title: "TIME",
         help: "when the request began",
         missing: "(no time)",
+        order: "timestamp_ms",
         ..TRACE
     },
     FieldDef {
@@ -354,6 +203,7 @@ pub static DEFS: [FieldDef; 39] = [
         title: "DURATION",
         help: "how long the request took",
         missing: "(no duration)",
+        order: "execution_time_ms",
         ..TRACE
     },
     FieldDef {
@@ -383,6 +233,7 @@ pub static DEFS: [FieldDef; 39] = [
         title: "EXPERIMENT",
         help: "id or name of the experiment",
         missing: "(no experiment)",
+        order: "experiment_id",
         ..TRACE
     },
     FieldDef {
@@ -395,6 +246,7 @@ pub static DEFS: [FieldDef; 39] = [
         title: "SESSION",
         help: "conversation that the trace belongs to",
         missing: "(no session)",
+        order: "metadata",
         ..TRACE
     },
     FieldDef {
@@ -407,6 +259,7 @@ pub static DEFS: [FieldDef; 39] = [
         title: "USER",
         help: "end user",
         missing: "(no user)",
+        order: "metadata",
         ..TRACE
     },
     FieldDef {
@@ -486,6 +339,8 @@ pub static DEFS: [FieldDef; 39] = [
         title: "TRACE ID",
         help: "id of the trace",
         missing: "(no id)",
+        order: "request_id",
+        unit: Unit::Id,
         ..TRACE
     },
     FieldDef {
@@ -499,6 +354,7 @@ pub static DEFS: [FieldDef; 39] = [
         title: "CLIENT REQUEST ID",
         help: "id that the application gave to the request",
         missing: "(no client request id)",
+        unit: Unit::Id,
         ..TRACE
     },
     FieldDef {
@@ -512,6 +368,8 @@ pub static DEFS: [FieldDef; 39] = [
         title: "RUN ID",
         help: "run that the trace was made in or is linked to",
         missing: "(no run)",
+        order: "run_id",
+        unit: Unit::Id,
         ..TRACE
     },
     FieldDef {
@@ -524,6 +382,8 @@ pub static DEFS: [FieldDef; 39] = [
         title: "MODEL ID",
         help: "logged model that the trace belongs to",
         missing: "(no logged model)",
+        order: "metadata",
+        unit: Unit::Id,
         ..TRACE
     },
     FieldDef {
@@ -621,6 +481,7 @@ pub static DEFS: [FieldDef; 39] = [
         machine: "tags",
         help: "tag",
         missing: "(no tag)",
+        order: "tag",
         ..TRACE
     },
     FieldDef {
@@ -632,6 +493,7 @@ pub static DEFS: [FieldDef; 39] = [
         machine: "metadata",
         help: "metadata entry",
         missing: "(no metadata)",
+        order: "metadata",
         ..TRACE
     },
     FieldDef {

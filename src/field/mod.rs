@@ -5,15 +5,15 @@
 //! help read it from there; `value` tells what a trace has of it.
 
 mod comparator;
+mod def;
 mod defs;
 mod print;
 pub mod suggest;
 mod value;
 
 pub use comparator::Comparator;
-pub use defs::{
-    DEFS, FieldDef, OLDEST_SERVER, SPAN_STATES, SPAN_TYPES, STATES, Subject, Unit, Uses,
-};
+pub use def::{FieldDef, Subject, Unit, Uses};
+pub use defs::{DEFS, OLDEST_SERVER, SPAN_STATES, SPAN_TYPES, STATES};
 pub(crate) use print::quoted_key;
 pub use value::{LINKED_PROMPTS, Value};
 pub(crate) use value::{assessment_text, issues, prompts};

@@ -118,12 +118,11 @@ impl fmt::Display for OrderBy {
 impl fmt::Display for OrderItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let direction = if self.descending { "DESC" } else { "ASC" };
-        match &self.key {
-            Field::Tag(name) if is_of_stores(&self.key) => write!(f, "tag.`{name}`")?,
-            Field::Metadata(name) if is_of_stores(&self.key) => write!(f, "metadata.`{name}`")?,
-            Field::Experiment => f.write_str("experiment_id")?,
-            key if is_of_stores(key) => write!(f, "{key}")?,
-            key => f.write_str(&key.spelling())?,
+        let key = &self.key;
+        match key.key() {
+            _ if !is_of_stores(key) => f.write_str(&key.spelling())?,
+            Some(name) => write!(f, "{}.`{name}`", key.def().order)?,
+            None => f.write_str(key.def().order)?,
         }
         write!(f, " {direction}")
     }
@@ -132,48 +131,12 @@ impl fmt::Display for OrderItem {
 /// Whether stores sort by a key. Servers take of tags and metadata only names of
 /// letters, digits and a few signs.
 fn is_of_stores(key: &Field) -> bool {
-    let speakable = |name: &String| {
+    let speakable = |name: &str| {
         let allowed =
             |c: char| is_word(c) || matches!(c, '-' | '.' | ' ' | ':' | '/' | '@' | '%' | '+');
         !name.is_empty() && name.chars().all(allowed) && name.trim() == name
     };
-    match key {
-        Field::Timestamp
-        | Field::ExecutionTime
-        | Field::Status
-        | Field::RequestId
-        | Field::Name
-        | Field::RunId
-        | Field::Experiment => true,
-        Field::Tag(name) => speakable(name),
-        Field::Metadata(name) => speakable(name) && !key.is_record(),
-        Field::ClientRequestId
-        | Field::EndTime
-        | Field::Prompt
-        | Field::IssueId
-        | Field::Feedback(_)
-        | Field::Expectation(_)
-        | Field::Tokens
-        | Field::InputTokens
-        | Field::OutputTokens
-        | Field::Cost
-        | Field::SpanCount
-        | Field::SpanName
-        | Field::SpanType
-        | Field::SpanStatus
-        | Field::SpanContent
-        | Field::SpanAttribute(_)
-        | Field::SpanDuration
-        | Field::SpanError
-        | Field::SpanModel
-        | Field::Models
-        | Field::Error
-        | Field::Failed
-        | Field::Request
-        | Field::Response
-        | Field::Assessments
-        | Field::Assessment(_) => false,
-    }
+    !key.def().order.is_empty() && key.key().is_none_or(speakable) && !key.is_record()
 }
 
 /// What a trace is sorted by, as servers see it: times in milliseconds, ids of
@@ -400,7 +363,10 @@ fn key(parts: &[Token<'_>], span: &std::ops::Range<usize>) -> Result<Field, Pars
             });
         }
     };
+    // Servers take these for something else, where they take the kind at all.
+    let is_misread = matches!(entity, "tag" | "tags" | "metadata" | "request_metadata");
     match name.to_lowercase().as_str() {
+        _ if !is_misread => {}
         "name" => return Ok(Field::Name),
         "run_id" => return Ok(Field::RunId),
         "prompt" | "text" => return Err(unsortable(span, &format!("{entity}.{name}"))),
@@ -499,6 +465,8 @@ mod tests {
             ("end_time", "end_time ASC"),
             ("spans, -model", "spans ASC, model DESC"),
             ("feedback.score desc", "feedback.score DESC"),
+            ("feedback.name", "feedback.name ASC"),
+            ("-expectation.text", "expectation.text DESC"),
             ("tag.`a\"b`", "tags.`a\"b` ASC"),
         ] {
             let order = parse_order_by(text).unwrap();

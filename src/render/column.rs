@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::cell::Cell;
 use super::summary::lower_bound;
 use super::{Glyphs, Layout, text};
-use crate::field::{self, Field, FieldDef, Uses, Value, suggest};
+use crate::field::{self, Field, FieldDef, Unit, Uses, Value, suggest};
 use crate::model::{Assessment, Trace, TraceInfo, TraceState, last_user_text};
 use crate::table::{self, rows::traces};
 use crate::units;
@@ -58,7 +58,7 @@ pub(crate) fn cell(field: &Field, trace: &Trace, layout: &Layout) -> Cell {
     let info = &trace.info;
     let look = match field {
         Field::Status => style.state(&info.state),
-        _ if is_id(field) => style.id(),
+        _ if field.def().unit == Unit::Id => style.id(),
         _ => style.text(),
     };
     let Some(shown) = shown(field, trace, layout) else {
@@ -127,13 +127,6 @@ fn preview(field: &Field, info: &TraceInfo, layout: &Layout) -> Option<String> {
         return Some(kept + text::ELLIPSIS);
     }
     Some(kept)
-}
-
-fn is_id(field: &Field) -> bool {
-    matches!(
-        field,
-        Field::RequestId | Field::RunId | Field::ClientRequestId
-    ) || *field == Field::model_id()
 }
 
 /// Columns of a request in a table that goes to a pipe.

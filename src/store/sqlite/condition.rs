@@ -2,88 +2,30 @@
 //! functions of this program where it cannot, so that both always agree.
 
 use super::expression::{Compiler, FALSE, TRUE, all_of, any_of, not};
-use super::fields::{cost, metadata_value, tag_value, tokens};
-use super::outside;
+use super::fields::{self, metadata_value};
 use super::statement::{ASSESSMENT, SPAN, TEXT, TYPE};
 use crate::filter::{
     Comparator, Condition, Expr, Field, Number, Value, record_columns, record_members,
 };
-use crate::model::{Span, metadata, tag};
+use crate::model::{Span, metadata};
 
 impl Compiler<'_> {
     pub(super) fn trace_condition(&mut self, condition: &Condition) -> String {
-        match condition.field() {
-            Field::Status => self.text("t.status", condition),
-            Field::RequestId => self.text("t.request_id", condition),
-            Field::ClientRequestId if self.schema.has_trace_column("client_request_id") => {
-                self.text("t.client_request_id", condition)
-            }
-            Field::ClientRequestId => self.text("NULL", condition),
-            Field::Experiment => self.text("CAST(t.experiment_id AS TEXT)", condition),
-            Field::Timestamp => self.number("t.timestamp_ms", condition),
-            Field::ExecutionTime => self.number("t.execution_time_ms", condition),
-            Field::EndTime => self.number(
-                "(t.timestamp_ms + coalesce(t.execution_time_ms, 0))",
-                condition,
-            ),
-            Field::Name => {
-                let name = tag_value(self.schema, self.parameters, tag::NAME);
-                self.text(&name, condition)
-            }
-            Field::Tag(key) => {
-                let value = tag_value(self.schema, self.parameters, key);
-                self.text(&value, condition)
-            }
-            Field::RunId => self.run(condition),
-            Field::Metadata(key) if is_record(key) => self.record(key, condition),
-            Field::Metadata(key) => {
-                let value = self.metadata("t", key);
-                self.text(&value, condition)
-            }
-            Field::Prompt => self.prompt(condition),
-            Field::IssueId => self.issue(condition),
-            Field::Feedback(name) => self.assessment("feedback", name, condition),
-            Field::Expectation(name) => self.assessment("expectation", name, condition),
-            Field::Tokens => {
-                let tokens = tokens(self.schema, self.parameters, "total");
-                self.number(&tokens, condition)
-            }
-            Field::InputTokens => {
-                let tokens = tokens(self.schema, self.parameters, "input");
-                self.number(&tokens, condition)
-            }
-            Field::OutputTokens => {
-                let tokens = tokens(self.schema, self.parameters, "output");
-                self.number(&tokens, condition)
-            }
-            Field::Cost => {
-                let cost = cost(self.schema, self.parameters);
-                self.number(&cost, condition)
-            }
-            Field::SpanCount => {
-                let count = if self.outside {
-                    outside::count()
-                } else {
-                    "(SELECT count(*) FROM spans c WHERE c.trace_id = t.request_id)".to_owned()
-                };
-                self.number(&count, condition)
-            }
+        let field = condition.field();
+        match field {
+            Field::RunId => return self.run(condition),
+            Field::Metadata(key) if field.is_record() => return self.record(key, condition),
+            Field::Prompt => return self.prompt(condition),
+            Field::IssueId => return self.issue(condition),
+            Field::Feedback(name) => return self.assessment("feedback", name, condition),
+            Field::Expectation(name) => return self.assessment("expectation", name, condition),
+            _ => {}
+        }
+        match fields::value(self.schema, self.parameters, field, self.outside) {
+            Some(value) if field.is_numeric() => self.number(&value, condition),
+            Some(value) => self.text(&value, condition),
             // Those of spans are said of spans, and no filter has the others.
-            Field::SpanName
-            | Field::SpanType
-            | Field::SpanStatus
-            | Field::SpanContent
-            | Field::SpanAttribute(_)
-            | Field::SpanDuration
-            | Field::SpanError
-            | Field::SpanModel
-            | Field::Models
-            | Field::Error
-            | Field::Failed
-            | Field::Request
-            | Field::Response
-            | Field::Assessments
-            | Field::Assessment(_) => FALSE.to_owned(),
+            None => FALSE.to_owned(),
         }
     }
 
@@ -385,11 +327,6 @@ fn as_glob(pattern: &str) -> String {
         }
     }
     glob
-}
-
-/// Token usage and cost are compared as a whole.
-fn is_record(key: &str) -> bool {
-    key == metadata::TOKEN_USAGE || key == metadata::COST
 }
 
 fn linked(kind: &str, wanted: &str) -> String {

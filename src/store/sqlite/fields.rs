@@ -1,12 +1,67 @@
 //! Fields of `trace_info t` and of what hangs on it as SQL: columns where the
 //! schema has them, and rows of tags and metadata where it does not.
 
+use super::outside;
 use super::schema::Schema;
 use super::statement::{COST, Parameters, TOKENS};
+use crate::field::Field;
 use crate::model::{metadata, tag};
 
+/// The value that a trace has of a field, or null; `None` for fields that are no value
+/// of its own in the database.
+pub(super) fn value(
+    schema: &Schema,
+    parameters: &mut Parameters,
+    field: &Field,
+    outside: bool,
+) -> Option<String> {
+    Some(match field {
+        Field::Status => "t.status".to_owned(),
+        Field::RequestId => "t.request_id".to_owned(),
+        Field::ClientRequestId if schema.has_trace_column("client_request_id") => {
+            "t.client_request_id".to_owned()
+        }
+        Field::ClientRequestId => "NULL".to_owned(),
+        Field::Experiment => "CAST(t.experiment_id AS TEXT)".to_owned(),
+        Field::Timestamp => "t.timestamp_ms".to_owned(),
+        Field::ExecutionTime => "t.execution_time_ms".to_owned(),
+        Field::EndTime => "(t.timestamp_ms + coalesce(t.execution_time_ms, 0))".to_owned(),
+        Field::Name => tag_value(schema, parameters, tag::NAME),
+        Field::Tag(key) => tag_value(schema, parameters, key),
+        Field::RunId => metadata_value(schema, parameters, "t", metadata::SOURCE_RUN),
+        Field::Metadata(key) => metadata_value(schema, parameters, "t", key),
+        Field::Tokens => tokens(schema, parameters, "total"),
+        Field::InputTokens => tokens(schema, parameters, "input"),
+        Field::OutputTokens => tokens(schema, parameters, "output"),
+        Field::Cost => cost(schema, parameters),
+        Field::SpanCount if outside => outside::count(),
+        Field::SpanCount => {
+            "(SELECT count(*) FROM spans c WHERE c.trace_id = t.request_id)".to_owned()
+        }
+        Field::Prompt
+        | Field::IssueId
+        | Field::Feedback(_)
+        | Field::Expectation(_)
+        | Field::SpanName
+        | Field::SpanType
+        | Field::SpanStatus
+        | Field::SpanContent
+        | Field::SpanAttribute(_)
+        | Field::SpanDuration
+        | Field::SpanError
+        | Field::SpanModel
+        | Field::Models
+        | Field::Error
+        | Field::Failed
+        | Field::Request
+        | Field::Response
+        | Field::Assessments
+        | Field::Assessment(_) => return None,
+    })
+}
+
 /// The value of a tag, or null.
-pub(super) fn tag_value(schema: &Schema, parameters: &mut Parameters, key: &str) -> String {
+fn tag_value(schema: &Schema, parameters: &mut Parameters, key: &str) -> String {
     if key == tag::NAME && schema.has_trace_column("trace_name") {
         return "t.trace_name".to_owned();
     }
@@ -34,7 +89,7 @@ pub(super) fn metadata_value(
 }
 
 /// A number of tokens, `input`, `output` or `total`, or null.
-pub(super) fn tokens(schema: &Schema, parameters: &mut Parameters, which: &str) -> String {
+fn tokens(schema: &Schema, parameters: &mut Parameters, which: &str) -> String {
     if !schema.has_trace_column("total_tokens") {
         let usage = metadata_value(schema, parameters, "t", metadata::TOKEN_USAGE);
         return format!("{TOKENS}('{which}', {usage})");
@@ -47,7 +102,7 @@ pub(super) fn tokens(schema: &Schema, parameters: &mut Parameters, which: &str) 
 }
 
 /// The whole cost in dollars, or null.
-pub(super) fn cost(schema: &Schema, parameters: &mut Parameters) -> String {
+fn cost(schema: &Schema, parameters: &mut Parameters) -> String {
     if schema.has_trace_column("total_cost") {
         return total("t.total_cost", "t.input_cost", "t.output_cost");
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row};
 
 use super::expression::{Compiler, FEW_SPANS};
-use super::fields::{metadata_value, tag_value};
+use super::fields;
 use super::info::{PartReader, Reader as InfoReader, columns};
 use super::readers::{Purpose, Reader};
 use super::schema::Schema;
@@ -15,7 +15,7 @@ use super::stream::{self, Cursor, Stream};
 use super::{Shared, odd, outside, whole};
 use crate::field::Field;
 use crate::filter::OrderBy;
-use crate::model::{TraceInfo, metadata, tag};
+use crate::model::TraceInfo;
 use crate::store::local::filter_of;
 use crate::store::{Explanation, InfoParts, Query, StoreError};
 
@@ -365,48 +365,20 @@ fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> St
     let mut terms = Vec::new();
     for item in order_by.items() {
         let direction = if item.descending { " DESC" } else { "" };
-        let (sql, may_be_missing) = match &item.key {
-            Field::Timestamp => ("t.timestamp_ms".to_owned(), false),
-            Field::ExecutionTime => ("t.execution_time_ms".to_owned(), true),
-            Field::Status => ("t.status".to_owned(), false),
-            Field::RequestId => ("t.request_id".to_owned(), false),
-            Field::Experiment => ("t.experiment_id".to_owned(), false),
-            Field::Name => (tag_value(schema, parameters, tag::NAME), true),
-            Field::Tag(key) => (tag_value(schema, parameters, key), true),
-            Field::RunId => (
-                metadata_value(schema, parameters, "t", metadata::SOURCE_RUN),
-                true,
-            ),
-            Field::Metadata(key) => (metadata_value(schema, parameters, "t", key), true),
-            // The rest is sorted by above the stores.
-            Field::ClientRequestId
-            | Field::EndTime
-            | Field::Prompt
-            | Field::IssueId
-            | Field::Feedback(_)
-            | Field::Expectation(_)
-            | Field::Tokens
-            | Field::InputTokens
-            | Field::OutputTokens
-            | Field::Cost
-            | Field::SpanCount
-            | Field::SpanName
-            | Field::SpanType
-            | Field::SpanStatus
-            | Field::SpanContent
-            | Field::SpanAttribute(_)
-            | Field::SpanDuration
-            | Field::SpanError
-            | Field::SpanModel
-            | Field::Models
-            | Field::Error
-            | Field::Failed
-            | Field::Request
-            | Field::Response
-            | Field::Assessments
-            | Field::Assessment(_) => continue,
+        let sql = match &item.key {
+            // Ids are numbers, and sorted as such.
+            Field::Experiment => Some("t.experiment_id".to_owned()),
+            key => fields::value(schema, parameters, key, false),
         };
-        if may_be_missing {
+        // What no store sorts by is sorted above the stores.
+        let Some(sql) = sql else {
+            continue;
+        };
+        let always_there = matches!(
+            item.key,
+            Field::Timestamp | Field::Status | Field::RequestId | Field::Experiment
+        );
+        if !always_there {
             terms.push(format!("{sql} IS NULL"));
         }
         terms.push(format!("{sql}{direction}"));

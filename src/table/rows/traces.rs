@@ -145,8 +145,7 @@ fn datum<'a>(field: &Field, trace: &'a Trace) -> Datum<'a> {
 fn kind(field: &Field) -> Kind {
     match (field, field.def().unit) {
         (Field::Status, _) => Kind::State,
-        (Field::RequestId | Field::RunId | Field::ClientRequestId, _) => Kind::Id,
-        (field, _) if *field == Field::model_id() => Kind::Id,
+        (_, Unit::Id) => Kind::Id,
         (_, Unit::Time) => Kind::Time,
         (_, Unit::Duration) => Kind::Duration,
         (_, Unit::Count) => Kind::Count,
