@@ -40,8 +40,33 @@ impl Lack {
     }
 }
 
+/// Asks for the spans of traces in batches, several at a time, and hands over what
+/// `map` makes of each, in their order.
+///
+/// # Errors
+/// Those of `each`.
+pub(super) fn in_batches<R: Send, E>(
+    store: &dyn Store,
+    infos: &[TraceInfo],
+    detail: Detail,
+    map: impl Fn(Trace) -> R + Sync,
+    mut each: impl FnMut(&TraceInfo, Result<R, StoreError>) -> Result<(), E>,
+) -> Result<(), E> {
+    let Batches { traces, at_once } = store.batches(detail);
+    let batches: Vec<&[TraceInfo]> = infos.chunks(traces.max(1)).collect();
+    let ask = |batch: &&[TraceInfo]| -> Vec<Result<R, StoreError>> {
+        let traces = store.complete_all(batch, detail).into_iter();
+        traces.map(|trace| trace.map(&map)).collect()
+    };
+    parallel::for_each_in_order(at_once, &batches, ask, |batch, traces| {
+        let mut named = batch.iter().zip(traces);
+        named.try_for_each(|(info, trace)| each(info, trace))
+    })
+}
+
 /// Hands each trace over with what it lacked, in the order of `infos`. Traces that
-/// were deleted meanwhile are passed over, and unreadable ones given back.
+/// were deleted meanwhile are passed over. Those of which the spans cannot be had are
+/// handed over without them, and named in the answer.
 ///
 /// # Errors
 /// Those of the store that are not about one trace, and those of `each`.
@@ -51,51 +76,51 @@ pub(super) fn complete(
     lack: Lack,
     mut each: impl FnMut(Trace) -> Result<()>,
 ) -> Result<Vec<Unreadable>> {
-    let detail = infos.iter().filter_map(|info| lack.detail_for(info)).max();
-    let without_spans = |info| Trace {
+    let without_spans = |info: TraceInfo| Trace {
         info,
         spans: Vec::new(),
     };
-    let Some(detail) = detail else {
-        infos
-            .into_iter()
-            .try_for_each(|info| each(without_spans(info)))?;
-        return Ok(Vec::new());
+    let lacking: Vec<TraceInfo> = infos
+        .iter()
+        .filter(|info| lack.detail_for(info).is_some())
+        .cloned()
+        .collect();
+    let detail = infos.iter().filter_map(|info| lack.detail_for(info)).max();
+    let completed = |mut trace: Trace| {
+        if lack.usage {
+            trace.info.rolled_up = roll_up(&trace);
+        }
+        if lack.count {
+            trace.info.counted_spans.get_or_insert(trace.spans.len());
+        }
+        trace
     };
     let mut unreadable = Vec::new();
-    let Batches { traces, at_once } = store.batches(detail);
-    let batches: Vec<&[TraceInfo]> = infos.chunks(traces.max(1)).collect();
-    let ask = |batch: &&[TraceInfo]| {
-        let lacking: Vec<TraceInfo> = batch
-            .iter()
-            .filter(|info| lack.detail_for(info).is_some())
-            .cloned()
-            .collect();
-        store.complete_all(&lacking, detail)
-    };
-    parallel::for_each_in_order(at_once, &batches, ask, |batch, found| -> Result<()> {
-        let mut found = found.into_iter();
-        for info in *batch {
-            if lack.detail_for(info).is_none() {
-                each(without_spans(info.clone()))?;
-                continue;
+    let mut rest = infos.into_iter();
+    if let Some(detail) = detail {
+        in_batches(store, &lacking, detail, completed, |info, trace| {
+            for other in rest
+                .by_ref()
+                .take_while(|one| one.trace_id != info.trace_id)
+            {
+                each(without_spans(other))?;
             }
-            match found.next() {
-                Some(Ok(mut trace)) => {
-                    if lack.usage {
-                        trace.info.rolled_up = roll_up(&trace);
-                    }
-                    if lack.count {
-                        trace.info.counted_spans.get_or_insert(trace.spans.len());
-                    }
-                    each(trace)?;
-                }
+            match trace {
+                Ok(trace) => each(trace),
                 // It was there when it was found.
-                Some(Err(StoreError::UnknownTrace { .. })) | None => {}
-                Some(Err(error)) => unreadable.push(error.into_unreadable(&info.trace_id)?),
+                Err(StoreError::UnknownTrace { .. }) => Ok(()),
+                Err(error) if error.is_about_one_trace() => {
+                    let (id, told) = (info.trace_id.as_str(), error.to_string());
+                    let one = error.into_unreadable(id);
+                    unreadable.push(one.unwrap_or_else(|_| Unreadable::trace(id, told)));
+                    each(without_spans(info.clone()))
+                }
+                Err(error) => Err(error.into()),
             }
-        }
-        Ok(())
-    })?;
+        })?;
+    }
+    for info in rest {
+        each(without_spans(info))?;
+    }
     Ok(unreadable)
 }

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use anyhow::Result;
 
+use super::completing::in_batches;
 use super::resolve::Failures;
 use super::selection::{check_experiments, explain, filter_of, name_experiments};
 use super::usage::UsageLookup;
@@ -18,7 +19,7 @@ use crate::model::{Trace, TraceInfo, Unreadable};
 use crate::parallel;
 use crate::progress::Progress;
 use crate::render::sanitize;
-use crate::store::{Batches, Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError};
+use crate::store::{Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError};
 use crate::units;
 
 /// Batches of spans that are fetched before more traces are asked for.
@@ -352,19 +353,10 @@ impl<'a> Run<'a> {
                 .into_iter()
                 .try_for_each(|info| self.hand_over("", Ok(without_spans(info)), known, each));
         };
-        let Batches { traces, at_once } = store.batches(detail);
-        let batches: Vec<&[TraceInfo]> = infos.chunks(traces.max(1)).collect();
-        parallel::for_each_in_order(
-            at_once,
-            &batches,
-            |batch| store.complete_all(batch, detail),
-            |batch, traces| {
-                let mut named = batch.iter().zip(traces);
-                named.try_for_each(|(info, trace)| {
-                    self.hand_over(&info.trace_id, trace, known, each)
-                })
-            },
-        )
+        let whole = |trace| trace;
+        in_batches(store, &infos, detail, whole, |info, trace| {
+            self.hand_over(&info.trace_id, trace, known, each)
+        })
     }
 
     /// The same in whatever order comes quickest.

@@ -159,7 +159,11 @@ impl Here<'_> {
             && self.kept.len() > limit
         {
             self.kept.truncate(limit);
-            self.end = Some(SearchEnd::Limited);
+            // The first of those that were looked at may not be the first of all, which
+            // is more to say than that there are others.
+            if end == Some(SearchEnd::Complete) {
+                self.end = Some(SearchEnd::Limited);
+            }
         }
         self.sorted = Some(std::mem::take(&mut self.kept).into_iter());
     }

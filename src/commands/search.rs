@@ -324,8 +324,13 @@ fn list(
     {
         let keys: Vec<String> = keys.into_iter().map(Field::spelling).collect();
         context.note(&format!(
-            "sorted here by {}, after a look at all {} matching traces",
+            "sorted here by {}, after a look at {}{} matching traces",
             keys.join(" and "),
+            if search.end() == Some(SearchEnd::ScanLimited) {
+                ""
+            } else {
+                "all "
+            },
             units::whole(looked_at)
         ));
     }
@@ -429,7 +434,15 @@ impl<'a> Printer<'a> {
                 count += 1;
                 self.push(&trace)
             })?;
-            unreadable.extend(lost);
+            // The order may have come across them already.
+            for one in lost {
+                if unreadable
+                    .iter()
+                    .all(|known| known.trace_id != one.trace_id)
+                {
+                    unreadable.push(one);
+                }
+            }
             return Ok(count);
         }
         parallel::for_each_in_order(

@@ -1,11 +1,13 @@
 //! Tokens and cost of traces whose metadata has none, added up from their spans,
 //! so that every command tells the same of a trace.
 
+use std::convert::Infallible;
+
 use super::Context;
+use super::completing::in_batches;
 use crate::analysis::roll_up;
-use crate::model::TraceInfo;
-use crate::parallel;
-use crate::store::{Batches, Detail, Store};
+use crate::model::{Trace, TraceInfo};
+use crate::store::{Detail, Store};
 use crate::units;
 
 /// Traces whose spans are looked at for nothing else, where they are far away.
@@ -34,21 +36,14 @@ impl UsageLookup {
         }
         self.looked_up += lacking.len();
         let wanted: Vec<TraceInfo> = lacking.iter().map(|info| (**info).clone()).collect();
-        let Batches { traces, at_once } = store.batches(Detail::Measures);
-        let batches: Vec<&[TraceInfo]> = wanted.chunks(traces.max(1)).collect();
         let mut lacking = lacking.into_iter();
-        let ask = |batch: &&[TraceInfo]| -> Vec<_> {
-            let traces = store.complete_all(batch, Detail::Measures);
-            let rolled_up = traces.into_iter().map(|trace| trace.map(|t| roll_up(&t)));
-            rolled_up.collect()
-        };
-        let outcome: Result<(), std::convert::Infallible> =
-            parallel::for_each_in_order(at_once, &batches, ask, |_, found| {
-                for (rolled_up, info) in found.into_iter().zip(lacking.by_ref()) {
-                    match rolled_up {
-                        Ok(rolled_up) => info.rolled_up = rolled_up,
-                        Err(_) => self.unreadable += 1,
-                    }
+        let rolled_up = |trace: Trace| roll_up(&trace);
+        let outcome: Result<(), Infallible> =
+            in_batches(store, &wanted, Detail::Measures, rolled_up, |_, found| {
+                match (lacking.next(), found) {
+                    (Some(info), Ok(rolled_up)) => info.rolled_up = rolled_up,
+                    (Some(_), Err(_)) => self.unreadable += 1,
+                    (None, _) => {}
                 }
                 Ok(())
             });

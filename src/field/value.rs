@@ -1,13 +1,15 @@
 //! What a trace has of a field.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 
 use super::Field;
-use crate::model::{Assessment, AssessmentKind, Span, StatusCode, Timestamp, Trace, TraceInfo};
+use crate::model::{
+    Assessment, AssessmentKind, Span, SpanId, StatusCode, Timestamp, Trace, TraceInfo,
+};
 
 /// The tag in which MLflow keeps the prompts that a trace is linked to.
 pub const LINKED_PROMPTS: &str = "mlflow.linkedPrompts";
@@ -60,27 +62,6 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// As JSON: times in RFC 3339, durations in nanoseconds.
-    pub fn into_json(self) -> Json {
-        match self {
-            Self::Text(text) => Json::from(text),
-            Self::Time(time) => Json::from(time.to_string()),
-            Self::Duration(n) | Self::Count(n) => Json::from(n),
-            Self::Money(number) | Self::Number(number) => {
-                #[allow(clippy::cast_possible_truncation, reason = "checked to be whole")]
-                let whole = number as i64;
-                #[allow(clippy::cast_precision_loss, reason = "compared with what it was")]
-                let is_whole = number.abs() < 9e15 && (whole as f64 - number) == 0.0;
-                if is_whole {
-                    Json::from(whole)
-                } else {
-                    Json::from(number)
-                }
-            }
-            Self::Bool(yes) => Json::from(yes),
-        }
-    }
-
     /// Numbers by their size, times by when they are, text by its characters; numbers
     /// come before text.
     pub fn compare(&self, other: &Self) -> Ordering {
@@ -113,9 +94,10 @@ impl<'a> Value<'a> {
             Json::Null => return None,
             Json::String(text) => Self::text(text),
             Json::Bool(yes) => Self::Bool(*yes),
-            Json::Number(number) => match number.as_f64() {
-                Some(number) => Self::Number(number),
-                None => Self::Text(Cow::Owned(number.to_string())),
+            Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => Self::Count(whole),
+                (None, Some(fraction)) if number.is_f64() => Self::Number(fraction),
+                _ => Self::Text(Cow::Owned(number.to_string())),
             },
             other => Self::Text(Cow::Owned(other.to_string())),
         })
@@ -294,35 +276,48 @@ fn models(spans: &[Span]) -> Option<Cow<'_, str>> {
 
 /// The deepest failed span, the first by time of several: where a failure began.
 fn first_failed(spans: &[Span]) -> Option<&Span> {
-    let failed = |span: &&Span| span.status == StatusCode::Error;
-    let first = spans.iter().find(failed)?;
-    let mut others = spans.iter().filter(failed);
-    if others.nth(1).is_none() {
+    let failed = || spans.iter().filter(|span| span.status == StatusCode::Error);
+    let first = failed().next()?;
+    if failed().nth(1).is_none() {
         return Some(first);
     }
-    let parents: std::collections::HashMap<&str, Option<&str>> = spans
+    let parents: HashMap<&str, Option<&str>> = spans
         .iter()
         .map(|span| {
-            let parent = span.parent_id.as_ref().map(crate::model::SpanId::as_str);
+            let parent = span.parent_id.as_ref().map(SpanId::as_str);
             (span.span_id.as_str(), parent)
         })
         .collect();
-    let depth = |span: &Span| {
-        let mut at = span.parent_id.as_ref().map(crate::model::SpanId::as_str);
-        let mut depth = 0;
-        // Odd data has parents in a circle.
-        while let Some(id) = at
-            && depth <= spans.len()
-        {
-            depth += 1;
-            at = parents.get(id).copied().flatten();
+    let mut depths = HashMap::new();
+    failed().min_by_key(|span| {
+        let depth = depth(span.span_id.as_str(), &parents, &mut depths);
+        (Reverse(depth), span.start_ns)
+    })
+}
+
+/// How many ancestors a span has, each of which is looked at once for all spans.
+fn depth<'s>(
+    id: &'s str,
+    parents: &HashMap<&'s str, Option<&'s str>>,
+    depths: &mut HashMap<&'s str, usize>,
+) -> usize {
+    let (mut path, mut at) = (Vec::new(), Some(id));
+    let mut above = None;
+    while let Some(id) = at.filter(|id| parents.contains_key(id)) {
+        // Odd data has parents in a circle, which ends where it was entered.
+        if let Some(known) = depths.insert(id, 0) {
+            depths.insert(id, known);
+            above = Some(known);
+            break;
         }
-        depth
-    };
-    spans
-        .iter()
-        .filter(failed)
-        .min_by_key(|span| (std::cmp::Reverse(depth(span)), span.start_ns))
+        path.push(id);
+        at = parents.get(id).copied().flatten();
+    }
+    let first = above.map_or(0, |above| above + 1);
+    for (depth, id) in (first..).zip(path.iter().rev()) {
+        depths.insert(id, depth);
+    }
+    depths.get(id).copied().unwrap_or_default()
 }
 
 /// `type: message` of the exception, else the status message, in one line's worth of text.
@@ -354,6 +349,40 @@ mod tests {
             told(Field::Error).as_deref(),
             Some("TimeoutError: the order service did not answer")
         );
+    }
+
+    #[test]
+    fn parents_in_a_circle_and_long_chains_have_an_end() {
+        let span = |id: usize, parent: Option<usize>| {
+            let id_of = |n: usize| SpanId::new(format!("{n:016x}"));
+            let mut span = trace().spans.swap_remove(0);
+            (span.span_id, span.parent_id) = (id_of(id), parent.map(id_of));
+            span.name = id.to_string();
+            span.status = StatusCode::Error;
+            span
+        };
+        let circle = [(1, 2), (2, 1), (3, 2), (4, 3)].map(|(id, parent)| span(id, Some(parent)));
+        assert_eq!(first_failed(&circle).unwrap().name, "4");
+        let chain: Vec<Span> = (0..20_000)
+            .map(|n: usize| span(n, n.checked_sub(1)))
+            .collect();
+        assert_eq!(first_failed(&chain).unwrap().name, "19999");
+    }
+
+    #[test]
+    fn whole_numbers_keep_their_digits() {
+        let shown = |json: Json| Value::of_json(&json).map(|v| v.into_text().into_owned());
+        for (json, text) in [
+            (
+                serde_json::json!(9_007_199_254_740_993_i64),
+                "9007199254740993",
+            ),
+            (serde_json::json!(u64::MAX), "18446744073709551615"),
+            (serde_json::json!(1.0), "1"),
+            (serde_json::json!(0.5), "0.5"),
+        ] {
+            assert_eq!(shown(json).as_deref(), Some(text));
+        }
     }
 
     #[test]

@@ -84,9 +84,14 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// The fraction that it is.
+    /// The number that it is, whole ones as the nearest fraction.
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "columns of fractions have no other place"
+    )]
     pub fn number(&self) -> Option<f64> {
         match self {
+            Self::Integer(n) | Self::Duration(n) => Some(*n as f64),
             Self::Float(n) | Self::Money(n) | Self::Share(n) | Self::Score(n) => Some(*n),
             Self::Part(part, whole) => ratio(*part, *whole),
             _ => None,

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::support::mlflow::rich;
+use crate::support::mlflow::{on_database, outside, rich};
 use crate::support::{Mlt, mlt};
 
 /// Experiments whose traces have their spans.
@@ -153,6 +153,48 @@ fn whatever_is_a_field_groups() {
             .run(&format!("stats count() --by {by} -o csv"))
     };
     assert_eq!(by_tag("tag:env").stdout, by_tag("tags.env").stdout);
+}
+
+#[test]
+fn a_trace_whose_spans_are_not_to_be_had_stays_in_the_list_and_is_named() {
+    // A copy leaves the artifacts behind.
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("mlflow.db");
+    std::fs::copy(outside().database(), &copy).expect("the database can be copied");
+    let uri = format!("sqlite:///{}", copy.display());
+    for line in [
+        "search --all --columns trace_id,model -o json",
+        "search --all --columns trace_id,model --order-by -model -o json",
+    ] {
+        let outcome = mlt().on(&uri).run(line);
+        assert_eq!(outcome.code, Some(7), "{line}: {outcome}");
+        let document: Value = serde_json::from_str(&outcome.stdout).expect("it is JSON");
+        let rows = document["traces"].as_array().unwrap();
+        let unreadable = document["unreadable"].as_array().unwrap();
+        let all = mlt()
+            .on(&outside().database_uri())
+            .run("search --count")
+            .stdout;
+        assert_eq!(rows.len().to_string(), all.trim(), "{line}: {outcome}");
+        assert_eq!(unreadable.len(), 2, "{line}: {outcome}");
+        for one in unreadable {
+            let named = rows.iter().find(|row| row["trace_id"] == one["trace_id"]);
+            assert_eq!(named.unwrap()["model"], Value::Null, "{outcome}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_of_traces_to_look_at_is_said_of_an_order_too() {
+    let outcome = on_database().run("search --order-by -cost -n 2 --scan-limit 1 -o json");
+    let document = outcome.json();
+    assert_eq!(document["truncated"], true, "{outcome}");
+    assert_eq!(document["traces"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        outcome.stderr,
+        "note: stopped after looking at 500 traces (--scan-limit); there may be more matches\n\
+         note: sorted here by cost, after a look at 500 matching traces\n"
+    );
 }
 
 #[test]
