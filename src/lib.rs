@@ -16,7 +16,8 @@
 //! | `render`, `export` | layouts for people, formats for machines |
 //! | `table` | what a column is called and says of a row; a file a format |
 //! | `store` | servers, databases, folders and files behind one trait |
-//! | `analysis` | trees, latency, statistics, comparison |
+//! | `analysis` | trees, latency, statistics, comparison, conversations |
+//! | `messages` | what was said in a span, in the formats of clients and frameworks |
 //! | `filter` | the filter language and what to ask a server for |
 //! | `field` | what there is to know of a trace and its spans, one definition each |
 //! | `model` | plain data: traces, spans, assessments |
@@ -31,6 +32,7 @@
 //! | a column of another table | its line in `table/rows` |
 //! | a format of tables | a file in `table` |
 //! | a format of `export` | a file in `export`, its arms in `export/document.rs` and `cli/output.rs` |
+//! | a format of conversations | a file and a row in `messages/formats`, a trace in `tests/fixtures/conversations` |
 //! | a subcommand | `cli`, `commands`, `render`, a test, two registrations |
 //! | a kind of change | a variant of `store::Change`, an arm a store, a `Task` for `commands/change.rs` |
 
@@ -48,6 +50,7 @@ mod file;
 pub mod filter;
 mod io_words;
 mod json;
+pub mod messages;
 pub mod model;
 mod otlp;
 mod parallel;

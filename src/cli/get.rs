@@ -8,6 +8,7 @@ use super::values::{at_least_one, whole_number};
 use crate::complete;
 
 /// Show traces with their spans.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
 #[command(override_usage = "mlt get [OPTIONS] <TRACE>...")]
 pub struct GetArgs {
@@ -22,6 +23,14 @@ pub struct GetArgs {
     /// Print the address of the trace's page in MLflow's UI, and nothing else
     #[arg(long, conflicts_with_all = ["io", "span", "errors", "span_type", "depth", "max_chars"])]
     pub link: bool,
+
+    /// Show what was said: messages, tool calls and their results, each once
+    #[arg(long, conflicts_with_all = ["link", "io", "span", "errors", "span_type", "depth", "columns", "max_chars"])]
+    pub chat: bool,
+
+    /// With --chat: show all of what the models thought
+    #[arg(long, requires = "chat")]
+    pub reasoning: bool,
 
     /// Show the inputs and outputs of each span
     #[arg(long)]

@@ -7,14 +7,18 @@ use anyhow::Result;
 use super::form::Form;
 use super::gather::fail_with;
 use super::{Context, IN_TABLES, columns, link, resolve};
-use crate::analysis::{LatencyReport, Node, NodeId, SpanTree, Warning, analyse};
+use crate::analysis::{
+    LatencyReport, Node, NodeId, Shown, SpanTree, Warning, analyse, conversation,
+};
 use crate::cli::GetArgs;
 use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
-use crate::export::json::{self, RowList, TraceList};
+use crate::export::json::{self, DocumentList, RowList, TraceList};
+use crate::export::transcript::transcript;
 use crate::model::{Span, StatusCode, Trace, Unreadable};
 use crate::parallel;
 use crate::render::list::List;
+use crate::render::transcript::TranscriptOptions;
 use crate::render::{self, LeftOut, sanitize};
 use crate::store::{Detail, StoreError};
 use crate::table::Column;
@@ -40,7 +44,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     // The table of spans shows of payloads nothing but what went wrong.
     let needs_payloads = match &columns {
         Some(columns) => columns.iter().any(is_of_payload),
-        None => args.io || args.span.is_some(),
+        None => args.io || args.chat || args.span.is_some(),
     };
     let detail = match form {
         Form::Text if !needs_payloads => Detail::Events,
@@ -177,6 +181,9 @@ enum Kind<'a> {
     Table(&'a mut Output, Box<List<Spans>>),
     Rows(&'a mut Output, RowList<Spans>),
     Delimited(Box<DelimitedTable<'a, Spans>>),
+    Transcript(&'a mut Output),
+    TranscriptJson(&'a mut Output, JsonForm),
+    Transcripts(&'a mut Output, DocumentList),
 }
 
 impl<'a> Printer<'a> {
@@ -189,6 +196,13 @@ impl<'a> Printer<'a> {
         single: bool,
     ) -> Result<Self> {
         let kind = match (form, columns) {
+            (Form::Text, None) if args.chat => Kind::Transcript(out),
+            (Form::Json(JsonForm::Pretty), None) if args.chat && single => {
+                Kind::TranscriptJson(out, JsonForm::Pretty)
+            }
+            (Form::Json(form), None) if args.chat => {
+                Kind::Transcripts(out, DocumentList::new(form, "traces"))
+            }
             (Form::Text, None) => Kind::Text(out),
             (Form::Text, Some(columns)) => {
                 Kind::Table(out, Box::new(List::new(columns, context.layout())))
@@ -239,6 +253,20 @@ impl<'a> Printer<'a> {
                 warn_of_negative_durations(self.context, trace);
                 each_wanted(trace, self.args, |row| rows.push(row))?;
             }
+            Kind::Transcript(out) => {
+                if self.printed > 0 {
+                    writeln!(out)?;
+                }
+                let options = TranscriptOptions {
+                    reasoning: self.args.reasoning,
+                };
+                let report = analyse(trace);
+                let said = conversation(trace, &report.tree, &mut Shown::default());
+                render::transcript::write(out, &report, &said, &options, &self.context.layout())?;
+                warn_of(self.context, &report);
+            }
+            Kind::TranscriptJson(out, form) => json::write(out, &transcript_of(trace), *form)?,
+            Kind::Transcripts(out, list) => list.push(out, &transcript_of(trace))?,
             Kind::Text(out) => {
                 if self.printed > 0 {
                     writeln!(out)?;
@@ -257,11 +285,18 @@ impl<'a> Printer<'a> {
             Kind::List(out, list) => list.finish(out, None, truncated, unreadable)?,
             Kind::Table(out, mut list) => list.flush(out)?,
             Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
+            Kind::Transcripts(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
-            Kind::Text(_) | Kind::Single(..) => {}
+            Kind::Text(_) | Kind::Single(..) | Kind::Transcript(_) | Kind::TranscriptJson(..) => {}
         }
         Ok(self.left_out)
     }
+}
+
+fn transcript_of(trace: &Trace) -> serde_json::Value {
+    let tree = SpanTree::build(trace);
+    let conversation = conversation(trace, &tree, &mut Shown::default());
+    transcript(trace, &conversation)
 }
 
 /// The spans that were asked for, with the figures that they have among all of them.
@@ -320,10 +355,14 @@ fn print_text(
         };
         left_out = render::trace::write(out, &report, &options, &layout)?;
     }
+    warn_of(context, &report);
+    Ok(left_out)
+}
+
+fn warn_of(context: &Context, report: &LatencyReport<'_>) {
     for warning in report.warnings() {
         context.warn(&sanitize::line(&warning.to_string()));
     }
-    Ok(left_out)
 }
 
 fn spans_named(report: &LatencyReport<'_>, wanted: &str) -> Vec<NodeId> {

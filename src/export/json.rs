@@ -137,31 +137,23 @@ impl TraceList {
     }
 }
 
-/// A list of rows, written as they come.
+/// A list of documents of one kind, written as they come.
 #[derive(Debug)]
-pub struct RowList<R: Rows> {
-    items: Items,
-    columns: Vec<Column<R>>,
-}
+pub struct DocumentList(Items);
 
-impl<R: Rows> RowList<R> {
-    /// An empty list of that name, with these columns; nothing is written yet.
-    pub const fn new(form: JsonForm, name: &'static str, columns: Vec<Column<R>>) -> Self {
-        Self {
-            items: Items::new(form, name),
-            columns,
-        }
+impl DocumentList {
+    /// An empty list of that name; nothing is written yet.
+    pub const fn new(form: JsonForm, name: &'static str) -> Self {
+        Self(Items::new(form, name))
     }
 
-    /// Writes one more row.
-    pub fn push<'r>(&'r mut self, out: &mut dyn Write, row: &'r R::Row<'r>) -> io::Result<()> {
-        let columns = &self.columns;
-        let row = RowJson { columns, row };
-        if self.items.form == JsonForm::Lines {
-            return write(out, &row, JsonForm::Lines);
+    /// Writes one more.
+    pub fn push(&mut self, out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
+        if self.0.form == JsonForm::Lines {
+            return write(out, document, JsonForm::Lines);
         }
-        let formatter = self.items.begin_item(out)?;
-        row.serialize(&mut serde_json::Serializer::with_formatter(out, formatter))?;
+        let formatter = self.0.begin_item(out)?;
+        document.serialize(&mut serde_json::Serializer::with_formatter(out, formatter))?;
         Ok(())
     }
 
@@ -172,7 +164,40 @@ impl<R: Rows> RowList<R> {
         truncated: bool,
         unreadable: &[Unreadable],
     ) -> io::Result<()> {
-        self.items.finish(out, "", truncated, unreadable)
+        self.0.finish(out, "", truncated, unreadable)
+    }
+}
+
+/// A list of rows, written as they come.
+#[derive(Debug)]
+pub struct RowList<R: Rows> {
+    list: DocumentList,
+    columns: Vec<Column<R>>,
+}
+
+impl<R: Rows> RowList<R> {
+    /// An empty list of that name, with these columns; nothing is written yet.
+    pub const fn new(form: JsonForm, name: &'static str, columns: Vec<Column<R>>) -> Self {
+        Self {
+            list: DocumentList::new(form, name),
+            columns,
+        }
+    }
+
+    /// Writes one more row.
+    pub fn push<'r>(&'r mut self, out: &mut dyn Write, row: &'r R::Row<'r>) -> io::Result<()> {
+        let columns = &self.columns;
+        self.list.push(out, &RowJson { columns, row })
+    }
+
+    /// Ends the list, as [`TraceList::finish`] does.
+    pub fn finish(
+        self,
+        out: &mut dyn Write,
+        truncated: bool,
+        unreadable: &[Unreadable],
+    ) -> io::Result<()> {
+        self.list.finish(out, truncated, unreadable)
     }
 }
 

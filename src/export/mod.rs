@@ -16,6 +16,7 @@ pub mod many;
 pub mod otlp;
 pub mod speedscope;
 pub mod stats;
+pub mod transcript;
 
 mod file_name;
 mod hash;

@@ -15,6 +15,7 @@ pub use comparator::Comparator;
 pub use def::{FieldDef, Subject, Unit, Uses};
 pub use defs::{DEFS, OLDEST_SERVER, SPAN_STATES, SPAN_TYPES, STATES};
 pub(crate) use print::quoted_key;
+pub(crate) use value::first_failed;
 pub use value::{LINKED_PROMPTS, Value};
 pub(crate) use value::{assessment_text, issues, prompts};
 

@@ -275,7 +275,7 @@ fn models(spans: &[Span]) -> Option<Cow<'_, str>> {
 }
 
 /// The deepest failed span, the first by time of several: where a failure began.
-fn first_failed(spans: &[Span]) -> Option<&Span> {
+pub(crate) fn first_failed(spans: &[Span]) -> Option<&Span> {
     let failed = || spans.iter().filter(|span| span.status == StatusCode::Error);
     let first = failed().next()?;
     if failed().nth(1).is_none() {

@@ -21,6 +21,7 @@ pub mod style;
 pub mod text;
 pub mod timeline;
 pub mod trace;
+pub mod transcript;
 pub mod verdict;
 
 pub(crate) mod cell;

@@ -13,6 +13,7 @@ pub(crate) fn usage(usage: &TokenUsage) -> Option<String> {
         (usage.cache_creation_input_tokens, "written to cache"),
     ]
     .into_iter()
+    .filter(|(tokens, what)| *tokens != Some(0) || !what.ends_with("cache"))
     .filter_map(|(tokens, what)| Some(format!("{} {what}", count(tokens?))))
     .collect();
     if parts.is_empty() {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod artifacts;
+mod chat;
 mod check;
 mod columns;
 mod common;

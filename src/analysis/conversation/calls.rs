@@ -1,0 +1,193 @@
+//! Which spans are the calls of models, each once: wrappers around a call, and two
+//! recordings of one, tell it again.
+
+use crate::analysis::{NodeId, SpanTree, span_cost};
+use crate::messages::{self, About, CallUsage, Content};
+use crate::model::{Message, Role, Span, StatusCode, Trace};
+
+/// A call of a model.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Its place in the tree.
+    pub node: NodeId,
+    /// What was said.
+    pub content: Content,
+    /// The model that answered, else the one that was asked.
+    pub model: Option<String>,
+    /// Tokens.
+    pub usage: Option<CallUsage>,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+    /// Why it ended, where its message does not say so.
+    pub finish_reason: Option<String>,
+    /// Whether it stands for calls and tools below it that were not recorded.
+    pub(super) is_whole: bool,
+    response_id: Option<String>,
+}
+
+impl Call {
+    pub(super) fn of_whole(node: NodeId, span: &Span, content: Content) -> Self {
+        Self {
+            is_whole: true,
+            ..Self::new(node, span, content)
+        }
+    }
+
+    pub(super) fn new(node: NodeId, span: &Span, content: Content) -> Self {
+        let About {
+            model,
+            usage,
+            response_id,
+            finish_reason,
+        } = messages::about(span);
+        Self {
+            node,
+            content,
+            model,
+            usage,
+            cost_usd: span_cost(span).and_then(|cost| cost.total()),
+            finish_reason,
+            is_whole: false,
+            response_id,
+        }
+    }
+
+    /// Takes what is not known of this call from another recording of it.
+    fn complete_from(&mut self, other: &Self) {
+        self.model = self.model.take().or_else(|| other.model.clone());
+        self.usage = self.usage.or(other.usage);
+        self.cost_usd = self.cost_usd.or(other.cost_usd);
+        self.finish_reason = self
+            .finish_reason
+            .take()
+            .or_else(|| other.finish_reason.clone());
+    }
+
+    fn is_told_by(&self, other: &Self) -> bool {
+        let outputs = (&self.content.output, &other.content.output);
+        self.response_id.is_some()
+            && self.response_id == other.response_id
+            && (outputs.0.is_empty() || outputs.1.is_empty() || said(outputs.0) == said(outputs.1))
+    }
+}
+
+fn said(messages: &[Message]) -> Vec<&[crate::model::Part]> {
+    messages
+        .iter()
+        .map(|message| message.parts.as_slice())
+        .collect()
+}
+
+/// The calls of a trace, in the order of their start, and those of which nothing
+/// could be read though something was recorded.
+pub(super) fn find(trace: &Trace, tree: &SpanTree) -> (Vec<Call>, Vec<NodeId>) {
+    let mut calls: Vec<Call> = Vec::new();
+    for (node, at) in tree.preorder() {
+        let span = &trace.spans[at.span];
+        if !messages::is_call(span) {
+            continue;
+        }
+        let content = messages::read(span);
+        if is_prompt_builder(&content) {
+            continue;
+        }
+        calls.push(Call::new(node, span, content));
+    }
+    let calls = without_wrappers(calls, tree);
+    let calls = without_twins(calls);
+    let mut calls = without_preparations(calls, trace, tree);
+    let has_payload = |call: &Call| {
+        let span = tree.span(call.node, trace);
+        let is_there = |payload: Option<&str>| payload.is_some_and(|payload| payload != "null");
+        is_there(span.inputs()) || is_there(span.outputs())
+    };
+    let unread = calls
+        .iter()
+        .filter(|call| call.content.is_empty() && has_payload(call))
+        .map(|call| call.node)
+        .collect();
+    calls.sort_by_key(|call| (tree.node(call.node).start_ns, call.node.index()));
+    (calls, unread)
+}
+
+/// What makes a prompt gives back messages that no model says.
+fn is_prompt_builder(content: &Content) -> bool {
+    content
+        .output
+        .last()
+        .is_some_and(|last| matches!(last.role, Role::User | Role::System | Role::Tool))
+}
+
+/// Without the calls that have a readable call below them. Where of the inner one no
+/// output was recorded, the outer one stays in its place.
+fn without_wrappers(calls: Vec<Call>, tree: &SpanTree) -> Vec<Call> {
+    // In preorder the calls below one follow it.
+    let mut kept: Vec<Call> = Vec::new();
+    for mut call in calls.into_iter().rev() {
+        let below = tree.subtree(call.node);
+        let from = kept
+            .iter()
+            .rposition(|inner| !below.contains(&inner.node.index()))
+            .map_or(0, |at| at + 1);
+        let inner = &mut kept[from..];
+        let is_answered = |call: &Call| !call.content.output.is_empty();
+        if inner.is_empty() {
+            kept.push(call);
+        } else if is_answered(&call) && !inner.iter().any(is_answered) {
+            let told = inner.iter().rev().cloned().collect::<Vec<_>>();
+            for one in &told {
+                call.complete_from(one);
+            }
+            if call.content.input.is_empty()
+                && let Some(first) = told.first()
+            {
+                call.content.input.clone_from(&first.content.input);
+            }
+            kept.truncate(from);
+            kept.push(call);
+        } else if let [only] = inner {
+            only.complete_from(&call);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+/// Without the spans that only prepare what another call asks with the same words.
+fn without_preparations(calls: Vec<Call>, trace: &Trace, tree: &SpanTree) -> Vec<Call> {
+    let prepares = |call: &Call| {
+        call.content.output.is_empty()
+            && !call.content.input.is_empty()
+            && tree.span(call.node, trace).status != StatusCode::Error
+            && calls.iter().any(|other| {
+                !other.content.output.is_empty()
+                    && said(&other.content.input) == said(&call.content.input)
+            })
+    };
+    let keep: Vec<bool> = calls.iter().map(|call| !prepares(call)).collect();
+    let mut keep = keep.into_iter();
+    let mut calls = calls;
+    calls.retain(|_| keep.next().unwrap_or(true));
+    calls
+}
+
+/// Of the recordings of one response the one that tells more.
+fn without_twins(calls: Vec<Call>) -> Vec<Call> {
+    let mut kept: Vec<Call> = Vec::new();
+    for call in calls {
+        let twin = kept.iter_mut().find(|known| call.is_told_by(known));
+        match twin {
+            None => kept.push(call),
+            Some(known) => {
+                let tells = |call: &Call| call.content.input.len() + call.content.output.len();
+                if tells(&call) > tells(known) {
+                    let other = std::mem::replace(known, call);
+                    known.complete_from(&other);
+                } else {
+                    known.complete_from(&call);
+                }
+            }
+        }
+    }
+    kept
+}

@@ -1,0 +1,181 @@
+use super::*;
+use crate::analysis::sample::{SpanExt, span, trace};
+use crate::model::{Span, attribute};
+
+fn call(name: &str, parent: &str, from: i64, inputs: &str, outputs: &str) -> Span {
+    span(name, parent, from, from + 10)
+        .typed("CHAT_MODEL")
+        .with(attribute::INPUTS, inputs)
+        .with(attribute::OUTPUTS, outputs)
+}
+
+fn answer(text: &str) -> String {
+    format!(r#"{{"choices": [{{"message": {{"role": "assistant", "content": "{text}"}}}}]}}"#)
+}
+
+fn history(messages: &[(&str, &str)]) -> String {
+    let messages: Vec<String> = messages
+        .iter()
+        .map(|(role, text)| format!(r#"{{"role": "{role}", "content": "{text}"}}"#))
+        .collect();
+    format!(r#"{{"messages": [{}]}}"#, messages.join(", "))
+}
+
+fn told(spans: Vec<Span>) -> Vec<String> {
+    let trace = trace(spans);
+    let found = conversation(&trace, &SpanTree::build(&trace), &mut Shown::default());
+    found.said.iter().map(line).collect()
+}
+
+fn line(said: &Said) -> String {
+    let parts: Vec<String> = said
+        .message
+        .parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Call(call) => format!("{}({})", call.name, call.arguments),
+            Part::Result(result) => format!("= {}", result.response),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    let error = said
+        .error
+        .as_deref()
+        .map(|error| format!(" ! {error}"))
+        .unwrap_or_default();
+    format!(
+        "{}: {}{error}",
+        said.message.role.as_str(),
+        parts.join(" | ")
+    )
+}
+
+#[test]
+fn a_growing_history_is_told_once() {
+    let first = [("system", "Be brief."), ("user", "yes")];
+    let second = [
+        ("system", "Be brief."),
+        ("user", "yes"),
+        ("assistant", "Sure?"),
+        ("user", "yes"),
+    ];
+    assert_eq!(
+        told(vec![
+            span("root", "", 0, 100).typed("AGENT"),
+            call("one", "root", 0, &history(&first), &answer("Sure?")),
+            call("two", "root", 20, &history(&second), &answer("Done.")),
+        ]),
+        [
+            "system: Be brief.",
+            "user: yes",
+            "assistant: Sure?",
+            "user: yes",
+            "assistant: Done."
+        ]
+    );
+}
+
+#[test]
+fn a_wrapper_tells_nothing_new() {
+    let asked = history(&[("user", "When?")]);
+    assert_eq!(
+        told(vec![
+            call("outer", "", 0, &asked, &answer("At nine.")),
+            call("inner", "outer", 1, &asked, &answer("At nine.")),
+        ]),
+        ["user: When?", "assistant: At nine."]
+    );
+    // Of the inner call the answer was not recorded.
+    let spans = vec![
+        call("outer", "", 0, &asked, &answer("At nine.")),
+        call("inner", "outer", 1, &asked, r#""<Stream object at 0x1>""#)
+            .with(attribute::MODEL, "\"m-1\""),
+    ];
+    let trace = trace(spans);
+    let found = conversation(&trace, &SpanTree::build(&trace), &mut Shown::default());
+    assert_eq!(found.said.len(), 2);
+    assert_eq!(found.said[1].model.as_deref(), Some("m-1"));
+    assert_eq!((found.calls, found.unrecorded), (1, 0));
+}
+
+#[test]
+fn two_recordings_of_one_response_are_one() {
+    let asked = history(&[("user", "When?")]);
+    let id = ("gen_ai.response.id", "\"r-1\"");
+    assert_eq!(
+        told(vec![
+            span("root", "", 0, 100),
+            call("a", "root", 0, &asked, &answer("At nine.")).with(id.0, id.1),
+            call("b", "root", 1, "null", "null").with(id.0, id.1),
+        ]),
+        ["user: When?", "assistant: At nine."]
+    );
+}
+
+#[test]
+fn a_tool_that_no_message_tells_of_is_told_at_its_time() {
+    let asked = history(&[("user", "Stock?")]);
+    let wants = r#"{"choices": [{"message": {"role": "assistant", "tool_calls": [
+        {"id": "c1", "function": {"name": "stock", "arguments": "{\"a\": 1}"}}]}}]}"#;
+    let tool = |name: &str, from: i64| {
+        span(name, "root", from, from + 5)
+            .typed("TOOL")
+            .with(attribute::INPUTS, r#"{"a": 1}"#)
+            .with(attribute::OUTPUTS, "3")
+    };
+    assert_eq!(
+        told(vec![
+            span("root", "", 0, 100),
+            call("one", "root", 0, &asked, wants),
+            tool("stock", 30),
+            tool("other", 40).failed(),
+        ]),
+        [
+            "user: Stock?",
+            r#"assistant: stock({"a":1})"#,
+            "tool: = 3",
+            r#"tool: other({"a":1}) | = 3 ! failed"#,
+        ]
+    );
+}
+
+#[test]
+fn without_calls_the_request_and_the_response_are_told() {
+    let whole = span("root", "", 0, 100)
+        .with(attribute::INPUTS, r#"{"question": "When?"}"#)
+        .with(attribute::OUTPUTS, r#"{"answer": "At nine."}"#);
+    assert_eq!(told(vec![whole]), ["user: When?", "assistant: At nine."]);
+    let own = span("root", "", 0, 100)
+        .with(attribute::INPUTS, r#"{"goal": 1}"#)
+        .with(attribute::OUTPUTS, "[1, 2]");
+    let lines = told(vec![own]);
+    assert!(
+        lines[0].contains("Json") && lines[1].contains("Json"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_request_that_no_message_has_stands_first() {
+    let root = span("root", "", 0, 100)
+        .typed("AGENT")
+        .with(attribute::INPUTS, r#"{"prompt": "Fix the test"}"#);
+    let asked = history(&[("tool", "1 failed")]);
+    let lines = told(vec![
+        root,
+        call("one", "root", 5, &asked, &answer("Fixed.")),
+    ]);
+    assert_eq!(lines[0], "user: Fix the test");
+    assert_eq!(lines.last().unwrap(), "assistant: Fixed.");
+}
+
+#[test]
+fn a_failure_that_no_message_tells_of_is_kept() {
+    let mut broken = span("load", "root", 0, 10).failed();
+    broken.status_message = "no such file".to_owned();
+    let trace = trace([span("root", "", 0, 100), broken]);
+    let found = conversation(&trace, &SpanTree::build(&trace), &mut Shown::default());
+    assert_eq!(found.failure, Some(1));
+    assert!(found.said.is_empty());
+}

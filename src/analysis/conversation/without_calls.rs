@@ -1,0 +1,157 @@
+//! Traces whose calls were not recorded, or in no shape that can be read: what was
+//! said is looked for in the spans of agents and chains, and at last in the request
+//! and the response of the whole.
+
+use serde_json::Value;
+
+use super::calls::Call;
+use super::fingerprint::Shown;
+use super::{Conversation, Said, longest};
+use crate::analysis::{NodeId, SpanTree};
+use crate::json::parse_value;
+use crate::messages::{self, Content};
+use crate::model::{Message, Part, Role, Span, Trace};
+
+/// What to take in the place of calls that tell nothing.
+pub(super) fn substitutes(
+    trace: &Trace,
+    tree: &SpanTree,
+    calls: Vec<Call>,
+    is_unread: bool,
+) -> Vec<Call> {
+    let found = longest_lists(trace, tree);
+    if !found.is_empty() {
+        return found;
+    }
+    if !calls.is_empty() && !is_unread {
+        return calls;
+    }
+    if !calls.is_empty() {
+        let as_json = |mut call: Call| {
+            call.content = whole(tree.span(call.node, trace));
+            call
+        };
+        return calls.into_iter().map(as_json).collect();
+    }
+    let root = tree
+        .root()
+        .or_else(|| tree.roots().next().map(|(id, _)| id));
+    let Some(root) = root else { return Vec::new() };
+    let span = tree.span(root, trace);
+    if messages::is_silent(span) {
+        return Vec::new();
+    }
+    let content = whole(span);
+    if content.is_empty() {
+        return Vec::new();
+    }
+    vec![Call::of_whole(root, span, content)]
+}
+
+/// The spans with the longest lists of messages, none of them above another.
+fn longest_lists(trace: &Trace, tree: &SpanTree) -> Vec<Call> {
+    let mut lists: Vec<(NodeId, Content)> = tree
+        .preorder()
+        .filter_map(|(id, node)| {
+            let span = &trace.spans[node.span];
+            if messages::is_silent(span) {
+                return None;
+            }
+            let content = messages::read_lists(span);
+            (content.input.len() + content.output.len() > 1).then_some((id, content))
+        })
+        .collect();
+    let mut found = Vec::new();
+    loop {
+        let sized = lists
+            .iter()
+            .map(|(id, content)| (content.input.len() + content.output.len(), *id));
+        let Some(best) = longest(sized.collect()) else {
+            break;
+        };
+        let below = tree.subtree(best);
+        let related = |other: NodeId| {
+            below.contains(&other.index()) || tree.subtree(other).contains(&best.index())
+        };
+        if let Some(at) = lists.iter().position(|(id, _)| *id == best) {
+            let (id, content) = lists.remove(at);
+            found.push(Call::of_whole(id, tree.span(id, trace), content));
+        }
+        lists.retain(|(id, _)| !related(*id));
+    }
+    found.sort_by_key(|call| (tree.node(call.node).start_ns, call.node.index()));
+    found
+}
+
+/// The request and the response of a span, as text where they are one.
+fn whole(span: &Span) -> Content {
+    let mut found = if messages::is_call(span) {
+        messages::read(span)
+    } else {
+        messages::read_lists(span)
+    };
+    let as_json = |payload: Option<&str>, role: Role| {
+        let value = parse_value(payload?)
+            .unwrap_or_else(|| Value::String(payload.unwrap_or_default().to_owned()));
+        match value {
+            Value::Null => None,
+            Value::Object(object) if object.is_empty() => None,
+            Value::String(text) => Some(vec![Message::new(role, vec![Part::Text(text)])]),
+            value => Some(vec![Message::new(role, vec![Part::Json(value)])]),
+        }
+    };
+    if found.input.is_empty() {
+        let asked =
+            messages::asks(span).map(|text| vec![Message::new(Role::User, vec![Part::Text(text)])]);
+        found.input = asked
+            .or_else(|| as_json(span.inputs(), Role::User))
+            .unwrap_or_default();
+    }
+    if found.output.is_empty() {
+        let answer = messages::answers(span)
+            .map(|text| vec![Message::new(Role::Assistant, vec![Part::Text(text)])]);
+        let unread = span.outputs().filter(|_| !messages::reads_output(span));
+        found.output = answer
+            .or_else(|| as_json(unread, Role::Assistant))
+            .unwrap_or_default();
+    }
+    found
+}
+
+/// The request of the whole, where no message has it: some agents record only what
+/// their models answer.
+pub(super) fn add_request(
+    found: &mut Conversation,
+    trace: &Trace,
+    tree: &SpanTree,
+    shown: &mut Shown,
+) {
+    let Some(root) = tree.root() else { return };
+    let span = tree.span(root, trace);
+    if found.said.is_empty() || messages::is_silent(span) {
+        return;
+    }
+    let Some(text) = messages::asks(span) else {
+        return;
+    };
+    let has = |part: &Part| match part {
+        Part::Text(said) => {
+            said.contains(text.trim()) || text.contains(said.trim()) && !said.trim().is_empty()
+        }
+        Part::Json(value) => value.to_string().contains(text.trim()),
+        _ => false,
+    };
+    let is_told = found
+        .said
+        .iter()
+        .any(|said| said.message.role != Role::Assistant && said.message.parts.iter().any(has));
+    let part = Part::Text(text.clone());
+    if is_told || shown.has(&Role::User, &part) {
+        return;
+    }
+    shown.add(&Role::User, &part);
+    let mut said = Said::new(Message::new(Role::User, vec![part]));
+    said.call_ns = Some(tree.node(root).start_ns);
+    said.source = Some("mlflow.spanInputs");
+    found.said.insert(0, said);
+}
