@@ -22,8 +22,8 @@ use crate::filter::Field;
 use crate::model::{TraceInfo, metadata};
 use crate::render::Column;
 use crate::render::sanitize::is_unseen;
-use crate::settings::{Env, Location, RealDisk, Settings};
-use crate::store::{self, Query, Store};
+use crate::settings::{Env, RealDisk, Settings};
+use crate::store::{self, Location, Query, Store};
 use crate::table::{self, rows};
 
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -5,8 +5,8 @@
 //!
 //! # The rooms
 //!
-//! Data flows downwards. Two rooms still look back: `table` draws cells with
-//! `render`, and `store` takes its place from `settings`.
+//! Data flows downwards. One room still looks back: `table` draws cells with
+//! `render`. Only `settings` makes what is below it: a [`store::Location`].
 //!
 //! | room | what is in it |
 //! | --- | --- |
@@ -21,7 +21,7 @@
 //! | `filter` | the filter language and what to ask a server for |
 //! | `field` | what there is to know of a trace and its spans, one definition each |
 //! | `model` | plain data: traces, spans, assessments |
-//! | `units`, `file`, `json` | times, durations, money and numbers in one grammar; files that are whole or not there; lenient JSON |
+//! | `units`, `file`, `json`, `uri` | times, durations, money and numbers in one grammar; files that are whole or not there; lenient JSON; escapes and logins in URIs |
 //!
 //! # To add something
 //!
@@ -65,6 +65,7 @@ pub mod store;
 pub mod table;
 mod terminal;
 pub mod units;
+mod uri;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::export::sample::any_trace;
 use crate::export::{Chosen, Document, Format, JsonForm, What};
 use crate::model::{Span, Trace, attribute};
-use crate::settings::Location;
-use crate::store::{self, Detail};
+use crate::store::{self, Detail, Location};
 
 fn exported(trace: &Trace, format: Format) -> Vec<u8> {
     let mut out = Vec::new();

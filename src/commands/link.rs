@@ -10,7 +10,7 @@ use super::resolve::Failures;
 use crate::error::{CommandError, Exit};
 use crate::model::TraceInfo;
 use crate::render::sanitize;
-use crate::settings::Location;
+use crate::store::Location;
 
 /// The address, where the traces are on a server of MLflow.
 pub(super) fn of(context: &Context, info: &TraceInfo) -> Option<String> {

@@ -41,8 +41,8 @@ use crate::cli::{Cli, Command, FilterArgs, GlobalArgs};
 use crate::error::{CommandError, Exit, hint_line};
 use crate::model::Timestamp;
 use crate::render::{Layout, LeftOut, Style, sanitize};
-use crate::settings::{Env, Location, RealDisk, Settings};
-use crate::store::{self, RequestLog, RequestRecord, Store};
+use crate::settings::{Env, RealDisk, Settings};
+use crate::store::{self, Location, RequestLog, RequestRecord, Store};
 use crate::terminal::Terminal;
 use crate::units::{self, Zone};
 

@@ -10,8 +10,8 @@ use super::selection::{experiment_ids, explain};
 use crate::error::{CommandError, Exit};
 use crate::filter::{Comparator, Condition, Field, Filter};
 use crate::model::{CATALOG_PREFIX, looks_like_trace_id, normalize_trace_id, trace_id_digits};
-use crate::settings::{Location, percent_decode};
-use crate::store::{FilterSource, Query, StoreError};
+use crate::store::{FilterSource, Location, Query, StoreError};
+use crate::uri::percent_decode;
 
 /// Traces, or what was typed for them, each with what went wrong.
 pub(super) type Failures = Vec<(String, anyhow::Error)>;

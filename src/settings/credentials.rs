@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use ini::Ini;
 use url::Url;
 
-use super::connection::{Credentials, Secret};
-use super::disk::{Disk, percent_decode};
+use super::disk::Disk;
 use super::{Env, SettingsError};
 use crate::io_words::plain_io_reason;
+use crate::store::{Credentials, Secret};
+use crate::uri::percent_decode;
 
 /// User name and password of a URL.
 pub(super) fn from_url(url: &Url) -> Option<Credentials> {

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use ini::Properties;
 use url::{Host, Url};
 
-use super::connection::{Credentials, Secret};
 use super::disk::Disk;
-use super::location::without_credentials;
 use super::{Env, SettingsError, credentials};
+use crate::store::{Credentials, Secret};
+use crate::uri::without_credentials;
 
 /// Where a workspace is and how to log in there.
 #[derive(Debug)]

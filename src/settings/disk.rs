@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::regular::{self, Links};
 
@@ -90,82 +90,9 @@ fn starts_as_sqlite(path: &Path) -> io::Result<bool> {
     Ok(&start == SQLITE_HEADER)
 }
 
-/// Percent escapes decoded; anything that is not an escape stays.
-pub(crate) fn percent_decode(text: &str) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escape = (first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        if let Some(byte) = escape {
-            decoded.push(byte);
-            rest = &tail[2..];
-        } else {
-            decoded.push(first);
-            rest = tail;
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-/// The path of a `file:` URI: `file:///a`, `file://localhost/a`, `file:/a` or
-/// `file:a`. `None` for other schemes and for files of other hosts.
-pub(crate) fn file_uri_path(uri: &str) -> Option<PathBuf> {
-    let scheme = uri.get(..5)?;
-    if !scheme.eq_ignore_ascii_case("file:") {
-        return None;
-    }
-    let rest = uri[5..].split(['?', '#']).next().unwrap_or_default();
-    let path = match rest.strip_prefix("//") {
-        None => rest,
-        Some(with_host) => {
-            let (host, path) = with_host.split_at(with_host.find('/').unwrap_or(with_host.len()));
-            // MLflow takes `file://./a` for a file below the current directory.
-            match host {
-                "" | "localhost" | "127.0.0.1" => path,
-                "." => path.trim_start_matches('/'),
-                _ => return None,
-            }
-        }
-    };
-    let path = percent_decode(path);
-    let drive = path
-        .strip_prefix('/')
-        .filter(|rest| cfg!(windows) && rest.as_bytes().get(1) == Some(&b':'));
-    let path = drive.unwrap_or(&path);
-    (!path.is_empty()).then(|| PathBuf::from(path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn escapes_are_decoded_and_other_percent_signs_stay() {
-        assert_eq!(percent_decode("a%20b%C3%A9"), "a bé");
-        assert_eq!(percent_decode("100% %zz %+5 %4"), "100% %zz %+5 %4");
-    }
-
-    #[test]
-    fn file_uris_become_paths() {
-        for (uri, path) in [
-            ("file:///a/b%20c", Some("/a/b c")),
-            ("file://localhost/a", Some("/a")),
-            ("file:/a", Some("/a")),
-            ("FILE:rel/b", Some("rel/b")),
-            ("file:./rel", Some("./rel")),
-            ("file://./rel", Some("rel")),
-            ("file://server/a", None),
-            ("file://", None),
-            ("files:a", None),
-        ] {
-            assert_eq!(file_uri_path(uri), path.map(PathBuf::from), "{uri}");
-        }
-    }
 
     #[test]
     fn what_stands_at_a_path_is_told_from_its_first_bytes() {

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, Found, file_uri_path, percent_decode};
-use super::{Location, SettingsError};
+use super::SettingsError;
+use super::disk::{Disk, Found};
+use crate::store::Location;
+use crate::uri::{file_uri_path, percent_decode, without_credentials};
 
 /// Databases that MLflow can keep traces in and mlt has no driver for.
 const DATABASES: [&str; 5] = ["postgresql", "postgres", "mysql", "mssql", "oracle"];
@@ -163,18 +165,6 @@ fn has_login(uri: &str) -> bool {
     let is_drive = uri.as_bytes().get(1) == Some(&b':');
     let before = uri.rsplit_once('@').map_or("", |(before, _)| before);
     before.contains(':') && !is_drive
-}
-
-/// What stands between `//` and `@` is left out, and what looks like it where
-/// the scheme was forgotten.
-pub(crate) fn without_credentials(uri: &str) -> String {
-    match (uri.find("://"), uri.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => {
-            format!("{}{}", &uri[..scheme + 3], &uri[at + 1..])
-        }
-        (None, Some(at)) if uri[..at].contains(':') => uri[at + 1..].to_owned(),
-        _ => uri.to_owned(),
-    }
 }
 
 #[cfg(test)]

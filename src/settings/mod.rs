@@ -3,7 +3,6 @@
 //! credentials, and the defaults are chosen so that a command at a terminal
 //! never hangs for minutes.
 
-mod connection;
 mod credentials;
 mod databricks;
 mod disk;
@@ -18,13 +17,11 @@ use std::time::Duration;
 use url::Url;
 
 use crate::cli::GlobalArgs;
+use crate::store::{Connection, Credentials, Location, RetryPolicy, Tls};
 use crate::units::read_bytes;
+use crate::uri::without_credentials;
 
-pub use connection::{Connection, Credentials, Location, RetryPolicy, Secret, Tls};
 pub use disk::{Disk, Found, RealDisk};
-pub(crate) use disk::{file_uri_path, percent_decode};
-pub(crate) use location::without_credentials;
-pub use proxy::{Proxies, Proxy};
 
 /// The variable that says where the traces are.
 const URI: &str = "MLFLOW_TRACKING_URI";
@@ -335,7 +332,7 @@ fn connection(
             None => MAX_TIME,
         },
         max_body: max_body(env)?,
-        proxies: Proxies::find(&base, env)?,
+        proxies: proxy::find(&base, env)?,
         base,
         credentials,
         workspace: env.get("MLFLOW_WORKSPACE").map(str::to_owned),

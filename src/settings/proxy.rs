@@ -5,67 +5,26 @@
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
-use super::connection::Secret;
-use super::disk::percent_decode;
-use super::location::without_credentials;
 use super::{Env, SettingsError};
+use crate::store::{Proxies, Proxy, Secret};
+use crate::uri::{percent_decode, without_credentials};
 
-/// A proxy between mlt and a server.
-#[derive(Debug, Clone)]
-pub struct Proxy {
-    /// The variable that names it.
-    pub variable: &'static str,
-    /// Host and port.
-    pub place: String,
-    /// User name and password.
-    pub login: Option<(String, Secret)>,
-}
-
-/// The proxies on the way to a server.
-#[derive(Debug, Clone, Default)]
-pub struct Proxies {
-    http: Option<Proxy>,
-    https: Option<Proxy>,
-}
-
-impl Proxies {
-    /// The proxy for a URL of the server, by its scheme.
-    pub fn on_the_way_to(&self, url: &Url) -> Option<&Proxy> {
-        if url.scheme() == "https" {
-            self.https.as_ref()
-        } else {
-            self.http.as_ref()
-        }
+/// Those that the environment names for a server.
+///
+/// # Errors
+/// A proxy for the server's own scheme that cannot be used.
+pub(super) fn find(server: &Url, env: &Env) -> Result<Proxies, SettingsError> {
+    // What a CGI script finds in HTTP_PROXY is a header of whoever asks.
+    if env.is_set("REQUEST_METHOD") || is_excepted(server, env) {
+        return Ok(Proxies::default());
     }
-
-    /// Each of them.
-    pub fn all(&self) -> impl Iterator<Item = &Proxy> {
-        self.http.iter().chain(&self.https)
-    }
-
-    /// Those that the environment names for a server.
-    ///
-    /// # Errors
-    /// A proxy for the server's own scheme that cannot be used.
-    pub(super) fn find(server: &Url, env: &Env) -> Result<Self, SettingsError> {
-        // What a CGI script finds in HTTP_PROXY is a header of whoever asks.
-        if env.is_set("REQUEST_METHOD") || is_excepted(server, env) {
-            return Ok(Self::default());
-        }
-        let http = named(["HTTP_PROXY", "http_proxy"], env);
-        let https = named(["HTTPS_PROXY", "https_proxy"], env);
-        Ok(if server.scheme() == "https" {
-            Self {
-                http: None,
-                https: https?,
-            }
-        } else {
-            Self {
-                http: http?,
-                https: https.ok().flatten(),
-            }
-        })
-    }
+    let http = named(["HTTP_PROXY", "http_proxy"], env);
+    let https = named(["HTTPS_PROXY", "https_proxy"], env);
+    Ok(if server.scheme() == "https" {
+        Proxies::new(None, https?)
+    } else {
+        Proxies::new(http?, https.ok().flatten())
+    })
 }
 
 /// Whether `NO_PROXY` lists the server.
@@ -130,10 +89,10 @@ fn read(variable: &'static str, value: &str) -> Result<Proxy, SettingsError> {
 mod tests {
     use super::*;
 
-    fn find(server: &str, variables: &[(&str, &str)]) -> Result<Option<String>, String> {
+    fn host_of(server: &str, variables: &[(&str, &str)]) -> Result<Option<String>, String> {
         let env: Env = variables.iter().copied().collect();
         let url = Url::parse(server).unwrap();
-        let proxies = Proxies::find(&url, &env).map_err(|error| error.to_string())?;
+        let proxies = find(&url, &env).map_err(|error| error.to_string())?;
         Ok(proxies.on_the_way_to(&url).map(|p| p.place.clone()))
     }
 
@@ -158,7 +117,7 @@ mod tests {
             (&[("HTTP_PROXY", ""), ("http_proxy", "http://p:1")], None),
             (&[("HTTP_PROXY", "http://u:s3cret@p:1")], Some("p:1")),
         ] {
-            let found = find(server, variables).unwrap();
+            let found = host_of(server, variables).unwrap();
             assert_eq!(found.as_deref(), place, "{variables:?}");
         }
     }
@@ -175,14 +134,14 @@ mod tests {
             "://",
             "http://p:x",
         ] {
-            let error = find("http://h", &[("HTTP_PROXY", value)]).unwrap_err();
+            let error = host_of("http://h", &[("HTTP_PROXY", value)]).unwrap_err();
             assert!(
                 error.starts_with("$HTTP_PROXY: expected a proxy"),
                 "{error}"
             );
             assert!(!error.contains("s3") && !error.contains("cret"), "{error}");
             // Another scheme's proxy does not matter.
-            assert_eq!(find("https://h", &[("HTTP_PROXY", value)]), Ok(None));
+            assert_eq!(host_of("https://h", &[("HTTP_PROXY", value)]), Ok(None));
         }
     }
 }

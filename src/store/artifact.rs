@@ -9,7 +9,7 @@ use super::wire::{Fault, spans_from_protobuf, spans_from_slice};
 use super::{Detail, StoreError, plain_io_reason};
 use crate::model::{Span, Unreadable};
 use crate::regular::{self, Links};
-use crate::settings::{file_uri_path, percent_decode, without_credentials};
+use crate::uri::{file_uri_path, percent_decode, without_credentials};
 
 /// The file in a trace's artifact folder that holds its spans.
 pub(super) const FILE_NAME: &str = "traces.json";

@@ -3,8 +3,7 @@
 
 use mlt::analysis::SpanTree;
 use mlt::model::{Experiment, Span, Trace, TraceInfo, TraceState};
-use mlt::settings::Location;
-use mlt::store::{self, Detail, Query, Search, Store};
+use mlt::store::{self, Detail, Location, Query, Search, Store};
 
 use crate::support::mlflow::{Seeded, connect, old, rich};
 use crate::support::mlt;

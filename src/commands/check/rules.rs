@@ -15,7 +15,7 @@ use crate::regular;
 
 /// The largest file of rules, in bytes.
 const LARGEST: u64 = 16 << 20;
-use crate::settings::Location;
+use crate::store::Location;
 
 /// Rules in their order: those of the command line first.
 pub(super) struct Rules(Vec<Named>);

@@ -13,7 +13,7 @@ use crate::cli::{ExportArgs, SelectionArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::What;
 use crate::file::cannot;
-use crate::settings::Location;
+use crate::store::Location;
 
 /// The traces of a file.
 #[derive(Debug, Default)]

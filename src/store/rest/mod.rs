@@ -29,13 +29,12 @@ use self::spans::Fetched;
 use super::local::{Doubts, lock};
 use super::wire::read_info;
 use super::{
-    Batches, Change, Detail, DryRequest, Explanation, FilterSource, MetricAnswer, MetricQuestion,
-    Page, Query, Store, StoreError,
+    Batches, Change, Connection, Detail, DryRequest, Explanation, FilterSource, MetricAnswer,
+    MetricQuestion, Page, Query, Store, StoreError,
 };
 use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
 use crate::model::{CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
 use crate::parallel;
-use crate::settings::Connection;
 
 pub use self::http::{RequestLog, RequestRecord};
 

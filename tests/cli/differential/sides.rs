@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 
 use mlt::filter::{Filter, OrderBy};
 use mlt::model::{Assessment, AssessmentKind, Trace, TraceInfo};
-use mlt::settings::Location;
-use mlt::store::{self, Detail, FilterSource, Query, Search, SearchEnd, Store, StoreError};
+use mlt::store::{
+    self, Detail, FilterSource, Location, Query, Search, SearchEnd, Store, StoreError,
+};
 
 use crate::support::mlflow::{connect, rich};
 use crate::support::mlt;

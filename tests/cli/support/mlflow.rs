@@ -11,8 +11,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mlt::settings::{Connection, Location, Proxies, RetryPolicy, Tls};
-use mlt::store::{self, Store};
+use mlt::store::{self, Connection, Location, Proxies, RetryPolicy, Store, Tls};
 
 use super::{Mlt, mlt, venv};
 

@@ -9,7 +9,7 @@ use reqwest::{Certificate, Identity};
 
 use crate::parallel;
 use crate::regular::{self, Links};
-use crate::settings::Connection;
+use crate::store::Connection;
 use crate::store::{StoreError, plain_io_reason};
 
 const USER_AGENT: &str = concat!("mlt/", env!("CARGO_PKG_VERSION"));

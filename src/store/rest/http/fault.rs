@@ -7,7 +7,7 @@ use std::io;
 use chrono::DateTime;
 
 use super::body::cut;
-use crate::settings::Proxy;
+use crate::store::Proxy;
 use crate::store::StoreError;
 
 /// Why a proxy passes nothing on, where it only wants to know who asks.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
-use crate::settings::{Connection, Credentials, Secret};
+use crate::store::{Connection, Credentials, Secret};
 
 /// What stands where a secret was.
 const MASK: &str = "[hidden]";

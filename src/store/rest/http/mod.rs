@@ -24,9 +24,9 @@ use url::Url;
 use self::body::{ServerError, Stopped};
 use self::fault::Place;
 use self::mask::Masks;
-use crate::settings::{Connection, Credentials};
 use crate::store::StoreError;
 use crate::store::wire::{self, Flaw, InfoPage};
+use crate::store::{Connection, Credentials};
 
 /// Called once for every exchange, for `--verbose`; `None` for silence.
 pub type RequestLog = Option<Arc<dyn Fn(&RequestRecord) + Send + Sync>>;

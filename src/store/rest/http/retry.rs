@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::model::Timestamp;
-use crate::settings::RetryPolicy;
+use crate::store::RetryPolicy;
 
 /// The wait before the next try, `None` where there is none: `retry` were made
 /// already, and the server may have asked for so many seconds.

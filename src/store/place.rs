@@ -1,13 +1,11 @@
-//! How to reach a store: what the flags and MLflow's variables come to, as
-//! plain values that a store can be opened with.
+//! How to reach a store, as plain values that it can be opened with. Whoever asks
+//! makes them; nothing here reads flags, variables or files.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
-
-use super::proxy::Proxies;
 
 /// A place that traces are kept in.
 #[derive(Debug, Clone)]
@@ -42,7 +40,7 @@ impl Location {
 
     /// The same place, where it has workspaces in this one of them.
     #[must_use]
-    pub(super) fn in_workspace(mut self, name: Option<&str>) -> Self {
+    pub fn in_workspace(mut self, name: Option<&str>) -> Self {
         if let Self::Sqlite { workspace, .. } = &mut self {
             *workspace = name.map(str::to_owned);
         }
@@ -115,6 +113,45 @@ pub struct RetryPolicy {
     pub longest_wait: Duration,
     /// Whether the server's `Retry-After` replaces the wait.
     pub respect_retry_after: bool,
+}
+
+/// A proxy between mlt and a server.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// The variable that names it.
+    pub variable: &'static str,
+    /// Host and port.
+    pub place: String,
+    /// User name and password.
+    pub login: Option<(String, Secret)>,
+}
+
+/// The proxies on the way to a server.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies {
+    http: Option<Proxy>,
+    https: Option<Proxy>,
+}
+
+impl Proxies {
+    /// The proxies for URLs of either scheme.
+    pub fn new(http: Option<Proxy>, https: Option<Proxy>) -> Self {
+        Self { http, https }
+    }
+
+    /// The proxy for a URL of the server, by its scheme.
+    pub fn on_the_way_to(&self, url: &Url) -> Option<&Proxy> {
+        if url.scheme() == "https" {
+            self.https.as_ref()
+        } else {
+            self.http.as_ref()
+        }
+    }
+
+    /// Each of them.
+    pub fn all(&self) -> impl Iterator<Item = &Proxy> {
+        self.http.iter().chain(&self.https)
+    }
 }
 
 /// Text that must not be shown.
