@@ -22,7 +22,7 @@ use crate::error::{CommandError, Exit};
 use crate::model::{TraceInfo, Unreadable};
 use crate::parallel;
 use crate::render::sanitize;
-use crate::store::{Batches, Change, FilterSource, Query, Store, StoreError};
+use crate::store::{Batches, Change, FilterSource, Query, Store, StoreError, TraceRefs, Want};
 use crate::units;
 
 /// What a command does to traces, and its words for that.
@@ -196,29 +196,24 @@ fn named(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) ->
         unreadable: Vec::new(),
     };
     let mut progress = context.terminal.progress("looking traces up").of(ids.len());
-    parallel::for_each_in_order(
-        store.at_once(),
-        &ids,
-        |id| store.info(id),
-        |id, info| -> Result<()> {
-            let plan = match info {
-                Ok(info) => Ok(task.plan(Some(&info))),
-                Err(error) if error.is_about_one_trace() => match error.into_unreadable(id) {
-                    Ok(_) if !order.dry_run => Ok(task.plan(None)),
-                    Ok(unreadable) => {
-                        targets.unreadable.push(unreadable);
-                        return Ok(());
-                    }
-                    Err(error) => Err(error.into()),
-                },
-                Err(error) => return Err(error.into()),
-            };
-            let id = id.clone();
-            targets.all.push(Target { id, plan });
-            progress.at(targets.all.len());
-            Ok(())
-        },
-    )?;
+    store.try_fetch_all(TraceRefs::Ids(ids), Want::INFO, |id, trace| -> Result<()> {
+        let plan = match trace {
+            Ok(trace) => Ok(task.plan(Some(&trace.info))),
+            Err(error) if error.is_about_one_trace() => match error.into_unreadable(id) {
+                Ok(_) if !order.dry_run => Ok(task.plan(None)),
+                Ok(unreadable) => {
+                    targets.unreadable.push(unreadable);
+                    return Ok(());
+                }
+                Err(error) => Err(error.into()),
+            },
+            Err(error) => return Err(error.into()),
+        };
+        let id = id.to_owned();
+        targets.all.push(Target { id, plan });
+        progress.at(targets.all.len());
+        Ok(())
+    })?;
     progress.clear();
     Ok(targets)
 }

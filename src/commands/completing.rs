@@ -1,13 +1,11 @@
-//! Traces that were found without their spans, with as much of these as is needed:
-//! in batches, several at a time, each trace by itself where it cannot be had.
+//! Traces that were found without their spans, with as much of these as is needed.
 
 use anyhow::Result;
 
 use crate::analysis::roll_up;
 use crate::field::Field;
 use crate::model::{Detail, Trace, TraceInfo, Unreadable};
-use crate::parallel;
-use crate::store::{Batches, Store, StoreError};
+use crate::store::{Store, StoreError, TraceRefs, Want};
 
 /// What fields need of traces beyond what a search finds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,30 +36,6 @@ impl Lack {
         let count = (self.count && info.span_count().is_none()).then_some(Detail::Times);
         self.detail.max(usage).max(count)
     }
-}
-
-/// Asks for the spans of traces in batches, several at a time, and hands over what
-/// `map` makes of each, in their order.
-///
-/// # Errors
-/// Those of `each`.
-pub(super) fn in_batches<R: Send, E>(
-    store: &dyn Store,
-    infos: &[TraceInfo],
-    detail: Detail,
-    map: impl Fn(Trace) -> R + Sync,
-    mut each: impl FnMut(&TraceInfo, Result<R, StoreError>) -> Result<(), E>,
-) -> Result<(), E> {
-    let Batches { traces, at_once } = store.batches(detail);
-    let batches: Vec<&[TraceInfo]> = infos.chunks(traces.max(1)).collect();
-    let ask = |batch: &&[TraceInfo]| -> Vec<Result<R, StoreError>> {
-        let traces = store.complete_all(batch, detail).into_iter();
-        traces.map(|trace| trace.map(&map)).collect()
-    };
-    parallel::for_each_in_order(at_once, &batches, ask, |batch, traces| {
-        let mut named = batch.iter().zip(traces);
-        named.try_for_each(|(info, trace)| each(info, trace))
-    })
 }
 
 /// Hands each trace over with what it lacked, in the order of `infos`. Traces that
@@ -98,22 +72,25 @@ pub(super) fn complete(
     let mut unreadable = Vec::new();
     let mut rest = infos.into_iter();
     if let Some(detail) = detail {
-        in_batches(store, &lacking, detail, completed, |info, trace| {
-            for other in rest
-                .by_ref()
-                .take_while(|one| one.trace_id != info.trace_id)
-            {
-                each(without_spans(other))?;
+        let (lacking, want) = (TraceRefs::Known(lacking), Want::spans(detail));
+        store.try_fetch_all(lacking, want, |id, trace| {
+            let mut info = None;
+            for one in rest.by_ref() {
+                if one.trace_id == id {
+                    info = Some(one);
+                    break;
+                }
+                each(without_spans(one))?;
             }
             match trace {
-                Ok(trace) => each(trace),
+                Ok(trace) => each(completed(trace)),
                 // It was there when it was found.
                 Err(StoreError::UnknownTrace { .. }) => Ok(()),
                 Err(error) if error.is_about_one_trace() => {
-                    let (id, told) = (info.trace_id.as_str(), error.to_string());
+                    let told = error.to_string();
                     let one = error.into_unreadable(id);
                     unreadable.push(one.unwrap_or_else(|_| Unreadable::trace(id, told)));
-                    each(without_spans(info.clone()))
+                    info.map_or(Ok(()), |info| each(without_spans(info)))
                 }
                 Err(error) => Err(error.into()),
             }

@@ -3,11 +3,10 @@
 //! Spans are fetched concurrently and in batches, and nothing is kept of them, so
 //! that memory grows with ids at most.
 
-use std::ops::ControlFlow;
+use std::cell::RefCell;
 
 use anyhow::Result;
 
-use super::completing::in_batches;
 use super::resolve::Failures;
 use super::selection::{check_experiments, explain, filter_of, name_experiments};
 use super::usage::UsageLookup;
@@ -16,14 +15,12 @@ use crate::analysis::roll_up;
 use crate::cli::SelectionArgs;
 use crate::error::{CommandError, Exit};
 use crate::model::{Trace, TraceInfo, Unreadable};
-use crate::parallel;
 use crate::progress::Progress;
 use crate::render::sanitize;
-use crate::store::{Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError};
+use crate::store::{
+    Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want, going_on,
+};
 use crate::units;
-
-/// Batches of spans that are fetched before more traces are asked for.
-const BATCHES_AT_ONCE: usize = 16;
 
 /// What a command needs of the traces.
 #[derive(Debug, Clone, Copy)]
@@ -209,12 +206,18 @@ pub(super) fn gather_unknown(
             &mut each,
         );
     }
-    let ids = resolve::trace_ids(context, &args.traces)?;
-    let store = context.store()?;
-    let mut run = Run::new(store, need, progress.of(ids.len()), known);
-    let infos = ids.into_iter().map(TraceInfo::new).collect();
-    run.fetch(infos, Known::Ids, &mut each)?;
-    Ok(run.gathered)
+    let mut ids = resolve::trace_ids(context, &args.traces)?;
+    let run = Run::new(context, need, progress.of(ids.len()), known)?;
+    run.pass_over_known(&mut ids, String::as_str);
+    let want = Want {
+        spans: need.spans,
+        any_order: false,
+    };
+    run.store
+        .try_fetch_all(TraceRefs::Ids(ids), want, |id, trace| {
+            run.hand_over(id, trace, Known::Ids, &mut each)
+        })?;
+    Ok(run.finish())
 }
 
 /// Hands the traces that a query finds to `each`, in its order; the experiments
@@ -247,45 +250,44 @@ fn find(
     query.ids_only = !need.info && need.parts == InfoParts::NONE;
     query.parts = (!need.info).then_some(need.parts);
     query.any_order = need.any_order;
-    let store = context.store()?;
     let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let mut search = Search::new(store, query.clone(), limit);
-    let mut run = Run::new(store, need, progress, known);
-    // Several batches at a time keep all workers busy while the results are handed over.
-    let at_once = need
-        .spans
-        .map_or(1, |detail| match store.batches(detail).traces {
-            batch @ 2.. => batch * BATCHES_AT_ONCE,
-            one => one,
+    let run = Run::new(context, need, progress, known)?;
+    let mut search = Search::new(run.store, query.clone(), limit);
+    let mut pages = std::iter::from_fn(|| run.next_page(&mut search).transpose());
+    let mut outcome = Ok(());
+    let mut fetched = Ok(());
+    if let Some(detail) = need.spans {
+        let want = Want {
+            spans: Some(detail),
+            any_order: need.any_order,
+        };
+        let mut pages = pages.map(|page| Ok(TraceRefs::Known(page?)));
+        fetched = run.store.fetch(&mut pages, want, &mut |id, trace| {
+            outcome = run.hand_over(id, trace, Known::Infos, each);
+            going_on(&outcome)
         });
-    let mut waiting = Vec::new();
-    let mut sweep_from = None;
-    while let Some(page) = search.next_page().map_err(|e| explain(e, &query))? {
-        run.gathered.unreadable.extend(search.take_unreadable());
-        run.scanned = search.scanned();
-        waiting.extend(page);
-        if waiting.len() >= at_once {
-            if need.any_order && sweep_from.is_none() {
-                sweep_from = need.spans.and_then(|detail| store.sweep_from(detail));
+    } else {
+        while let (Ok(()), Some(page)) = (&outcome, pages.next()) {
+            match page {
+                Ok(page) => outcome = run.hand_over_all(page, each),
+                Err(error) => fetched = Err(error),
             }
-            if sweep_from.is_none() {
-                run.fetch(std::mem::take(&mut waiting), Known::Infos, each)?;
+            if fetched.is_err() {
+                break;
             }
         }
     }
-    match (need.spans, sweep_from) {
-        (Some(detail), Some(least)) if waiting.len() >= least => {
-            run.sweep(waiting, detail, each)?;
-        }
-        _ => run.fetch(waiting, Known::Infos, each)?,
-    }
-    run.gathered.limited = search.end() == Some(SearchEnd::Limited);
-    let nothing = run.gathered.traces + run.gathered.skipped + run.gathered.deleted == 0;
-    if nothing && !run.gathered.is_short() {
+    outcome?;
+    fetched.map_err(|error| explain(error, &query))?;
+    let store = run.store;
+    let mut gathered = run.finish();
+    gathered.limited = search.end() == Some(SearchEnd::Limited);
+    let nothing = gathered.traces + gathered.skipped + gathered.deleted == 0;
+    if nothing && !gathered.is_short() {
         // An empty answer must not pass for that of an experiment that exists.
         check_experiments(store, &context.settings.experiments)?;
     }
-    Ok(run.gathered)
+    Ok(gathered)
 }
 
 /// What is known of traces before they are fetched.
@@ -295,103 +297,91 @@ enum Known {
     Infos,
 }
 
-/// A selection under way.
+/// A selection under way: traces are found and handed over by turns.
 struct Run<'a> {
     store: &'a dyn Store,
     need: Need,
-    progress: Progress,
     known: &'a dyn Fn(&str) -> bool,
+    so_far: RefCell<SoFar>,
+}
+
+struct SoFar {
+    progress: Progress,
     scanned: usize,
     gathered: Gathered,
 }
 
 impl<'a> Run<'a> {
     fn new(
-        store: &'a dyn Store,
+        context: &'a Context,
         need: Need,
         progress: Progress,
         known: &'a dyn Fn(&str) -> bool,
-    ) -> Self {
-        Self {
-            store,
+    ) -> Result<Self> {
+        let gathered = Gathered {
+            usage: UsageLookup::new(context),
+            ..Gathered::default()
+        };
+        Ok(Self {
+            store: context.store()?,
             need,
-            progress,
             known,
-            scanned: 0,
-            gathered: Gathered::default(),
-        }
-    }
-
-    /// Fetches what is needed of these traces and hands them over.
-    fn fetch(
-        &mut self,
-        mut infos: Vec<TraceInfo>,
-        known: Known,
-        each: &mut impl FnMut(Trace) -> Result<()>,
-    ) -> Result<()> {
-        let (store, need) = (self.store, self.need);
-        self.pass_over_known(&mut infos);
-        let without_spans = |info| Trace {
-            info,
-            spans: Vec::new(),
-        };
-        if known == Known::Ids {
-            let ids: Vec<String> = infos.into_iter().map(|info| info.trace_id).collect();
-            let ask = |id: &String| match need.spans {
-                Some(detail) => store.trace(id, detail),
-                None => store.info(id).map(without_spans),
-            };
-            return parallel::for_each_in_order(store.at_once(), &ids, ask, |id, trace| {
-                self.hand_over(id, trace, known, each)
-            });
-        }
-        let Some(detail) = need.spans else {
-            if need.usage {
-                self.gathered.usage.complete(store, &mut infos);
-            }
-            return infos
-                .into_iter()
-                .try_for_each(|info| self.hand_over("", Ok(without_spans(info)), known, each));
-        };
-        let whole = |trace| trace;
-        in_batches(store, &infos, detail, whole, |info, trace| {
-            self.hand_over(&info.trace_id, trace, known, each)
+            so_far: RefCell::new(SoFar {
+                progress,
+                scanned: 0,
+                gathered,
+            }),
         })
     }
 
-    /// The same in whatever order comes quickest.
-    fn sweep(
-        &mut self,
-        mut infos: Vec<TraceInfo>,
-        detail: Detail,
-        each: &mut impl FnMut(Trace) -> Result<()>,
-    ) -> Result<()> {
-        self.pass_over_known(&mut infos);
-        let mut outcome = Ok(());
-        self.store.sweep(infos, detail, &mut |id, trace| {
-            outcome = self.hand_over(id, trace, Known::Infos, each);
-            match outcome {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
-        });
-        outcome
+    fn finish(self) -> Gathered {
+        self.so_far.into_inner().gathered
     }
 
-    fn pass_over_known(&mut self, infos: &mut Vec<TraceInfo>) {
-        let all = infos.len();
-        infos.retain(|info| !(self.known)(&info.trace_id));
-        self.gathered.skipped += all - infos.len();
+    /// The next traces of a search that are not known; `None` at its end.
+    fn next_page(&self, search: &mut Search<'_>) -> Result<Option<Vec<TraceInfo>>, StoreError> {
+        let Some(mut page) = search.next_page()? else {
+            return Ok(None);
+        };
+        let mut so_far = self.so_far.borrow_mut();
+        so_far.gathered.unreadable.extend(search.take_unreadable());
+        so_far.scanned = search.scanned();
+        drop(so_far);
+        self.pass_over_known(&mut page, |info| &info.trace_id);
+        Ok(Some(page))
+    }
+
+    fn pass_over_known<T>(&self, traces: &mut Vec<T>, id: impl Fn(&T) -> &str) {
+        let all = traces.len();
+        traces.retain(|trace| !(self.known)(id(trace)));
+        self.so_far.borrow_mut().gathered.skipped += all - traces.len();
+    }
+
+    /// Hands traces over of which no spans are needed, but for tokens and cost.
+    fn hand_over_all(
+        &self,
+        mut infos: Vec<TraceInfo>,
+        each: &mut impl FnMut(Trace) -> Result<()>,
+    ) -> Result<()> {
+        if self.need.usage {
+            let gathered = &mut self.so_far.borrow_mut().gathered;
+            gathered.usage.complete(self.store, &mut infos);
+        }
+        infos.into_iter().try_for_each(|info| {
+            let spans = Vec::new();
+            self.hand_over("", Ok(Trace { info, spans }), Known::Infos, each)
+        })
     }
 
     fn hand_over(
-        &mut self,
+        &self,
         id: &str,
         trace: Result<Trace, StoreError>,
         known: Known,
         each: &mut impl FnMut(Trace) -> Result<()>,
     ) -> Result<()> {
-        let gathered = &mut self.gathered;
+        let so_far = &mut *self.so_far.borrow_mut();
+        let gathered = &mut so_far.gathered;
         match trace {
             Ok(mut trace) => {
                 let is_bare = self.need.spans.is_some() && trace.spans.is_empty();
@@ -417,7 +407,7 @@ impl<'a> Run<'a> {
             + gathered.deleted
             + gathered.failures.len()
             + gathered.unreadable.len();
-        self.progress.found(self.scanned.max(done), done);
+        so_far.progress.found(so_far.scanned.max(done), done);
         Ok(())
     }
 }

@@ -16,11 +16,10 @@ use crate::export::JsonForm;
 use crate::export::json::{self, DocumentList, RowList, TraceList};
 use crate::export::transcript::transcript;
 use crate::model::{Span, StatusCode, Trace, Unreadable};
-use crate::parallel;
 use crate::render::list::List;
 use crate::render::transcript::TranscriptOptions;
 use crate::render::{self, LeftOut, sanitize};
-use crate::store::{Detail, StoreError};
+use crate::store::{Detail, StoreError, TraceRefs, Want};
 use crate::table::Column;
 use crate::table::delimited::DelimitedTable;
 use crate::table::rows::spans::{SpanRow, Spans, is_of_payload, spans};
@@ -56,10 +55,9 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let mut done = 0;
     let left_out = {
         let mut printer = Printer::new(context, args, &mut out, columns, form, single)?;
-        parallel::for_each_in_order(
-            store.at_once(),
-            &ids,
-            |id| store.trace(id, detail),
+        store.try_fetch_all(
+            TraceRefs::Ids(ids),
+            Want::spans(detail),
             |id, result| -> Result<()> {
                 let outcome = result
                     .map_err(anyhow::Error::from)
@@ -78,7 +76,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
                     Err(error) if single || error.is::<std::io::Error>() => return Err(error),
                     Err(error) => match unreadable_of(id, error) {
                         Ok(one) => unreadable.push(one),
-                        Err(error) => failures.push((id.clone(), error)),
+                        Err(error) => failures.push((id.to_owned(), error)),
                     },
                 }
                 progress.at(done + failures.len() + unreadable.len());

@@ -21,10 +21,11 @@ use crate::export::unreadable::add_to;
 use crate::field::Field;
 use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo, Unreadable};
-use crate::parallel;
 use crate::render::search::SearchTable;
 use crate::render::{Column, sanitize};
-use crate::store::{Detail, Explanation, Query, Search, SearchEnd, Store, StoreError};
+use crate::store::{
+    Detail, Explanation, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want,
+};
 use crate::table::delimited::DelimitedTable;
 use crate::terminal::Output;
 use crate::units;
@@ -274,7 +275,7 @@ fn list(
     let mut out = context.terminal.output();
     let mut progress = context.terminal.progress("searching");
     let (mut scanned, mut kept) = (0, 0);
-    let mut usage = UsageLookup::default();
+    let mut usage = UsageLookup::new(context);
     let mut cut = false;
     let mut unreadable = Vec::new();
     {
@@ -445,12 +446,11 @@ impl<'a> Printer<'a> {
             }
             return Ok(count);
         }
-        parallel::for_each_in_order(
-            store.at_once(),
-            &page,
-            |info| store.complete(info.clone(), Detail::Whole),
-            |info, trace| -> Result<()> {
-                match trace.map_err(|error| error.into_unreadable(&info.trace_id)) {
+        store.try_fetch_all(
+            TraceRefs::Known(page),
+            Want::spans(Detail::Whole),
+            |id, trace| -> Result<()> {
+                match trace.map_err(|error| error.into_unreadable(id)) {
                     Ok(trace) => {
                         count += 1;
                         self.push_whole(&trace)?;

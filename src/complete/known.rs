@@ -2,13 +2,14 @@
 //! and as parts of lists.
 
 use std::ffi::OsStr;
+use std::ops::ControlFlow;
 
 use clap_complete::CompletionCandidate;
 
 use super::{CENSUS, Named, from_store, recent_infos, starting_with};
 use crate::analysis::Census;
 use crate::filter::{self, Comparator, Field};
-use crate::store::{Detail, Store};
+use crate::store::{Detail, Store, TraceRefs, Want};
 
 /// Traces whose spans are looked at.
 const WITH_SPANS: usize = 20;
@@ -26,10 +27,16 @@ fn census(store: &dyn Store, experiments: &[String], detail: Option<Detail>) -> 
         }
         return Some(census);
     };
-    let infos = &infos[..infos.len().min(WITH_SPANS)];
-    for trace in store.complete_all(infos, detail).into_iter().flatten() {
-        census.add(&trace.info, &trace.spans);
-    }
+    let mut infos = infos;
+    infos.truncate(WITH_SPANS);
+    let (infos, want) = (TraceRefs::Known(infos), Want::spans(detail));
+    let fetched = store.fetch_all(infos, want, &mut |_, trace| {
+        if let Ok(trace) = trace {
+            census.add(&trace.info, &trace.spans);
+        }
+        ControlFlow::Continue(())
+    });
+    fetched.ok()?;
     Some(census)
 }
 

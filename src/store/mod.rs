@@ -5,6 +5,7 @@
 mod artifact;
 mod demo;
 mod error;
+mod fetch;
 mod file;
 mod judge;
 mod local;
@@ -17,16 +18,17 @@ mod search;
 mod sqlite;
 mod wire;
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::filter::{Filter, OrderBy};
 use crate::io_words::plain_io_reason;
-use crate::model::{Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
+use crate::model::{Experiment, ExperimentOverview, TraceInfo, Unreadable};
 use crate::parallel;
 
 pub use crate::model::Detail;
 pub use error::{Attempt, StoreError};
+pub(crate) use fetch::going_on;
+pub use fetch::{OnTrace, Pages, TraceRefs, Want};
 pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
 pub use place::{Connection, Credentials, Location, Proxies, Proxy, RetryPolicy, Secret, Tls};
 pub use rest::{RequestLog, RequestRecord};
@@ -196,9 +198,6 @@ pub struct Explanation {
     pub cost: String,
 }
 
-/// What is called with each trace by its id; it may break off.
-pub type Each<'e> = &'e mut dyn FnMut(&str, Result<Trace, StoreError>) -> ControlFlow<()>;
-
 /// A source of traces.
 pub trait Store: Send + Sync {
     /// What to call this store in a message, for example `the demo store`.
@@ -230,59 +229,18 @@ pub trait Store: Send + Sync {
     /// previous page's [`Page::next`].
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError>;
 
-    /// A trace without its spans.
-    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError>;
-
-    /// A trace with its spans.
-    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError>;
-
-    /// The spans of a trace whose info is known already.
-    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError>;
-
-    /// How many questions are best asked at a time.
-    fn at_once(&self) -> usize {
-        parallel::cores()
-    }
-
-    /// Whether spans can be looked at for a little more than the traces themselves.
-    fn has_spans_at_hand(&self) -> bool {
-        true
-    }
-
-    /// How [`Store::complete_all`] is best called.
-    fn batches(&self, _detail: Detail) -> Batches {
-        Batches::of_one(self.at_once())
-    }
-
-    /// The spans of traces of which at least the ids are known: a result for
-    /// each, in their order.
-    fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
-        let complete = |info: &TraceInfo| self.complete(info.clone(), detail);
-        infos.iter().map(complete).collect()
-    }
-
-    /// From how many traces on [`Store::sweep`] is quicker than
-    /// [`Store::complete_all`]; `None` where it never is.
-    fn sweep_from(&self, _detail: Detail) -> Option<usize> {
-        None
-    }
-
-    /// The same for many traces at once, in whatever order comes quickest: `each`
-    /// gets the id and the trace, until it breaks it off. An error that is not
-    /// about one trace is the last thing it gets.
-    fn sweep(&self, infos: Vec<TraceInfo>, detail: Detail, each: Each<'_>) {
-        for info in infos {
-            let id = info.trace_id.clone();
-            if each(&id, self.complete(info, detail)).is_break() {
-                return;
-            }
-        }
-    }
+    /// Fetches traces: `each` gets a result for each of them, in the order in which they
+    /// are named unless any will do. What is wrong with one is its own result, and never
+    /// stops the others; `each` breaks off where it is the store's.
+    ///
+    /// # Errors
+    /// Those of the pages, and what is no single trace's.
+    fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError>;
 
     /// How [`Store::change`] is best called: the traces of a batch are changed all at
     /// once or not at all.
     fn change_batches(&self, _change: &Change) -> Batches {
-        Batches::of_one(self.at_once())
+        Batches::of_one(parallel::cores())
     }
 
     /// Changes each trace; a result for each, in their order.

@@ -38,6 +38,11 @@ impl Location {
         }
     }
 
+    /// Whether each question is a journey.
+    pub fn is_far(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+
     /// The same place, where it has workspaces in this one of them.
     #[must_use]
     pub fn in_workspace(mut self, name: Option<&str>) -> Self {

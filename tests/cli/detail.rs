@@ -1,9 +1,11 @@
 //! Spans in less detail: what is left in them is the same as in whole ones,
 //! whatever the store, and for many traces at once as for one.
 
+use std::ops::ControlFlow;
+
 use mlt::analysis::SpanTree;
 use mlt::model::{Experiment, Span, Trace, TraceInfo, TraceState};
-use mlt::store::{self, Detail, Location, Query, Search, Store};
+use mlt::store::{self, Detail, Location, Query, Search, Store, StoreError, TraceRefs, Want};
 
 use crate::support::mlflow::{Seeded, connect, old, rich};
 use crate::support::mlt;
@@ -80,14 +82,27 @@ fn same(detail: Detail, brief: &Trace, whole: &Trace) {
     );
 }
 
+/// A result for each trace, in their order.
+fn fetch(
+    store: &dyn Store,
+    traces: &[TraceInfo],
+    detail: Detail,
+) -> Vec<Result<Trace, StoreError>> {
+    let mut all = Vec::new();
+    let (traces, want) = (TraceRefs::Known(traces.to_vec()), Want::spans(detail));
+    let fetched = store.fetch_all(traces, want, &mut |_, trace| {
+        all.push(trace);
+        ControlFlow::Continue(())
+    });
+    fetched.unwrap();
+    all
+}
+
 /// Asks for all traces in every detail, with all that is known of them and with
 /// nothing but their ids; gives how many had spans.
 fn check(store: &dyn Store) -> usize {
     let infos = infos(store);
-    let wholes: Vec<_> = infos
-        .iter()
-        .map(|info| store.complete(info.clone(), Detail::Whole))
-        .collect();
+    let wholes = fetch(store, &infos, Detail::Whole);
     let bare: Vec<TraceInfo> = infos
         .iter()
         .map(|info| TraceInfo::new(&*info.trace_id))
@@ -100,12 +115,9 @@ fn check(store: &dyn Store) -> usize {
         (Detail::Whole, vec![&bare]),
     ] {
         for known in known {
-            let size = store.batches(detail).traces;
-            let briefs = known
-                .chunks(size)
-                .flat_map(|chunk| store.complete_all(chunk, detail));
+            let briefs = fetch(store, known, detail);
             let mut count = 0;
-            for (brief, whole) in briefs.zip(&wholes) {
+            for (brief, whole) in briefs.into_iter().zip(&wholes) {
                 count += 1;
                 match (brief, whole) {
                     (Ok(brief), Ok(whole)) => same(detail, &brief, whole),
@@ -156,7 +168,7 @@ fn a_trace_that_is_not_there_fails_alone() {
             asked.retain(|info| info.state == TraceState::Ok);
             asked.truncate(5);
             asked.insert(2, TraceInfo::new("tr-00000000000000000000000000000bad"));
-            let answers = store.complete_all(&asked, detail);
+            let answers = fetch(&*store, &asked, detail);
             let failed: Vec<usize> = (0..6).filter(|at| answers[*at].is_err()).collect();
             assert_eq!(failed, [2], "{detail:?} from {}", store.describe());
         }

@@ -2,6 +2,7 @@
 //! keys that are there where nothing has that one, and the range of numbers.
 
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::{CauseSearch, Part};
@@ -9,7 +10,7 @@ use crate::analysis::Census;
 use crate::filter::{Comparator, Condition, Field, Value, parse_order_by};
 use crate::model::{Timestamp, TokenUsage, Trace, TraceInfo};
 use crate::render::{sanitize, text};
-use crate::store::Detail;
+use crate::store::{Detail, TraceRefs, Want};
 use crate::units;
 
 /// Values and keys that are listed.
@@ -87,9 +88,13 @@ fn traces(search: &CauseSearch<'_>, field: &Field, infos: &[TraceInfo]) -> Optio
         if Instant::now() >= search.end {
             break;
         }
-        let traces = search.store.complete_all(batch, detail);
         let before = all.len();
-        all.extend(traces.into_iter().flatten());
+        let (batch, want) = (TraceRefs::Known(batch.to_vec()), Want::spans(detail));
+        let fetched = search.store.fetch_all(batch, want, &mut |_, trace| {
+            all.extend(trace);
+            ControlFlow::Continue(())
+        });
+        fetched.ok()?;
         if all.len() == before {
             // Where none can be read, the next ones cannot either.
             break;

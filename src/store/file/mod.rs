@@ -22,10 +22,14 @@ use std::sync::{Mutex, OnceLock};
 use self::prepare::{Origins, Prepared};
 use self::scan::{Odd, Place, ScanError, scan};
 use self::source::{Source, Trouble};
+use super::fetch::{self, Ways};
 use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
-use super::wire::{DocumentSpans, DocumentTrace, Fault, Want, read_documents};
-use super::{Attempt, Change, Detail, Page, Query, Store, StoreError, overview, plain_io_reason};
+use super::wire::{DocumentSpans, DocumentTrace, Fault, Want as Parts, read_documents};
+use super::{
+    Attempt, Change, Detail, OnTrace, Page, Pages, Query, Store, StoreError, Want, overview,
+    plain_io_reason,
+};
 use crate::filter::{Filter, OrderBy};
 use crate::model::{
     CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable, trace_id_digits,
@@ -152,7 +156,7 @@ impl FileStore {
     /// A file in which no trace can be read.
     fn scan(
         &self,
-        want: Want<'_>,
+        want: Parts<'_>,
         mut take: impl FnMut(DocumentTrace, Place) -> ControlFlow<()>,
     ) -> Result<Vec<Unreadable>, StoreError> {
         let data = |reason: String| StoreError::Data {
@@ -233,7 +237,7 @@ impl FileStore {
     /// the first.
     fn distinct<S>(
         &self,
-        want: Want<'_>,
+        want: Parts<'_>,
         start: impl Fn() -> S,
         take: impl Fn(&mut S, DocumentTrace, Place),
     ) -> Result<(S, Vec<Unreadable>), StoreError> {
@@ -272,7 +276,7 @@ impl FileStore {
 
     fn all_experiments(&self) -> Result<&[Experiment], StoreError> {
         if self.experiments.get().is_none() {
-            self.distinct(Want::Infos, || (), |(), _, _| ())?;
+            self.distinct(Parts::Infos, || (), |(), _, _| ())?;
         }
         Ok(self.experiments.get().map_or(&[], Vec::as_slice))
     }
@@ -286,7 +290,7 @@ impl FileStore {
         wanted: usize,
     ) -> Result<(Vec<Hit>, Vec<Unreadable>), StoreError> {
         let sessions = if filter.needs_assessments() {
-            let learnt = self.distinct(Want::Infos, Sessions::default, |sessions, trace, _| {
+            let learnt = self.distinct(Parts::Infos, Sessions::default, |sessions, trace, _| {
                 if query.covers(&trace.info) {
                     sessions.learn(&trace.info);
                 }
@@ -296,9 +300,9 @@ impl FileStore {
             Sessions::default()
         };
         let want = if filter.needs_spans() {
-            Want::Spans
+            Parts::Spans
         } else {
-            Want::Infos
+            Parts::Infos
         };
         let matcher = filter.matcher();
         let judge = Judge::new(filter);
@@ -350,9 +354,9 @@ impl FileStore {
         let read = reader.read_to_end(&mut json);
         read.map_err(|error| self.failed(&error))?;
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&json);
-        let traces = read_documents(json, Want::SpansOf(trace_id, detail)).or_else(|error| {
+        let traces = read_documents(json, Parts::SpansOf(trace_id, detail)).or_else(|error| {
             // Only what was not looked at before can be news.
-            let is_as_before = read_documents(json, Want::Infos)
+            let is_as_before = read_documents(json, Parts::Infos)
                 .is_ok_and(|all| all.iter().any(|trace| trace.info.trace_id == trace_id));
             if !is_as_before && self.source.has_changed() {
                 return Err(self.changed());
@@ -396,7 +400,7 @@ impl FileStore {
             return Ok(None);
         };
         let mut ids = HashSet::new();
-        self.scan(Want::Infos, |trace, _| {
+        self.scan(Parts::Infos, |trace, _| {
             let id = trace.info.trace_id;
             if id.starts_with(CATALOG_PREFIX) && trace_id_digits(&id) == Some(digits) {
                 ids.insert(id);
@@ -417,7 +421,7 @@ impl FileStore {
                 let mut index = lock(&self.index);
                 if index.is_none() {
                     let (places, unreadable) =
-                        self.distinct(Want::Infos, HashMap::new, |places, trace, place| {
+                        self.distinct(Parts::Infos, HashMap::new, |places, trace, place| {
                             places.insert(self.fingerprint(&trace.info.trace_id), place);
                         })?;
                     *index = Some(Index { places, unreadable });
@@ -451,7 +455,7 @@ impl FileStore {
         detail: Detail,
     ) -> Result<(Option<DocumentTrace>, Vec<Unreadable>), StoreError> {
         let mut found: Option<DocumentTrace> = None;
-        let unreadable = self.scan(Want::SpansOf(trace_id, detail), |trace, _| {
+        let unreadable = self.scan(Parts::SpansOf(trace_id, detail), |trace, _| {
             if trace.info.trace_id != trace_id {
                 return ControlFlow::Continue(());
             }
@@ -497,7 +501,7 @@ impl FileStore {
         detail: Detail,
     ) -> Result<Option<DocumentTrace>, StoreError> {
         let mut only = None;
-        let want = Want::SpansOf(trace_id, detail);
+        let want = Parts::SpansOf(trace_id, detail);
         let open = |at| self.source.reader(place.start + at, place.len - at);
         let scanned = scan(open, want, None, &mut |found, _| match found {
             Ok(trace) if trace.info.trace_id == trace_id => {
@@ -581,6 +585,32 @@ fn outline(info: TraceInfo, order: &OrderBy) -> TraceInfo {
     outline
 }
 
+impl Ways for FileStore {
+    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
+        Ok(self.look_up(trace_id, Detail::Times)?.info)
+    }
+
+    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
+        self.complete(TraceInfo::new(trace_id), detail)
+    }
+
+    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
+        let trace_id = &info.trace_id;
+        let found = self.look_up(trace_id, detail)?;
+        match found.spans {
+            DocumentSpans::Read(spans) => Ok(Trace {
+                info: found.info,
+                spans,
+            }),
+            _ if !found.info.promises_spans() => Ok(Trace {
+                info: found.info,
+                spans: Vec::new(),
+            }),
+            DocumentSpans::Missing | DocumentSpans::Skipped => Err(without_spans(trace_id)),
+        }
+    }
+}
+
 impl Store for FileStore {
     fn describe(&self) -> String {
         self.name.clone()
@@ -627,28 +657,8 @@ impl Store for FileStore {
         })
     }
 
-    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
-        Ok(self.look_up(trace_id, Detail::Times)?.info)
-    }
-
-    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
-        self.complete(TraceInfo::new(trace_id), detail)
-    }
-
-    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
-        let trace_id = &info.trace_id;
-        let found = self.look_up(trace_id, detail)?;
-        match found.spans {
-            DocumentSpans::Read(spans) => Ok(Trace {
-                info: found.info,
-                spans,
-            }),
-            _ if !found.info.promises_spans() => Ok(Trace {
-                info: found.info,
-                spans: Vec::new(),
-            }),
-            DocumentSpans::Missing | DocumentSpans::Skipped => Err(without_spans(trace_id)),
-        }
+    fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError> {
+        fetch::in_rounds(self, traces, want, each)
     }
 
     fn change(

@@ -13,9 +13,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::artifact::{self, Artifacts};
+use super::fetch::{self, Ways};
 use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of};
-use super::{Attempt, Change, Detail, Page, Query, Store, StoreError, overview};
+use super::{
+    Attempt, Change, Detail, OnTrace, Page, Pages, Query, Store, StoreError, Want, overview,
+};
 use crate::filter::Filter;
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, tag};
 use crate::parallel;
@@ -229,6 +232,34 @@ impl Mlruns {
     }
 }
 
+impl Ways for Mlruns {
+    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
+        Ok(folder::cut(self.read(trace_id)?.0))
+    }
+
+    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
+        let (info, folder) = self.read(trace_id)?;
+        let spans = self.spans(&info, &folder, detail);
+        attach(info, spans).map(|trace| Trace {
+            info: folder::cut(trace.info),
+            ..trace
+        })
+    }
+
+    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
+        // Nothing but the id is known of a trace without an experiment.
+        if info.experiment_id.is_none() {
+            let (known, folder) = self.read(&info.trace_id)?;
+            let spans = self.spans(&known, &folder, detail);
+            let spans = attach(known, spans)?.spans;
+            return Ok(Trace { info, spans });
+        }
+        let folder = self.find_folder(&info.trace_id)?;
+        let spans = self.spans(&info, &folder, detail);
+        attach(info, spans)
+    }
+}
+
 impl Store for Mlruns {
     fn describe(&self) -> String {
         self.root.display().to_string()
@@ -271,30 +302,8 @@ impl Store for Mlruns {
         })
     }
 
-    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
-        Ok(folder::cut(self.read(trace_id)?.0))
-    }
-
-    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
-        let (info, folder) = self.read(trace_id)?;
-        let spans = self.spans(&info, &folder, detail);
-        attach(info, spans).map(|trace| Trace {
-            info: folder::cut(trace.info),
-            ..trace
-        })
-    }
-
-    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
-        // Nothing but the id is known of a trace without an experiment.
-        if info.experiment_id.is_none() {
-            let (known, folder) = self.read(&info.trace_id)?;
-            let spans = self.spans(&known, &folder, detail);
-            let spans = attach(known, spans)?.spans;
-            return Ok(Trace { info, spans });
-        }
-        let folder = self.find_folder(&info.trace_id)?;
-        let spans = self.spans(&info, &folder, detail);
-        attach(info, spans)
+    fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError> {
+        fetch::in_rounds(self, traces, want, each)
     }
 
     fn change(

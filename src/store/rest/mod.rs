@@ -26,11 +26,12 @@ use self::experiments::ACTIVE;
 use self::http::{Call, Http};
 use self::planned::Planned;
 use self::spans::Fetched;
+use super::fetch::{self, Ways};
 use super::local::{Doubts, lock};
 use super::wire::read_info;
 use super::{
     Batches, Change, Connection, Detail, DryRequest, Explanation, FilterSource, MetricAnswer,
-    MetricQuestion, Page, Query, Store, StoreError,
+    MetricQuestion, OnTrace, Page, Pages, Query, Store, StoreError, Want,
 };
 use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
 use crate::model::{CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
@@ -339,91 +340,7 @@ impl RestStore {
     }
 }
 
-impl Store for RestStore {
-    fn has_spans_at_hand(&self) -> bool {
-        false
-    }
-
-    fn describe(&self) -> String {
-        self.http.host()
-    }
-
-    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
-        self.all_experiments(ACTIVE)
-    }
-
-    fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
-        self.experiment_answer(&Call::get(self.experiment_by_name_url(name)))
-    }
-
-    fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
-        let mut url = self
-            .http
-            .url(&["api", "2.0", "mlflow", "experiments", "get"]);
-        url.query_pairs_mut().append_pair("experiment_id", id);
-        Ok(self.experiment_answer(&Call::get(url))?.is_some())
-    }
-
-    fn deleted_experiments(&self) -> Result<Vec<Experiment>, StoreError> {
-        self.all_experiments("DELETED_ONLY")
-    }
-
-    fn overview(
-        &self,
-        experiments: Vec<Experiment>,
-    ) -> Result<Vec<ExperimentOverview>, StoreError> {
-        self.overview_of(&experiments)
-    }
-
-    fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
-        let mut page = self.find(query, size, token)?;
-        page.unreadable.extend(self.doubts.take_unreadable());
-        Ok(page)
-    }
-
-    fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
-        let FilterSource::Parsed(filter) = &query.filter else {
-            return Ok(Explanation {
-                sent: vec![query.filter.to_string()],
-                ..Explanation::default()
-            });
-        };
-        self.ask_release();
-        let plan = plan(filter, &self.server())?;
-        let spans = plan.residual.needs_spans();
-        let cost = match (plan.exact().is_some(), spans) {
-            (true, _) => "one request for each page of traces",
-            (false, true) => {
-                "a request for each page of traces that the server finds, and one more for the \
-                     spans of each trace that the rest of the filter lets through"
-            }
-            (false, false) => {
-                "a request for each page of traces that the server finds, in each search"
-            }
-        };
-        let mut cost = cost.to_owned();
-        let mut sent: Vec<String> = plan.searches.iter().map(ToString::to_string).collect();
-        let mut here = (!plan.residual.is_empty()).then(|| plan.residual.readable().to_string());
-        if let Some(outside) = &plan.outside {
-            sent.extend(outside.searches.iter().map(ToString::to_string));
-            let checked = format!(
-                "{} (of traces whose spans the server does not see, or not their types)",
-                outside.residual.readable()
-            );
-            here = Some(here.map_or(checked.clone(), |here| format!("{here}; {checked}")));
-            cost.push_str(
-                "; the last searches, made at the same time, find traces whose spans are artifacts, \
-                 archived or of OpenTelemetry, and those are fetched and judged here",
-            );
-        }
-        if plan.residual.counts_spans() {
-            cost.push_str(
-                "; spans are counted by the metadata of their trace where it says how many",
-            );
-        }
-        Ok(Explanation { sent, here, cost })
-    }
-
+impl Ways for RestStore {
     fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
         #[derive(Deserialize)]
         struct V3 {
@@ -515,6 +432,92 @@ impl Store for RestStore {
             }
         };
         infos.iter().map(complete).collect()
+    }
+}
+
+impl Store for RestStore {
+    fn describe(&self) -> String {
+        self.http.host()
+    }
+
+    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        self.all_experiments(ACTIVE)
+    }
+
+    fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
+        self.experiment_answer(&Call::get(self.experiment_by_name_url(name)))
+    }
+
+    fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
+        let mut url = self
+            .http
+            .url(&["api", "2.0", "mlflow", "experiments", "get"]);
+        url.query_pairs_mut().append_pair("experiment_id", id);
+        Ok(self.experiment_answer(&Call::get(url))?.is_some())
+    }
+
+    fn deleted_experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        self.all_experiments("DELETED_ONLY")
+    }
+
+    fn overview(
+        &self,
+        experiments: Vec<Experiment>,
+    ) -> Result<Vec<ExperimentOverview>, StoreError> {
+        self.overview_of(&experiments)
+    }
+
+    fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
+        let mut page = self.find(query, size, token)?;
+        page.unreadable.extend(self.doubts.take_unreadable());
+        Ok(page)
+    }
+
+    fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError> {
+        fetch::in_rounds(self, traces, want, each)
+    }
+
+    fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
+        let FilterSource::Parsed(filter) = &query.filter else {
+            return Ok(Explanation {
+                sent: vec![query.filter.to_string()],
+                ..Explanation::default()
+            });
+        };
+        self.ask_release();
+        let plan = plan(filter, &self.server())?;
+        let spans = plan.residual.needs_spans();
+        let cost = match (plan.exact().is_some(), spans) {
+            (true, _) => "one request for each page of traces",
+            (false, true) => {
+                "a request for each page of traces that the server finds, and one more for the \
+                     spans of each trace that the rest of the filter lets through"
+            }
+            (false, false) => {
+                "a request for each page of traces that the server finds, in each search"
+            }
+        };
+        let mut cost = cost.to_owned();
+        let mut sent: Vec<String> = plan.searches.iter().map(ToString::to_string).collect();
+        let mut here = (!plan.residual.is_empty()).then(|| plan.residual.readable().to_string());
+        if let Some(outside) = &plan.outside {
+            sent.extend(outside.searches.iter().map(ToString::to_string));
+            let checked = format!(
+                "{} (of traces whose spans the server does not see, or not their types)",
+                outside.residual.readable()
+            );
+            here = Some(here.map_or(checked.clone(), |here| format!("{here}; {checked}")));
+            cost.push_str(
+                "; the last searches, made at the same time, find traces whose spans are artifacts, \
+                 archived or of OpenTelemetry, and those are fetched and judged here",
+            );
+        }
+        if plan.residual.counts_spans() {
+            cost.push_str(
+                "; spans are counted by the metadata of their trace where it says how many",
+            );
+        }
+        Ok(Explanation { sent, here, cost })
     }
 
     fn change(

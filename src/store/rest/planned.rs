@@ -10,9 +10,10 @@ use super::{REQUESTS, RestStore};
 use crate::filter::{Filter, OrderBy, Outside, Plan};
 use crate::model::{TraceInfo, Unreadable};
 use crate::parallel;
+use crate::store::fetch::Ways as _;
 use crate::store::judge::Judge;
 use crate::store::local::lock;
-use crate::store::{Barren, Detail, FilterSource, MAX_PAGE, Page, Query, Store as _, StoreError};
+use crate::store::{Barren, Detail, FilterSource, MAX_PAGE, Page, Query, StoreError};
 
 /// Traces that are looked at between two reports, where spans have to be fetched.
 const CHUNK: usize = 64;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::RestStore;
 use super::http::Call;
 use super::ids;
-use crate::store::{Store as _, StoreError};
+use crate::store::StoreError;
+use crate::store::fetch::Ways as _;
 
 impl RestStore {
     fn tag_call(&self, method: Method, trace_id: &str, body: Value) -> Result<Call, StoreError> {

@@ -39,8 +39,11 @@ use self::spans::Place;
 use self::stream::{Cursor, Stream};
 use self::workspace::Workspace;
 use super::artifact::Artifacts;
+use super::fetch::{self, Ways};
 use super::local::{Doubts, attach, lock};
-use super::{Batches, Change, Detail, Each, Explanation, Page, Query, Store, StoreError};
+use super::{
+    Batches, Change, Detail, Explanation, OnTrace, Page, Pages, Query, Store, StoreError, Want,
+};
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable};
 use crate::parallel;
 
@@ -300,6 +303,74 @@ impl Drop for SqliteStore {
     }
 }
 
+impl Ways for SqliteStore {
+    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
+        self.shared
+            .read(|connection| self.shared.info(connection, trace_id))
+    }
+
+    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
+        self.shared.read(|connection| {
+            connection::keep_few_pages(connection);
+            let info = self.shared.info(connection, trace_id)?;
+            self.shared.complete(connection, info, detail)
+        })
+    }
+
+    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
+        self.shared
+            .read(|reader| self.shared.complete_found(reader, info, detail))
+    }
+
+    fn at_once(&self) -> usize {
+        self.shared.readers.at_once()
+    }
+
+    fn batches(&self, detail: Detail) -> Batches {
+        match detail {
+            Detail::Times | Detail::Measures => Batches {
+                traces: 256,
+                at_once: self.at_once(),
+            },
+            // Payloads are of any size, and all of a batch are in memory at once.
+            Detail::Events | Detail::Whole => Batches::of_one(self.at_once()),
+        }
+    }
+
+    fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
+        let together = |reader: &Reader| {
+            let complete =
+                |info: &TraceInfo| self.shared.complete_found(reader, info.clone(), detail);
+            Ok(infos.iter().map(complete).collect())
+        };
+        let all = self.shared.read_for(Purpose::Spans, together);
+        // Without a transaction for all, each says for itself what is wrong.
+        all.unwrap_or_else(|_| {
+            let complete = |info: &TraceInfo| self.complete(info.clone(), detail);
+            infos.iter().map(complete).collect()
+        })
+    }
+
+    fn sweep_from(&self, detail: Detail) -> Option<usize> {
+        let is_possible = detail == Detail::Times && self.shared.schema.has_spans();
+        if !is_possible || !parallel::has_threads() {
+            return None;
+        }
+        let least =
+            |reader: &Reader| sweep::least(reader).map_err(|e| self.shared.database().error(&e));
+        self.shared.read(least).ok()
+    }
+
+    fn sweep(
+        &self,
+        infos: Vec<TraceInfo>,
+        _detail: Detail,
+        each: OnTrace<'_>,
+    ) -> Result<(), StoreError> {
+        sweep::run(&self.shared, infos, each)
+    }
+}
+
 impl Store for SqliteStore {
     fn describe(&self) -> String {
         self.shared.name.clone()
@@ -372,69 +443,12 @@ impl Store for SqliteStore {
         })
     }
 
+    fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError> {
+        fetch::in_rounds(self, traces, want, each)
+    }
+
     fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
         search::explain(&self.shared, query)
-    }
-
-    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
-        self.shared
-            .read(|connection| self.shared.info(connection, trace_id))
-    }
-
-    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
-        self.shared.read(|connection| {
-            connection::keep_few_pages(connection);
-            let info = self.shared.info(connection, trace_id)?;
-            self.shared.complete(connection, info, detail)
-        })
-    }
-
-    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
-        self.shared
-            .read(|reader| self.shared.complete_found(reader, info, detail))
-    }
-
-    fn at_once(&self) -> usize {
-        self.shared.readers.at_once()
-    }
-
-    fn batches(&self, detail: Detail) -> Batches {
-        match detail {
-            Detail::Times | Detail::Measures => Batches {
-                traces: 256,
-                at_once: self.at_once(),
-            },
-            // Payloads are of any size, and all of a batch are in memory at once.
-            Detail::Events | Detail::Whole => Batches::of_one(self.at_once()),
-        }
-    }
-
-    fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
-        let together = |reader: &Reader| {
-            let complete =
-                |info: &TraceInfo| self.shared.complete_found(reader, info.clone(), detail);
-            Ok(infos.iter().map(complete).collect())
-        };
-        let all = self.shared.read_for(Purpose::Spans, together);
-        // Without a transaction for all, each says for itself what is wrong.
-        all.unwrap_or_else(|_| {
-            let complete = |info: &TraceInfo| self.complete(info.clone(), detail);
-            infos.iter().map(complete).collect()
-        })
-    }
-
-    fn sweep_from(&self, detail: Detail) -> Option<usize> {
-        let is_possible = detail == Detail::Times && self.shared.schema.has_spans();
-        if !is_possible || !parallel::has_threads() {
-            return None;
-        }
-        let least =
-            |reader: &Reader| sweep::least(reader).map_err(|e| self.shared.database().error(&e));
-        self.shared.read(least).ok()
-    }
-
-    fn sweep(&self, infos: Vec<TraceInfo>, _detail: Detail, each: Each<'_>) {
-        sweep::run(&self.shared, infos, each);
     }
 
     fn change_batches(&self, change: &Change) -> Batches {

@@ -3,6 +3,7 @@
 //! handed over as soon as its last span has been seen.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
@@ -14,7 +15,7 @@ use super::spans::{self, Place};
 use super::{Shared, odd, search};
 use crate::model::{Span, Trace, TraceInfo};
 use crate::store::wire::otel_trace_id;
-use crate::store::{Detail, Each, StoreError};
+use crate::store::{Detail, OnTrace, StoreError};
 
 /// Rows that are read before those who want to write are let in.
 const ROWS: u32 = 2048;
@@ -39,25 +40,30 @@ pub(super) fn least(connection: &Connection) -> rusqlite::Result<usize> {
 
 /// Hands over each of the traces with the times of its spans, in no order, until
 /// `each` breaks it off. The table is read in a thread of its own.
-pub(super) fn run(shared: &Shared, infos: Vec<TraceInfo>, each: Each<'_>) {
+///
+/// # Errors
+/// Those of SQLite.
+pub(super) fn run(
+    shared: &Shared,
+    infos: Vec<TraceInfo>,
+    each: OnTrace<'_>,
+) -> Result<(), StoreError> {
     thread::scope(|scope| {
         let (sender, slices) = sync_channel(AHEAD);
-        scope.spawn(move || {
-            let done = shared.readers.take(Purpose::Spans).and_then(|mut reader| {
+        let reading = scope.spawn(move || {
+            shared.readers.take(Purpose::Spans).and_then(|mut reader| {
                 let done = read(shared, &mut reader, infos, &sender);
                 shared.readers.give_back(reader);
                 done
-            });
-            if let Err(error) = done {
-                let _ = sender.send(vec![(String::new(), Err(error))]);
-            }
+            })
         });
         for (id, trace) in slices.into_iter().flatten() {
             if each(&id, trace).is_break() {
-                return;
+                return Ok(());
             }
         }
-    });
+        reading.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 /// A trace whose spans have not all been seen.

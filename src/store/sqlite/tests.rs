@@ -481,11 +481,12 @@ fn shown(traces: Vec<Result<Trace, StoreError>>) -> Vec<String> {
 
 fn swept(store: &SqliteStore, infos: Vec<TraceInfo>) -> Vec<String> {
     let mut traces = Vec::new();
-    store.sweep(infos, Detail::Times, &mut |id, trace| {
+    let done = store.sweep(infos, Detail::Times, &mut |id, trace| {
         assert!(trace.as_ref().is_ok_and(|trace| trace.info.trace_id == id) || trace.is_err());
         traces.push(trace);
         ControlFlow::Continue(())
     });
+    traces.extend(done.err().map(Err));
     shown(traces)
 }
 
@@ -533,7 +534,8 @@ fn a_sweep_whose_reader_stalls_lets_writers_in() {
                 .unwrap();
             counts.push(trace.unwrap().spans.len());
             ControlFlow::Continue(())
-        });
+        })
+        .unwrap();
     assert_eq!(counts, [1, 29_999]);
 }
 
@@ -548,10 +550,12 @@ fn a_sweep_ends_when_nobody_wants_more_or_nothing_can_be_read() {
             .collect()
     };
     let mut seen = 0;
-    store.sweep(infos(), Detail::Times, &mut |_, _| {
-        seen += 1;
-        ControlFlow::Break(())
-    });
+    store
+        .sweep(infos(), Detail::Times, &mut |_, _| {
+            seen += 1;
+            ControlFlow::Break(())
+        })
+        .unwrap();
     assert_eq!(seen, 1);
 
     fixture.sql("PRAGMA foreign_keys = OFF; DROP TABLE spans");

@@ -104,7 +104,7 @@ pub(super) fn sides() -> &'static Sides {
                     info: info.clone(),
                     spans: Vec::new(),
                 };
-                file.complete(info, Detail::Whole).unwrap_or(bare)
+                file.trace(&info.trace_id, Detail::Whole).unwrap_or(bare)
             }));
         }
         let (rich, many) = (id("rich"), id("many"));

@@ -226,13 +226,15 @@ fn a_sweep_hands_over_each_trace_as_it_was_at_one_moment() {
         infos.extend(page);
     }
     let mut seen = [0; 2];
-    store.sweep(infos, Detail::Times, &mut |_, trace| {
-        if seen == [0, 0] {
-            fixture.sql(&format!("PRAGMA busy_timeout = 5000; {NEXT_ROUND}"));
-        }
-        seen[round(&trace.unwrap()).parse::<usize>().unwrap()] += 1;
-        ControlFlow::Continue(())
-    });
+    store
+        .sweep(infos, Detail::Times, &mut |_, trace| {
+            if seen == [0, 0] {
+                fixture.sql(&format!("PRAGMA busy_timeout = 5000; {NEXT_ROUND}"));
+            }
+            seen[round(&trace.unwrap()).parse::<usize>().unwrap()] += 1;
+            ControlFlow::Continue(())
+        })
+        .unwrap();
     assert_eq!(seen[0] + seen[1], 6_000);
     assert!(seen[1] > 0, "{seen:?}");
     assert_eq!(store.take_doubts().len(), 1);

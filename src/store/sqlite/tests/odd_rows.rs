@@ -161,10 +161,12 @@ fn a_trace_with_an_odd_span_is_unreadable_and_the_column_is_named() {
             .into();
         let all = store.complete_all(&infos, Detail::Times);
         let mut swept = Vec::new();
-        store.sweep(infos, Detail::Times, &mut |id, trace| {
-            swept.push((id.to_owned(), trace));
-            ControlFlow::Continue(())
-        });
+        store
+            .sweep(infos, Detail::Times, &mut |id, trace| {
+                swept.push((id.to_owned(), trace));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
         swept.sort_by(|(a, _), (b, _)| a.cmp(b));
         for answers in [all, swept.into_iter().map(|(_, trace)| trace).collect()] {
             assert!(

@@ -126,10 +126,12 @@ fn nothing_says_where_the_spans_of_mlflow_3_4_are() {
     assert_eq!(found(&store, "span.attributes.k = 8", None), "0");
     let swept = std::cell::RefCell::new(0);
     let known = store.info(first).unwrap();
-    store.sweep(vec![known], Detail::Times, &mut |_, trace| {
-        *swept.borrow_mut() = trace.unwrap().spans.len();
-        ControlFlow::Continue(())
-    });
+    store
+        .sweep(vec![known], Detail::Times, &mut |_, trace| {
+            *swept.borrow_mut() = trace.unwrap().spans.len();
+            ControlFlow::Continue(())
+        })
+        .unwrap();
     assert_eq!(swept.into_inner(), 2);
 }
 
