@@ -23,7 +23,7 @@ use crate::model::{TraceInfo, metadata};
 use crate::render::Column;
 use crate::render::sanitize::is_unseen;
 use crate::settings::{Env, RealDisk, Settings};
-use crate::store::{self, Location, Query, Store};
+use crate::store::{self, Location, Query, Scope, Store};
 use crate::table::{self, rows};
 
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ type Named = (String, Option<String>);
 /// Experiment names, with their ids as help.
 pub(crate) fn experiments(typed: &OsStr) -> Vec<CompletionCandidate> {
     from_store(typed, |store, _| {
-        let all = store.experiments().ok()?;
+        let all = store.experiments(Scope::Active).ok()?;
         Some(
             all.into_iter()
                 .map(|e| (e.name, Some(format!("id {}", e.id))))
@@ -282,9 +282,10 @@ fn recent_infos(store: &dyn Store, experiments: &[String], most: usize) -> Optio
     let query = Query {
         experiments: experiments
             .iter()
-            .map(|name| match store.experiment_named(name) {
-                Ok(Some(experiment)) => experiment.id,
-                _ => name.clone(),
+            .map(|name| {
+                let found = store.experiments(Scope::Named(name)).unwrap_or_default();
+                let id = found.into_iter().next().map(|experiment| experiment.id);
+                id.unwrap_or_else(|| name.clone())
             })
             .collect(),
         limit: Some(most),

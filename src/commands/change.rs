@@ -20,9 +20,8 @@ use super::{Context, resolve};
 use crate::cli::FilterArgs;
 use crate::error::{CommandError, Exit};
 use crate::model::{TraceInfo, Unreadable};
-use crate::parallel;
 use crate::render::sanitize;
-use crate::store::{Batches, Change, FilterSource, Query, Store, StoreError, TraceRefs, Want};
+use crate::store::{Change, FilterSource, Query, Store, StoreError, TraceRefs, Want};
 use crate::units;
 
 /// What a command does to traces, and its words for that.
@@ -244,30 +243,19 @@ fn apply(
 ) -> Result<()> {
     let words = task.words();
     let mut progress = context.terminal.progress(words.doing).of(ids.len());
-    let Batches { traces, at_once } = store.change_batches(task.change());
-    let batches: Vec<&[String]> = ids.chunks(traces).collect();
     let mut tried = 0;
-    let change = task.change();
-    parallel::for_each_in_order(
-        at_once,
-        &batches,
-        |batch| store.change(batch, change),
-        |batch, answer| -> Result<()> {
-            for (id, result) in batch.iter().zip(answer?) {
-                // Nobody is let in by asking again.
-                if let Err(
-                    error @ (StoreError::Unauthorized { .. } | StoreError::Forbidden { .. }),
-                ) = result
-                {
-                    return Err(error.into());
-                }
-                results.tried(id, result)?;
-                tried += 1;
-            }
-            progress.at(tried);
-            Ok(())
-        },
-    )?;
+    store.try_change(ids, task.change(), |id, result| -> Result<()> {
+        // Nobody is let in by asking again.
+        if let Err(error @ (StoreError::Unauthorized { .. } | StoreError::Forbidden { .. })) =
+            result
+        {
+            return Err(error.into());
+        }
+        results.tried(id, result)?;
+        tried += 1;
+        progress.at(tried);
+        Ok(())
+    })?;
     progress.clear();
     Ok(())
 }

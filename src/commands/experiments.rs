@@ -12,15 +12,16 @@ use crate::error::Exit;
 use crate::export::experiments as export;
 use crate::model::ExperimentOverview;
 use crate::render;
+use crate::store::Scope;
 
 pub(super) fn run(context: &Context, args: &ExperimentsArgs) -> Result<Exit> {
     let form = context.form("experiments")?;
     let store = context.store()?;
     let mut progress = context.terminal.progress("counting traces");
     progress.at(0);
-    let mut wanted = store.experiments()?;
+    let mut wanted = store.experiments(Scope::Active)?;
     if args.deleted {
-        wanted.extend(store.deleted_experiments()?);
+        wanted.extend(store.experiments(Scope::Deleted)?);
     }
     if !context.settings.experiments.is_empty() {
         let ids = experiment_ids(store, &context.settings.experiments)?;

@@ -12,7 +12,7 @@ use crate::error::Exit;
 use crate::export::keys as export;
 use crate::filter::Field;
 use crate::render;
-use crate::store::{Detail, Query};
+use crate::store::{Detail, Query, Scope};
 use crate::units;
 
 pub(super) fn run(context: &Context, args: &KeysArgs) -> Result<Exit> {
@@ -79,7 +79,7 @@ pub(super) fn run(context: &Context, args: &KeysArgs) -> Result<Exit> {
 /// Experiments are filtered by name as well, which says more.
 fn name_experiments_of(context: &Context, keys: &mut [KeyCount]) -> Result<()> {
     if let Some(key) = keys.iter_mut().find(|key| key.field == Field::Experiment) {
-        let known = context.store()?.experiments()?;
+        let known = context.store()?.experiments(Scope::Active)?;
         for (value, _) in &mut key.values {
             if let Some(experiment) = known.iter().find(|known| known.id == *value) {
                 value.clone_from(&experiment.name);

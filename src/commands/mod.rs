@@ -83,14 +83,14 @@ fn with_context(
     const SHOWN: usize = 5;
     let context = Context::new(flags, env, terminal)?;
     let outcome = command(&context);
-    let doubts = context.store.get().map_or(Vec::new(), |s| s.take_doubts());
-    for doubt in doubts.iter().take(SHOWN) {
-        context.warn(&sanitize::line(doubt));
+    let notices = context.store.get().map_or(Vec::new(), |s| s.notices());
+    for notice in notices.iter().take(SHOWN) {
+        context.warn(&sanitize::line(notice.untrusted()));
     }
-    if doubts.len() > SHOWN {
+    if notices.len() > SHOWN {
         context.warn(&format!(
             "{} like these",
-            units::counted(doubts.len() - SHOWN, "more warning")
+            units::counted(notices.len() - SHOWN, "more warning")
         ));
     }
     no_match::explain(&context, outcome)

@@ -20,7 +20,7 @@ use crate::error::{CommandError, Exit};
 use crate::filter::{Expr, Filter, OrderBy};
 use crate::model::TraceInfo;
 use crate::render::NO_MATCH;
-use crate::store::{FilterSource, Query, Search, SearchEnd, Store};
+use crate::store::{FilterSource, Query, Scope, Search, SearchEnd, Store};
 use crate::units;
 
 /// How long it may take, in milliseconds, where MLT_PATIENCE says nothing else.
@@ -186,7 +186,7 @@ impl CauseSearch<'_> {
     }
 
     fn experiment_names(&self, looked: &Looked) -> String {
-        let known = self.store.experiments().unwrap_or_default();
+        let known = self.store.experiments(Scope::Active).unwrap_or_default();
         let mut counts: Vec<(String, usize)> = Vec::new();
         for info in &looked.infos {
             let id = info.experiment_id.as_deref().unwrap_or_default();
@@ -260,7 +260,7 @@ impl CauseSearch<'_> {
         let exprs = parts.iter().filter_map(|part| part.expr.clone());
         let mut filter: Filter = exprs.collect();
         if filter.names_experiments() {
-            let known = self.store.experiments().map_err(|_| Stopped)?;
+            let known = self.store.experiments(Scope::Active).map_err(|_| Stopped)?;
             let known: Vec<_> = known.into_iter().map(|e| (e.id, e.name)).collect();
             filter.resolve_experiments(&known);
         }

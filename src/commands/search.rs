@@ -24,7 +24,7 @@ use crate::model::{Trace, TraceInfo, Unreadable};
 use crate::render::search::SearchTable;
 use crate::render::{Column, sanitize};
 use crate::store::{
-    Detail, Explanation, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want,
+    Detail, Explain, Explanation, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want,
 };
 use crate::table::delimited::DelimitedTable;
 use crate::terminal::Output;
@@ -124,7 +124,8 @@ fn dry_run(
     query: &Query,
     limit: Option<usize>,
 ) -> Result<Exit> {
-    let requests = store.dry_search(query, Search::first_page_size(limit))?;
+    let size = Search::first_page_size(limit);
+    let requests = store.explain(query, Explain::Requests { size })?.requests;
     let mut out = context.terminal.output();
     if context.flags.output == OutputFormat::Table {
         for request in requests {
@@ -171,14 +172,17 @@ fn show_explanation(context: &Context, store: &dyn Store, query: &Query) -> Resu
 /// How the store finds what matches, and what the order takes besides.
 fn explanation(store: &dyn Store, query: &Query) -> Result<Explanation> {
     if query.order_by.is_of_stores() {
-        return store.explain(query).map_err(|e| explain(e, query));
+        return store
+            .explain(query, Explain::Plan)
+            .map_err(|e| explain(e, query));
     }
     let unordered = Query {
         order_by: OrderBy::default(),
         limit: None,
         ..query.clone()
     };
-    let mut explanation = store.explain(&unordered).map_err(|e| explain(e, query))?;
+    let explained = store.explain(&unordered, Explain::Plan);
+    let mut explanation = explained.map_err(|e| explain(e, query))?;
     let keys: Vec<&Field> = query.order_by.of_no_store().collect();
     let lack = Lack::of(keys.iter().copied());
     let names: Vec<String> = keys.into_iter().map(Field::spelling).collect();

@@ -9,7 +9,7 @@ use crate::error::{CommandError, Exit, FilterError, NewerServerNeeded};
 use crate::field;
 use crate::filter::{self, Comparator, Condition, Expr, Field, Filter, Moment, diagnostics};
 use crate::model::{Experiment, Timestamp, looks_like_trace_id, metadata, normalize_trace_id};
-use crate::store::{FilterSource, Query, Store, StoreError};
+use crate::store::{FilterSource, Query, Scope, Store, StoreError};
 use crate::units;
 
 /// One of the conditions that were asked for.
@@ -256,7 +256,7 @@ pub(super) fn experiment_ids(store: &dyn Store, named: &[String]) -> Result<Vec<
             if is_id(name) {
                 return Ok(name.clone());
             }
-            match store.experiment_named(name)? {
+            match store.experiments(Scope::Named(name))?.pop() {
                 Some(experiment) => Ok(experiment.id),
                 None => Err(unknown_experiment(store, name)),
             }
@@ -279,7 +279,7 @@ pub(super) fn name_experiments(
         && filter.names_experiments()
     {
         let known: Vec<(String, String)> = store
-            .experiments()?
+            .experiments(Scope::Active)?
             .into_iter()
             .map(|experiment| (experiment.id, experiment.name))
             .collect();
@@ -294,7 +294,7 @@ pub(super) fn name_experiments(
 /// An id that no experiment has, with near names.
 pub(super) fn check_experiments(store: &dyn Store, named: &[String]) -> Result<()> {
     for id in named.iter().filter(|name| is_id(name)) {
-        if !store.experiment_exists(id)? {
+        if store.experiments(Scope::WithId(id))?.is_empty() {
             return Err(unknown_experiment(store, id));
         }
     }
@@ -311,7 +311,7 @@ fn unknown_experiment(store: &dyn Store, name: &str) -> anyhow::Error {
         Exit::NotFound,
         format!("no experiment `{name}` in {}", store.describe()),
     );
-    let experiments = match store.experiments() {
+    let experiments = match store.experiments(Scope::Active) {
         Ok(experiments) => experiments,
         Err(error) => return error.into(),
     };

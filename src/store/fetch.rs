@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Batches, Store, StoreError};
+use super::{Store, StoreError};
 use crate::model::{Detail, Trace, TraceInfo};
 use crate::parallel;
 
@@ -124,6 +124,22 @@ pub(crate) fn going_on<E>(outcome: &Result<(), E>) -> ControlFlow<()> {
     match outcome {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
+    }
+}
+
+/// How something is best asked of many traces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Batches {
+    /// Traces of one question.
+    pub(super) traces: usize,
+    /// Questions at a time.
+    pub(super) at_once: usize,
+}
+
+impl Batches {
+    /// Each trace by itself.
+    pub(super) const fn of_one(at_once: usize) -> Self {
+        Self { traces: 1, at_once }
     }
 }
 
@@ -262,7 +278,9 @@ fn known(
     })
 }
 
-fn in_order<T: Sync, R: Send>(
+/// Asks about each item, so many at a time, and hands the answers over in order, until
+/// `each` breaks it off.
+pub(super) fn in_order<T: Sync, R: Send>(
     at_once: usize,
     items: &[T],
     ask: impl Fn(&T) -> R + Sync,

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{FilterSource, Query, StoreError};
+use super::{FilterSource, Notice, Query, StoreError};
 use crate::filter::{Filter, OrderBy};
 use crate::model::{Assessment, AssessmentKind, Span, Trace, TraceInfo, Unreadable, metadata};
 
@@ -285,6 +285,11 @@ impl Doubts {
     /// Of an archived trace, no more than what the database keeps is to be had.
     pub(super) fn archived(&self, info: &TraceInfo, error: &StoreError) {
         lock(&self.archived).add(info, error);
+    }
+
+    /// What came up since the last call, for whoever asks.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        self.take().into_iter().map(Notice).collect()
     }
 
     /// What came up since the last call.

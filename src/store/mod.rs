@@ -3,8 +3,10 @@
 //! or command lines. [`open`] picks the store that a location names.
 
 mod artifact;
+mod change;
 mod demo;
 mod error;
+mod explain;
 mod fetch;
 mod file;
 mod judge;
@@ -23,10 +25,11 @@ use std::path::{Path, PathBuf};
 use crate::filter::{Filter, OrderBy};
 use crate::io_words::plain_io_reason;
 use crate::model::{Experiment, ExperimentOverview, TraceInfo, Unreadable};
-use crate::parallel;
 
 pub use crate::model::Detail;
+pub use change::{Change, OnChange, TagChanges};
 pub use error::{Attempt, StoreError};
+pub use explain::{DryRequest, Explain, Explanation};
 pub(crate) use fetch::going_on;
 pub use fetch::{OnTrace, Pages, TraceRefs, Want};
 pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
@@ -88,22 +91,6 @@ impl Query {
     }
 }
 
-/// How something is best asked of many traces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Batches {
-    /// Traces of one question.
-    pub traces: usize,
-    /// Questions at a time.
-    pub at_once: usize,
-}
-
-impl Batches {
-    /// Each trace by itself.
-    const fn of_one(at_once: usize) -> Self {
-        Self { traces: 1, at_once }
-    }
-}
-
 /// A filter, understood or not.
 #[derive(Debug, Clone)]
 pub enum FilterSource {
@@ -128,40 +115,6 @@ impl Default for FilterSource {
     }
 }
 
-/// What is to be done to traces.
-#[derive(Debug, Clone)]
-pub enum Change {
-    /// Tags are set and deleted.
-    Tags(TagChanges),
-}
-
-/// What is to be done to the tags of traces.
-#[derive(Debug, Clone, Default)]
-pub struct TagChanges {
-    /// Keys with the values that they get, in place of those that they may have.
-    pub set: Vec<(String, String)>,
-    /// Keys to delete; one that a trace does not have is as good as deleted.
-    pub delete: Vec<String>,
-}
-
-impl TagChanges {
-    /// Changes one tag of one trace after the other, until one of a trace fails.
-    fn one_by_one(
-        &self,
-        trace_ids: &[String],
-        set: impl Fn(&str, &str, &str) -> Result<(), StoreError>,
-        delete: impl Fn(&str, &str) -> Result<(), StoreError>,
-    ) -> Vec<Result<(), StoreError>> {
-        let change = |trace_id: &String| {
-            for (key, value) in &self.set {
-                set(trace_id, key, value)?;
-            }
-            self.delete.iter().try_for_each(|key| delete(trace_id, key))
-        };
-        trace_ids.iter().map(change).collect()
-    }
-}
-
 /// Some traces of an answer, and the way to the next ones.
 #[derive(Debug, Default)]
 pub struct Page {
@@ -176,26 +129,29 @@ pub struct Page {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// An HTTP request that would be sent.
-#[derive(Debug, Clone)]
-pub struct DryRequest {
-    /// `GET`, `POST` …
-    pub method: String,
-    /// The whole URL, without credentials.
-    pub url: String,
-    /// The JSON body.
-    pub body: Option<serde_json::Value>,
+/// Something that did not stop an answer: one clause, in lower case, with text from
+/// traces and files that is not to reach a terminal as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice(String);
+
+impl Notice {
+    /// What it says, as it is.
+    pub fn untrusted(&self) -> &str {
+        &self.0
+    }
 }
 
-/// How a search is done.
-#[derive(Debug, Clone, Default)]
-pub struct Explanation {
-    /// Filters that are sent to the server, or the database's statement.
-    pub sent: Vec<String>,
-    /// The part of the filter that is evaluated by this program on what comes back.
-    pub here: Option<String>,
-    /// What it takes, in a few words.
-    pub cost: String,
+/// Which experiments are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope<'s> {
+    /// All that are active.
+    Active,
+    /// All that are deleted, where the store knows any.
+    Deleted,
+    /// The one with this exact name, active or not.
+    Named(&'s str),
+    /// The one with this id, active or not.
+    WithId(&'s str),
 }
 
 /// A source of traces.
@@ -203,23 +159,8 @@ pub trait Store: Send + Sync {
     /// What to call this store in a message, for example `the demo store`.
     fn describe(&self) -> String;
 
-    /// Every active experiment, by id.
-    fn experiments(&self) -> Result<Vec<Experiment>, StoreError>;
-
-    /// The experiment with this exact name, active or not.
-    fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
-        Ok(self.experiments()?.into_iter().find(|e| e.name == name))
-    }
-
-    /// Whether an experiment with this id exists.
-    fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
-        Ok(self.experiments()?.iter().any(|e| e.id == id))
-    }
-
-    /// Every deleted experiment, where the store knows any.
-    fn deleted_experiments(&self) -> Result<Vec<Experiment>, StoreError> {
-        Ok(Vec::new())
-    }
+    /// The experiments of a scope, those that are active by id.
+    fn experiments(&self, scope: Scope<'_>) -> Result<Vec<Experiment>, StoreError>;
 
     /// What is in each of these experiments, in any order.
     fn overview(&self, experiments: Vec<Experiment>)
@@ -237,21 +178,17 @@ pub trait Store: Send + Sync {
     /// Those of the pages, and what is no single trace's.
     fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError>;
 
-    /// How [`Store::change`] is best called: the traces of a batch are changed all at
-    /// once or not at all.
-    fn change_batches(&self, _change: &Change) -> Batches {
-        Batches::of_one(parallel::cores())
-    }
-
-    /// Changes each trace; a result for each, in their order.
+    /// Changes traces: `each` gets a result for each of them, in their order. What is wrong
+    /// with one never keeps the others from being changed; `each` breaks off.
     ///
     /// # Errors
-    /// When none of them was changed.
+    /// When nothing can be changed any more.
     fn change(
         &self,
         trace_ids: &[String],
         change: &Change,
-    ) -> Result<Vec<Result<(), StoreError>>, StoreError>;
+        each: OnChange<'_>,
+    ) -> Result<(), StoreError>;
 
     /// `Err` when no trace can be changed like this here.
     ///
@@ -269,35 +206,18 @@ pub trait Store: Send + Sync {
         )))
     }
 
-    /// How a search would be done.
+    /// How a search would be done, or which requests it would take.
     ///
     /// # Errors
-    /// When the filter cannot be decided here.
-    fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
-        Ok(Explanation {
-            sent: Vec::new(),
-            here: Some(match &query.filter {
-                FilterSource::Parsed(filter) => filter.readable().to_string(),
-                FilterSource::Raw(text) => text.clone(),
-            }),
-            cost: "every trace is looked at".to_owned(),
-        })
+    /// When the filter cannot be decided here, and when there are no requests.
+    fn explain(&self, query: &Query, what: Explain) -> Result<Explanation, StoreError> {
+        what.without_requests(&self.describe())?;
+        Ok(Explanation::all_here(query))
     }
 
-    /// What could not be read and did not stop an answer, since the last call:
-    /// one clause each, in lower case.
-    fn take_doubts(&self) -> Vec<String> {
+    /// What could not be read and did not stop an answer, since the last call.
+    fn notices(&self) -> Vec<Notice> {
         Vec::new()
-    }
-
-    /// The requests that the first page of a search takes, experiments being
-    /// given as the user named them. Nothing is sent.
-    fn dry_search(&self, _query: &Query, _size: usize) -> Result<Vec<DryRequest>, StoreError> {
-        Err(StoreError::Unsupported {
-            store: self.describe(),
-            what: "requests to show: it is read without any",
-            instead: "drop `--dry-run`",
-        })
     }
 }
 

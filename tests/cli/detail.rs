@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 
 use mlt::analysis::SpanTree;
 use mlt::model::{Experiment, Span, Trace, TraceInfo, TraceState};
-use mlt::store::{self, Detail, Location, Query, Search, Store, StoreError, TraceRefs, Want};
+use mlt::store::{
+    self, Detail, Location, Query, Scope, Search, Store, StoreError, TraceRefs, Want,
+};
 
 use crate::support::mlflow::{Seeded, connect, old, rich};
 use crate::support::mlt;
@@ -27,7 +29,7 @@ fn infos(store: &dyn Store) -> Vec<TraceInfo> {
         let mut search = Search::new(store, query, Some(8));
         search.next_page().unwrap().unwrap_or_default()
     };
-    let experiments = store.experiments().unwrap();
+    let experiments = store.experiments(Scope::Active).unwrap();
     experiments.into_iter().flat_map(newest).collect()
 }
 

@@ -15,7 +15,7 @@ use crate::regular;
 
 /// The largest file of rules, in bytes.
 const LARGEST: u64 = 16 << 20;
-use crate::store::Location;
+use crate::store::{Location, Scope};
 
 /// Rules in their order: those of the command line first.
 pub(super) struct Rules(Vec<Named>);
@@ -107,7 +107,7 @@ impl Rules {
         }
         let known: Vec<(String, String)> = context
             .store()?
-            .experiments()?
+            .experiments(Scope::Active)?
             .into_iter()
             .map(|experiment| (experiment.id, experiment.name))
             .collect();

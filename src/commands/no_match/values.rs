@@ -10,7 +10,7 @@ use crate::analysis::Census;
 use crate::filter::{Comparator, Condition, Field, Value, parse_order_by};
 use crate::model::{Timestamp, TokenUsage, Trace, TraceInfo};
 use crate::render::{sanitize, text};
-use crate::store::{Detail, TraceRefs, Want};
+use crate::store::{Detail, Scope, TraceRefs, Want};
 use crate::units;
 
 /// Values and keys that are listed.
@@ -124,7 +124,7 @@ fn time_told(search: &CauseSearch<'_>, condition: &Condition, looked: &Looked) -
 }
 
 fn experiments(search: &CauseSearch<'_>, condition: &Condition) -> Option<String> {
-    let known = search.store.experiments().ok()?;
+    let known = search.store.experiments(Scope::Active).ok()?;
     let names: Vec<&str> = known.iter().map(|e| e.name.as_str()).collect();
     let mut told = format!("experiments are {}", cut_list(&names));
     if let Some(meant) = wanted(condition).and_then(|wanted| nearest(&wanted, &names)) {

@@ -27,8 +27,8 @@ use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
 use super::wire::{DocumentSpans, DocumentTrace, Fault, Want as Parts, read_documents};
 use super::{
-    Attempt, Change, Detail, OnTrace, Page, Pages, Query, Store, StoreError, Want, overview,
-    plain_io_reason,
+    Attempt, Change, Detail, Notice, OnChange, OnTrace, Page, Pages, Query, Scope, Store,
+    StoreError, Want, overview, plain_io_reason,
 };
 use crate::filter::{Filter, OrderBy};
 use crate::model::{
@@ -616,8 +616,22 @@ impl Store for FileStore {
         self.name.clone()
     }
 
-    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
-        self.all_experiments().map(<[Experiment]>::to_vec)
+    fn experiments(&self, scope: Scope<'_>) -> Result<Vec<Experiment>, StoreError> {
+        let wanted = |one: &&Experiment| match scope {
+            Scope::Active => true,
+            Scope::Deleted => false,
+            Scope::Named(name) => one.name == name,
+            Scope::WithId(id) => one.id == id,
+        };
+        if scope == Scope::Deleted {
+            return Ok(Vec::new());
+        }
+        Ok(self
+            .all_experiments()?
+            .iter()
+            .filter(wanted)
+            .cloned()
+            .collect())
     }
 
     fn overview(
@@ -665,7 +679,8 @@ impl Store for FileStore {
         &self,
         _trace_ids: &[String],
         _change: &Change,
-    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        _each: OnChange<'_>,
+    ) -> Result<(), StoreError> {
         Err(self.read_only())
     }
 
@@ -673,7 +688,7 @@ impl Store for FileStore {
         Err(self.read_only())
     }
 
-    fn take_doubts(&self) -> Vec<String> {
-        self.doubts.take()
+    fn notices(&self) -> Vec<Notice> {
+        self.doubts.notices()
     }
 }

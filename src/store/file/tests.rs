@@ -43,9 +43,9 @@ fn a_last_line_that_is_still_being_written_is_left_out() {
         .unwrap();
     file.write_all(b"more").unwrap();
     assert_eq!(ask().unwrap().traces.len(), 3);
-    let doubts = store.take_doubts();
+    let doubts = store.doubts.take();
     assert!(doubts[0].contains("is being written to"), "{doubts:?}");
-    assert!(store.take_doubts().is_empty());
+    assert!(store.doubts.take().is_empty());
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn all_matches_come_page_by_page_and_whole() {
     }
     assert_eq!(seen.len(), 400);
     let ids: Vec<String> = store
-        .experiments()
+        .experiments(Scope::Active)
         .unwrap()
         .into_iter()
         .map(|e| e.id)

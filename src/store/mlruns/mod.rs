@@ -17,7 +17,8 @@ use super::fetch::{self, Ways};
 use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of};
 use super::{
-    Attempt, Change, Detail, OnTrace, Page, Pages, Query, Store, StoreError, Want, overview,
+    Attempt, Change, Detail, Notice, OnChange, OnTrace, Page, Pages, Query, Scope, Store,
+    StoreError, Want, overview,
 };
 use crate::filter::Filter;
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, tag};
@@ -79,7 +80,10 @@ impl Mlruns {
     /// The folders of the traces to look at.
     fn candidates(&self, query: &Query) -> Result<Vec<PathBuf>, StoreError> {
         let active: Vec<String> = if query.experiments.is_empty() {
-            self.experiments()?.into_iter().map(|e| e.id).collect()
+            self.experiments(Scope::Active)?
+                .into_iter()
+                .map(|e| e.id)
+                .collect()
         } else {
             Vec::new()
         };
@@ -265,21 +269,23 @@ impl Store for Mlruns {
         self.root.display().to_string()
     }
 
-    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+    fn experiments(&self, scope: Scope<'_>) -> Result<Vec<Experiment>, StoreError> {
         let mut all = self.all_experiments()?;
-        all.retain(|experiment| experiment.active);
+        match scope {
+            Scope::Active => all.retain(|one| one.active),
+            // Those in the trash are found by name and id alone.
+            Scope::Deleted => all.clear(),
+            Scope::Named(name) => {
+                all.retain(|one| one.name == name);
+                all.sort_by_key(|one| !one.active);
+                all.truncate(1);
+            }
+            Scope::WithId(id) => {
+                all.retain(|one| one.id == id);
+                all.truncate(1);
+            }
+        }
         Ok(all)
-    }
-
-    fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
-        let mut named: Vec<Experiment> = self.all_experiments()?;
-        named.retain(|experiment| experiment.name == name);
-        named.sort_by_key(|experiment| !experiment.active);
-        Ok(named.into_iter().next())
-    }
-
-    fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
-        Ok(self.all_experiments()?.iter().any(|e| e.id == id))
     }
 
     fn overview(
@@ -310,14 +316,16 @@ impl Store for Mlruns {
         &self,
         trace_ids: &[String],
         change: &Change,
-    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        each: OnChange<'_>,
+    ) -> Result<(), StoreError> {
         let Change::Tags(changes) = change;
         let set = |id: &str, key: &str, value: &str| tags::set(&self.find_folder(id)?, key, value);
         let delete = |id: &str, key: &str| tags::delete(&self.find_folder(id)?, key);
-        Ok(changes.one_by_one(trace_ids, set, delete))
+        changes.one_by_one(parallel::cores(), trace_ids, set, delete, each);
+        Ok(())
     }
 
-    fn take_doubts(&self) -> Vec<String> {
-        self.doubts.take()
+    fn notices(&self) -> Vec<Notice> {
+        self.doubts.notices()
     }
 }

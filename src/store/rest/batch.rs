@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use super::http::{Call, Http};
 use crate::model::{Span, Trace, TraceInfo};
+use crate::store::fetch::Batches;
 use crate::store::wire::{Brief, SpanList, null_as_default};
-use crate::store::{Batches, Detail, StoreError};
+use crate::store::{Detail, StoreError};
 
 /// Few traces in a request, so that there are requests for all of a server's
 /// processes, of which there are four where nobody chose; more requests at a time

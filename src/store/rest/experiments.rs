@@ -15,6 +15,8 @@ use crate::store::{Barren, Store as _, StoreError};
 
 /// The experiments that are not deleted, in the server's words.
 pub(super) const ACTIVE: &str = "ACTIVE_ONLY";
+/// Those that are.
+pub(super) const DELETED: &str = "DELETED_ONLY";
 
 #[derive(Deserialize)]
 struct WireExperiment {
@@ -55,16 +57,25 @@ impl RestStore {
         Call::json(Method::POST, url, body)
     }
 
-    pub(super) fn experiment_answer(&self, call: &Call) -> Result<Option<Experiment>, StoreError> {
+    pub(super) fn experiment_by_id_url(&self, id: &str) -> Url {
+        let mut url = self
+            .http
+            .url(&["api", "2.0", "mlflow", "experiments", "get"]);
+        url.query_pairs_mut().append_pair("experiment_id", id);
+        url
+    }
+
+    /// The experiment at a URL, or none.
+    pub(super) fn one_experiment(&self, url: Url) -> Result<Vec<Experiment>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
             experiment: WireExperiment,
         }
-        match self.http.json::<Answer>(call) {
-            Ok(answer) => Ok(Some(answer.experiment.into())),
+        match self.http.json::<Answer>(&Call::get(url)) {
+            Ok(answer) => Ok(vec![answer.experiment.into()]),
             Err(StoreError::Refused {
                 status: 400 | 404, ..
-            }) => Ok(None),
+            }) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }

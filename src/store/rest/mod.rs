@@ -4,6 +4,7 @@
 
 mod batch;
 mod experiments;
+mod explain;
 mod http;
 mod ids;
 mod metrics;
@@ -22,16 +23,16 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use self::batch::Together;
-use self::experiments::ACTIVE;
+use self::experiments::{ACTIVE, DELETED};
 use self::http::{Call, Http};
 use self::planned::Planned;
 use self::spans::Fetched;
-use super::fetch::{self, Ways};
+use super::fetch::{self, Batches, Ways};
 use super::local::{Doubts, lock};
 use super::wire::read_info;
 use super::{
-    Batches, Change, Connection, Detail, DryRequest, Explanation, FilterSource, MetricAnswer,
-    MetricQuestion, OnTrace, Page, Pages, Query, Store, StoreError, Want,
+    Change, Connection, Detail, Explain, Explanation, FilterSource, MetricAnswer, MetricQuestion,
+    Notice, OnChange, OnTrace, Page, Pages, Query, Scope, Store, StoreError, Want,
 };
 use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
 use crate::model::{CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
@@ -170,7 +171,10 @@ impl RestStore {
         if let Some(active) = self.active.get() {
             return Ok(active.clone());
         }
-        let active: Vec<String> = self.experiments()?.into_iter().map(|e| e.id).collect();
+        let active: Vec<String> = {
+            let all = self.all_experiments(ACTIVE)?;
+            all.into_iter().map(|e| e.id).collect()
+        };
         Ok(self.active.get_or_init(|| active).clone())
     }
 
@@ -440,24 +444,13 @@ impl Store for RestStore {
         self.http.host()
     }
 
-    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
-        self.all_experiments(ACTIVE)
-    }
-
-    fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
-        self.experiment_answer(&Call::get(self.experiment_by_name_url(name)))
-    }
-
-    fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
-        let mut url = self
-            .http
-            .url(&["api", "2.0", "mlflow", "experiments", "get"]);
-        url.query_pairs_mut().append_pair("experiment_id", id);
-        Ok(self.experiment_answer(&Call::get(url))?.is_some())
-    }
-
-    fn deleted_experiments(&self) -> Result<Vec<Experiment>, StoreError> {
-        self.all_experiments("DELETED_ONLY")
+    fn experiments(&self, scope: Scope<'_>) -> Result<Vec<Experiment>, StoreError> {
+        match scope {
+            Scope::Active => self.all_experiments(ACTIVE),
+            Scope::Deleted => self.all_experiments(DELETED),
+            Scope::Named(name) => self.one_experiment(self.experiment_by_name_url(name)),
+            Scope::WithId(id) => self.one_experiment(self.experiment_by_id_url(id)),
+        }
     }
 
     fn overview(
@@ -477,106 +470,32 @@ impl Store for RestStore {
         fetch::in_rounds(self, traces, want, each)
     }
 
-    fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
-        let FilterSource::Parsed(filter) = &query.filter else {
-            return Ok(Explanation {
-                sent: vec![query.filter.to_string()],
-                ..Explanation::default()
-            });
-        };
-        self.ask_release();
-        let plan = plan(filter, &self.server())?;
-        let spans = plan.residual.needs_spans();
-        let cost = match (plan.exact().is_some(), spans) {
-            (true, _) => "one request for each page of traces",
-            (false, true) => {
-                "a request for each page of traces that the server finds, and one more for the \
-                     spans of each trace that the rest of the filter lets through"
-            }
-            (false, false) => {
-                "a request for each page of traces that the server finds, in each search"
-            }
-        };
-        let mut cost = cost.to_owned();
-        let mut sent: Vec<String> = plan.searches.iter().map(ToString::to_string).collect();
-        let mut here = (!plan.residual.is_empty()).then(|| plan.residual.readable().to_string());
-        if let Some(outside) = &plan.outside {
-            sent.extend(outside.searches.iter().map(ToString::to_string));
-            let checked = format!(
-                "{} (of traces whose spans the server does not see, or not their types)",
-                outside.residual.readable()
-            );
-            here = Some(here.map_or(checked.clone(), |here| format!("{here}; {checked}")));
-            cost.push_str(
-                "; the last searches, made at the same time, find traces whose spans are artifacts, \
-                 archived or of OpenTelemetry, and those are fetched and judged here",
-            );
+    fn explain(&self, query: &Query, what: Explain) -> Result<Explanation, StoreError> {
+        match what {
+            Explain::Plan => self.explain_plan(query),
+            Explain::Requests { size } => self.explain_requests(query, size),
         }
-        if plan.residual.counts_spans() {
-            cost.push_str(
-                "; spans are counted by the metadata of their trace where it says how many",
-            );
-        }
-        Ok(Explanation { sent, here, cost })
     }
 
     fn change(
         &self,
         trace_ids: &[String],
         change: &Change,
-    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        each: OnChange<'_>,
+    ) -> Result<(), StoreError> {
         let Change::Tags(changes) = change;
         let set = |id: &str, key: &str, value: &str| self.set_tag(id, key, value);
         let delete = |id: &str, key: &str| self.delete_tag(id, key);
-        Ok(changes.one_by_one(trace_ids, set, delete))
+        changes.one_by_one(REQUESTS, trace_ids, set, delete, each);
+        Ok(())
     }
 
-    fn take_doubts(&self) -> Vec<String> {
-        self.doubts.take()
+    fn notices(&self) -> Vec<Notice> {
+        self.doubts.notices()
     }
 
     fn metrics(&self, question: &MetricQuestion<'_>) -> Result<MetricAnswer, StoreError> {
         self.ask_metrics(question)
-    }
-
-    fn dry_search(&self, query: &Query, size: usize) -> Result<Vec<DryRequest>, StoreError> {
-        let shown = |call: Call| DryRequest {
-            method: call.method.to_string(),
-            url: call.url.to_string(),
-            body: call.body,
-        };
-        let mut requests = Vec::new();
-        let mut ids = Vec::new();
-        for name in &query.experiments {
-            if name.bytes().all(|b| b.is_ascii_digit()) {
-                ids.push(name.clone());
-            } else {
-                requests.push(shown(Call::get(self.experiment_by_name_url(name))));
-                ids.push(format!("<id of {name}>"));
-            }
-        }
-        if ids.is_empty() {
-            requests.push(shown(self.experiments_call(ACTIVE, None)));
-            ids.push("<id of each experiment>".to_owned());
-        }
-        let searches = match &query.filter {
-            FilterSource::Parsed(filter) => {
-                let plan = plan(filter, &self.server())?;
-                let outside = plan.outside.map_or(Vec::new(), |outside| outside.searches);
-                let searches = plan.searches.into_iter().chain(outside);
-                searches.map(FilterSource::Parsed).collect()
-            }
-            raw @ FilterSource::Raw(_) => vec![raw.clone()],
-        };
-        for filter in searches {
-            let query = Query {
-                experiments: ids.clone(),
-                filter,
-                ..query.clone()
-            };
-            requests.push(shown(self.search_call(&query, size, None)));
-        }
-        Ok(requests)
     }
 }
 

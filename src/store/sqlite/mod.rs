@@ -30,7 +30,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, Params, Row};
 
 use self::connection::Database;
 use self::readers::{Purpose, Reader, Readers};
@@ -39,10 +39,11 @@ use self::spans::Place;
 use self::stream::{Cursor, Stream};
 use self::workspace::Workspace;
 use super::artifact::Artifacts;
-use super::fetch::{self, Ways};
+use super::fetch::{self, Batches, Ways};
 use super::local::{Doubts, attach, lock};
 use super::{
-    Batches, Change, Detail, Explanation, OnTrace, Page, Pages, Query, Store, StoreError, Want,
+    Change, Detail, Explain, Explanation, Notice, OnChange, OnTrace, Page, Pages, Query, Scope,
+    Store, StoreError, Want,
 };
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable};
 use crate::parallel;
@@ -265,31 +266,44 @@ fn experiment(row: &Row<'_>) -> rusqlite::Result<Experiment> {
 const EXPERIMENT: &str = "SELECT experiment_id, name, lifecycle_stage FROM experiments";
 
 impl SqliteStore {
+    fn experiments_where(
+        &self,
+        condition: &str,
+        order: &str,
+    ) -> Result<Vec<Experiment>, StoreError> {
+        self.list_experiments(condition, order, [])
+    }
+
+    /// One at most; where there is none, other workspaces may have it.
     fn experiment_where(
         &self,
         condition: &str,
         value: &str,
-    ) -> Result<Option<Experiment>, StoreError> {
-        let database = self.shared.database();
-        self.shared
-            .read(|connection| {
+    ) -> Result<Vec<Experiment>, StoreError> {
+        let found = self.list_experiments(condition, " LIMIT 1", [value])?;
+        if found.is_empty() {
+            self.shared.doubt_of_workspace();
+        }
+        Ok(found)
+    }
+
+    fn list_experiments(
+        &self,
+        condition: &str,
+        rest: &str,
+        values: impl Params,
+    ) -> Result<Vec<Experiment>, StoreError> {
+        let workspace = self.shared.workspace.of_experiment();
+        let sql = format!("{EXPERIMENT} WHERE {condition} AND {workspace}{rest}");
+        self.shared.read(|connection| {
+            let list = || -> rusqlite::Result<Vec<Experiment>> {
                 connection
-                    .query_row(
-                        &format!(
-                            "{EXPERIMENT} WHERE {condition} AND {}",
-                            self.shared.workspace.of_experiment()
-                        ),
-                        [value],
-                        experiment,
-                    )
-                    .optional()
-                    .map_err(|e| database.error(&e))
-            })
-            .inspect(|found| {
-                if found.is_none() {
-                    self.shared.doubt_of_workspace();
-                }
-            })
+                    .prepare(&sql)?
+                    .query_map(values, experiment)?
+                    .collect()
+            };
+            list().map_err(|e| self.shared.database().error(&e))
+        })
     }
 }
 
@@ -376,39 +390,17 @@ impl Store for SqliteStore {
         self.shared.name.clone()
     }
 
-    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
-        let database = self.shared.database();
-        self.shared.read(|connection| {
-            let list = || -> rusqlite::Result<Vec<Experiment>> {
-                connection
-                    .prepare(&format!(
-                        "{EXPERIMENT} WHERE lifecycle_stage = 'active' AND {} \
-                         ORDER BY experiment_id",
-                        self.shared.workspace.of_experiment()
-                    ))?
-                    .query_map([], experiment)?
-                    .collect()
-            };
-            list().map_err(|e| database.error(&e))
-        })
-    }
-
-    fn experiment_named(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
-        self.experiment_where("name = ?1", name)
-    }
-
-    fn experiment_exists(&self, id: &str) -> Result<bool, StoreError> {
-        // SQL would make a number of whatever begins with one.
-        if id.parse::<i64>().is_err() {
-            return Ok(false);
+    fn experiments(&self, scope: Scope<'_>) -> Result<Vec<Experiment>, StoreError> {
+        match scope {
+            Scope::Active => {
+                self.experiments_where("lifecycle_stage = 'active'", " ORDER BY experiment_id")
+            }
+            Scope::Deleted => self.experiments_where("lifecycle_stage = 'deleted'", ""),
+            Scope::Named(name) => self.experiment_where("name = ?1", name),
+            // SQL would make a number of whatever begins with one.
+            Scope::WithId(id) if id.parse::<i64>().is_err() => Ok(Vec::new()),
+            Scope::WithId(id) => self.experiment_where("experiment_id = CAST(?1 AS INTEGER)", id),
         }
-        Ok(self
-            .experiment_where("experiment_id = CAST(?1 AS INTEGER)", id)?
-            .is_some())
-    }
-
-    fn deleted_experiments(&self) -> Result<Vec<Experiment>, StoreError> {
-        self.deleted()
     }
 
     fn overview(
@@ -447,31 +439,34 @@ impl Store for SqliteStore {
         fetch::in_rounds(self, traces, want, each)
     }
 
-    fn explain(&self, query: &Query) -> Result<Explanation, StoreError> {
+    fn explain(&self, query: &Query, what: Explain) -> Result<Explanation, StoreError> {
+        what.without_requests(&self.shared.name)?;
         search::explain(&self.shared, query)
-    }
-
-    fn change_batches(&self, change: &Change) -> Batches {
-        match change {
-            Change::Tags(_) => tags::BATCHES,
-        }
     }
 
     fn change(
         &self,
         trace_ids: &[String],
         change: &Change,
-    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        match change {
-            Change::Tags(changes) => tags::change(&self.shared, trace_ids, changes),
+        each: OnChange<'_>,
+    ) -> Result<(), StoreError> {
+        let Change::Tags(changes) = change;
+        for batch in trace_ids.chunks(tags::BATCH) {
+            let results = tags::change(&self.shared, batch, changes)?;
+            for (id, result) in batch.iter().zip(results) {
+                if each(id, result).is_break() {
+                    return Ok(());
+                }
+            }
         }
+        Ok(())
     }
 
     fn can(&self, _change: &Change) -> Result<(), StoreError> {
         self.shared.database().writer().map(drop)
     }
 
-    fn take_doubts(&self) -> Vec<String> {
-        self.shared.doubts.take()
+    fn notices(&self) -> Vec<Notice> {
+        self.shared.doubts.notices()
     }
 }

@@ -2,27 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{EXPERIMENT, SqliteStore, experiment};
+use super::SqliteStore;
 use crate::model::{Experiment, ExperimentOverview, Timestamp};
 use crate::store::StoreError;
 
 impl SqliteStore {
-    pub(super) fn deleted(&self) -> Result<Vec<Experiment>, StoreError> {
-        let database = self.shared.database();
-        self.shared.read(|connection| {
-            let list = || -> rusqlite::Result<Vec<Experiment>> {
-                connection
-                    .prepare(&format!(
-                        "{EXPERIMENT} WHERE lifecycle_stage = 'deleted' AND {}",
-                        self.shared.workspace.of_experiment()
-                    ))?
-                    .query_map([], experiment)?
-                    .collect()
-            };
-            list().map_err(|error| database.error(&error))
-        })
-    }
-
     pub(super) fn overview_of(
         &self,
         experiments: Vec<Experiment>,

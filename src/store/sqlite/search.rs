@@ -100,6 +100,7 @@ pub(super) fn explain(shared: &Shared, query: &Query) -> Result<Explanation, Sto
             sent: vec![search.parameters.filled_in(&search.sql)],
             here: None,
             cost: steps.join("; "),
+            requests: Vec::new(),
         })
     })
 }

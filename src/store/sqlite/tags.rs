@@ -7,14 +7,11 @@ use rusqlite::{Connection, ToSql, TransactionBehavior};
 
 use super::Shared;
 use crate::model::tag;
-use crate::store::{Batches, StoreError, TagChanges};
+use crate::store::{StoreError, TagChanges};
 
 /// Traces whose tags are changed in one transaction, all of them or none. More
 /// writers than one would only wait for each other.
-pub(super) const BATCHES: Batches = Batches {
-    traces: 500,
-    at_once: 1,
-};
+pub(super) const BATCH: usize = 500;
 
 /// Longer values are cut by MLflow, in characters.
 const LONGEST_VALUE: usize = 8_000;

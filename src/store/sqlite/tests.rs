@@ -96,7 +96,11 @@ fn ids(store: &SqliteStore, filter: &str, limit: Option<usize>) -> Vec<String> {
 }
 
 fn plan(fixture: &Fixture, filter: &str, order: &str) -> String {
-    fixture.store().explain(&query(filter, order)).unwrap().cost
+    fixture
+        .store()
+        .explain(&query(filter, order), Explain::Plan)
+        .unwrap()
+        .cost
 }
 
 #[test]
@@ -126,7 +130,7 @@ fn traces_come_by_an_index_in_the_order_of_their_time() {
         assert!(all.contains(index), "{filter}: {all}");
         let mut one = query(filter, "");
         one.experiments = vec!["1".to_owned()];
-        let one = fixture.store().explain(&one).unwrap().cost;
+        let one = fixture.store().explain(&one, Explain::Plan).unwrap().cost;
         let index = "t USING INDEX index_trace_info_experiment_id_timestamp_ms";
         assert!(one.contains(index), "{filter}: {one}");
     }
@@ -193,7 +197,11 @@ fn spans_lead_to_their_traces_where_all_of_these_would_be_gone_through() {
     let leads = |filter: &str, limit| {
         let mut wanted = query(filter, "");
         wanted.limit = limit;
-        let plan = fixture.store().explain(&wanted).unwrap().cost;
+        let plan = fixture
+            .store()
+            .explain(&wanted, Explain::Plan)
+            .unwrap()
+            .cost;
         plan.contains("index_spans_experiment_id_type_status")
     };
     assert!(leads("span.type = 'LLM'", None));
@@ -407,12 +415,12 @@ fn tags_are_changed_in_whole_batches() {
         ],
         delete: vec!["old".to_owned()],
     };
-    let results = store
-        .change(
-            &[known.clone(), "tr-unknown".to_owned()],
-            &Change::Tags(changes.clone()),
-        )
-        .unwrap();
+    let results = tags::change(
+        &store.shared,
+        &[known.clone(), "tr-unknown".to_owned()],
+        &changes.clone(),
+    )
+    .unwrap();
     assert!(results[0].is_ok());
     assert!(matches!(results[1], Err(StoreError::UnknownTrace { .. })));
     let info = store.info(&known).unwrap();
@@ -422,12 +430,12 @@ fn tags_are_changed_in_whole_batches() {
         set: Vec::new(),
         delete: vec!["mlflow.traceName".to_owned()],
     };
-    let results = store
-        .change(
-            std::slice::from_ref(&known),
-            &Change::Tags(nameless.clone()),
-        )
-        .unwrap();
+    let results = tags::change(
+        &store.shared,
+        std::slice::from_ref(&known),
+        &nameless.clone(),
+    )
+    .unwrap();
     assert!(results[0].is_ok());
     assert_eq!(store.info(&known).unwrap().name(), None);
 }
@@ -575,7 +583,11 @@ fn all_traces_in_any_order_are_read_without_an_index() {
         let mut wanted = query(filter, "");
         wanted.experiments = vec!["1".to_owned()];
         (wanted.any_order, wanted.limit) = (true, limit);
-        fixture.store().explain(&wanted).unwrap().cost
+        fixture
+            .store()
+            .explain(&wanted, Explain::Plan)
+            .unwrap()
+            .cost
     };
     assert_eq!(plan_of("", None), "SCAN t");
     for (filter, limit) in [("status = 'OK'", None), ("", Some(2))] {
@@ -608,7 +620,7 @@ fn spans_that_must_be_somewhere_are_missed() {
         assert!(spans(n).unwrap().spans.is_empty(), "{n}");
     }
     assert!(ids(&store, "span.name = 'x'", None).is_empty());
-    let doubts = store.take_doubts();
+    let doubts = store.shared.doubts.take();
     assert_eq!(doubts.len(), 1, "{doubts:?}");
     assert!(doubts[0].contains(&missed.to_string()), "{doubts:?}");
 }

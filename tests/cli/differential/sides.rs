@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use mlt::filter::{Filter, OrderBy};
 use mlt::model::{Assessment, AssessmentKind, Trace, TraceInfo};
 use mlt::store::{
-    self, Detail, FilterSource, Location, Query, Search, SearchEnd, Store, StoreError,
+    self, Detail, FilterSource, Location, Query, Scope, Search, SearchEnd, Store, StoreError,
 };
 
 use crate::support::mlflow::{connect, rich};
@@ -90,7 +90,7 @@ pub(super) fn sides() -> &'static Sides {
             &seeded.dir,
             "",
         )));
-        let id = |name: &str| server.experiment_named(name).unwrap().unwrap().id;
+        let id = |name: &str| server.experiments(Scope::Named(name)).unwrap().remove(0).id;
         let experiments: Vec<String> = EXPERIMENTS.iter().map(|name| id(name)).collect();
         let query = Query {
             experiments: experiments.clone(),
@@ -108,7 +108,7 @@ pub(super) fn sides() -> &'static Sides {
             }));
         }
         let (rich, many) = (id("rich"), id("many"));
-        let all = server.experiments().unwrap();
+        let all = server.experiments(Scope::Active).unwrap();
         let names = all.into_iter().map(|e| (e.id, e.name)).collect();
         let question = Question {
             experiments: experiments.clone(),

@@ -77,7 +77,7 @@ fn all_of_a_database_with_a_log_is_of_one_moment() {
     assert_eq!(traces.len(), 2_400);
     assert!(traces.iter().all(|trace| round(trace) == "0"));
     assert!(store.info("tr-new").is_err());
-    assert!(store.take_doubts().is_empty());
+    assert!(store.shared.doubts.take().is_empty());
     drop(store);
     assert!(
         beside(&fixture.path).is_empty(),
@@ -124,7 +124,7 @@ fn several_readers_of_a_log_see_the_same_whoever_writes() {
                 found.collect::<Vec<_>>()
             });
             assert!(found.iter().all(|round| *round == found[0]), "{found:?}");
-            assert!(store.take_doubts().is_empty());
+            assert!(store.shared.doubts.take().is_empty());
         }
         stop.store(true, Ordering::Relaxed);
     });
@@ -170,7 +170,7 @@ fn each_trace_without_a_log_is_of_one_moment() {
     });
     assert_eq!(traces.len(), 2_400);
     assert!(traces.iter().all(|trace| round(trace) == "1"));
-    let doubts = store.take_doubts();
+    let doubts = store.shared.doubts.take();
     assert!(
         doubts.len() == 1 && doubts[0].contains("changed while it was read"),
         "{doubts:?}"
@@ -206,12 +206,10 @@ fn a_quiet_database_raises_no_doubts() {
         delete: Vec::new(),
     };
     let id = format!("tr-{:032x}", 1);
-    store
-        .change(std::slice::from_ref(&id), &Change::Tags(changes.clone()))
-        .unwrap();
+    tags::change(&store.shared, std::slice::from_ref(&id), &changes.clone()).unwrap();
     assert_eq!(store.info(&id).unwrap().tags["env"], "x");
     assert_eq!(export(&store, || ()).len(), 1_200);
-    assert!(store.take_doubts().is_empty());
+    assert!(store.shared.doubts.take().is_empty());
 }
 
 #[test]
@@ -237,7 +235,7 @@ fn a_sweep_hands_over_each_trace_as_it_was_at_one_moment() {
         .unwrap();
     assert_eq!(seen[0] + seen[1], 6_000);
     assert!(seen[1] > 0, "{seen:?}");
-    assert_eq!(store.take_doubts().len(), 1);
+    assert_eq!(store.shared.doubts.take().len(), 1);
 }
 
 #[test]

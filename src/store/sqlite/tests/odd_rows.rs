@@ -188,14 +188,19 @@ fn experiments_have_no_defaults_either() {
          UPDATE trace_info SET timestamp_ms = 'soon' WHERE request_id LIKE '%1'",
     );
     let store = fixture.store();
-    let one = store.experiment_named("shop").unwrap().unwrap();
+    let one = store.experiments(Scope::Named("shop")).unwrap().remove(0);
     assert!(!one.active);
-    assert!(!store.experiment_exists("1 and more").unwrap());
+    assert!(
+        store
+            .experiments(Scope::WithId("1 and more"))
+            .unwrap()
+            .is_empty()
+    );
     let overview = store.overview(vec![one]).unwrap().remove(0);
     assert_eq!(overview.traces, 3);
     assert_eq!(overview.last.unwrap().millis(), 1_795_000_000_002);
     fixture.sql("UPDATE experiments SET name = NULL WHERE experiment_id = 0");
-    let error = store.experiments().unwrap_err().to_string();
+    let error = store.experiments(Scope::Active).unwrap_err().to_string();
     assert!(
         error.ends_with("`experiments.name`: expected a text, found nothing"),
         "{error}"

@@ -65,7 +65,7 @@ fn conditions_see_spans_wherever_they_are() {
         assert_eq!(found(&store, filter, None), expected, "{filter}");
         assert_eq!(found(&store, filter, Some(10)), expected, "{filter}");
     }
-    assert!(store.take_doubts().is_empty());
+    assert!(store.shared.doubts.take().is_empty());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn spans_that_are_not_to_be_had_decide_nothing() {
         assert_eq!(found(&store, filter, None), expected, "{filter}");
         assert_eq!(found(&store, filter, Some(10)), expected, "{filter}");
     }
-    let doubts = store.take_doubts();
+    let doubts = store.shared.doubts.take();
     assert_eq!(doubts.len(), 1, "{doubts:?}");
     assert!(
         doubts[0].contains(" 1 trace ") && doubts[0].contains("s3://bucket/2"),
@@ -153,9 +153,9 @@ fn times_of_archived_spans_stay_in_the_table() {
             ("tool", "TOOL".into(), Some(5_000_000))
         ]
     );
-    assert!(store.take_doubts().is_empty());
+    assert!(store.shared.doubts.take().is_empty());
     assert_eq!(store.trace(id, Detail::Events).unwrap(), times);
-    let doubts = store.take_doubts();
+    let doubts = store.shared.doubts.take();
     assert!(
         doubts.len() == 1 && doubts[0].contains("1 trace"),
         "{doubts:?}"
@@ -184,7 +184,13 @@ fn experiments_are_those_of_one_workspace() {
         };
         store.search(&query, 10, None).unwrap().traces.len()
     };
-    let id = |store: &SqliteStore| store.experiment_named("shop").unwrap().map(|e| e.id);
+    let id = |store: &SqliteStore| {
+        store
+            .experiments(Scope::Named("shop"))
+            .unwrap()
+            .pop()
+            .map(|e| e.id)
+    };
     for (name, expected, own, other) in [
         (Some("team-a"), 2, "1", "7"),
         (Some(" team-b "), 1, "7", "1"),
@@ -195,23 +201,21 @@ fn experiments_are_those_of_one_workspace() {
         assert_eq!(count(&store, &[own]), expected);
         assert_eq!(count(&store, &[other]), 0);
         assert_eq!(count(&store, &[own, other]), expected);
-        assert!(store.experiment_exists(own).unwrap());
-        assert!(!store.experiment_exists(other).unwrap());
+        assert!(!store.experiments(Scope::WithId(own)).unwrap().is_empty());
+        assert!(store.experiments(Scope::WithId(other)).unwrap().is_empty());
         let last = "tr-00000000000000000000000000000002";
         assert_eq!(store.info(last).is_ok(), own == "7");
         let tags = TagChanges {
             set: vec![("k".to_owned(), "v".to_owned())],
             delete: Vec::new(),
         };
-        let changed = store
-            .change(&[last.to_owned()], &Change::Tags(tags.clone()))
-            .unwrap();
+        let changed = tags::change(&store.shared, &[last.to_owned()], &tags.clone()).unwrap();
         assert_eq!(changed[0].is_ok(), own == "7");
-        assert!(store.take_doubts().is_empty());
+        assert!(store.shared.doubts.take().is_empty());
     }
     let store = inside(None);
     assert_eq!((id(&store), count(&store, &[])), (None, 0));
-    let doubts = store.take_doubts();
+    let doubts = store.shared.doubts.take();
     assert!(
         doubts.len() == 1 && doubts[0].contains("team-a, team-b"),
         "{doubts:?}"
@@ -258,7 +262,7 @@ fn artifacts_are_read_beside_the_database_and_where_the_user_says() {
     ));
     let store = fixture.store();
     assert_eq!(found(&store, "any(span.duration > 1s)", None), "");
-    let doubts = store.take_doubts().join("\n");
+    let doubts = store.shared.doubts.take().join("\n");
     let folder = std::fs::canonicalize(other.path()).unwrap();
     let flag = format!("`--allow-artifacts {}`", folder.display());
     assert!(doubts.contains(&flag), "{doubts}");

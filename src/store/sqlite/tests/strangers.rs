@@ -67,7 +67,7 @@ fn triggers_do_not_run_when_tags_are_changed() {
          CREATE TRIGGER b BEFORE INSERT ON trace_tags BEGIN SELECT RAISE(IGNORE); END",
     );
     let store = fixture.store();
-    let results = store.change(&[id(1)], &Change::Tags(TAGS())).unwrap();
+    let results = tags::change(&store.shared, &[id(1)], &TAGS()).unwrap();
     assert!(results[0].is_ok());
     assert_eq!(store.info(&id(1)).unwrap().tags["a"], "b");
     assert_eq!(ids(&store, "", None).len(), 3);
@@ -96,9 +96,7 @@ fn a_change_of_tags_that_would_change_more_is_taken_back() {
             set: Vec::new(),
             ..TAGS()
         };
-        let refused = store
-            .change(&[id(1)], &Change::Tags(only_delete.clone()))
-            .unwrap_err();
+        let refused = tags::change(&store.shared, &[id(1)], &only_delete.clone()).unwrap_err();
         assert!(
             matches!(refused, StoreError::NotWritten { .. }),
             "{refused}"
@@ -118,8 +116,7 @@ fn a_change_of_tags_that_would_change_more_is_taken_back() {
         id(1)
     ));
     let store = fixture.store();
-    let refused = store
-        .change(&[id(0)], &Change::Tags(TAGS()))
+    let refused = tags::change(&store.shared, &[id(0)], &TAGS())
         .unwrap_err()
         .to_string();
     assert!(

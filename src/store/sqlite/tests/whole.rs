@@ -21,7 +21,13 @@ fn fixture() -> Fixture {
 fn slowly(store: &SqliteStore, filter: &str) -> Vec<String> {
     let always = format!("({filter}) AND timestamp_ms > 0");
     let mut wanted = query(&always, "");
-    assert!(!store.explain(&wanted).unwrap().cost.contains("SCAN s"));
+    assert!(
+        !store
+            .explain(&wanted, Explain::Plan)
+            .unwrap()
+            .cost
+            .contains("SCAN s")
+    );
     wanted.limit = None;
     ids(store, &always, None)
 }
@@ -51,7 +57,10 @@ fn what_is_rare_is_found_by_reading_all_spans_once() {
             3,
         ),
     ] {
-        let plan = store.explain(&query(filter, "")).unwrap().cost;
+        let plan = store
+            .explain(&query(filter, ""), Explain::Plan)
+            .unwrap()
+            .cost;
         assert!(plan.contains("SCAN s"), "{filter}: {plan}");
         let found = ids(&store, filter, None);
         assert_eq!(found.len(), expected, "{filter}");
@@ -76,7 +85,7 @@ fn what_is_common_or_asked_of_few_traces_is_looked_up() {
     ] {
         let mut wanted = query(filter, "");
         wanted.experiments.extend(experiment.map(str::to_owned));
-        let plan = store.explain(&wanted).unwrap().cost;
+        let plan = store.explain(&wanted, Explain::Plan).unwrap().cost;
         assert!(!plan.contains("SCAN s"), "{filter}: {plan}");
     }
     assert_eq!(

@@ -1,0 +1,66 @@
+//! What may be done to traces, and how stores do it that change one after the other.
+
+use std::ops::ControlFlow;
+
+use super::fetch::in_order;
+use super::{Store, StoreError, going_on};
+
+/// What is to be done to traces.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Tags are set and deleted.
+    Tags(TagChanges),
+}
+
+/// What is to be done to the tags of traces.
+#[derive(Debug, Clone, Default)]
+pub struct TagChanges {
+    /// Keys with the values that they get, in place of those that they may have.
+    pub set: Vec<(String, String)>,
+    /// Keys to delete; one that a trace does not have is as good as deleted.
+    pub delete: Vec<String>,
+}
+
+/// What is called with each trace by its id, and whether it was changed; it may break off.
+pub type OnChange<'e> = &'e mut dyn FnMut(&str, Result<(), StoreError>) -> ControlFlow<()>;
+
+impl dyn Store + '_ {
+    /// Changes traces until `each` fails.
+    ///
+    /// # Errors
+    /// Those of [`Store::change`], and that of `each`.
+    pub fn try_change<E: From<StoreError>>(
+        &self,
+        trace_ids: &[String],
+        change: &Change,
+        mut each: impl FnMut(&str, Result<(), StoreError>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut outcome = Ok(());
+        self.change(trace_ids, change, &mut |id, result| {
+            outcome = each(id, result);
+            going_on(&outcome)
+        })?;
+        outcome
+    }
+}
+
+impl TagChanges {
+    /// Changes one tag of one trace after the other, until one of a trace fails, and so
+    /// many traces at a time.
+    pub(super) fn one_by_one(
+        &self,
+        at_once: usize,
+        trace_ids: &[String],
+        set: impl Fn(&str, &str, &str) -> Result<(), StoreError> + Sync,
+        delete: impl Fn(&str, &str) -> Result<(), StoreError> + Sync,
+        each: OnChange<'_>,
+    ) {
+        let change = |trace_id: &String| {
+            for (key, value) in &self.set {
+                set(trace_id, key, value)?;
+            }
+            self.delete.iter().try_for_each(|key| delete(trace_id, key))
+        };
+        let _ = in_order(at_once, trace_ids, change, |id, result| each(id, result));
+    }
+}
