@@ -35,7 +35,7 @@ pub use check::CheckArgs;
 pub use diff::{DiffArgs, DiffBy, DiffSort};
 pub use examples::of as examples;
 pub use experiments::{ExperimentSort, ExperimentsArgs};
-pub use export::{ExportArgs, ExportWhat};
+pub use export::ExportArgs;
 pub use filter::FilterArgs;
 pub use get::GetArgs;
 pub use keys::KeysArgs;
@@ -234,7 +234,7 @@ pub enum Command {
     #[command(after_long_help = report::HELP, arg(output::arg_of_reports()))]
     Report(ReportArgs),
     /// Write traces to files, for other tools and their viewers
-    #[command(after_long_help = export::HELP, arg(output::arg_of_exports()))]
+    #[command(after_long_help = export::help(), arg(output::arg_of_exports()))]
     Export(Box<ExportArgs>),
     /// Sum traces up: counts, errors, durations, tokens, cost
     #[command(after_long_help = stats::HELP, arg(output::arg(TABULAR)))]

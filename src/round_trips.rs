@@ -4,15 +4,21 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::export::sample::any_trace;
-use crate::export::{Chosen, Document, Format, JsonForm, What};
+use crate::export::{Chosen, End, Order, What, registry};
 use crate::model::{Span, Trace, attribute};
 use crate::store::{self, Detail, Location};
 
-fn exported(trace: &Trace, format: Format) -> Vec<u8> {
+fn exported(trace: &Trace, format: &str) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut document = Document::of_one(&mut out, format, What::Spans, &Chosen::default()).unwrap();
+    let order = Order {
+        what: What::Spans,
+        columns: &Chosen::default(),
+        of_one: true,
+    };
+    let begin = registry::named(format).unwrap().begin.unwrap();
+    let mut document = begin(&mut out, &order).unwrap();
     document.push(trace).unwrap();
-    document.finish(false, &[]).unwrap();
+    document.finish(&End::default()).unwrap();
     out
 }
 
@@ -61,8 +67,8 @@ proptest! {
 
     #[test]
     fn json_is_read_as_the_trace_that_it_was_made_from(trace in any_trace()) {
-        for form in [JsonForm::Pretty, JsonForm::Lines] {
-            let text = exported(&trace, Format::Json(form));
+        for form in ["json", "jsonl"] {
+            let text = exported(&trace, form);
             let found = read(&text, &trace.info.trace_id);
             prop_assert_eq!(&found.info.tags, &trace.info.tags);
             let mut expected = without_absurd_ends(&trace);
@@ -79,7 +85,7 @@ proptest! {
 
     #[test]
     fn what_opentelemetry_gets_is_read_as_the_same_spans(trace in any_trace()) {
-        let text = exported(&trace, Format::Otlp);
+        let text = exported(&trace, "otlp");
         let document: Value = serde_json::from_slice(&text).unwrap();
         let spans = document["resourceSpans"][0]["scopeSpans"][0]["spans"].clone();
         let info = json!({"trace_id": trace.info.trace_id});

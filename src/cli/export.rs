@@ -1,25 +1,17 @@
 //! What may be typed after `mlt export`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::SelectionArgs;
 use crate::complete;
+use crate::export::{Format, What, registry};
 
-pub(super) const HELP: &str = "\
-Formats (-o):
-  otlp        OpenTelemetry's JSON, the body of a request to a collector's /v1/traces
-  otlp-proto  the same in protobuf
-  chrome      trace events for ui.perfetto.dev and chrome://tracing: a process for each trace, which
-              begins at 0, and a lane for what runs at the same time
-  speedscope  for speedscope.app: a profile for each lane of each trace
-  folded      name;name;name N for flame graphs: self time in whole microseconds
-  json jsonl  as mlt get writes them
-  csv tsv     a row for each span, or for each trace with --what traces
-  parquet     the same columns and values for DuckDB, Spark and pandas
-
+const FILES: &str = "\
 Files:
   A file gets its name when it is complete; until then, what was there stays. A link stays a link:
   the file behind it is replaced. A read-only file is not replaced, and a device or pipe is written
@@ -31,6 +23,36 @@ Stopping and going on:
   FILE.part.state: the same command goes on with --resume, and no other. A finished file gets the
   traces that it lacks. In the other formats a file that was stopped is of no use: it is removed,
   and the export begins anew. Only kill -9 leaves a file that begins with .mlt- and may be removed.";
+
+/// The formats, and how files are written.
+pub(super) fn help() -> String {
+    format!("Formats (-o):\n{}\n{FILES}", formats())
+}
+
+/// A line or more for each format, or for some that are told together.
+fn formats() -> String {
+    let mut text = String::new();
+    for alike in registry::FORMATS.chunk_by(|a, b| a.about == b.about) {
+        let names: Vec<&str> = alike.iter().map(|format| format.name).collect();
+        let about = alike[0].about.replace('\n', INDENT);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {:<10}  {about}", names.join(" "));
+    }
+    text
+}
+
+/// Under what is said of a format.
+const INDENT: &str = "\n              ";
+
+fn what_help() -> String {
+    let names = registry::names(Format::has_traces_alone).join(", ");
+    format!("Write spans with their traces, or traces alone ({names})")
+}
+
+fn columns_help() -> String {
+    let names = registry::names(|format| format.has_columns).join(", ");
+    format!("Which columns, separated by commas: trace_id,name,duration_ns,tags.KEY ({names})")
+}
 
 /// Write traces to files, for other tools and their viewers.
 #[derive(Debug, Args)]
@@ -44,12 +66,13 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE|FOLDER/", value_hint = clap::ValueHint::AnyPath)]
     pub to: Option<PathBuf>,
 
-    /// Write spans with their traces, or traces alone (json, jsonl, csv, tsv, parquet)
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
-    pub what: ExportWhat,
+    // The formats are told by their registry.
+    #[allow(missing_docs)]
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help = what_help())]
+    pub what: What,
 
-    /// Which columns, separated by commas: trace_id,name,duration_ns,tags.KEY (csv, tsv, parquet)
-    #[arg(long, value_name = "COLUMN,…", add = ArgValueCompleter::new(complete::span_columns))]
+    #[allow(missing_docs)]
+    #[arg(long, value_name = "COLUMN,…", help = columns_help(), add = ArgValueCompleter::new(complete::span_columns))]
     pub columns: Vec<String>,
 
     /// Go on with a file of JSON lines: keep the traces that it has, add the others
@@ -61,12 +84,15 @@ pub struct ExportArgs {
     pub force: bool,
 }
 
-/// What is written of traces.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ExportWhat {
-    /// Spans
-    #[default]
-    Spans,
-    /// What is known without the spans
-    Traces,
+impl ValueEnum for What {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Spans, Self::Traces]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Spans => PossibleValue::new("spans").help("Spans"),
+            Self::Traces => PossibleValue::new("traces").help("What is known without the spans"),
+        })
+    }
 }

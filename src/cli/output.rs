@@ -4,61 +4,124 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command, ValueEnum, ValueHint};
+use clap::{Arg, Command, ValueHint};
 
 use super::mistakes;
+use crate::export::{Format, registry};
 
 /// How to print.
-#[derive(Debug, Clone, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum OutputFormat {
-    /// For people
+    /// For people.
     #[default]
     Table,
-    /// One JSON document
+    /// One JSON document.
     Json,
-    /// One JSON object per line
+    /// One JSON object per line.
     Jsonl,
-    /// Comma-separated values
+    /// Comma-separated values.
     Csv,
-    /// Tab-separated values
+    /// Tab-separated values.
     Tsv,
-    /// Trace ids, one per line (search, and latency --slowest)
+    /// Trace ids, one per line.
     Ids,
-    /// JUnit XML (check only)
+    /// JUnit XML.
     Junit,
-    /// Annotations of GitHub Actions (check only)
+    /// Annotations of GitHub Actions.
     Github,
-    /// OpenTelemetry's JSON (export only)
-    Otlp,
-    /// OpenTelemetry's protobuf (export only)
-    OtlpProto,
-    /// Trace events for Perfetto and chrome://tracing (export only)
-    Chrome,
-    /// For speedscope.app (export only)
-    Speedscope,
-    /// Folded stacks of self time for flame graphs (export only)
-    Folded,
-    /// For DuckDB, Spark and pandas (export only)
-    Parquet,
+    /// What only exports are written in.
+    Export(&'static Format),
     /// Into this file.
-    #[value(skip)]
     File(PathBuf),
+}
+
+impl OutputFormat {
+    /// What it is called; `None` is a file.
+    fn name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Table => "table",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Ids => "ids",
+            Self::Junit => "junit",
+            Self::Github => "github",
+            Self::Export(format) => format.name,
+            Self::File(_) => return None,
+        })
+    }
+
+    /// What it is for, and which commands have it if not most of them.
+    fn purpose(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Table => ("For people", ""),
+            Self::Json | Self::Jsonl | Self::Csv | Self::Tsv => {
+                (self.export().map_or("", |format| format.purpose), "")
+            }
+            Self::Ids => (
+                "Trace ids, one per line",
+                " (search, and latency --slowest)",
+            ),
+            Self::Junit => ("JUnit XML", CHECK_ONLY),
+            Self::Github => ("Annotations of GitHub Actions", CHECK_ONLY),
+            Self::Export(format) => (format.purpose, " (export only)"),
+            Self::File(_) => ("", ""),
+        }
+    }
+
+    /// The format of exports that is called so.
+    pub fn export(&self) -> Option<&'static Format> {
+        registry::named(self.name()?)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        ALL.iter()
+            .find(|format| format.name() == Some(name))
+            .cloned()
+    }
+}
+
+impl From<&'static Format> for OutputFormat {
+    fn from(format: &'static Format) -> Self {
+        let own = OWN.iter().find(|own| own.name() == Some(format.name));
+        own.cloned().unwrap_or(Self::Export(format))
+    }
 }
 
 impl fmt::Display for OutputFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
-            named => match named.to_possible_value() {
-                Some(value) => f.write_str(value.get_name()),
-                None => Ok(()),
-            },
+            named => f.write_str(named.name().unwrap_or_default()),
         }
     }
 }
+
+const CHECK_ONLY: &str = " (check only)";
+
+/// Those that are more than a format of exports.
+const OWN: &[OutputFormat] = &[
+    OutputFormat::Table,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Csv,
+    OutputFormat::Tsv,
+    OutputFormat::Ids,
+    OutputFormat::Junit,
+    OutputFormat::Github,
+];
+/// Those of exports.
+pub static OF_EXPORTS: LazyLock<Vec<OutputFormat>> =
+    LazyLock::new(|| registry::FORMATS.iter().map(OutputFormat::from).collect());
+static ALL: LazyLock<Vec<OutputFormat>> = LazyLock::new(|| {
+    let others = OF_EXPORTS.iter().filter(|format| !OWN.contains(format));
+    OWN.iter().chain(others).cloned().collect()
+});
 
 /// The formats of tables.
 pub const TABULAR: &[OutputFormat] = &[
@@ -84,19 +147,6 @@ pub const OF_CHECKS: &[OutputFormat] = &[
     OutputFormat::Jsonl,
     OutputFormat::Junit,
     OutputFormat::Github,
-];
-/// Those of exports.
-pub const OF_EXPORTS: &[OutputFormat] = &[
-    OutputFormat::Otlp,
-    OutputFormat::OtlpProto,
-    OutputFormat::Chrome,
-    OutputFormat::Speedscope,
-    OutputFormat::Folded,
-    OutputFormat::Json,
-    OutputFormat::Jsonl,
-    OutputFormat::Csv,
-    OutputFormat::Tsv,
-    OutputFormat::Parquet,
 ];
 
 /// What checks write into files, beside the table.
@@ -128,7 +178,7 @@ pub(super) fn arg_of_checks() -> Arg {
 
 /// `-o` of exports, which have to name a format.
 pub(super) fn arg_of_exports() -> Arg {
-    arg(OF_EXPORTS)
+    arg(&OF_EXPORTS)
         .hide_default_value(true)
         .help("In which format, explained below")
 }
@@ -156,7 +206,7 @@ pub(super) struct FormatParser(&'static [OutputFormat]);
 impl FormatParser {
     /// Of all commands.
     pub(super) fn all() -> Self {
-        Self(OutputFormat::value_variants())
+        Self(&ALL)
     }
 }
 
@@ -177,8 +227,7 @@ impl TypedValueParser for FormatParser {
         if value.as_encoded_bytes().iter().any(is_path) {
             return Ok(OutputFormat::File(PathBuf::from(value)));
         }
-        let named = |text: &str| OutputFormat::from_str(text, false).ok();
-        if let Some(format) = value.to_str().and_then(named) {
+        if let Some(format) = value.to_str().and_then(OutputFormat::named) {
             return Ok(format);
         }
         if is_for_file {
@@ -204,16 +253,13 @@ impl TypedValueParser for FormatParser {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let of_all = self.0.len() == OutputFormat::value_variants().len();
-        let values = self.0.iter().filter_map(ValueEnum::to_possible_value);
-        let one = move |value: PossibleValue| match value.get_help().map(ToString::to_string) {
-            // Which commands have a format is told where all are listed.
-            Some(help) if !of_all => {
-                let help = help.split(" (").next().unwrap_or(&help).to_owned();
-                value.help(help)
-            }
-            _ => value,
+        // Which commands have a format is told where all are listed.
+        let of_all = self.0.len() == ALL.len();
+        let one = move |format: &OutputFormat| {
+            let (purpose, whose) = format.purpose();
+            let whose = if of_all { whose } else { "" };
+            Some(PossibleValue::new(format.name()?).help(format!("{purpose}{whose}")))
         };
-        (!self.0.is_empty()).then(|| Box::new(values.map(one)) as Box<_>)
+        (!self.0.is_empty()).then(|| Box::new(self.0.iter().filter_map(one)) as Box<_>)
     }
 }

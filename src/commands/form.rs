@@ -52,7 +52,7 @@ impl Context<'_> {
         Err(self.no_such_format(command, known))
     }
 
-    fn no_such_format(&self, command: &str, known: &[OutputFormat]) -> anyhow::Error {
+    pub(super) fn no_such_format(&self, command: &str, known: &[OutputFormat]) -> anyhow::Error {
         let names: Vec<String> = known.iter().map(|format| format!("`{format}`")).collect();
         let wanted = &self.flags.output;
         let error = CommandError::usage(format!("`mlt {command}` has no `-o {wanted}`"));

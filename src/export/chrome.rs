@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::format::{Losses, Streamed};
 use super::json;
 use crate::analysis::{Lanes, Slot, SpanTree};
 use crate::model::{Span, StatusCode, Trace, TraceInfo};
@@ -21,9 +22,8 @@ pub struct ChromeTrace {
     any: bool,
 }
 
-impl ChromeTrace {
-    /// Writes one more trace.
-    pub fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
+impl Streamed for ChromeTrace {
+    fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
         self.traces += 1;
         let process = self.traces;
         let tree = SpanTree::build(trace);
@@ -50,14 +50,16 @@ impl ChromeTrace {
         Ok(())
     }
 
-    /// Ends the document.
-    pub fn finish(mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn finish(mut self, out: &mut dyn Write) -> io::Result<Losses> {
         if !self.any {
             self.open(out)?;
         }
-        out.write_all(b"\n]}\n")
+        out.write_all(b"\n]}\n")?;
+        Ok(Losses::default())
     }
+}
 
+impl ChromeTrace {
     fn open(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let before: &[u8] = if self.any {
             b",\n"
@@ -295,7 +297,7 @@ mod tests {
             for trace in traces {
                 document.push(out, trace)?;
             }
-            document.finish(out)
+            document.finish(out).map(drop)
         })
     }
 

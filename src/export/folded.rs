@@ -11,12 +11,14 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::io::{self, Write};
 
-use crate::analysis::{LatencyReport, NodeId};
+use super::format::{Losses, Streamed};
+use crate::analysis::{LatencyReport, NodeId, analyse};
+use crate::model::Trace;
 use crate::render::sanitize;
 
 /// Names on a path. Self time of what lies deeper counts as that of the last
 /// name, so that the output grows with the spans and not with their square.
-pub const MAX_DEPTH: usize = 500;
+const MAX_DEPTH: usize = 500;
 
 /// Writes traces, one after the other.
 #[derive(Debug, Default)]
@@ -31,10 +33,11 @@ pub struct Folded {
     deeper: usize,
 }
 
-impl Folded {
+impl Streamed for Folded {
     /// Writes the paths of one trace, in the order of its tree.
-    pub fn push(&mut self, out: &mut dyn Write, report: &LatencyReport<'_>) -> io::Result<()> {
-        let paths = Paths::of(report);
+    fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
+        let report = analyse(trace);
+        let paths = Paths::of(&report);
         self.deeper += paths.deeper;
         let mut lines = Vec::new();
         for (at, path) in paths.list.iter().enumerate() {
@@ -69,9 +72,11 @@ impl Folded {
         Ok(())
     }
 
-    /// How many spans were counted for the last name of a path, being deeper than paths are.
-    pub fn deeper(&self) -> usize {
-        self.deeper
+    fn finish(self, _: &mut dyn Write) -> io::Result<Losses> {
+        let what = format!(
+            "deeper than {MAX_DEPTH} levels: their self time counts as that of the span above"
+        );
+        Ok(Losses::of_spans(self.deeper, what))
     }
 }
 
@@ -164,9 +169,7 @@ mod tests {
     fn folded(traces: &[Trace]) -> String {
         printed(|out| {
             let mut folded = Folded::default();
-            traces
-                .iter()
-                .try_for_each(|t| folded.push(out, &analyse(t)))
+            traces.iter().try_for_each(|t| folded.push(out, t))
         })
     }
 

@@ -7,11 +7,13 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
+use super::What;
+use super::format::{Document, End, Losses, Order, Out};
 use super::latency::LatencyJson;
 pub use super::trace::TraceParts;
 use super::{trace, unreadable};
 use crate::analysis::{By, LatencyReport, Row};
-use crate::model::Unreadable;
+use crate::model::{Trace, Unreadable};
 use crate::render::sanitize;
 use crate::table::json::RowJson;
 use crate::table::rows::latency::Groups;
@@ -134,6 +136,46 @@ impl TraceList {
         let token = serde_json::to_string(&next_page_token)?;
         let token = format!(",\n  \"next_page_token\": {token}");
         self.0.finish(out, &token, truncated, unreadable)
+    }
+}
+
+/// A document of traces: lines, a list, or the trace itself where there is one.
+pub(super) fn exported<'a>(
+    out: Out<'a>,
+    order: &Order<'_>,
+    form: JsonForm,
+) -> Box<dyn Document + 'a> {
+    let is_list = form == JsonForm::Lines || !order.of_one;
+    Box::new(Exported {
+        out,
+        list: is_list.then(|| TraceList::new(form)),
+        what: order.what,
+    })
+}
+
+struct Exported<'a> {
+    out: Out<'a>,
+    list: Option<TraceList>,
+    what: What,
+}
+
+impl Document for Exported<'_> {
+    fn push(&mut self, trace: &Trace) -> io::Result<()> {
+        let parts = match self.what {
+            What::Spans => TraceParts::whole(trace, None),
+            What::Traces => TraceParts::info_only(&trace.info),
+        };
+        match &mut self.list {
+            Some(list) => list.push(self.out, &parts),
+            None => write_trace(self.out, &parts, JsonForm::Pretty),
+        }
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> io::Result<Losses> {
+        if let Some(list) = self.list {
+            list.finish(self.out, None, end.truncated, end.unreadable)?;
+        }
+        Ok(Losses::default())
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
+use super::format::{Losses, Streamed};
 use super::json;
 use crate::analysis::{Lanes, Slot, SpanTree};
 use crate::model::Trace;
@@ -19,9 +20,8 @@ pub struct Speedscope {
     frames: HashMap<String, usize>,
 }
 
-impl Speedscope {
-    /// Writes one more trace.
-    pub fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
+impl Streamed for Speedscope {
+    fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
         let tree = SpanTree::build(trace);
         let lanes = Lanes::of(&tree);
         let mut by_lane: Vec<Vec<&Slot>> = vec![Vec::new(); lanes.count.max(1)];
@@ -53,16 +53,18 @@ impl Speedscope {
         Ok(())
     }
 
-    /// Ends the document.
-    pub fn finish(mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn finish(mut self, out: &mut dyn Write) -> io::Result<Losses> {
         if !self.any {
             self.open(out)?;
         }
         out.write_all(b"\n],\"shared\":{\"frames\":")?;
         json::write_compact(out, &Frames(&self.names))?;
-        out.write_all(b"}}\n")
+        out.write_all(b"}}\n")?;
+        Ok(Losses::default())
     }
+}
 
+impl Speedscope {
     fn open(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let before: &[u8] = if self.any {
             b",\n"
@@ -153,7 +155,7 @@ mod tests {
             for trace in traces {
                 document.push(out, trace)?;
             }
-            document.finish(out)
+            document.finish(out).map(drop)
         })
     }
 

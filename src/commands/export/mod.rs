@@ -13,14 +13,12 @@ use anyhow::Result;
 use self::resume::Held;
 use super::gather::{Gathered, Need, gather, gather_unknown};
 use super::{Context, columns};
-use crate::cli::{ExportArgs, ExportWhat, OF_EXPORTS, OutputFormat};
+use crate::cli::{ExportArgs, OF_EXPORTS, OutputFormat};
 use crate::error::{CommandError, Exit};
-use crate::export::document::Losses;
-use crate::export::folded::MAX_DEPTH;
-use crate::export::{Chosen, Delimited, Document, Format, JsonForm, What, file_name};
+use crate::export::format::{Begin, Losses, Out};
+use crate::export::{Chosen, Document, End, Format, Order, What, file_name, registry};
 use crate::file::{Claim, Existing, Part, Place, Target, Way, cannot};
 use crate::model::Trace;
-use crate::store::Detail;
 use crate::table::Column;
 use crate::table::rows::spans::spans;
 use crate::table::rows::traces::traces;
@@ -55,40 +53,40 @@ fn is_folder(path: &Path) -> bool {
 struct Export<'a> {
     context: &'a Context<'a>,
     args: &'a ExportArgs,
-    name: OutputFormat,
-    format: Format,
+    format: &'static Format,
+    begin: Begin,
     what: What,
     columns: Chosen,
 }
 
 impl<'a> Export<'a> {
     fn of(context: &'a Context<'a>, args: &'a ExportArgs) -> Result<Self> {
-        let name = wanted(context, args)?;
-        let format = format(&name)?;
-        let what = match args.what {
-            ExportWhat::Spans => What::Spans,
-            ExportWhat::Traces => What::Traces,
-        };
+        let format = wanted(context, args)?;
+        let begin = format.begin.map_err(|lacks| not_built(format, lacks))?;
+        let (name, what) = (format.name, args.what);
         if what == What::Traces && !format.has_traces_alone() {
             return Err(CommandError::usage(format!(
                 "`-o {name}` is made of spans and has no `--what traces`"
             ))
-            .hint("`json`, `jsonl`, `csv`, `tsv` and `parquet` have it")
+            .hint(told(Format::has_traces_alone))
             .into());
         }
         let columns = chosen(args, what)?;
-        if !args.columns.is_empty() && !format.has_columns() {
+        if !args.columns.is_empty() && !format.has_columns {
             return Err(
                 CommandError::usage(format!("`-o {name}` has no columns to choose from"))
-                    .hint("`csv`, `tsv` and `parquet` have them; of JSON, `mlt get -o jsonl --columns` writes rows")
+                    .hint(format!(
+                        "{}; of JSON, `mlt get -o jsonl --columns` writes rows",
+                        told(|format| format.has_columns)
+                    ))
                     .into(),
             );
         }
         Ok(Self {
             context,
             args,
-            name,
             format,
+            begin,
             what,
             columns,
         })
@@ -100,17 +98,25 @@ impl<'a> Export<'a> {
                 spans: self.columns.traces.iter().filter_map(Column::detail).max(),
                 ..Need::INFO
             },
-            What::Spans if self.format.needs_times_only() => Need::with_spans(Detail::Times),
-            What::Spans => Need::with_spans(Detail::Whole),
+            What::Spans => Need::with_spans(self.format.spans),
         }
+    }
+
+    fn begin<'o>(&self, out: Out<'o>, of_one: bool) -> io::Result<Box<dyn Document + 'o>> {
+        let order = Order {
+            what: self.what,
+            columns: &self.columns,
+            of_one,
+        };
+        (self.begin)(out, &order)
     }
 
     fn to_stdout(&self) -> Result<Exit> {
         if self.args.resume || self.args.force {
             return Err(CommandError::usage("--resume and --force need a file or folder").into());
         }
-        if self.format.is_binary() && self.context.terminal.width.is_some() {
-            let name = &self.name;
+        if self.format.is_binary && self.context.terminal.width.is_some() {
+            let name = self.format.name;
             return Err(CommandError::usage(format!(
                 "`-o {name}` is binary and not for a terminal"
             ))
@@ -120,7 +126,7 @@ impl<'a> Export<'a> {
         let mut out = self.context.terminal.output();
         let (gathered, losses) = self.write_into(&mut out)?;
         out.finish()?;
-        self.note_losses(losses);
+        self.note_losses(&losses);
         self.note_no_match(&gathered);
         gathered.finish(self.context)
     }
@@ -145,9 +151,7 @@ impl<'a> Export<'a> {
             document.get(self)?;
         }
         let losses = match document {
-            Lazy::Document(document) => {
-                document.finish(gathered.truncated(), &gathered.unreadable)?
-            }
+            Lazy::Document(document) => document.finish(&end(&gathered))?,
             Lazy::Out(_) | Lazy::Broken => Losses::default(),
         };
         Ok((gathered, losses))
@@ -161,9 +165,9 @@ impl<'a> Export<'a> {
         if place.is_stream() {
             return self.to_stream(target, place);
         }
-        let is_kept = self.format == Format::Json(JsonForm::Lines);
+        let is_kept = self.format.resumes;
         if self.args.resume && !is_kept {
-            let name = &self.name;
+            let name = self.format.name;
             return Err(CommandError::usage(format!(
                 "a file of `-o {name}` cannot be gone on with"
             ))
@@ -178,12 +182,12 @@ impl<'a> Export<'a> {
         } else {
             Way::New
         };
-        let of = resume::description(self.context, self.args, &self.name.to_string());
+        let of = resume::description(self.context, self.args, self.format.name);
         let (claim, part) = Claim::lay(&place, &of, way, is_kept)?;
         // Another export may have come to its end in between.
         let place = Place::find(target)?;
         self.check_free(&place, is_kept)?;
-        let (mut file, held) = self.begin(&claim, part, place, is_kept)?;
+        let (mut file, held) = self.open(&claim, part, place, is_kept)?;
 
         let written = self.write_file(&mut file, &held);
         let (gathered, losses) = match written {
@@ -199,7 +203,7 @@ impl<'a> Export<'a> {
             return gathered.finish(self.context);
         }
         file.finish_claimed(claim)?;
-        self.note_losses(losses);
+        self.note_losses(&losses);
         self.note_written(&gathered, target);
         gathered.finish(self.context)
     }
@@ -214,13 +218,13 @@ impl<'a> Export<'a> {
         let mut file = Target::at(place, Existing::Kept)?;
         let (gathered, losses) = self.write_file(&mut file, &Held::default())?;
         file.finish()?;
-        self.note_losses(losses);
+        self.note_losses(&losses);
         self.note_written(&gathered, target);
         gathered.finish(self.context)
     }
 
     /// The file to write, with what it holds already.
-    fn begin(
+    fn open(
         &self,
         claim: &Claim,
         part: Part,
@@ -246,7 +250,7 @@ impl<'a> Export<'a> {
     }
 
     fn write_file(&self, file: &mut Target, held: &Held) -> Result<(Gathered, Losses)> {
-        let mut document = Document::new(file, self.format, self.what, &self.columns)?;
+        let mut document = self.begin(file, false)?;
         let gathered = gather_unknown(
             self.context,
             &self.args.selection,
@@ -255,14 +259,14 @@ impl<'a> Export<'a> {
             &|id| held.ids.contains(id),
             |trace| Ok(document.push(&trace)?),
         )?;
-        let losses = document.finish(gathered.truncated(), &gathered.unreadable)?;
+        let losses = document.finish(&end(&gathered))?;
         Ok((gathered, losses))
     }
 
     fn write_one(&self, file: &mut Target, trace: &Trace) -> io::Result<Losses> {
-        let mut document = Document::of_one(file, self.format, self.what, &self.columns)?;
+        let mut document = self.begin(file, true)?;
         document.push(trace)?;
-        document.finish(false, &[])
+        document.finish(&End::default())
     }
 
     fn to_folder(&self, folder: &Path) -> Result<Exit> {
@@ -298,7 +302,7 @@ impl<'a> Export<'a> {
         // What was written before an error stays.
         Target::finish_all(waiting.files)?;
         let gathered = gathered?;
-        self.note_losses(losses);
+        self.note_losses(&losses);
         self.note_written(&gathered, folder);
         gathered.finish(self.context)
     }
@@ -330,18 +334,9 @@ impl<'a> Export<'a> {
         }
     }
 
-    fn note_losses(&self, losses: Losses) {
-        if losses.without_end > 0 {
-            self.context.note_loss(&format!(
-                "{} in progress: OpenTelemetry has no form for that, so they have no end there",
-                units::counted(losses.without_end, "span")
-            ));
-        }
-        if losses.too_deep > 0 {
-            self.context.note_loss(&format!(
-                "{} deeper than {MAX_DEPTH} levels: their self time counts as that of the span above",
-                units::counted(losses.too_deep, "span")
-            ));
+    fn note_losses(&self, losses: &Losses) {
+        for sentence in losses.sentences() {
+            self.context.note_loss(&sentence);
         }
     }
 
@@ -382,22 +377,28 @@ impl Waiting {
 /// A document that is begun when it is first needed.
 enum Lazy<'a> {
     Out(&'a mut Output),
-    Document(Box<Document<'a>>),
+    Document(Box<dyn Document + 'a>),
     /// It could not be begun.
     Broken,
 }
 
 impl<'a> Lazy<'a> {
-    fn get(&mut self, export: &Export<'_>) -> io::Result<&mut Document<'a>> {
-        let (format, what, columns) = (export.format, export.what, &export.columns);
+    fn get(&mut self, export: &Export<'_>) -> io::Result<&mut (dyn Document + 'a)> {
         *self = match std::mem::replace(self, Self::Broken) {
-            Self::Out(out) => Self::Document(Box::new(Document::new(out, format, what, columns)?)),
+            Self::Out(out) => Self::Document(export.begin(out, false)?),
             begun => begun,
         };
         match self {
-            Self::Document(document) => Ok(document),
+            Self::Document(document) => Ok(document.as_mut()),
             _ => Err(io::ErrorKind::BrokenPipe.into()),
         }
+    }
+}
+
+fn end(gathered: &Gathered) -> End<'_> {
+    End {
+        truncated: gathered.truncated(),
+        unreadable: &gathered.unreadable,
     }
 }
 
@@ -420,70 +421,47 @@ fn chosen(args: &ExportArgs, what: What) -> Result<Chosen> {
 }
 
 /// The format that `-o` names, else that of the file's ending.
-fn wanted(context: &Context, args: &ExportArgs) -> Result<OutputFormat> {
+fn wanted(context: &Context, args: &ExportArgs) -> Result<&'static Format> {
     if context.flags.output != OutputFormat::Table {
-        context.formats("export", OF_EXPORTS)?;
-        return Ok(context.flags.output.clone());
+        context.formats("export", &OF_EXPORTS)?;
+        let format = context.flags.output.export();
+        return format.ok_or_else(|| context.no_such_format("export", &OF_EXPORTS));
     }
     let path = args.to.as_deref().filter(|path| !is_folder(path));
     let name = path.and_then(|path| path.file_name()?.to_str());
-    let name = name.unwrap_or_default().to_ascii_lowercase();
-    if let Some(format) = by_ending(&name) {
+    let name = name.unwrap_or_default();
+    if let Some(format) = registry::by_ending(name) {
         return Ok(format);
     }
     let error = CommandError::usage("expected a format with -o, found none");
     let ending = name.rsplit('.').next().unwrap_or_default();
-    if ["html", "htm"].contains(&ending) {
+    if ["html", "htm"].contains(&ending.to_ascii_lowercase().as_str()) {
         let error = error.hint("`mlt report` writes pages: mlt report --all -o report.html");
         return Err(error.into());
     }
-    let names: Vec<String> = OF_EXPORTS.iter().map(|f| format!("`{f}`")).collect();
+    let names = quoted(|_| true);
     Err(error.hint(format!("there are {}", names.join(", "))).into())
 }
 
-/// What people expect in a file of that name.
-fn by_ending(name: &str) -> Option<OutputFormat> {
-    const ENDINGS: [(&str, OutputFormat); 11] = [
-        (".speedscope.json", OutputFormat::Speedscope),
-        (".otlp.json", OutputFormat::Otlp),
-        (".chrome.json", OutputFormat::Chrome),
-        (".json", OutputFormat::Json),
-        (".jsonl", OutputFormat::Jsonl),
-        (".ndjson", OutputFormat::Jsonl),
-        (".csv", OutputFormat::Csv),
-        (".tsv", OutputFormat::Tsv),
-        (".parquet", OutputFormat::Parquet),
-        (".folded", OutputFormat::Folded),
-        (".pb", OutputFormat::OtlpProto),
-    ];
-    let known = ENDINGS
-        .into_iter()
-        .find(|(ending, _)| name.ends_with(ending));
-    known.map(|(_, format)| format)
+/// The names of the formats that have something, to be told.
+fn quoted(has: fn(&Format) -> bool) -> Vec<String> {
+    let names = registry::names(has).into_iter();
+    names.map(|name| format!("`{name}`")).collect()
 }
 
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "it fails where mlt was built without Parquet"
-)]
-fn format(name: &OutputFormat) -> Result<Format> {
-    Ok(match name {
-        OutputFormat::Otlp => Format::Otlp,
-        OutputFormat::OtlpProto => Format::OtlpProto,
-        OutputFormat::Chrome => Format::Chrome,
-        OutputFormat::Speedscope => Format::Speedscope,
-        OutputFormat::Folded => Format::Folded,
-        OutputFormat::Json => Format::Json(JsonForm::Pretty),
-        OutputFormat::Csv => Format::Delimited(Delimited::Csv),
-        OutputFormat::Tsv => Format::Delimited(Delimited::Tsv),
-        #[cfg(feature = "parquet")]
-        OutputFormat::Parquet => Format::Parquet,
-        #[cfg(not(feature = "parquet"))]
-        OutputFormat::Parquet => {
-            return Err(CommandError::usage("this mlt was built without Parquet")
-                .hint("build it with `cargo install mlt --features parquet`")
-                .into());
-        }
-        _ => Format::Json(JsonForm::Lines),
-    })
+/// The same in words.
+fn told(has: fn(&Format) -> bool) -> String {
+    let mut names = quoted(has);
+    match names.pop() {
+        Some(last) if names.is_empty() => format!("{last} has it"),
+        Some(last) => format!("{} and {last} have it", names.join(", ")),
+        None => "no format has it".to_owned(),
+    }
+}
+
+fn not_built(format: &Format, lacks: &str) -> CommandError {
+    let feature = format.name;
+    CommandError::usage(format!("this mlt was built without {lacks}")).hint(format!(
+        "build it with `cargo install mlt --features {feature}`"
+    ))
 }

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 
 use prost::Message as _;
 
+use super::format::{Losses, Streamed};
 use super::json;
 use crate::model::{Event, Link, Span, SpanId, StatusCode, Trace, TraceInfo};
 use crate::otlp::{
@@ -20,39 +21,63 @@ use crate::otlp::{
 #[derive(Debug, Default)]
 pub struct OtlpJson {
     any: bool,
+    /// Spans that look as if they had ended at 0.
+    without_end: usize,
 }
 
-impl OtlpJson {
-    /// Writes one more trace.
-    pub fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
+impl Streamed for OtlpJson {
+    fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
         let before: &[u8] = if self.any {
             b",\n"
         } else {
             b"{\"resourceSpans\":[\n"
         };
         self.any = true;
+        self.without_end += in_progress(trace);
         out.write_all(before)?;
         json::write_compact(out, &resource_spans(trace))
     }
 
-    /// Ends the document.
-    pub fn finish(self, out: &mut dyn Write) -> io::Result<()> {
+    fn finish(self, out: &mut dyn Write) -> io::Result<Losses> {
         let end: &[u8] = if self.any {
             b"\n]}\n"
         } else {
             b"{\"resourceSpans\":[]}\n"
         };
-        out.write_all(end)
+        out.write_all(end)?;
+        Ok(losses(self.without_end))
     }
 }
 
-/// Writes one trace as protobuf. Traces that are written one after the other
-/// are one message.
-pub fn write_proto(out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
-    let request = ExportTraceServiceRequest {
-        resource_spans: vec![resource_spans(trace)],
-    };
-    out.write_all(&request.encode_to_vec())
+/// Writes traces as protobuf. Those that are written one after the other are one
+/// message.
+#[derive(Debug, Default)]
+pub struct OtlpProto {
+    without_end: usize,
+}
+
+impl Streamed for OtlpProto {
+    fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
+        self.without_end += in_progress(trace);
+        let request = ExportTraceServiceRequest {
+            resource_spans: vec![resource_spans(trace)],
+        };
+        out.write_all(&request.encode_to_vec())
+    }
+
+    fn finish(self, _: &mut dyn Write) -> io::Result<Losses> {
+        Ok(losses(self.without_end))
+    }
+}
+
+fn in_progress(trace: &Trace) -> usize {
+    let running = trace.spans.iter().filter(|span| span.end_ns.is_none());
+    running.count()
+}
+
+fn losses(without_end: usize) -> Losses {
+    let what = "in progress: OpenTelemetry has no form for that, so they have no end there";
+    Losses::of_spans(without_end, what)
 }
 
 fn resource_spans(trace: &Trace) -> ResourceSpans {

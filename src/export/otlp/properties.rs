@@ -87,7 +87,7 @@ proptest! {
         let mut json = Vec::new();
         let mut document = OtlpJson::default();
         for trace in &traces {
-            write_proto(&mut bytes, trace).unwrap();
+            OtlpProto::default().push(&mut bytes, trace).unwrap();
             document.push(&mut json, trace).unwrap();
         }
         document.finish(&mut json).unwrap();

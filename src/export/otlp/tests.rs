@@ -10,7 +10,7 @@ fn otlp(traces: &[Trace]) -> String {
     printed(|out| {
         let mut document = OtlpJson::default();
         traces.iter().try_for_each(|t| document.push(out, t))?;
-        document.finish(out)
+        document.finish(out).map(drop)
     })
 }
 
@@ -37,7 +37,7 @@ fn protobuf_and_json_hold_the_same() {
     let traces = [trace(), odd, chain(3)];
     let mut bytes = Vec::new();
     for trace in &traces {
-        write_proto(&mut bytes, trace).unwrap();
+        OtlpProto::default().push(&mut bytes, trace).unwrap();
     }
     let request = ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap();
     let decoded = serde_json::to_value(&request.resource_spans).unwrap();
