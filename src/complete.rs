@@ -21,10 +21,10 @@ use crate::field::{self, FieldDef, Uses};
 use crate::filter::Field;
 use crate::model::{TraceInfo, metadata};
 use crate::render::Column;
-use crate::render::sanitize::is_unseen;
 use crate::settings::{Env, RealDisk, Settings};
 use crate::store::{self, Location, Query, Scope, Store};
 use crate::table::{self, rows};
+use crate::text::sanitize::is_unseen;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 const RECENT: usize = 50;

@@ -5,9 +5,10 @@
 use std::io;
 
 use crate::filter;
-use crate::render::{Style, sanitize};
+use crate::render::Style;
 use crate::settings::SettingsError;
 use crate::store::{Attempt, StoreError};
+use crate::text::Clean;
 
 /// How a command ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +116,7 @@ pub struct NewerServerNeeded {
 
 /// What to print for an error, and how to exit. `None` for a closed pipe, which
 /// is how `head` says that it has seen enough.
-pub fn report(error: &anyhow::Error, style: Style, color: bool) -> Option<(String, Exit)> {
+pub fn report(error: &anyhow::Error, style: Style, color: bool) -> Option<(Clean, Exit)> {
     if is_broken_pipe(error) {
         return None;
     }
@@ -124,18 +125,16 @@ pub fn report(error: &anyhow::Error, style: Style, color: bool) -> Option<(Strin
         (drawn, Vec::new(), Exit::Usage)
     } else if let Some(error) = error.downcast_ref::<RuleError>() {
         let drawn = filter::diagnostics::render(&error.text, &error.error, color);
-        let place = error.place.as_deref().map(sanitize::line);
+        let place = error.place.as_deref();
         let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
-        (format!("{place}{drawn}"), Vec::new(), Exit::Usage)
+        (Clean::line(place).then(drawn), Vec::new(), Exit::Usage)
     } else {
         let (hints, exit) = advice(error);
-        (sanitize::line(&error.to_string()).into_owned(), hints, exit)
+        (Clean::line(error.to_string()), hints, exit)
     };
-    let red = style.error();
-    let mut text = format!("{red}error:{red:#} {message}\n");
-    for hint in hints {
-        text.push_str(&hint_line(&hint, style));
-    }
+    let text = message.labelled(style.error(), "error:").end();
+    let hints = hints.iter();
+    let text = hints.fold(text, |text, hint| text.then(hint_line(hint, style)));
     Some((text, exit))
 }
 
@@ -148,9 +147,8 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// `hint: …` with a line feed.
-pub fn hint_line(hint: &str, style: Style) -> String {
-    let color = style.title();
-    format!("{color}hint:{color:#} {}\n", sanitize::line(hint))
+pub fn hint_line(hint: &str, style: Style) -> Clean {
+    Clean::line(hint).labelled(style.title(), "hint:").end()
 }
 
 fn advice(error: &anyhow::Error) -> (Vec<String>, Exit) {

@@ -21,7 +21,7 @@
 //! | `filter` | the filter language and what to ask a server for |
 //! | `field` | what there is to know of a trace and its spans, one definition each |
 //! | `model` | plain data: traces, spans, assessments |
-//! | `units`, `file`, `json`, `uri` | times, durations, money and numbers in one grammar; files that are whole or not there; lenient JSON; escapes and logins in URIs |
+//! | `text`, `units`, `file`, `json`, `uri` | what of a text may be shown, and its width; times, durations, money and numbers in one grammar; files that are whole or not there; lenient JSON; escapes and logins in URIs |
 //!
 //! # To add something
 //!
@@ -64,11 +64,11 @@ mod signals;
 pub mod store;
 pub mod table;
 mod terminal;
+pub mod text;
 pub mod units;
 mod uri;
 
 use std::ffi::OsString;
-use std::io::Write;
 
 use error::Exit;
 use render::Style;
@@ -98,8 +98,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
                 cli::print_error(&error);
                 return Exit::Usage.code();
             }
-            let shown = error.print().and_then(|()| std::io::stdout().flush());
-            return printed(shown.map_err(terminal::told), Exit::Success);
+            let shown = error.print().map_err(terminal::told);
+            return printed(shown.and_then(|()| terminal::print(b"")), Exit::Success);
         }
     };
     let terminal = Terminal::detect(&cli.global, &env);
@@ -122,7 +122,7 @@ fn failed(error: &anyhow::Error, color: bool) -> u8 {
     match error::report(error, Style::new(color), color) {
         None => Exit::Success.code(),
         Some((text, exit)) => {
-            let _ = std::io::stderr().write_all(text.as_bytes());
+            terminal::tell(&text);
             exit.code()
         }
     }

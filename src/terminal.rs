@@ -1,6 +1,8 @@
 //! The terminal questions, asked once: is there one, how wide, in colour, with a
 //! pager; and whether progress is shown.
 
+#![allow(clippy::disallowed_methods, reason = "this is where output leaves")]
+
 use std::io::{self, IsTerminal, Write};
 use std::process::{Child, Command, Stdio};
 
@@ -8,9 +10,9 @@ use crate::build_log::LogLines;
 use crate::cli::{ColorChoice, GlobalArgs, OutputFormat};
 use crate::io_words::plain_io_reason;
 use crate::progress::{Progress, Spinner};
-use crate::render::sanitize;
 use crate::settings::Env;
 use crate::signals;
+use crate::text::{Clean, sanitize};
 
 /// From here on, exit codes of a shell stand for signals.
 const KILLED: i32 = 128;
@@ -135,9 +137,10 @@ impl Terminal {
         self.spinner.progress(message)
     }
 
-    /// To be called before anything is written to standard error.
-    pub(crate) fn make_way(&self) {
+    /// Says something on standard error, for which progress makes way.
+    pub(crate) fn say(&self, text: &Clean) {
         self.spinner.make_way();
+        tell(text);
     }
 
     /// Whether standard error is left to a dialogue.
@@ -224,11 +227,8 @@ impl Output {
         let child = if can_start(pager) {
             command.spawn().ok()
         } else {
-            let _ = writeln!(
-                io::stderr(),
-                "warning: the pager `{}` cannot be started",
-                sanitize::line(pager)
-            );
+            let warning = format!("warning: the pager `{pager}` cannot be started");
+            tell(&Clean::line(warning).end());
             None
         };
         *self = match child {
@@ -308,6 +308,11 @@ impl Clone for Screen {
             stdout: io::stdout(),
         }
     }
+}
+
+/// Writes to standard error, and nothing is done where that cannot be.
+pub(crate) fn tell(text: &Clean) {
+    let _ = io::stderr().write_all(text.as_str().as_bytes());
 }
 
 /// Writes to standard output, and to no pager, all of a text.

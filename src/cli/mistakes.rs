@@ -3,12 +3,11 @@
 //! own advice, to pass them behind `--`, leads astray, since no trace is called
 //! like that.
 
-use std::io::Write as _;
-
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
 
-use crate::render::sanitize;
+use crate::terminal;
+use crate::text::{Clean, sanitize};
 
 /// Puts advice that helps in the place of clap's.
 pub(super) fn explain(root: &Command, mut error: Error) -> Error {
@@ -53,12 +52,12 @@ fn escape_typed(error: &mut Error) {
 pub fn print(error: &Error) {
     let plain = error.render().to_string();
     // Reasons are our own, and quote what was typed.
-    let safe = sanitize::block(&plain);
-    let _ = if safe == plain {
-        error.print()
+    let safe = Clean::block(&plain);
+    if safe.as_str() == plain {
+        let _ = error.print();
     } else {
-        std::io::stderr().write_all(safe.as_bytes())
-    };
+        terminal::tell(&safe);
+    }
 }
 
 fn unknown_option(root: &Command, error: &mut Error) {

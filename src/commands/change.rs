@@ -6,7 +6,7 @@
 
 mod printer;
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
@@ -20,8 +20,9 @@ use super::{Context, resolve};
 use crate::cli::FilterArgs;
 use crate::error::{CommandError, Exit};
 use crate::model::{TraceInfo, Unreadable};
-use crate::render::sanitize;
 use crate::store::{Change, FilterSource, Query, Store, StoreError, TraceRefs, Want};
+use crate::terminal;
+use crate::text::Clean;
 use crate::units;
 
 /// What a command does to traces, and its words for that.
@@ -220,9 +221,8 @@ fn named(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) ->
 fn confirm(context: &Context, words: Words, count: usize) -> Result<()> {
     let verb = format!("{}{}", words.verb[..1].to_uppercase(), &words.verb[1..]);
     context.terminal.leave_to_dialogue(true);
-    let mut err = std::io::stderr();
-    write!(err, "{verb} {}? [y/N] ", units::counted(count, "trace"))?;
-    err.flush()?;
+    let question = format!("{verb} {}? [y/N] ", units::counted(count, "trace"));
+    terminal::tell(&Clean::line(question));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     context.terminal.leave_to_dialogue(false);
@@ -346,7 +346,7 @@ fn end(
     if form == Form::Text {
         // The other formats have them among the results.
         for (id, error) in &failures {
-            context.warn(&sanitize::line(&format!("{id}: {error}")));
+            context.warn(format!("{id}: {error}"));
         }
     }
     let (exit, hint) = if failures.iter().all(|(_, error)| resolve::is_missing(error)) {

@@ -12,7 +12,7 @@ use crate::analysis::{Comparison, Diff, Side, Sides, analyse};
 use crate::cli::{DiffArgs, FilterArgs, GlobalArgs, SelectionArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::{self, JsonForm};
-use crate::render::{self, NO_MATCH, sanitize};
+use crate::render::{self, NO_MATCH};
 use crate::settings::Env;
 use crate::store::Detail;
 use crate::table;
@@ -178,7 +178,7 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
             let report = analyse(&trace);
             if matches!(source, Source::Trace(_)) {
                 for warning in report.warnings() {
-                    context.warn(&sanitize::line(&warning.to_string()));
+                    context.warn(warning.to_string());
                 }
             }
             comparison.add(side, &report);

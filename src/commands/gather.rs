@@ -16,7 +16,6 @@ use crate::cli::SelectionArgs;
 use crate::error::{CommandError, Exit};
 use crate::model::{Trace, TraceInfo, Unreadable};
 use crate::progress::Progress;
-use crate::render::sanitize;
 use crate::store::{
     Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want, going_on,
 };
@@ -131,7 +130,7 @@ impl Gathered {
             } else {
                 "have"
             };
-            context.warn(&format!("{traces} {verb} no spans"));
+            context.warn(format!("{traces} {verb} no spans"));
         }
     }
 }
@@ -145,7 +144,7 @@ pub(super) fn fail_with(context: &Context, mut failures: Failures) -> Result<Exi
         return Ok(Exit::Success);
     };
     for (id, error) in failures {
-        context.warn(&sanitize::line(&format!("{id}: {error}")));
+        context.warn(format!("{id}: {error}"));
     }
     Err(last)
 }

@@ -18,7 +18,7 @@ use crate::export::transcript::transcript;
 use crate::model::{Span, StatusCode, Trace, Unreadable};
 use crate::render::list::List;
 use crate::render::transcript::TranscriptOptions;
-use crate::render::{self, LeftOut, sanitize};
+use crate::render::{self, LeftOut};
 use crate::store::{Detail, StoreError, TraceRefs, Want};
 use crate::table::Column;
 use crate::table::delimited::DelimitedTable;
@@ -323,7 +323,7 @@ fn warn_of_negative_durations(context: &Context, trace: &Trace) {
     let warnings = SpanTree::build(trace).warnings;
     let of_these = |warning: &&Warning| matches!(warning, Warning::NegativeDurations { .. });
     if let Some(warning) = warnings.iter().find(of_these) {
-        context.warn(&sanitize::line(&warning.to_string()));
+        context.warn(warning.to_string());
     }
 }
 
@@ -359,7 +359,7 @@ fn print_text(
 
 fn warn_of(context: &Context, report: &LatencyReport<'_>) {
     for warning in report.warnings() {
-        context.warn(&sanitize::line(&warning.to_string()));
+        context.warn(warning.to_string());
     }
 }
 

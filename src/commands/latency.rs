@@ -13,7 +13,7 @@ use crate::cli::LatencyArgs;
 use crate::error::{CommandError, Exit};
 use crate::export::json::{self, LatencyParts};
 use crate::export::{JsonForm, delimited};
-use crate::render::{self, sanitize};
+use crate::render;
 use crate::store::Detail;
 use crate::table;
 use crate::table::rows::latency::{groups_of_one, of_one};
@@ -122,7 +122,7 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
     }
     out.finish()?;
     for warning in report.warnings() {
-        context.warn(&sanitize::line(&warning.to_string()));
+        context.warn(warning.to_string());
     }
     context.note_top(rows.len(), all);
     context.note_left_out(left_out, IN_TABLES);

@@ -9,8 +9,8 @@ use super::gather::fail_with;
 use super::resolve::Failures;
 use crate::error::{CommandError, Exit};
 use crate::model::TraceInfo;
-use crate::render::sanitize;
 use crate::store::Location;
+use crate::text::sanitize;
 
 /// The address, where the traces are on a server of MLflow.
 pub(super) fn of(context: &Context, info: &TraceInfo) -> Option<String> {

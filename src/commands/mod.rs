@@ -30,7 +30,6 @@ mod usage;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,12 +37,13 @@ use anyhow::Result;
 
 use crate::analysis::MOST_INTERVALS;
 use crate::cli::{Cli, Command, FilterArgs, GlobalArgs};
-use crate::error::{CommandError, Exit, hint_line};
+use crate::error::{CommandError, Exit};
 use crate::model::Timestamp;
-use crate::render::{Layout, LeftOut, Style, sanitize};
+use crate::render::{Layout, LeftOut, Style};
 use crate::settings::{Env, RealDisk, Settings};
 use crate::store::{self, Location, RequestLog, RequestRecord, Store};
-use crate::terminal::Terminal;
+use crate::terminal::{self, Terminal};
+use crate::text::Clean;
 use crate::units::{self, Zone};
 
 /// Runs the subcommand.
@@ -85,10 +85,10 @@ fn with_context(
     let outcome = command(&context);
     let notices = context.store.get().map_or(Vec::new(), |s| s.notices());
     for notice in notices.iter().take(SHOWN) {
-        context.warn(&sanitize::line(notice.untrusted()));
+        context.warn(notice.untrusted());
     }
     if notices.len() > SHOWN {
-        context.warn(&format!(
+        context.warn(format!(
             "{} like these",
             units::counted(notices.len() - SHOWN, "more warning")
         ));
@@ -133,7 +133,7 @@ impl<'a> Context<'a> {
             ),
         };
         for warning in &context.settings.warnings {
-            context.warn(&sanitize::line(warning));
+            context.warn(warning);
         }
         Ok(context)
     }
@@ -169,30 +169,24 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A doubt that does not stop the command. The text may have several lines
-    /// and is printed as it is.
-    fn warn(&self, text: &str) {
-        let look = Style::new(self.terminal.error_color).warning();
-        let line = format!("{look}warning:{look:#} {text}\n");
-        self.say(&line);
+    /// A doubt that does not stop the command.
+    fn warn(&self, text: impl Into<Clean>) {
+        self.say(text, Style::warning, "warning:");
     }
 
     /// Why a condition that was asked for failed, beside output that is complete.
-    fn fail(&self, text: &str) {
-        let red = Style::new(self.terminal.error_color).error();
-        let line = format!("{red}error:{red:#} {text}\n");
-        self.say(&line);
+    fn fail(&self, text: impl Into<Clean>) {
+        self.say(text, Style::error, "error:");
     }
 
-    fn say(&self, line: &str) {
-        self.terminal.make_way();
-        let _ = std::io::stderr().write_all(line.as_bytes());
+    fn say(&self, text: impl Into<Clean>, look: fn(Style) -> anstyle::Style, label: &str) {
+        let style = look(Style::new(self.terminal.error_color));
+        self.terminal.say(&text.into().labelled(style, label).end());
     }
 
     /// What to do about it.
     fn hint(&self, text: &str) {
-        let line = hint_line(text, Style::new(self.terminal.error_color));
-        self.say(&line);
+        self.say(text, Style::title, "hint:");
     }
 
     /// Something worth knowing about the output, unless nobody wants to.
@@ -204,9 +198,7 @@ impl<'a> Context<'a> {
 
     /// Something that the output lacks, which is said in any case.
     fn note_loss(&self, text: &str) {
-        let muted = Style::new(self.terminal.error_color).muted();
-        let line = format!("{muted}note:{muted:#} {}\n", sanitize::line(text));
-        self.say(&line);
+        self.say(text, Style::muted, "note:");
     }
 }
 
@@ -242,14 +234,14 @@ fn log_request(record: &RequestRecord) {
     };
     let elapsed = i64::try_from(record.elapsed.as_nanos()).unwrap_or(i64::MAX);
     let line = format!(
-        "{} {} -> {} in {}, {}{retry}\n",
+        "{} {} -> {} in {}, {}{retry}",
         record.method,
-        sanitize::line(&record.url),
-        sanitize::line(&record.outcome),
+        record.url,
+        record.outcome,
         units::duration(elapsed),
         units::bytes(u64::try_from(record.bytes).unwrap_or(u64::MAX)),
     );
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    terminal::tell(&Clean::line(line).end());
 }
 
 /// Why traces are not shown over time.

@@ -21,13 +21,14 @@ use crate::export::unreadable::add_to;
 use crate::field::Field;
 use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo, Unreadable};
+use crate::render::Column;
 use crate::render::search::SearchTable;
-use crate::render::{Column, sanitize};
 use crate::store::{
     Detail, Explain, Explanation, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want,
 };
 use crate::table::delimited::DelimitedTable;
 use crate::terminal::Output;
+use crate::text::sanitize;
 use crate::units;
 
 /// Traces that are shown where nobody says how many.
@@ -477,7 +478,7 @@ impl<'a> Printer<'a> {
             Kind::Json(out, list) => list.push(out, &TraceParts::info_only(info))?,
             Kind::Rows(out, list) => list.push(out, trace)?,
             Kind::Delimited(rows) => rows.push(trace)?,
-            Kind::Ids(out) => writeln!(out, "{}", crate::render::sanitize::line(&info.trace_id))?,
+            Kind::Ids(out) => writeln!(out, "{}", crate::text::sanitize::line(&info.trace_id))?,
         }
         Ok(())
     }

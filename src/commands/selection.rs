@@ -30,7 +30,7 @@ pub(super) fn filter_of(args: &FilterArgs, context: &Context) -> Result<FilterSo
     for (text, parsed) in args.filters.iter().zip(parsed(args, context)?) {
         for warning in parsed.warnings() {
             let color = context.terminal.error_color;
-            context.warn(&diagnostics::render_warning(text, warning, color));
+            context.warn(diagnostics::render_warning(text, warning, color));
         }
         for note in parsed.notes() {
             context.note(note);

@@ -175,7 +175,7 @@ fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
         for aggregate in parse(context, text)? {
             for warning in aggregate.filter.warnings() {
                 let color = context.terminal.error_color;
-                context.warn(&diagnostics::render_warning(text, warning, color));
+                context.warn(diagnostics::render_warning(text, warning, color));
             }
             for note in aggregate.filter.notes() {
                 context.note(note);

@@ -2,7 +2,6 @@
 
 use crate::error::Exit;
 use crate::model::Unreadable;
-use crate::render::sanitize;
 
 use super::Context;
 use crate::units;
@@ -18,7 +17,7 @@ impl Context<'_> {
             return Exit::Success;
         }
         self.name_unreadable(unreadable);
-        self.warn(&format!(
+        self.warn(format!(
             "{}; {} could not be read",
             units::counted(read, "trace"),
             units::whole(unreadable.len())
@@ -33,11 +32,11 @@ impl Context<'_> {
     /// Names them alone.
     pub(super) fn name_unreadable(&self, unreadable: &[Unreadable]) {
         for one in unreadable.iter().take(NAMED) {
-            self.warn(&sanitize::line(&format!("cannot read {one}")));
+            self.warn(format!("cannot read {one}"));
         }
         if unreadable.len() > NAMED {
             let more = units::whole(unreadable.len() - NAMED);
-            self.warn(&format!("and {more} more that cannot be read"));
+            self.warn(format!("and {more} more that cannot be read"));
         }
     }
 }

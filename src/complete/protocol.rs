@@ -5,12 +5,12 @@
 //! line could hold.
 
 use std::ffi::OsString;
-use std::io::Write;
 
 use clap_complete::CompletionCandidate;
 
 use super::is_visible;
-use crate::render::sanitize;
+use crate::terminal;
+use crate::text::sanitize;
 
 /// The variable with the number of the word.
 const NUMBER: &str = "MLT_COMPLETE";
@@ -27,7 +27,7 @@ pub(crate) fn answer(words: &[OsString]) -> bool {
     };
     let text: String = candidates(line, number).iter().map(told).collect();
     // A shell that went away has no use for it.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let _ = terminal::print(text.as_bytes());
     true
 }
 

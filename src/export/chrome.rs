@@ -353,7 +353,7 @@ mod tests {
         let json = chrome(&[trace.clone()]);
         assert!(
             json.chars()
-                .all(|c| c == '\n' || !crate::render::sanitize::is_unseen(c))
+                .all(|c| c == '\n' || !crate::text::sanitize::is_unseen(c))
         );
         let events = events(&json);
         let names: Vec<&str> = events

@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use super::format::{Losses, Streamed};
 use crate::analysis::{LatencyReport, NodeId, analyse};
 use crate::model::Trace;
-use crate::render::sanitize;
+use crate::text::sanitize;
 
 /// Names on a path. Self time of what lies deeper counts as that of the last
 /// name, so that the output grows with the spans and not with their square.

@@ -14,10 +14,10 @@ pub use super::trace::TraceParts;
 use super::{trace, unreadable};
 use crate::analysis::{By, LatencyReport, Row};
 use crate::model::{Trace, Unreadable};
-use crate::render::sanitize;
 use crate::table::json::RowJson;
 use crate::table::rows::latency::Groups;
 use crate::table::{Column, Rows};
+use crate::text::sanitize;
 
 /// How JSON is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::sample::any_traces;
 use super::speedscope::Speedscope;
 use crate::analysis::{LatencyReport, Node, NodeId, SpanTree, TotalBasis, analyse};
 use crate::model::Trace;
-use crate::render::sanitize::is_unseen;
+use crate::text::sanitize::is_unseen;
 
 /// Name, start and end of a span, in nanoseconds since its trace's first start.
 type Interval = (String, u64, u64);

@@ -222,7 +222,7 @@ mod tests {
         assert!(depths(&json).len() > 1);
         assert!(
             json.chars()
-                .all(|c| c == '\n' || !crate::render::sanitize::is_unseen(c))
+                .all(|c| c == '\n' || !crate::text::sanitize::is_unseen(c))
         );
     }
 }

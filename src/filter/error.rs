@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::diagnostics::escape;
+use super::diagnostics::on_one_line;
 
 /// Why a filter or a sort order is not accepted.
 ///
@@ -153,7 +153,7 @@ pub(super) fn shorten(text: &str) -> String {
 }
 
 fn cut(text: &str, keep: usize) -> String {
-    let mut short = escape(&text.chars().take(keep).collect::<String>());
+    let mut short = on_one_line(&text.chars().take(keep).collect::<String>());
     if text.chars().nth(keep).is_some() {
         short.push('…');
     }

@@ -13,12 +13,10 @@ pub mod many;
 pub mod plot;
 pub mod quantity;
 pub mod report;
-pub mod sanitize;
 pub mod search;
 pub mod span;
 pub mod stats;
 pub mod style;
-pub mod text;
 pub mod timeline;
 pub mod trace;
 pub mod transcript;
@@ -42,6 +40,8 @@ pub(crate) mod sample;
 pub use column::Column;
 pub use payload::DEEPEST;
 pub use style::{Painted, Style};
+
+pub(crate) use crate::text::{sanitize, width as text};
 
 use crate::units::Zone;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Column, Rows};
-use crate::render::sanitize;
+use crate::text::sanitize;
 
 /// The columns of one kind of row.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use super::{Column, Datum, Rows};
-use crate::render::sanitize;
+use crate::text::sanitize;
 
 /// Which separator, and how cells are quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

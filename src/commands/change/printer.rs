@@ -14,8 +14,8 @@ use crate::export::delimited::RowWriter;
 use crate::export::unreadable::add_to;
 use crate::export::{self, JsonForm};
 use crate::model::Unreadable;
-use crate::render::sanitize;
 use crate::terminal::Output;
+use crate::text::sanitize;
 use crate::units;
 
 /// How many traces came to what.

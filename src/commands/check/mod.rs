@@ -17,7 +17,7 @@ use crate::error::{CommandError, Exit, is_broken_pipe};
 use crate::file::Target;
 use crate::filter::aggregate::Unit;
 use crate::model::Trace;
-use crate::render::sanitize;
+use crate::text::sanitize;
 use crate::units::{Number, Percent};
 use baseline::{Baseline, Lack};
 use report::Report;

@@ -71,7 +71,7 @@ impl Rules {
             };
             for warning in rule.aggregate.filter.warnings() {
                 let color = context.terminal.error_color;
-                context.warn(&diagnostics::render_warning(&text, warning, color));
+                context.warn(diagnostics::render_warning(&text, warning, color));
             }
             for note in rule.aggregate.filter.notes() {
                 context.note(note);

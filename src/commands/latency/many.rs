@@ -15,11 +15,12 @@ use crate::error::{CommandError, Exit};
 use crate::export::many::{self as export, ManyParts};
 use crate::export::{Delimited, JsonForm, json};
 use crate::model::Trace;
-use crate::render::{LeftOut, many as render, plot, sanitize};
+use crate::render::{LeftOut, many as render, plot};
 use crate::store::{Detail, InfoParts};
 use crate::table;
 use crate::table::rows::latency::{groups_of_many, of_many};
 use crate::terminal::Output;
+use crate::text::sanitize;
 use crate::units;
 
 pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
@@ -310,6 +311,6 @@ impl Oddities {
             1 => String::new(),
             count => format!("; {} in all are odd", units::counted(count, "trace")),
         };
-        context.warn(&sanitize::line(&format!("{trace_id}: {warning}{more}")));
+        context.warn(format!("{trace_id}: {warning}{more}"));
     }
 }

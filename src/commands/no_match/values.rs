@@ -9,8 +9,8 @@ use super::{CauseSearch, Part};
 use crate::analysis::Census;
 use crate::filter::{Comparator, Condition, Field, Value, parse_order_by};
 use crate::model::{Timestamp, TokenUsage, Trace, TraceInfo};
-use crate::render::{sanitize, text};
 use crate::store::{Detail, Scope, TraceRefs, Want};
+use crate::text::{sanitize, width as text};
 use crate::units;
 
 /// Values and keys that are listed.

@@ -5,8 +5,8 @@
 use std::io::{self, Write};
 
 use crate::analysis::Judgement;
-use crate::render::sanitize;
 use crate::render::verdict::{problem, sentence};
+use crate::text::sanitize;
 
 /// Writes an annotation for each rule that failed, and a line for each of the others.
 pub fn write_github(out: &mut dyn Write, verdict: &Judgement) -> io::Result<()> {

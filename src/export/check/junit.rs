@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::analysis::Judgement;
-use crate::render::sanitize;
 use crate::render::verdict::{problem, sentence};
+use crate::text::sanitize;
 
 /// Writes the report.
 pub fn write_junit(out: &mut dyn Write, verdict: &Judgement) -> io::Result<()> {

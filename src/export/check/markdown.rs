@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::analysis::{Judgement, Ruling};
-use crate::render::sanitize;
 use crate::render::verdict::{blame, comparison, problem, summary, value};
+use crate::text::sanitize;
 
 /// Writes a heading and a table of the rules.
 pub fn write_markdown(out: &mut dyn Write, verdict: &Judgement) -> io::Result<()> {

@@ -17,7 +17,7 @@ fn rule(text: &str) -> Rule {
 
 fn drawn(text: &str) -> String {
     let error = parse_rule(text, &Moment::utc()).expect_err(text);
-    render(text, &error, false)
+    render(text, &error, false).to_string()
 }
 
 mistakes! { |text| parse_rule(text, &Moment::utc());

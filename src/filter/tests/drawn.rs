@@ -7,8 +7,8 @@ use crate::filter::parse;
 
 fn drawn(text: &str) -> String {
     match parse(text) {
-        Err(error) => render(text, &error, false),
-        Ok(filter) => render_warning(text, &filter.warnings()[0], false),
+        Err(error) => render(text, &error, false).to_string(),
+        Ok(filter) => render_warning(text, &filter.warnings()[0], false).to_string(),
     }
 }
 
@@ -128,6 +128,7 @@ fn nothing_in_a_filter_reaches_the_terminal_raw() {
 #[test]
 fn colours_come_only_when_asked_for() {
     let error = parse("statsu = 'OK'").unwrap_err();
-    assert!(!render("statsu = 'OK'", &error, false).contains('\u{1b}'));
-    assert!(render("statsu = 'OK'", &error, true).contains('\u{1b}'));
+    let drawing = |color| render("statsu = 'OK'", &error, color).to_string();
+    assert!(!drawing(false).contains('\u{1b}'));
+    assert!(drawing(true).contains('\u{1b}'));
 }

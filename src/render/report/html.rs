@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use crate::render::sanitize;
+use crate::text::sanitize;
 
 /// A writer of HTML.
 pub(super) struct Html<'w> {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Shown where text was cut.
+/// Clean where text was cut.
 pub const ELLIPSIS: &str = "…";
 
 /// How many terminal columns the text takes.
@@ -35,6 +35,21 @@ pub fn fit(text: &str, max: usize) -> Cow<'_, str> {
             .map_or(0, |(at, _)| at);
     }
     Cow::Owned(format!("{}{ELLIPSIS}", text[..end].trim_end()))
+}
+
+/// The text, or `…` and its end where it is wider than `max` columns.
+pub fn fit_end(text: &str, max: usize) -> Cow<'_, str> {
+    if width(text) <= max {
+        return Cow::Borrowed(text);
+    }
+    let mut start = text.len();
+    for (at, _) in text.grapheme_indices(true).rev() {
+        if width(&text[at..]) >= max {
+            break;
+        }
+        start = at;
+    }
+    Cow::Owned(format!("{ELLIPSIS}{}", &text[start..]))
 }
 
 /// Where to cut so that `…` still fits; `None` where the whole text does.
@@ -111,8 +126,8 @@ fn push(lines: &mut [String], text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sanitize;
     use super::*;
-    use crate::render::sanitize;
     use proptest::prelude::*;
 
     #[test]
@@ -127,6 +142,10 @@ mod tests {
         assert_eq!(fit("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
         assert_eq!(fit("👩‍👩‍👧‍👦👩‍👩‍👧‍👦", 3), "👩‍👩‍👧‍👦…");
         assert_eq!(fit("one two", 5), "one…");
+        assert_eq!(fit_end("hello", 5), "hello");
+        assert_eq!(fit_end("hello", 4), "…llo");
+        assert_eq!(fit_end("日本語", 5), "…本語");
+        assert_eq!(fit_end("日本語", 4), "…語");
     }
 
     #[test]
