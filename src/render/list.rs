@@ -10,7 +10,7 @@ use super::cell::Cell;
 use super::column::state_mark;
 use super::short_id::ShortIds;
 use super::table::{GAP, Table, TableColumn, natural_widths};
-use super::{Glyphs, Layout, Painted};
+use super::{Glyphs, Layout};
 use crate::table::{Column, Kind, Room, Rows};
 use crate::units;
 
@@ -450,14 +450,8 @@ fn write_block<R: Rows>(
     if used > 0 {
         writeln!(out)?;
     }
-    long.iter().try_for_each(|cell| {
-        writeln!(
-            out,
-            "{:INDENT$}{}",
-            "",
-            Painted(anstyle::Style::new(), cell)
-        )
-    })
+    long.iter()
+        .try_for_each(|cell| writeln!(out, "{:INDENT$}{}", "", cell))
 }
 
 /// Writes all rows of a list.

@@ -191,7 +191,7 @@ fn write_pair(
     max_chars: Option<usize>,
     layout: &Layout,
 ) -> io::Result<()> {
-    let key = Painted(layout.style.muted(), sanitize::line(key).into_owned());
+    let key = Painted(layout.style.muted(), key);
     // An attribute that is text reads better without its quotes.
     let decoded: Option<String> = serde_json::from_str(value).ok();
     let (lines, note) = match decoded.filter(|text| !text.contains('\n')) {
@@ -266,7 +266,7 @@ fn write_event_pair(
     value: &str,
     layout: &Layout,
 ) -> io::Result<()> {
-    let key = Painted(layout.style.muted(), sanitize::line(key).into_owned());
+    let key = Painted(layout.style.muted(), key);
     let safe = sanitize::block(value);
     let mut lines = safe.split('\n');
     writeln!(out, "    {key}  {}", lines.next().unwrap_or_default())?;

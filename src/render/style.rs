@@ -9,6 +9,7 @@ use std::fmt;
 use anstyle::{AnsiColor, Effects};
 
 use crate::model::{StatusCode, TraceState};
+use crate::text::sanitize;
 
 /// What each kind of text looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,12 +139,13 @@ impl Style {
     }
 }
 
-/// Text in a style, for `write!`.
+/// Text of one line in a style, for `write!`, which sanitises it.
 pub struct Painted<T>(pub anstyle::Style, pub T);
 
-impl<T: fmt::Display> fmt::Display for Painted<T> {
+impl<T: AsRef<str>> fmt::Display for Painted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(style, text) = self;
+        let text = sanitize::line(text.as_ref());
         if style.is_plain() {
             return text.fmt(f);
         }
@@ -179,6 +181,14 @@ mod tests {
         assert_eq!(
             Painted(Style::coloured().error(), "x").to_string(),
             "\x1b[31mx\x1b[0m"
+        );
+    }
+
+    #[test]
+    fn what_is_painted_is_sanitised() {
+        assert_eq!(
+            Painted(Style::plain().text(), "a\x1bb").to_string(),
+            "a\\x1bb"
         );
     }
 }
