@@ -322,14 +322,14 @@ impl Cli {
         }
         let words: Vec<OsString> = words.into_iter().collect();
         let topic = help_topic(&command, &words);
-        let matches = command.clone().try_get_matches_from(words);
+        let matches = command.clone().try_get_matches_from(&words);
         // Help in whole is that of `mlt help`.
         if let (Err(error), Some(topic)) = (&matches, topic)
             && error.kind() == clap::error::ErrorKind::DisplayHelp
         {
             return Self::parse_words(["mlt", "help", &topic].map(OsString::from), width);
         }
-        let mut matches = matches.map_err(|error| mistakes::explain(&command, error))?;
+        let mut matches = matches.map_err(|error| mistakes::explain(&command, &words, error))?;
         let cli = Self::from_arg_matches_mut(&mut matches);
         let mut cli = cli.map_err(|error| error.format(&mut command))?;
         cli.command.take_trace_ids();

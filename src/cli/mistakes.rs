@@ -3,16 +3,18 @@
 //! own advice, to pass them behind `--`, leads astray, since no trace is called
 //! like that.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
 
 use crate::terminal;
 use crate::text::{Clean, sanitize};
 
-/// Puts advice that helps in the place of clap's.
-pub(super) fn explain(root: &Command, mut error: Error) -> Error {
+/// Puts advice that helps in the place of clap's, for these words.
+pub(super) fn explain(root: &Command, words: &[OsString], mut error: Error) -> Error {
     match error.kind() {
-        ErrorKind::UnknownArgument => unknown_option(root, &mut error),
+        ErrorKind::UnknownArgument => unknown_option(root, words, &mut error),
         ErrorKind::InvalidSubcommand => {
             let tip = match error.get(ContextKind::InvalidSubcommand) {
                 Some(ContextValue::String(typed)) => foreign_command(typed),
@@ -60,8 +62,8 @@ pub fn print(error: &Error) {
     }
 }
 
-fn unknown_option(root: &Command, error: &mut Error) {
-    let name = command(root, error).unwrap_or_default();
+fn unknown_option(root: &Command, words: &[OsString], error: &mut Error) {
+    let name = command(root, words).unwrap_or_default();
     error.remove(ContextKind::Suggested);
     let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else {
         return;
@@ -83,15 +85,11 @@ fn advise(error: &mut Error, tip: impl Into<String>) {
     error.insert(ContextKind::Suggested, tips);
 }
 
-/// The command that does not have the option, by the usage that clap shows.
-fn command(root: &Command, error: &Error) -> Option<String> {
-    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else {
-        return None;
-    };
-    let usage = usage.to_string();
-    let mut words = usage.split_whitespace();
-    words.find(|word| *word == root.get_name())?;
-    words.next().map(str::to_owned)
+/// The command that does not have the option: what clap understands all the same.
+fn command(root: &Command, words: &[OsString]) -> Option<String> {
+    let lenient = root.clone().ignore_errors(true);
+    let matches = lenient.try_get_matches_from(words).ok()?;
+    matches.subcommand_name().map(str::to_owned)
 }
 
 fn is_called(arg: &Arg, option: &str) -> bool {
