@@ -177,22 +177,22 @@ pub(crate) fn span_types(typed: &OsStr) -> Vec<CompletionCandidate> {
 /// Columns, after those that were typed already.
 pub(crate) fn columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     let names = Column::names().map(|name| name.split('<').next().unwrap_or(name));
-    after_comma(typed, names)
+    one_of_or_keys(typed, names)
 }
 
 /// Columns of rows of latency, likewise.
 pub(crate) fn latency_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
-    one_of(typed, &rows::latency::names())
+    one_of(typed, rows::latency::names())
 }
 
 /// Columns of rows of a comparison, likewise.
 pub(crate) fn diff_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
-    one_of(typed, &rows::diff::names())
+    one_of(typed, rows::diff::names())
 }
 
 /// Columns of rows of statistics, likewise.
 pub(crate) fn stats_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
-    one_of(typed, &rows::stats::names())
+    one_of(typed, rows::stats::names())
 }
 
 /// Columns of spans, likewise, and the tags of their traces.
@@ -200,51 +200,55 @@ pub(crate) fn span_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     let known = rows::spans::spans();
     let names = known.plain().iter().map(table::Column::name);
     let keyed = ["tags.", "metadata.", "attributes."];
-    after_comma(typed, names.chain(keyed))
+    one_of_or_keys(typed, names.chain(keyed))
 }
 
 /// What rows of latency may stand for, after a key that was typed already.
 pub(crate) fn row_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
-    after_comma(typed, GroupKey::beginnings())
+    one_of_or_keys(typed, GroupKey::beginnings())
 }
 
 /// What rows of statistics may stand for, likewise.
 pub(crate) fn stats_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
     let kept = |key: &&str| *key != By::Span.as_str();
     let of_spans = ["span.status", "span.model"];
-    after_comma(typed, GroupKey::beginnings().filter(kept).chain(of_spans))
+    one_of_or_keys(typed, GroupKey::beginnings().filter(kept).chain(of_spans))
 }
 
-fn after_comma<'w>(
+/// Words of a list with commas between, after those that were typed already.
+fn one_of<W: AsRef<str>>(
     typed: &OsStr,
-    words: impl Iterator<Item = &'w str>,
+    words: impl IntoIterator<Item = W>,
 ) -> Vec<CompletionCandidate> {
-    let Some(text) = typed.to_str() else {
+    let Some((before, word)) = last_of_list(typed) else {
         return Vec::new();
     };
-    let start = text.rfind(',').map_or(0, |at| at + 1);
-    let (before, word) = text.split_at(start);
+    let words = words.into_iter();
     let mut all: Vec<CompletionCandidate> = words
-        .filter(|name| name.starts_with(word))
-        .map(|name| CompletionCandidate::new(format!("{before}{name}")))
+        .filter(|name| name.as_ref().starts_with(word))
+        .map(|name| CompletionCandidate::new(format!("{before}{}", name.as_ref())))
         .collect();
-    all.extend(known::keys(word, before));
     all.retain(|candidate| candidate.get_value() != typed);
     all
 }
 
-/// Words of a list with commas between, after those that were typed already.
-fn one_of(typed: &OsStr, words: &[String]) -> Vec<CompletionCandidate> {
-    let Some(text) = typed.to_str() else {
-        return Vec::new();
-    };
-    let start = text.rfind(',').map_or(0, |at| at + 1);
-    let (before, word) = text.split_at(start);
-    words
-        .iter()
-        .filter(|name| name.starts_with(word) && *name != word)
-        .map(|name| CompletionCandidate::new(format!("{before}{name}")))
-        .collect()
+/// The same, and keys such as `tags.env`.
+fn one_of_or_keys<W: AsRef<str>>(
+    typed: &OsStr,
+    words: impl IntoIterator<Item = W>,
+) -> Vec<CompletionCandidate> {
+    let mut all = one_of(typed, words);
+    if let Some((before, word)) = last_of_list(typed) {
+        all.extend(known::keys(word, before));
+        all.retain(|candidate| candidate.get_value() != typed);
+    }
+    all
+}
+
+/// What of a list is there, and what is being typed behind its last comma.
+fn last_of_list(typed: &OsStr) -> Option<(&str, &str)> {
+    let text = typed.to_str()?;
+    Some(text.split_at(text.rfind(',').map_or(0, |at| at + 1)))
 }
 
 fn starting_with(

@@ -387,11 +387,7 @@ enum Kind<'a> {
 
 impl<'a> Printer<'a> {
     fn new(context: &Context, args: &SearchArgs, out: &'a mut Output) -> Result<Self> {
-        let columns = if args.columns.is_empty() {
-            Column::default_ones()
-        } else {
-            args.columns.clone()
-        };
+        let columns = Column::chosen(&args.columns);
         let form = Form::of(&context.flags.output);
         let needed = match form {
             Some(Form::Json(_)) if args.columns.is_empty() => Lack::default(),

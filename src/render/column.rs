@@ -2,6 +2,7 @@
 //! and a value for machines.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,7 +13,7 @@ use super::summary::lower_bound;
 use super::{Glyphs, Layout, text};
 use crate::field::{self, Field, FieldDef, Unit, Uses, Value, suggest};
 use crate::model::{Assessment, Trace, TraceInfo, TraceState, last_user_text};
-use crate::table::{self, rows::traces};
+use crate::table::{self, UnknownColumn, rows::traces};
 use crate::units;
 
 /// One column of a list of traces.
@@ -33,6 +34,16 @@ impl Column {
         ]
         .map(Self)
         .to_vec()
+    }
+
+    /// These, or those by default where there are none; each once, whatever it was called.
+    pub fn chosen(typed: &[Self]) -> Vec<Self> {
+        if typed.is_empty() {
+            return Self::default_ones();
+        }
+        let mut seen = HashSet::new();
+        let distinct = typed.iter().filter(|column| seen.insert(*column));
+        distinct.cloned().collect()
     }
 
     /// The names of all columns, for help texts and completions; those that take a key
@@ -169,41 +180,18 @@ impl fmt::Display for Column {
     }
 }
 
-/// A column name that does not exist.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.message())]
-pub struct UnknownColumn {
-    /// What was asked for.
-    pub name: String,
-    /// An existing name that is close to it.
-    pub suggestion: Option<String>,
-}
-
-impl UnknownColumn {
-    fn new(name: &str) -> Self {
-        let keyed = || {
-            let (prefix, key) = name.split_once('.')?;
-            let near = ["tags", "metadata", "assessments", "feedback", "expectation"]
-                .into_iter()
-                .find(|known| strsim::damerau_levenshtein(prefix, known) <= 2)?;
-            (!key.is_empty()).then(|| format!("{near}.{key}"))
-        };
-        Self {
-            name: name.to_owned(),
-            suggestion: keyed().or_else(|| suggest::column(name).map(str::to_owned)),
-        }
-    }
-
-    fn message(&self) -> String {
-        let Self { name, suggestion } = self;
-        let name = super::sanitize::line(name);
-        if let Some(near) = suggestion {
-            let near = super::sanitize::line(near);
-            format!("unknown column `{name}`, did you mean `{near}`?")
-        } else {
-            let known = Column::names().collect::<Vec<_>>().join(", ");
-            format!("unknown column `{name}`, expected one of {known}")
-        }
+fn unknown(name: &str) -> UnknownColumn {
+    let keyed = || {
+        let (prefix, key) = name.split_once('.')?;
+        let near = ["tags", "metadata", "assessments", "feedback", "expectation"]
+            .into_iter()
+            .find(|known| strsim::damerau_levenshtein(prefix, known) <= 2)?;
+        (!key.is_empty()).then(|| format!("{near}.{key}"))
+    };
+    UnknownColumn {
+        name: name.to_owned(),
+        suggestion: keyed().or_else(|| suggest::column(name).map(str::to_owned)),
+        known: Column::names().collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -219,7 +207,7 @@ impl FromStr for Column {
                 FieldDef::named(&name, Uses::COLUMN, true)
             })
             .map(Self)
-            .ok_or_else(|| UnknownColumn::new(text))
+            .ok_or_else(|| unknown(text))
     }
 }
 

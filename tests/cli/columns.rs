@@ -92,6 +92,17 @@ impl MapOwned for [&str] {
 }
 
 #[test]
+fn a_column_that_is_asked_for_by_two_names_is_there_once() {
+    let typed = "cost,total_cost,time,request_time,tags.env,tag:env,cost_usd";
+    let names = ["cost_usd", "request_time", "tags.env"];
+    all_formats_agree("search --all", typed, &names, "traces");
+    let json = demo().run(&format!("search -n 1 -o jsonl --columns {typed}"));
+    assert_eq!(json.ok().matches("cost_usd").count(), 1, "{}", json.stdout);
+    let drawn = demo().run(&format!("search -n 1 --columns {typed}"));
+    assert_eq!(drawn.ok().matches("COST").count(), 1, "{}", drawn.stdout);
+}
+
+#[test]
 fn rows_of_latency_have_the_columns_that_were_chosen() {
     all_formats_agree(
         "latency latest",
