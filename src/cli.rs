@@ -29,6 +29,7 @@ use clap::{
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::complete;
+use crate::settings::Flags;
 use crate::units::Period;
 
 pub use check::CheckArgs;
@@ -40,7 +41,7 @@ pub use filter::FilterArgs;
 pub use get::GetArgs;
 pub use keys::KeysArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, WhatIf};
-pub use mistakes::print as print_error;
+pub use mistakes::made_safe;
 pub use output::{FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OutputFormat, TABULAR, WITH_IDS};
 pub use over_time::OverTimeArgs;
 pub use report::ReportArgs;
@@ -195,6 +196,20 @@ pub struct GlobalArgs {
     /// Show each request on standard error
     #[arg(short, long, global = true, action = ArgAction::SetTrue, help_heading = "Output")]
     pub verbose: bool,
+}
+
+impl GlobalArgs {
+    /// What of it says where the traces are, and how to reach them.
+    pub fn settings(&self) -> Flags {
+        Flags {
+            tracking_uri: self.tracking_uri.clone(),
+            experiments: self.experiments.clone(),
+            timeout: self.timeout.map(Period::duration),
+            max_time: self.max_time.map(Period::duration),
+            retries: self.retries,
+            allow_artifacts: self.allow_artifacts.clone(),
+        }
+    }
 }
 
 /// When to use colour.

@@ -314,7 +314,8 @@ fn from_store(
 }
 
 fn open() -> Option<(Box<dyn Store>, Vec<String>)> {
-    let settings = Settings::resolve(&typed_flags(), &Env::from_process(), &RealDisk).ok()?;
+    let settings =
+        Settings::resolve(&typed_flags().settings(), &Env::from_process(), &RealDisk).ok()?;
     if matches!(settings.location, Location::Stdin) {
         return None;
     }

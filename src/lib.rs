@@ -95,7 +95,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => {
             // Help and version go to standard output and are no failure.
             if error.use_stderr() {
-                cli::print_error(&error);
+                match cli::made_safe(&error) {
+                    Some(text) => terminal::tell(&text),
+                    None => error.print().unwrap_or_default(),
+                }
                 return Exit::Usage.code();
             }
             let shown = error.print().map_err(terminal::told);

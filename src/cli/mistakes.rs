@@ -8,7 +8,6 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
 
-use crate::terminal;
 use crate::text::{Clean, sanitize};
 
 /// Puts advice that helps in the place of clap's, for these words.
@@ -50,16 +49,12 @@ fn escape_typed(error: &mut Error) {
     }
 }
 
-/// Prints an error.
-pub fn print(error: &Error) {
+/// An error that cannot be shown as clap prints it.
+pub fn made_safe(error: &Error) -> Option<Clean> {
     let plain = error.render().to_string();
     // Reasons are our own, and quote what was typed.
     let safe = Clean::block(&plain);
-    if safe.as_str() == plain {
-        let _ = error.print();
-    } else {
-        terminal::tell(&safe);
-    }
+    (safe.as_str() != plain).then_some(safe)
 }
 
 fn unknown_option(root: &Command, words: &[OsString], error: &mut Error) {

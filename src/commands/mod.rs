@@ -113,7 +113,7 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     fn new(flags: &'a GlobalArgs, env: &Env, terminal: &'a Terminal) -> Result<Self> {
-        let settings = Settings::resolve(flags, env, &RealDisk)?;
+        let settings = Settings::resolve(&flags.settings(), env, &RealDisk)?;
         let is_typed = matches!(settings.location, Location::Stdin) && terminal.interactive;
         if !is_typed {
             terminal.show_progress();

@@ -10,13 +10,12 @@ mod location;
 mod proxy;
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
 
-use crate::cli::GlobalArgs;
 use crate::store::{Connection, Credentials, Location, RetryPolicy, Tls};
 use crate::units::read_bytes;
 use crate::uri::without_credentials;
@@ -33,6 +32,23 @@ const LONGEST: Duration = Duration::from_secs(86_400 * 365);
 pub(crate) const MAX_BODY: u64 = 512_000_000;
 /// The longest that one request takes, unless `--max-time` says otherwise.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(600);
+
+/// What was said on the command line, which wins over all else.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// Where the traces are.
+    pub tracking_uri: Option<OsString>,
+    /// Experiments, by id or name.
+    pub experiments: Vec<String>,
+    /// The longest wait for a sign of life.
+    pub timeout: Option<Duration>,
+    /// The longest time for one request as a whole.
+    pub max_time: Option<Duration>,
+    /// How often a request is repeated.
+    pub retries: Option<u32>,
+    /// Folders that artifacts may be read in.
+    pub allow_artifacts: Vec<PathBuf>,
+}
 
 /// The environment, read once.
 #[derive(Debug, Clone, Default)]
@@ -204,7 +220,7 @@ impl Settings {
     ///
     /// # Errors
     /// The first setting that cannot be used.
-    pub fn resolve(flags: &GlobalArgs, env: &Env, disk: &dyn Disk) -> Result<Self, SettingsError> {
+    pub fn resolve(flags: &Flags, env: &Env, disk: &dyn Disk) -> Result<Self, SettingsError> {
         let flag = flags.tracking_uri.as_deref();
         let odd = match flag {
             Some(uri) if uri.to_str().is_none() => Some(Path::new(uri)),
@@ -241,7 +257,7 @@ impl Settings {
     }
 }
 
-fn artifacts(flags: &GlobalArgs, env: &Env) -> Vec<PathBuf> {
+fn artifacts(flags: &Flags, env: &Env) -> Vec<PathBuf> {
     let variable = env.get("MLT_ALLOW_ARTIFACTS").unwrap_or_default();
     let listed = std::env::split_paths(variable).filter(|path| !path.as_os_str().is_empty());
     flags
@@ -257,7 +273,7 @@ fn has_password(uri: &str) -> bool {
     Url::parse(uri.trim()).is_ok_and(|url| url.password().is_some())
 }
 
-fn experiments(flags: &GlobalArgs, env: &Env) -> Result<Vec<String>, SettingsError> {
+fn experiments(flags: &Flags, env: &Env) -> Result<Vec<String>, SettingsError> {
     if !flags.experiments.is_empty() {
         return Ok(flags.experiments.clone());
     }
@@ -274,7 +290,7 @@ fn experiments(flags: &GlobalArgs, env: &Env) -> Result<Vec<String>, SettingsErr
 
 fn named_location(
     uri: &str,
-    flags: &GlobalArgs,
+    flags: &Flags,
     env: &Env,
     disk: &dyn Disk,
     warnings: &mut Vec<String>,
@@ -323,12 +339,12 @@ fn base_url(uri: &str) -> Result<(Url, Option<Credentials>), SettingsError> {
 fn connection(
     base: Url,
     credentials: Option<Credentials>,
-    flags: &GlobalArgs,
+    flags: &Flags,
     env: &Env,
 ) -> Result<Connection, SettingsError> {
     Ok(Connection {
         max_time: match flags.max_time {
-            Some(period) => period.duration().clamp(SHORTEST, LONGEST),
+            Some(time) => time.clamp(SHORTEST, LONGEST),
             None => MAX_TIME,
         },
         max_body: max_body(env)?,
@@ -338,7 +354,7 @@ fn connection(
         workspace: env.get("MLFLOW_WORKSPACE").map(str::to_owned),
         tls: tls(env)?,
         timeout: match flags.timeout {
-            Some(period) => period.duration(),
+            Some(time) => time,
             None => seconds(env, "MLFLOW_HTTP_REQUEST_TIMEOUT", 30.0)?,
         }
         .clamp(SHORTEST, LONGEST),
@@ -368,7 +384,7 @@ fn tls(env: &Env) -> Result<Tls, SettingsError> {
     })
 }
 
-fn retry_policy(flags: &GlobalArgs, env: &Env) -> Result<RetryPolicy, SettingsError> {
+fn retry_policy(flags: &Flags, env: &Env) -> Result<RetryPolicy, SettingsError> {
     const RETRIES: &str = "MLFLOW_HTTP_REQUEST_MAX_RETRIES";
     let max_retries = match (flags.retries, env.get(RETRIES)) {
         (Some(count), _) => count,
@@ -413,9 +429,11 @@ fn seconds(env: &Env, name: &'static str, default: f64) -> Result<Duration, Sett
 mod tests {
     use super::*;
 
-    fn flags(uri: &str) -> GlobalArgs {
-        use clap::Parser as _;
-        crate::cli::Cli::parse_from(["mlt", "-u", uri, "search"]).global
+    fn flags(uri: &str) -> Flags {
+        Flags {
+            tracking_uri: Some(uri.into()),
+            ..Flags::default()
+        }
     }
 
     fn server(uri: &str, env: &[(&str, &str)]) -> Connection {
@@ -477,7 +495,7 @@ mod tests {
         assert_eq!(found.timeout, Duration::from_secs(120));
         let mut given = flags("http://h");
         given.retries = Some(0);
-        given.timeout = Some("2s".parse().unwrap());
+        given.timeout = Some(Duration::from_secs(2));
         given.experiments = vec!["shop".to_owned()];
         let settings = Settings::resolve(&given, &env.into_iter().collect(), &RealDisk).unwrap();
         assert_eq!(settings.experiments, ["shop"]);
