@@ -42,7 +42,10 @@ pub use get::GetArgs;
 pub use keys::KeysArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, WhatIf};
 pub use mistakes::made_safe;
-pub use output::{FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OutputFormat, TABULAR, WITH_IDS};
+pub use output::{
+    FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OF_TRACES, OF_TRANSCRIPTS, OutputFormat, TABULAR,
+    WITH_IDS,
+};
 pub use over_time::OverTimeArgs;
 pub use report::ReportArgs;
 pub use search::SearchArgs;
@@ -231,7 +234,7 @@ pub enum Command {
     #[command(visible_alias = "ls", after_long_help = search::HELP, arg(output::arg(WITH_IDS)))]
     Search(SearchArgs),
     /// Show traces with their spans
-    #[command(visible_alias = "show", arg(output::arg(TABULAR)))]
+    #[command(visible_alias = "show", arg(output::arg(OF_TRACES)))]
     Get(GetArgs),
     /// Set and delete tags of traces
     #[command(arg(output::arg(TABULAR)))]

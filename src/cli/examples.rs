@@ -14,6 +14,8 @@ pub fn of(command: &str) -> Option<&'static str> {
         "get" => {
             "\
   mlt get latest
+  mlt get latest --chat                         # what was said
+  mlt get --status ERROR -n 3                   # the newest that match
   mlt get latest --io --max-chars 500           # with inputs and outputs
   mlt get latest --span agent                   # one span in full
   mlt get latest --columns name,duration,tokens # a table of its spans

@@ -3,29 +3,40 @@
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::MlflowIds;
 use super::values::{at_least_one, whole_number};
+use super::{FilterArgs, MlflowIds};
 use crate::complete;
 
 /// Show traces with their spans.
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
-#[command(override_usage = "mlt get [OPTIONS] <TRACE>...")]
+#[command(
+    override_usage = "mlt get [OPTIONS] <TRACE>...\n       mlt get [OPTIONS] --status ERROR [-n N]"
+)]
 pub struct GetArgs {
-    /// Trace ids, unique beginnings of ids, MLflow UI links, latest, or - for ids on standard input
-    #[arg(required_unless_present = "trace_ids", value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
+    /// Trace ids, unique beginnings of ids, MLflow UI links, latest, latest~1 (the one before), or - for ids on standard input
+    #[arg(value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
     pub traces: Vec<String>,
 
     #[allow(missing_docs)]
     #[command(flatten)]
     pub mlflow: MlflowIds,
 
+    // A doc comment here would become the help text of the whole command.
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub filter: FilterArgs,
+
+    /// So many of the traces that match, the newest first [default: 1]
+    #[arg(short = 'n', long, alias = "max-results", value_name = "N", help_heading = "Which traces", value_parser = at_least_one)]
+    pub limit: Option<u64>,
+
     /// Print the address of the trace's page in MLflow's UI, and nothing else
-    #[arg(long, conflicts_with_all = ["io", "span", "errors", "span_type", "depth", "max_chars"])]
+    #[arg(long, conflicts_with_all = ["io", "span", "errors", "shown_type", "depth", "max_chars"])]
     pub link: bool,
 
     /// Show what was said: messages, tool calls and their results, each once
-    #[arg(long, conflicts_with_all = ["link", "io", "span", "errors", "span_type", "depth", "columns", "max_chars"])]
+    #[arg(long, conflicts_with_all = ["link", "io", "span", "errors", "shown_type", "depth", "columns", "max_chars"])]
     pub chat: bool,
 
     /// With --chat: show all of what the models thought
@@ -37,7 +48,7 @@ pub struct GetArgs {
     pub io: bool,
 
     /// Show one span in full, by id or name
-    #[arg(long, value_name = "ID|NAME", conflicts_with_all = ["io", "errors", "span_type", "depth"])]
+    #[arg(long, value_name = "ID|NAME", conflicts_with_all = ["io", "errors", "shown_type", "depth"])]
     pub span: Option<String>,
 
     /// Only spans that failed
@@ -46,7 +57,7 @@ pub struct GetArgs {
 
     /// Only spans of this type, such as LLM or TOOL
     #[arg(long = "type", value_name = "TYPE", add = ArgValueCompleter::new(complete::span_types))]
-    pub span_type: Option<String>,
+    pub shown_type: Option<String>,
 
     /// Only so many levels of the tree
     #[arg(long, value_name = "N", value_parser = at_least_one)]

@@ -114,7 +114,7 @@ fn tip(root: &Command, command: &str, option: &str) -> Option<String> {
     };
     match command {
         "get" => Some(format!(
-            "mlt get takes trace ids: mlt search {option}{value} -o ids | mlt get -"
+            "ids may be piped in: mlt search {option}{value} -o ids | mlt get -"
         )),
         "tag" => Some(format!(
             "ids may be piped in: mlt search {option}{value} -o ids | mlt tag - KEY=VALUE"

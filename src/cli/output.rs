@@ -27,6 +27,8 @@ pub enum OutputFormat {
     Csv,
     /// Tab-separated values.
     Tsv,
+    /// Markdown.
+    Markdown,
     /// Trace ids, one per line.
     Ids,
     /// JUnit XML.
@@ -48,6 +50,7 @@ impl OutputFormat {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
             Self::Tsv => "tsv",
+            Self::Markdown => "markdown",
             Self::Ids => "ids",
             Self::Junit => "junit",
             Self::Github => "github",
@@ -63,6 +66,7 @@ impl OutputFormat {
             Self::Json | Self::Jsonl | Self::Csv | Self::Tsv => {
                 (self.export().map_or("", |format| format.purpose), "")
             }
+            Self::Markdown => ("For an issue or a pull request", " (get --chat only)"),
             Self::Ids => (
                 "Trace ids, one per line",
                 " (search, and latency --slowest)",
@@ -111,6 +115,7 @@ const OWN: &[OutputFormat] = &[
     OutputFormat::Jsonl,
     OutputFormat::Csv,
     OutputFormat::Tsv,
+    OutputFormat::Markdown,
     OutputFormat::Ids,
     OutputFormat::Junit,
     OutputFormat::Github,
@@ -130,6 +135,22 @@ pub const TABULAR: &[OutputFormat] = &[
     OutputFormat::Jsonl,
     OutputFormat::Csv,
     OutputFormat::Tsv,
+];
+/// Those of traces, and of what was said in them.
+pub const OF_TRACES: &[OutputFormat] = &[
+    OutputFormat::Table,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Csv,
+    OutputFormat::Tsv,
+    OutputFormat::Markdown,
+];
+/// Those of what was said.
+pub const OF_TRANSCRIPTS: &[OutputFormat] = &[
+    OutputFormat::Table,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Markdown,
 ];
 /// Those of tables of traces, and their ids.
 pub const WITH_IDS: &[OutputFormat] = &[

@@ -11,7 +11,7 @@ use crate::complete;
 /// Traces by name, or by what a filter finds.
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize)]
 pub struct SelectionArgs {
-    /// Trace ids, unique beginnings of ids, MLflow UI links, latest, or - for ids on standard input
+    /// Trace ids, unique beginnings of ids, MLflow UI links, latest, latest~1 (the one before), or - for ids on standard input
     #[arg(value_name = "TRACE", add = ArgValueCompleter::new(complete::trace_ids))]
     pub traces: Vec<String>,
 

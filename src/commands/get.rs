@@ -5,12 +5,13 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::form::Form;
-use super::gather::fail_with;
+use super::gather::{Need, fail_with, gather_found};
+use super::selection::{filter_of, name_experiments};
 use super::{Context, IN_TABLES, columns, link, resolve};
 use crate::analysis::{
     LatencyReport, Node, NodeId, Shown, SpanTree, Warning, analyse, conversation,
 };
-use crate::cli::GetArgs;
+use crate::cli::{FilterArgs, GetArgs, OF_TRANSCRIPTS, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
 use crate::export::json::{self, DocumentList, RowList, TraceList};
@@ -18,20 +19,27 @@ use crate::export::transcript::transcript;
 use crate::model::{Span, StatusCode, Trace, Unreadable};
 use crate::render::list::List;
 use crate::render::transcript::TranscriptOptions;
-use crate::render::{self, LeftOut};
-use crate::store::{Detail, StoreError, TraceRefs, Want};
+use crate::render::{self, LeftOut, NO_MATCH};
+use crate::store::{Detail, Query, StoreError, TraceRefs, Want};
 use crate::table::Column;
 use crate::table::delimited::DelimitedTable;
 use crate::table::rows::spans::{SpanRow, Spans, is_of_payload, spans};
 use crate::terminal::Output;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
-    let form = context.form("get")?;
+    let form = form_of(context, args)?;
     let columns = columns::chosen(&args.columns, &spans())?;
     // The shape of the output follows from what was typed, not from how much was found.
-    let single = args.traces.len() == 1 && args.traces[0] != "-";
+    let searches = searches(context, args)?;
+    let single = match args.traces.as_slice() {
+        [] => searches && args.limit.is_none(),
+        [only] => only != "-",
+        _ => false,
+    };
     let mut unreadable = Vec::new();
-    let (ids, mut failures) = if single {
+    let (ids, mut failures) = if searches {
+        (matching(context, args, &mut unreadable)?, Vec::new())
+    } else if single {
         (resolve::trace_ids(context, &args.traces)?, Vec::new())
     } else {
         resolve::known_and_missing(context, &args.traces)?
@@ -94,6 +102,79 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     Ok(exit)
 }
 
+/// In which form what was asked for is printed; Markdown is text, too.
+///
+/// # Errors
+/// A format that it does not have.
+fn form_of(context: &Context, args: &GetArgs) -> Result<Form> {
+    if args.chat {
+        context.formats("get --chat", OF_TRANSCRIPTS)?;
+    }
+    match context.flags.output {
+        OutputFormat::Markdown if args.chat => Ok(Form::Text),
+        _ => context.form("get"),
+    }
+}
+
+/// Whether the traces are those that match, and not some that are named.
+///
+/// # Errors
+/// Both, or neither.
+fn searches(context: &Context, args: &GetArgs) -> Result<bool> {
+    let matches = args.limit.is_some() || args.filter != FilterArgs::default();
+    match (args.traces.is_empty(), matches) {
+        (false, true) => {
+            Err(CommandError::usage("expected trace ids or a filter, found both").into())
+        }
+        (true, false) if context.flags.experiments.is_empty() => Err(CommandError::usage(
+            "expected trace ids or a filter, found neither",
+        )
+        .hint(
+            "`mlt get latest` is the newest trace, `mlt get --status ERROR` the newest that failed",
+        )
+        .into()),
+        (is_empty, _) => Ok(is_empty),
+    }
+}
+
+/// The ids of the newest traces that match.
+///
+/// # Errors
+/// When there are none.
+fn matching(
+    context: &Context,
+    args: &GetArgs,
+    unreadable: &mut Vec<Unreadable>,
+) -> Result<Vec<String>> {
+    let mut query = Query {
+        filter: filter_of(&args.filter, context)?,
+        ..Query::default()
+    };
+    name_experiments(context, context.store()?, &mut query)?;
+    let mut ids = Vec::new();
+    let limit = Some(args.limit.unwrap_or(1));
+    let mut gathered = gather_found(
+        context,
+        query,
+        limit,
+        Need::INFO,
+        "finding traces",
+        |trace| {
+            ids.push(trace.info.trace_id);
+            Ok(())
+        },
+    )?;
+    if ids.is_empty() {
+        if let Some(error) = gathered.take_error() {
+            return Err(error);
+        }
+        context.remember_no_match(&args.filter);
+        return Err(CommandError::new(Exit::NotFound, NO_MATCH).into());
+    }
+    unreadable.extend(gathered.unreadable);
+    Ok(ids)
+}
+
 /// A trace that is there and cannot be read.
 ///
 /// # Errors
@@ -132,7 +213,7 @@ fn is_wanted(span: &Span, args: &GetArgs) -> bool {
         .as_ref()
         .is_none_or(|wanted| is_span(span, wanted))
         && (!args.errors || span.status == StatusCode::Error)
-        && args.span_type.as_ref().is_none_or(of_type)
+        && args.shown_type.as_ref().is_none_or(of_type)
 }
 
 fn is_within(node: &Node, depth: u64) -> bool {
@@ -180,6 +261,7 @@ enum Kind<'a> {
     Rows(&'a mut Output, RowList<Spans>),
     Delimited(Box<DelimitedTable<'a, Spans>>),
     Transcript(&'a mut Output),
+    Markdown(&'a mut Output),
     TranscriptJson(&'a mut Output, JsonForm),
     Transcripts(&'a mut Output, DocumentList),
 }
@@ -194,6 +276,9 @@ impl<'a> Printer<'a> {
         single: bool,
     ) -> Result<Self> {
         let kind = match (form, columns) {
+            (Form::Text, None) if context.flags.output == OutputFormat::Markdown => {
+                Kind::Markdown(out)
+            }
             (Form::Text, None) if args.chat => Kind::Transcript(out),
             (Form::Json(JsonForm::Pretty), None) if args.chat && single => {
                 Kind::TranscriptJson(out, JsonForm::Pretty)
@@ -263,6 +348,14 @@ impl<'a> Printer<'a> {
                 render::transcript::write(out, &report, &said, &options, &self.context.layout())?;
                 warn_of(self.context, &report);
             }
+            Kind::Markdown(out) => {
+                if self.printed > 0 {
+                    writeln!(out)?;
+                }
+                let report = analyse(trace);
+                let said = conversation(trace, &report.tree, &mut Shown::default());
+                render::transcript::markdown::write(out, &report, &said)?;
+            }
             Kind::TranscriptJson(out, form) => json::write(out, &transcript_of(trace), *form)?,
             Kind::Transcripts(out, list) => list.push(out, &transcript_of(trace))?,
             Kind::Text(out) => {
@@ -285,7 +378,11 @@ impl<'a> Printer<'a> {
             Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Transcripts(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
-            Kind::Text(_) | Kind::Single(..) | Kind::Transcript(_) | Kind::TranscriptJson(..) => {}
+            Kind::Text(_)
+            | Kind::Single(..)
+            | Kind::Transcript(_)
+            | Kind::Markdown(_)
+            | Kind::TranscriptJson(..) => {}
         }
         Ok(self.left_out)
     }
@@ -348,7 +445,7 @@ fn print_text(
             io: args.io,
             max_chars: args.max_chars,
             errors_only: args.errors,
-            types: args.span_type.clone().into_iter().collect(),
+            types: args.shown_type.clone().into_iter().collect(),
             max_depth: args.depth.map(|d| usize::try_from(d).unwrap_or(usize::MAX)),
         };
         left_out = render::trace::write(out, &report, &options, &layout)?;

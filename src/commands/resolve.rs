@@ -10,7 +10,8 @@ use super::selection::{experiment_ids, explain};
 use crate::error::{CommandError, Exit};
 use crate::filter::{Comparator, Condition, Field, Filter};
 use crate::model::{CATALOG_PREFIX, looks_like_trace_id, normalize_trace_id, trace_id_digits};
-use crate::store::{FilterSource, Location, Query, StoreError};
+use crate::store::{FilterSource, Location, Query, Search, StoreError};
+use crate::units;
 use crate::uri::percent_decode;
 
 /// Traces, or what was typed for them, each with what went wrong.
@@ -81,7 +82,8 @@ pub(super) fn words(context: &Context, words: &[String]) -> Result<Vec<String>> 
 
 /// Whether a word can only be meant for a trace, wherever it stands.
 pub(super) fn names_a_trace(word: &str) -> bool {
-    matches!(word, "latest" | "-")
+    word == "-"
+        || latest_of(word).is_some()
         || is_link(word)
         || looks_like_trace_id(word)
         || word.starts_with(CATALOG_PREFIX)
@@ -98,8 +100,8 @@ pub(super) fn is_link(word: &str) -> bool {
 /// When it names no trace, or more than one.
 pub(super) fn trace_id(context: &Context, word: &str) -> Result<String> {
     let word = word.trim();
-    if word == "latest" {
-        return latest(context);
+    if let Some(before) = latest_of(word) {
+        return latest(context, before);
     }
     if is_link(word) {
         note_other_host(context, word);
@@ -150,29 +152,52 @@ fn whole_id(context: &Context, id: String) -> Result<String> {
     }
 }
 
-fn latest(context: &Context) -> Result<String> {
+/// How many traces before the latest one: `latest` is 0 and `latest~1` is 1.
+fn latest_of(word: &str) -> Option<usize> {
+    match word.strip_prefix("latest")? {
+        "" => Some(0),
+        rest => rest.strip_prefix('~')?.parse().ok(),
+    }
+}
+
+fn latest(context: &Context, before: usize) -> Result<String> {
     let store = context.store()?;
+    let wanted = before.saturating_add(1);
     let query = Query {
         experiments: experiment_ids(store, &context.settings.experiments)?,
-        limit: Some(1),
         ..Query::default()
     };
-    let page = store.search(&query, 2, None)?;
-    if !page.unreadable.is_empty() {
-        context.name_unreadable(&page.unreadable);
+    let mut search = Search::new(store, query, Some(wanted));
+    let mut unreadable = Vec::new();
+    let mut seen = 0;
+    let mut found = None;
+    while found.is_none()
+        && let Some(page) = search.next_page()?
+    {
+        unreadable.extend(search.take_unreadable());
+        found = page.get(before - seen).map(|info| info.trace_id.clone());
+        seen += page.len();
     }
-    if let Some(info) = page.traces.into_iter().next() {
-        if !page.unreadable.is_empty() {
+    if !unreadable.is_empty() {
+        context.name_unreadable(&unreadable);
+    }
+    if let Some(id) = found {
+        if !unreadable.is_empty() {
             context.warn("the latest trace is that of those that can be read");
         }
-        return Ok(info.trace_id);
+        return Ok(id);
     }
     super::selection::check_experiments(store, &context.settings.experiments)?;
-    Err(CommandError::new(
-        Exit::NotFound,
-        format!("there is no trace in {} yet", store.describe()),
-    )
-    .into())
+    let message = if seen == 0 {
+        format!("there is no trace in {} yet", store.describe())
+    } else {
+        let traces = units::counted(seen, "trace");
+        format!(
+            "there is no `latest~{before}` among {traces} in {}",
+            store.describe()
+        )
+    };
+    Err(CommandError::new(Exit::NotFound, message).into())
 }
 
 /// The id that a word is, else the only one that begins so.
@@ -335,6 +360,15 @@ fn stdin_words(context: &Context) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_latest_and_those_before_it_have_names() {
+        assert_eq!(latest_of("latest"), Some(0));
+        assert_eq!(latest_of("latest~2"), Some(2));
+        for word in ["latest~", "latest~x", "latest2", "late"] {
+            assert_eq!(latest_of(word), None, "{word}");
+        }
+    }
 
     #[test]
     fn links_of_every_mlflow_page_hold_an_id() {

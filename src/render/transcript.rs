@@ -5,6 +5,7 @@
 
 mod frame;
 mod lookups;
+pub mod markdown;
 
 use std::collections::HashMap;
 use std::io::{self, Write};

@@ -293,3 +293,93 @@ fn thoughts_are_a_line_unless_all_is_asked_for() {
         page.ok()
     );
 }
+
+#[test]
+fn a_transcript_is_markdown_for_an_issue() {
+    let run = |format: &str| {
+        let tag = "case=bed reasoning cache";
+        let args = ["get", "--tag", tag, "--chat", "-o", format];
+        frameworks().args(args).run("")
+    };
+    assert_snapshot!(run("markdown").ok(), @r#"
+    ## BedrockRuntime.converse
+
+    `tr-544cac07bd3af086302d12e14de57ed3` · OK · 49.2 ms · 2026-11-26 22:47:41Z · 4,339 tokens · $0.0124
+
+    **user**
+
+    > When are you open? THINK CACHE CWRITE
+
+
+    **assistant** · `anthropic.claude-sonnet-4-5-20250929-v1:0` · 49.2 ms
+
+    <details><summary>reasoning</summary>
+
+    > The customer asks about stock, so I should look at the shelf list first.
+
+    </details>
+    > We open at nine and close at six; on Saturdays at one.
+    "#);
+    let refused = run("csv");
+    assert!(
+        refused.stderr.contains("`mlt get --chat` has no `-o csv`"),
+        "{refused}"
+    );
+    let tables = frameworks().run("get latest -o markdown");
+    assert!(
+        tables.stderr.contains("`mlt get` has no `-o markdown`"),
+        "{tables}"
+    );
+}
+
+#[test]
+fn the_newest_that_match_are_shown() {
+    let ids = |words: &str| -> Vec<String> {
+        let found = frameworks().run(&format!("{words} -o jsonl"));
+        let lines = found.ok().lines();
+        let id = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
+        lines
+            .map(|line| {
+                let trace = id(line);
+                let id = trace["trace_id"]
+                    .as_str()
+                    .or(trace["info"]["trace_id"].as_str());
+                id.unwrap().to_owned()
+            })
+            .collect()
+    };
+    let failed = ids("search --status ERROR -n 3");
+    assert_eq!(failed.len(), 3);
+    assert_eq!(ids("get --status ERROR -n 3"), failed);
+    assert_eq!(ids("get --status ERROR"), failed[..1]);
+    let all = ids("search -n 3");
+    assert_eq!(ids("get latest~2"), all[2..]);
+    assert_eq!(ids("get -n 2 --chat"), all[..2]);
+    // A single match is a document by itself, a number of them a list.
+    let one: Value =
+        serde_json::from_str(frameworks().run("get --status ERROR -o json").ok()).unwrap();
+    assert_eq!(one["info"]["trace_id"], *failed[0]);
+    let list: Value =
+        serde_json::from_str(frameworks().run("get --status ERROR -n 1 -o json").ok()).unwrap();
+    assert_eq!(list["traces"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_selection_is_ids_or_a_filter() {
+    for (words, message) in [
+        ("get", "expected trace ids or a filter, found neither"),
+        (
+            "get latest --status OK",
+            "expected trace ids or a filter, found both",
+        ),
+        (
+            "get latest~500",
+            "there is no `latest~500` among 110 traces",
+        ),
+        ("get --session none", "no traces match"),
+    ] {
+        let outcome = frameworks().run(words);
+        assert!(outcome.stderr.contains(message), "{words}: {outcome}");
+        assert_ne!(outcome.code, Some(0), "{words}");
+    }
+}

@@ -162,18 +162,19 @@ fn an_option_that_another_command_has_is_answered_by_what_this_one_takes() {
         let tips = stderr.lines().filter(|line| line.starts_with("  tip: "));
         tips.map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_snapshot!(mlt().run("get --since 1h").fails(2), @"
-    error: unexpected argument '--since' found
+    assert_snapshot!(mlt().run("get --all").fails(2), @"
+    error: unexpected argument '--all' found
 
-      tip: mlt get takes trace ids: mlt search --since … -o ids | mlt get -
+      tip: ids may be piped in: mlt search --all -o ids | mlt get -
 
     Usage: mlt get [OPTIONS] <TRACE>...
+           mlt get [OPTIONS] --status ERROR [-n N]
 
     For more information, try '--help'.
     ");
     assert_eq!(
-        tips("get latest -n 5"),
-        ["  tip: mlt get takes trace ids: mlt search -n … -o ids | mlt get -"]
+        tips("get latest --scan-limit 5"),
+        ["  tip: ids may be piped in: mlt search --scan-limit … -o ids | mlt get -"]
     );
     assert_eq!(
         tips("tag --all a=b"),

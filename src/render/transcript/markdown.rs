@@ -1,0 +1,250 @@
+//! A transcript as Markdown, for an issue or a pull request. What was said is quoted,
+//! so that its own headings and lists stay within it; tags, images and mentions in it
+//! are made harmless, since a page would load and call them.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::{arguments, placeholder};
+use crate::analysis::{Conversation, Found, LatencyReport, Lookup, Said};
+use crate::messages;
+use crate::model::{Part, Timestamp, ToolResult};
+use crate::render::summary;
+use crate::text::sanitize;
+use crate::units::{self, Zone};
+
+/// Writes the transcript of one trace.
+pub fn write(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    conversation: &Conversation,
+) -> io::Result<()> {
+    let info = &report.trace.info;
+    let name = info.name().unwrap_or("(no name)");
+    writeln!(out, "## {}\n", plain(name))?;
+    let mut facts = vec![
+        format!("`{}`", code(&info.trace_id)),
+        info.state.as_str().to_owned(),
+    ];
+    if !report.tree.is_empty() {
+        facts.push(summary::total_text(report));
+    }
+    facts.extend(info.request_time.map(|time| units::time(time, Zone::Utc)));
+    let used = report.usage();
+    let tokens = used.tokens.value().and_then(|tokens| tokens.total());
+    facts.extend(tokens.map(|tokens| format!("{} tokens", units::count(tokens))));
+    let cost = used.cost.value().and_then(crate::model::Cost::total);
+    facts.extend(cost.map(units::cost));
+    writeln!(out, "{}", facts.join(" · "))?;
+    let mut lookups = conversation.lookups.iter().peekable();
+    for said in &conversation.said {
+        while let Some(lookup) = lookups.next_if(|lookup| said.follows(lookup.time_ns)) {
+            write_lookup(out, lookup)?;
+        }
+        write_said(out, said)?;
+    }
+    lookups.try_for_each(|lookup| write_lookup(out, lookup))?;
+    let failed = conversation
+        .failure
+        .and_then(|at| report.trace.spans.get(at));
+    if let Some(span) = failed {
+        let error = span.error_text().unwrap_or_else(|| "failed".to_owned());
+        writeln!(out, "\n**failed** in `{}`\n", code(&span.name))?;
+        fenced(out, "", &error)?;
+    }
+    Ok(())
+}
+
+fn write_said(out: &mut dyn Write, said: &Said) -> io::Result<()> {
+    let message = &said.message;
+    let mut head = vec![format!("**{}**", plain(message.role.as_str()))];
+    let named = message.name.as_deref().or(said.agent.as_deref());
+    head.extend(named.map(plain));
+    if let Some((at, of)) = said.alternative {
+        head.push(format!("{at} of {of}"));
+    }
+    if said.duration_ns.is_some() {
+        head.extend(
+            said.model
+                .as_deref()
+                .map(|model| format!("`{}`", code(model))),
+        );
+    }
+    head.extend(said.duration_ns.map(units::duration));
+    let end = message.finish_reason.as_deref();
+    head.extend(end.filter(|end| !super::is_usual_end(end)).map(plain));
+    writeln!(out, "\n{}\n", head.join(" · "))?;
+    for part in &message.parts {
+        write_part(out, part)?;
+    }
+    if let Some(error) = &said.error {
+        writeln!(out, "failed:\n")?;
+        fenced(out, "", error)?;
+    } else if message.parts.is_empty() {
+        writeln!(out, "(nothing recorded)")?;
+    }
+    Ok(())
+}
+
+fn write_part(out: &mut dyn Write, part: &Part) -> io::Result<()> {
+    match part {
+        Part::Text(text) => match messages::decoded(&Value::from(text.as_str())).as_ref() {
+            Value::String(_) => quoted(out, text),
+            structure => json(out, structure),
+        },
+        Part::Reasoning(Some(thought)) => {
+            writeln!(out, "<details><summary>reasoning</summary>\n")?;
+            quoted(out, thought)?;
+            writeln!(out, "</details>")
+        }
+        Part::Reasoning(None) => writeln!(out, "(reasoning, not shown by the vendor)"),
+        Part::Call(call) => {
+            let call = format!("{}({})", call.shown_name(), arguments(&call.arguments));
+            writeln!(out, "calls\n")?;
+            fenced(out, "", &call)
+        }
+        Part::Result(result) => write_result(out, result),
+        Part::Media(media) => writeln!(out, "`{}`", code(&placeholder(media))),
+        Part::Refusal(text) => {
+            writeln!(out, "refused:\n")?;
+            quoted(out, text)
+        }
+        Part::Json(value) => json(out, value),
+    }
+}
+
+fn write_result(out: &mut dyn Write, result: &ToolResult) -> io::Result<()> {
+    let name = result.name.as_deref().unwrap_or("tool");
+    let verb = if result.is_error == Some(true) {
+        "failed with"
+    } else {
+        "gives"
+    };
+    writeln!(out, "`{}` {verb}\n", code(name))?;
+    match messages::decoded(&result.response).as_ref() {
+        Value::String(text) => fenced(out, "", text),
+        structure => json(out, structure),
+    }
+}
+
+fn write_lookup(out: &mut dyn Write, lookup: &Lookup) -> io::Result<()> {
+    let time = Timestamp::from_nanos(lookup.time_ns);
+    let Found::Documents(found) = &lookup.found else {
+        return Ok(());
+    };
+    let query = found.query.as_deref().map(plain).unwrap_or_default();
+    writeln!(
+        out,
+        "\n**retrieved** · {} · {query}\n",
+        units::time(time, Zone::Utc)
+    )?;
+    for (at, document) in found.documents.iter().enumerate() {
+        let score = document.score.map(units::score).unwrap_or_default();
+        let source = document
+            .source
+            .as_deref()
+            .or(document.id.as_deref())
+            .unwrap_or_default();
+        writeln!(out, "{}. {score} {}\n", at + 1, plain(source))?;
+        quoted(out, &document.text)?;
+    }
+    Ok(())
+}
+
+fn json(out: &mut dyn Write, value: &Value) -> io::Result<()> {
+    fenced(
+        out,
+        "json",
+        &serde_json::to_string_pretty(value).unwrap_or_default(),
+    )
+}
+
+/// A block of code behind a fence that is longer than any in it.
+fn fenced(out: &mut dyn Write, language: &str, text: &str) -> io::Result<()> {
+    let safe = sanitize::block(text.trim_end());
+    let longest = safe.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    writeln!(out, "{fence}{language}\n{safe}\n{fence}\n")
+}
+
+/// Text for a span of code.
+fn code(text: &str) -> String {
+    sanitize::line(text).replace('`', "'")
+}
+
+/// Text on one line.
+fn plain(text: &str) -> String {
+    harmless(&sanitize::line(text))
+}
+
+/// A quotation, code in it as it is.
+fn quoted(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    let safe = sanitize::block(text.trim_end());
+    let mut in_fence = false;
+    for line in safe.split('\n') {
+        let is_fence = line.trim_start().starts_with("```");
+        let shown = if in_fence || is_fence {
+            line.to_owned()
+        } else {
+            harmless(line)
+        };
+        in_fence ^= is_fence;
+        writeln!(out, "> {shown}")?;
+    }
+    // A fence that was never closed would swallow what follows.
+    if in_fence {
+        writeln!(out, "> ```")?;
+    }
+    writeln!(out)
+}
+
+/// Without tags, images and mentions outside of spans of code.
+fn harmless(line: &str) -> String {
+    let pieces: Vec<&str> = line.split('`').collect();
+    let last = pieces.len() - 1;
+    let made = pieces.iter().enumerate().map(|(at, piece)| {
+        // A mark without its partner begins no code.
+        let is_code = at % 2 == 1 && at < last;
+        if is_code {
+            (*piece).to_owned()
+        } else {
+            piece
+                .replace('<', "\\<")
+                .replace("![", "!\\[")
+                .replace('@', "@<!-- -->")
+        }
+    });
+    made.collect::<Vec<_>>().join("`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quoted_text(text: &str) -> String {
+        let mut out = Vec::new();
+        quoted(&mut out, text).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_page_loads_and_calls_nothing() {
+        assert_eq!(
+            quoted_text("<img src=x> ![a](http://t) @team `<b>` \u{1b}[2J"),
+            "> \\<img src=x> !\\[a](http://t) @<!-- -->team `<b>` \\x1b[2J\n\n"
+        );
+        assert_eq!(quoted_text("`<b>"), "> `\\<b>\n\n");
+    }
+
+    #[test]
+    fn code_is_kept_and_closed() {
+        assert_eq!(quoted_text("```py\na < b"), "> ```py\n> a < b\n> ```\n\n");
+        let mut out = Vec::new();
+        fenced(&mut out, "", "```\nx\n```").unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "````\n```\nx\n```\n````\n\n"
+        );
+    }
+}
