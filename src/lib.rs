@@ -28,13 +28,15 @@
 //! | to add | touch |
 //! | --- | --- |
 //! | a field that is a tag or a metadata entry | a row of `field::DEFS`, a line of `filter/reference.txt`, a test |
-//! | any other field (filter, order, group, column) | a variant and a row in `field`, its value there, the arms that the compiler asks for in `filter` and `store/sqlite`, a line of `filter/reference.txt`, a test |
+//! | any other field (filter, order, group, column) | a variant and a row in `field`, its value there, the arms that the compiler asks for in `filter` and `store/sql`, a line of `filter/reference.txt`, a test |
 //! | a column of another table | its line in `table/rows` |
 //! | a format of tables | a file in `table` |
 //! | a format of `export` | a file in `export`, a row in `export/registry.rs`, a test |
 //! | a format of conversations | a file and a row in `messages/formats`, a trace in `tests/fixtures/conversations` |
 //! | a subcommand | `cli`, `commands`, `render`, a test, two registrations |
 //! | a kind of change | a variant of `store::Change`, an arm a store, a `Task` for `commands/change.rs` |
+//! | a store | a file or room in `store` with `Store`, and `fetch::Ways` for its ways to traces; its `Location` |
+//! | a store that speaks SQL | a `sql::Dialect` and `sql::Probes`, and a store as `store/sqlite` for connections, rows and changes |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

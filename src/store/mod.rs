@@ -17,6 +17,7 @@ mod overview;
 mod place;
 mod rest;
 mod search;
+mod sql;
 mod sqlite;
 mod wire;
 

@@ -10,7 +10,6 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Stateme
 use serde_json::Value;
 
 use super::odd;
-use super::schema::Schema;
 use super::workspace::Workspace;
 use crate::filter::{record_members, write_float};
 use crate::json::parse_value;
@@ -18,6 +17,7 @@ use crate::model::{
     Assessment, AssessmentKind, CATALOG_PREFIX, Source, Timestamp, TraceInfo, TraceState, metadata,
     tag, trace_id_digits,
 };
+use crate::store::sql::Schema;
 use crate::store::{InfoParts, wire};
 
 /// Metadata that newer schemas keep as columns of numbers.

@@ -2,11 +2,9 @@
 //! Reading changes nothing and keeps nobody from writing; tags are changed in
 //! transactions, exactly as MLflow changes them.
 
-mod condition;
 mod connection;
-mod expression;
+mod dialect;
 mod failure;
-mod fields;
 mod files;
 mod info;
 mod odd;
@@ -34,13 +32,13 @@ use rusqlite::{Connection, Params, Row};
 
 use self::connection::Database;
 use self::readers::{Purpose, Reader, Readers};
-use self::schema::Schema;
 use self::spans::Place;
 use self::stream::{Cursor, Stream};
 use self::workspace::Workspace;
 use super::artifact::Artifacts;
 use super::fetch::{self, Batches, Ways};
 use super::local::{Doubts, attach, lock};
+use super::sql::Schema;
 use super::{
     Change, Detail, Explain, Explanation, Notice, OnChange, OnTrace, Page, Pages, Query, Scope,
     Store, StoreError, Want,
@@ -236,7 +234,7 @@ pub(super) fn open(
     let doubts = Arc::default();
     let readers = Readers::open(path, Arc::clone(&doubts))?;
     let reader = readers.take(Purpose::Search)?;
-    let schema = Schema::read(&readers.database, &reader)?;
+    let schema = schema::read(&readers.database, &reader)?;
     let workspace = Workspace::open(&readers.database, &reader, &schema, workspace)?;
     readers.give_back(reader);
     Ok(SqliteStore {

@@ -9,12 +9,12 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use serde_json::{Value, json};
 
-use super::schema::Schema;
 use crate::filter::content::stored_json;
 use crate::filter::{Field, Filter};
 use crate::model::{Span, TraceInfo, TraceState, metadata, tag};
 use crate::store::artifact::{self, Artifacts};
 use crate::store::local::{Doubts, lock};
+use crate::store::sql::Schema;
 use crate::store::{Attempt, Detail, StoreError};
 
 /// Gives the spans of a trace as a JSON list, or null where they are not to be had.

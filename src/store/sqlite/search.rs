@@ -5,18 +5,14 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
-use super::expression::{Compiler, FEW_SPANS};
-use super::fields;
+use super::dialect::Sqlite;
 use super::info::{PartReader, Reader as InfoReader, columns};
 use super::readers::{Purpose, Reader};
-use super::schema::Schema;
-use super::statement::Parameters;
 use super::stream::{self, Cursor, Stream};
-use super::{Shared, odd, outside, whole};
-use crate::field::Field;
-use crate::filter::OrderBy;
+use super::{Shared, odd, outside, statement, whole};
 use crate::model::TraceInfo;
 use crate::store::local::filter_of;
+use crate::store::sql::{Compiler, Dialect as _, FEW_SPANS, Parameters, order};
 use crate::store::{Explanation, InfoParts, Query, StoreError};
 
 /// A page and whether there are more.
@@ -90,7 +86,7 @@ pub(super) fn explain(shared: &Shared, query: &Query) -> Result<Explanation, Sto
         let search = Prepared::new(shared, reader, query, Reach::Any)?;
         let steps = || -> rusqlite::Result<Vec<String>> {
             let mut statement = reader.prepare(&format!("EXPLAIN QUERY PLAN {}", search.sql))?;
-            let values = search.parameters.values_of(&statement);
+            let values = statement::values_of(&search.parameters, &statement);
             let steps =
                 statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3))?;
             steps.collect()
@@ -148,7 +144,7 @@ impl Prepared {
         let schema = &shared.schema;
         let experiments = scope(shared, connection, &query.experiments)?;
         let scope = format!("({})", experiments.join(", "));
-        let mut parameters = Parameters::default();
+        let mut parameters = Parameters::new(&Sqlite);
         let all = query.limit.is_none() || reach == Reach::All;
         let few = if all && filter.needs_spans() {
             count(connection).map_err(error)?.max(FEW_SPANS)
@@ -166,8 +162,8 @@ impl Prepared {
         let mut conditions = vec![if experiments.len() == 1 {
             format!("t.experiment_id = {}", experiments[0])
         } else {
-            // The plus keeps SQLite to the index on time, which gives the order.
-            format!("+t.experiment_id IN {scope}")
+            // Kept to the index on time, which gives the order.
+            format!("{} IN {scope}", Sqlite.without_index("t.experiment_id"))
         }];
         let by_time = query.order_by.items().is_empty() && !compiled.finds_few;
         // Without conditions and order, the table is read from one end to the other.
@@ -183,20 +179,17 @@ impl Prepared {
             query.parts
         };
         let parts = parts.filter(|parts| PartReader::can_read(schema, *parts));
-        let index = match schema.time_index(experiments.len() == 1) {
-            _ if sequential => " NOT INDEXED".to_owned(),
-            Some(name) if by_time => format!(" INDEXED BY {name}"),
-            _ => String::new(),
+        let traces = match schema.time_index(experiments.len() == 1) {
+            _ if sequential => Sqlite.whole_table("trace_info t"),
+            Some(name) if by_time => Sqlite.by_index("trace_info t", name),
+            _ => "trace_info t".to_owned(),
         };
         // The limit is no parameter, so that SQLite can plan with it.
-        let limit = match query.limit {
-            Some(limit) => i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
-            None => -1,
-        };
+        let limit = Sqlite.limit(query.limit.map(|limit| limit.saturating_add(1)));
         let columns =
             parts.map_or_else(|| columns(schema, query.counts_spans), PartReader::columns);
         let sql = format!(
-            "SELECT {columns} FROM trace_info t{index} WHERE {} ORDER BY {} LIMIT {limit}",
+            "SELECT {columns} FROM {traces} WHERE {} ORDER BY {} {limit}",
             conditions.join(" AND "),
             if sequential {
                 "t.rowid".to_owned()
@@ -204,7 +197,7 @@ impl Prepared {
                 order(schema, &query.order_by, &mut parameters)
             },
         );
-        parameters.register(connection).map_err(error)?;
+        statement::register(&parameters, connection).map_err(error)?;
         if compiled.looks_outside {
             outside::register(connection, &shared.artifacts, &shared.doubts).map_err(error)?;
         }
@@ -229,7 +222,7 @@ impl Prepared {
         let error = |e: rusqlite::Error| shared.database().error(&e);
         shared.readers.is_later(reader);
         let mut statement = reader.prepare(&self.sql).map_err(error)?;
-        let values = self.parameters.values_of(&statement);
+        let values = statement::values_of(&self.parameters, &statement);
         let mut rows = statement
             .query(rusqlite::params_from_iter(values))
             .map_err(error)?;
@@ -359,38 +352,4 @@ fn scope(
             .collect()
     };
     ids().map_err(|e| shared.database().error(&e))
-}
-
-/// The server's order: missing values last in both directions, ties by time and id.
-fn order(schema: &Schema, order_by: &OrderBy, parameters: &mut Parameters) -> String {
-    let mut terms = Vec::new();
-    for item in order_by.items() {
-        let direction = if item.descending { " DESC" } else { "" };
-        let sql = match &item.key {
-            // Ids are numbers, and sorted as such.
-            Field::Experiment => Some("t.experiment_id".to_owned()),
-            key => fields::value(schema, parameters, key, false),
-        };
-        // What no store sorts by is sorted above the stores.
-        let Some(sql) = sql else {
-            continue;
-        };
-        let always_there = matches!(
-            item.key,
-            Field::Timestamp | Field::Status | Field::RequestId | Field::Experiment
-        );
-        if !always_there {
-            terms.push(format!("{sql} IS NULL"));
-        }
-        terms.push(format!("{sql}{direction}"));
-    }
-    for (key, term) in [
-        (Field::Timestamp, "t.timestamp_ms DESC"),
-        (Field::RequestId, "t.request_id"),
-    ] {
-        if order_by.items().iter().all(|item| item.key != key) {
-            terms.push(term.to_owned());
-        }
-    }
-    terms.join(", ")
 }

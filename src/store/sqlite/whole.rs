@@ -4,8 +4,8 @@
 
 use rusqlite::Connection;
 
-use super::expression::Compiler;
-use super::search;
+use super::{search, statement};
+use crate::store::sql::{AMONG, Parameters, Probes as _};
 
 /// Of fewer traces, nothing is worth the question.
 const LEAST: i64 = 1_000;
@@ -17,9 +17,6 @@ const FEW: i64 = 25;
 const FIRST: i64 = 500;
 /// How many times as many are looked at if there are not enough of them.
 const GROWTH: i64 = 8;
-
-/// How a condition begins that is about the traces of spans that are found so.
-pub(super) const BEGIN: &str = "t.request_id IN (SELECT";
 
 /// Whether most traces are searched of enough of them.
 pub(super) fn is_most(connection: &Connection, scope: &str) -> rusqlite::Result<bool> {
@@ -47,25 +44,30 @@ pub(super) fn newest(scope: &str, count: i64) -> String {
     )
 }
 
-impl Compiler<'_> {
-    /// The condition that a trace has a span that passes, where all spans are read for it.
-    pub(super) fn among_all_spans(&self, alias: &str, condition: &str) -> Option<String> {
-        // What is wrong with the question shows when it is asked.
-        if !self.reads_all || self.outside || !self.are_few(alias, condition).unwrap_or(false) {
-            return None;
-        }
-        Some(format!(
-            "{BEGIN} {alias}.trace_id FROM spans {alias} NOT INDEXED WHERE {condition})"
-        ))
-    }
+/// The condition that a trace has a span that passes, where all spans are read for it.
+pub(super) fn among_all_spans(
+    connection: &Connection,
+    alias: &str,
+    condition: &str,
+    parameters: &Parameters,
+) -> Option<String> {
+    // What is wrong with the question shows when it is asked.
+    let few = are_few(connection, alias, condition, parameters).unwrap_or(false);
+    few.then(|| {
+        format!("{AMONG} {alias}.trace_id FROM spans {alias} NOT INDEXED WHERE {condition})")
+    })
+}
 
-    fn are_few(&self, alias: &str, condition: &str) -> rusqlite::Result<bool> {
-        self.parameters.register(self.connection)?;
-        let sample = format!(
-            "SELECT count(*) FROM spans {alias} \
-             WHERE {alias}.rowid > (SELECT max(rowid) FROM spans) - {SAMPLE} AND {condition}"
-        );
-        let passing = self.parameters.query_number(self.connection, &sample)?;
-        Ok(passing <= FEW)
-    }
+fn are_few(
+    connection: &Connection,
+    alias: &str,
+    condition: &str,
+    parameters: &Parameters,
+) -> rusqlite::Result<bool> {
+    statement::register(parameters, connection)?;
+    let sample = format!(
+        "SELECT count(*) FROM spans {alias} \
+         WHERE {alias}.rowid > (SELECT max(rowid) FROM spans) - {SAMPLE} AND {condition}"
+    );
+    Ok(connection.number(&sample, parameters)? <= FEW)
 }

@@ -5,8 +5,8 @@
 use rusqlite::Connection;
 
 use super::connection::Database;
-use super::schema::Schema;
 use crate::store::StoreError;
+use crate::store::sql::Schema;
 
 /// The workspace of those who choose none.
 const DEFAULT: &str = "default";

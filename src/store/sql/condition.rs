@@ -1,15 +1,15 @@
 //! One condition of a filter as SQL: said in SQL where it can be, and tested by
 //! functions of this program where it cannot, so that both always agree.
 
-use super::expression::{Compiler, FALSE, TRUE, all_of, any_of, not};
+use super::dialect::{Function, Probes};
+use super::expression::{Compiler, not};
 use super::fields::{self, metadata_value};
-use super::statement::{ASSESSMENT, SPAN, TEXT, TYPE};
 use crate::filter::{
     Comparator, Condition, Expr, Field, Number, Value, record_columns, record_members,
 };
 use crate::model::{Span, metadata};
 
-impl Compiler<'_> {
+impl<P: Probes> Compiler<'_, P> {
     pub(super) fn trace_condition(&mut self, condition: &Condition) -> String {
         let field = condition.field();
         match field {
@@ -25,7 +25,7 @@ impl Compiler<'_> {
             Some(value) if field.is_numeric() => self.number(&value, condition),
             Some(value) => self.text(&value, condition),
             // Those of spans are said of spans, and no filter has the others.
-            None => FALSE.to_owned(),
+            None => self.truth(false),
         }
     }
 
@@ -40,11 +40,14 @@ impl Compiler<'_> {
             Field::SpanContent => self.text(&format!("{s}.content"), condition),
             Field::SpanDuration => self.duration(s, condition),
             Field::SpanAttribute(key) => self.attribute(key, condition, s),
-            _ => {
-                let test = self.parameters.test(condition);
-                format!("{SPAN}({test}, {s}.content)")
-            }
+            _ => self.call(Function::Span, condition, &format!("{s}.content")),
         }
+    }
+
+    /// A test that only this program makes.
+    fn call(&mut self, function: Function, condition: &Condition, value: &str) -> String {
+        let test = self.parameters.test(condition);
+        self.dialect().call(function, &[&test, value])
     }
 
     /// Whether a column is there in the spans that are spoken of.
@@ -55,7 +58,10 @@ impl Compiler<'_> {
     /// The type of a span is in its column, or else in its JSON: MLflow infers that of
     /// OpenTelemetry's spans too late for the column.
     fn span_type(&mut self, condition: &Condition, s: &str) -> String {
-        let own = format!("nullif({s}.type, ''), {TYPE}({s}.content)");
+        let of_json = self
+            .dialect()
+            .call(Function::Type, &[&format!("{s}.content")]);
+        let own = format!("nullif({s}.type, ''), {of_json}");
         let sql = match condition.comparator() {
             Comparator::IsNull | Comparator::IsNotNull => format!("coalesce({own})"),
             _ => format!("coalesce({own}, '{}')", Span::NO_TYPE),
@@ -76,38 +82,38 @@ impl Compiler<'_> {
 
     /// A comparison of text that may be missing.
     fn text(&mut self, sql: &str, condition: &Condition) -> String {
+        let dialect = self.dialect();
+        let exact = || dialect.exact(sql);
         match (condition.comparator(), condition.value()) {
             (Comparator::Equal, Value::Text(text)) => {
-                format!("({sql} = {})", self.parameters.bind(text.clone()))
+                format!("({} = {})", exact(), self.parameters.bind(text.clone()))
             }
             (Comparator::NotEqual, Value::Text(text)) => {
-                format!("({sql} <> {})", self.parameters.bind(text.clone()))
+                format!("({} <> {})", exact(), self.parameters.bind(text.clone()))
             }
-            (Comparator::In, Value::List(texts)) => format!("({sql} IN ({}))", self.list(texts)),
+            (Comparator::In, Value::List(texts)) => {
+                format!("({} IN ({}))", exact(), self.list(texts))
+            }
             (Comparator::NotIn, Value::List(texts)) => {
-                format!("({sql} NOT IN ({}))", self.list(texts))
+                format!("({} NOT IN ({}))", exact(), self.list(texts))
             }
-            // SQLite has a limit for patterns, which this one keeps only as it was written.
-            (Comparator::Like, Value::Text(pattern)) if as_glob(pattern).len() <= MAX_PATTERN => {
-                format!("({sql} GLOB {})", self.parameters.bind(as_glob(pattern)))
-            }
+            (Comparator::Like, Value::Text(pattern)) => dialect
+                .like(sql, pattern, self.parameters)
+                .unwrap_or_else(|| self.call(Function::Text, condition, sql)),
             (Comparator::Ilike, Value::Text(pattern)) => {
-                format!("({sql} LIKE {})", self.parameters.bind(pattern.clone()))
+                dialect.ilike(sql, pattern, self.parameters)
             }
             (Comparator::IsNull, _) => format!("({sql} IS NULL)"),
             (Comparator::IsNotNull, _) => format!("({sql} IS NOT NULL)"),
-            _ => {
-                let test = self.parameters.test(condition);
-                format!("{TEXT}({test}, {sql})")
-            }
+            _ => self.call(Function::Text, condition, sql),
         }
     }
 
-    /// Texts for `IN`; many are one parameter, since SQLite has a limit for these.
+    /// Texts for `IN`; many are one parameter, since databases have a limit for these.
     fn list(&mut self, texts: &[String]) -> String {
         if texts.len() > MANY {
             let all = serde_json::Value::from(texts).to_string();
-            return format!("SELECT value FROM json_each({})", self.parameters.bind(all));
+            return self.dialect().many_texts(all, self.parameters);
         }
         let all: Vec<String> = texts
             .iter()
@@ -141,7 +147,8 @@ impl Compiler<'_> {
             // As on the server: no number equals text, and all come before it.
             Value::Text(text) => {
                 let text = self.parameters.bind(text.clone());
-                format!("(({sql}) + 0 {} {text})", comparator.as_str())
+                let comparator = comparator.as_str();
+                self.dialect().number_with_text(sql, comparator, &text)
             }
             Value::Range(low, high) => {
                 let low = self.parameters.number(scale(*low));
@@ -150,7 +157,7 @@ impl Compiler<'_> {
             }
             _ if comparator == Comparator::IsNull => format!("({sql} IS NULL)"),
             _ if comparator == Comparator::IsNotNull => format!("({sql} IS NOT NULL)"),
-            _ => FALSE.to_owned(),
+            _ => self.truth(false),
         }
     }
 
@@ -171,15 +178,17 @@ impl Compiler<'_> {
 
     /// An attribute: only the spans that mention it are read.
     fn attribute(&mut self, key: &str, condition: &Condition, s: &str) -> String {
-        let test = self.parameters.test(condition);
+        let content = format!("{s}.content");
+        let passes = self.call(Function::Span, condition, &content);
         let mentions = key
             .bytes()
             .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
         if mentions && needs_key(condition.comparator(), key) {
             let quoted = self.parameters.bind(format!("\"{key}\""));
-            format!("(instr({s}.content, {quoted}) > 0 AND {SPAN}({test}, {s}.content))")
+            let mentioned = self.dialect().contains(&content, &quoted);
+            format!("({mentioned} AND {passes})")
         } else {
-            format!("{SPAN}({test}, {s}.content)")
+            passes
         }
     }
 
@@ -194,13 +203,13 @@ impl Compiler<'_> {
             .filter(|column| self.schema.has_trace_column(column))
             .map(|column| format!("t.{column} IS NOT NULL"))
             .collect();
-        let exists = any_of(&exists);
+        let exists = self.any_of(&exists);
         let matches = match condition.value() {
             Value::Text(text) => record_columns(key, text),
             _ => None,
         };
         let matches = match matches {
-            None => FALSE.to_owned(),
+            None => self.truth(false),
             Some(numbers) => {
                 let parts: Vec<String> = columns
                     .iter()
@@ -211,7 +220,7 @@ impl Compiler<'_> {
                         Some(number) => format!("t.{column} = {}", self.parameters.bind(number)),
                     })
                     .collect();
-                all_of(&parts)
+                self.all_of(&parts)
             }
         };
         match condition.comparator() {
@@ -228,7 +237,7 @@ impl Compiler<'_> {
         if let (Comparator::Equal, Value::Text(run)) = (condition.comparator(), condition.value())
             && run.is_empty()
         {
-            return TRUE.to_owned();
+            return self.truth(true);
         }
         let source = self.metadata("t", metadata::SOURCE_RUN);
         match (condition.comparator(), condition.value()) {
@@ -253,26 +262,27 @@ impl Compiler<'_> {
 
     fn prompt(&mut self, condition: &Condition) -> String {
         if !self.schema.has_links() {
-            return FALSE.to_owned();
+            return self.truth(false);
         }
         let wanted = match (condition.comparator(), condition.value()) {
             (Comparator::Equal, Value::Text(prompt)) => {
                 format!("= {}", self.parameters.bind(prompt.clone()))
             }
             (Comparator::In, Value::List(prompts)) => format!("IN ({})", self.list(prompts)),
-            _ => return FALSE.to_owned(),
+            _ => return self.truth(false),
         };
         linked("prompt_version", &wanted)
     }
 
     fn issue(&mut self, condition: &Condition) -> String {
         if !self.schema.has_assessments() {
-            return FALSE.to_owned();
+            return self.truth(false);
         }
         let named = self.text("a.name", condition);
+        let kind = self.dialect().without_index("a.assessment_type");
         format!(
             "EXISTS (SELECT 1 FROM assessments a WHERE a.trace_id = t.request_id \
-             AND +a.assessment_type = 'issue' AND {named})"
+             AND {kind} = 'issue' AND {named})"
         )
     }
 
@@ -280,30 +290,37 @@ impl Compiler<'_> {
     fn assessment(&mut self, kind: &str, name: &str, condition: &Condition) -> String {
         let absent = condition.comparator() == Comparator::IsNull;
         if !self.schema.has_assessments() {
-            return if absent { TRUE } else { FALSE }.to_owned();
+            return self.truth(absent);
         }
         let name = self.parameters.bind(name.to_owned());
-        // The plus keeps SQLite to the index on traces.
-        let mut wanted =
-            format!("+a.assessment_type = '{kind}' AND a.name = {name} AND a.valid = 1");
+        // Found by the index on traces.
+        let (of_kind, named) = (
+            self.dialect().without_index("a.assessment_type"),
+            self.dialect().exact("a.name"),
+        );
+        let mut wanted = format!(
+            "{of_kind} = '{kind}' AND {named} = {name} AND a.valid = {}",
+            self.truth(true)
+        );
         if !matches!(
             condition.comparator(),
             Comparator::IsNull | Comparator::IsNotNull
         ) {
-            let test = self.parameters.test(condition);
-            let passes = format!("{ASSESSMENT}({test}, a.value)");
-            wanted = all_of(&[wanted, passes]);
+            let passes = self.call(Function::Assessment, condition, "a.value");
+            wanted = self.all_of(&[wanted, passes]);
         }
         let session = self.metadata("t", metadata::SESSION);
         let theirs = self.metadata("o", metadata::SESSION);
         let scope = self.scope;
+        let of_session = self.dialect().contains(
+            "a.assessment_metadata",
+            &format!("'\"{}\":'", metadata::SESSION),
+        );
         let found = format!(
             "(EXISTS (SELECT 1 FROM assessments a WHERE a.trace_id = t.request_id AND {wanted}) \
              OR {session} IN (SELECT {theirs} FROM assessments a JOIN trace_info o \
              ON o.request_id = a.trace_id WHERE {wanted} AND o.experiment_id IN {scope} \
-             AND {theirs} IS NOT NULL \
-             AND instr(a.assessment_metadata, '\"{key}\":') > 0))",
-            key = metadata::SESSION
+             AND {theirs} IS NOT NULL AND {of_session}))"
         );
         if absent { not(&found) } else { found }
     }
@@ -311,23 +328,6 @@ impl Compiler<'_> {
 
 /// More texts than these are not bound one by one.
 const MANY: usize = 32;
-
-/// The longest pattern that SQLite takes, less some.
-const MAX_PATTERN: usize = 49_000;
-
-/// A pattern of `LIKE` for `GLOB`, which tells case apart.
-fn as_glob(pattern: &str) -> String {
-    let mut glob = String::with_capacity(pattern.len());
-    for c in pattern.chars() {
-        match c {
-            '%' => glob.push('*'),
-            '_' => glob.push('?'),
-            '*' | '?' | '[' => glob.extend(['[', c, ']']),
-            plain => glob.push(plain),
-        }
-    }
-    glob
-}
 
 fn linked(kind: &str, wanted: &str) -> String {
     format!(

@@ -2,18 +2,14 @@
 //! conditions on spans speak of. What MLflow's server asks of its database is
 //! asked in the same way; each condition on its own is in `condition`.
 
-use rusqlite::Connection;
-
-use super::schema::Schema;
-use super::statement::Parameters;
-use super::{outside, whole};
+use super::{Dialect, Parameters, Probes, Schema};
 use crate::filter::{Comparator, Condition, Expr, Field, Filter, Quantifier, SpanTest, Value};
 use crate::model::{Span, metadata};
 
 /// Of fewer spans than this, their traces are looked up; of more, the traces are
 /// gone through and their spans looked up. Where all traces would be gone
 /// through, their number counts if it is larger.
-pub(super) const FEW_SPANS: i64 = 2_000;
+pub(in crate::store) const FEW_SPANS: i64 = 2_000;
 
 /// The most questions about spans within one statement. Those within NOT and OR are asked
 /// in two ways, so their number doubles with each NOT within another one.
@@ -28,9 +24,9 @@ enum SpanIndex {
 }
 
 /// Turns filters into conditions on `trace_info t`.
-pub(super) struct Compiler<'a> {
+pub(in crate::store) struct Compiler<'a, P> {
     pub(super) schema: &'a Schema,
-    pub(super) connection: &'a Connection,
+    probes: &'a P,
     pub(super) parameters: &'a mut Parameters,
     /// SQL for the experiments that are searched, as a list in parentheses.
     pub(super) scope: &'a str,
@@ -38,7 +34,7 @@ pub(super) struct Compiler<'a> {
     /// Whether all matches are wanted, so that it pays to look at all traces beforehand.
     all: bool,
     /// Whether all spans may be read where that is quicker.
-    pub(super) reads_all: bool,
+    reads_all: bool,
     /// Spans that start before are not looked at.
     floor: Option<String>,
     /// Whether the spans that are spoken of are those that are not in the table.
@@ -47,25 +43,28 @@ pub(super) struct Compiler<'a> {
 }
 
 /// A filter as SQL.
-pub(super) struct Compiled {
+pub(in crate::store) struct Compiled {
     /// What must all hold.
-    pub(super) conjuncts: Vec<String>,
+    pub(in crate::store) conjuncts: Vec<String>,
     /// Whether an index leads to the few traces that can pass.
-    pub(super) finds_few: bool,
+    pub(in crate::store) finds_few: bool,
     /// Whether nothing but spans decides, and those of most traces have to be looked at.
-    pub(super) only_spans: bool,
+    pub(in crate::store) only_spans: bool,
     /// Whether spans that are not in the table may be looked at.
-    pub(super) looks_outside: bool,
+    pub(in crate::store) looks_outside: bool,
 }
+
+/// How a condition begins that is about the traces of spans that were found first.
+pub(in crate::store) const AMONG: &str = "t.request_id IN (SELECT";
 
 /// Every experiment that spans may say they are in: up to MLflow 3.10, it need
 /// not be the one of their trace.
 const ANY_EXPERIMENT: &str = "(SELECT experiment_id FROM experiments)";
 
-impl<'a> Compiler<'a> {
-    pub(super) fn new(
+impl<'a, P: Probes> Compiler<'a, P> {
+    pub(in crate::store) fn new(
         schema: &'a Schema,
-        connection: &'a Connection,
+        probes: &'a P,
         parameters: &'a mut Parameters,
         scope: &'a str,
         few: i64,
@@ -73,7 +72,7 @@ impl<'a> Compiler<'a> {
     ) -> Self {
         Self {
             schema,
-            connection,
+            probes,
             parameters,
             scope,
             few,
@@ -86,7 +85,13 @@ impl<'a> Compiler<'a> {
     }
 
     /// The conjuncts of a filter; `None` where they are too long for a statement.
-    pub(super) fn filter(&mut self, filter: &Filter) -> rusqlite::Result<Option<Compiled>> {
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(in crate::store) fn filter(
+        &mut self,
+        filter: &Filter,
+    ) -> Result<Option<Compiled>, P::Error> {
         self.floor = filter
             .span_time_floor_ms()
             .map(|ms| self.parameters.bind(ms * 1e6));
@@ -100,17 +105,17 @@ impl<'a> Compiler<'a> {
             && self.floor.is_none()
             && !of_spans.is_empty()
             && self.schema.has_spans()
-            && whole::is_most(self.connection, self.scope)?;
+            && self.probes.is_most(self.scope)?;
         self.reads_all = self.all && only_spans;
         if !of_spans.is_empty() {
             let (table, few) = if self.schema.has_spans() {
                 self.in_table(&of_spans)?
             } else {
-                (vec![FALSE.to_owned()], false)
+                (vec![self.truth(false)], false)
             };
             // A search for a few traces finds them before all have been counted.
             let counts = self.all || few;
-            looks_outside = !(counts && outside::is_empty(self.schema, self.connection)?);
+            looks_outside = !(counts && self.probes.all_are_in_table(self.schema)?);
             if looks_outside {
                 conjuncts.push(self.wherever(&of_spans, &table));
             } else {
@@ -129,7 +134,7 @@ impl<'a> Compiler<'a> {
 
     /// Expressions that must all hold, of spans in the table; `true` where an index
     /// leads to the few traces that can pass.
-    fn in_table(&mut self, exprs: &[&Expr]) -> rusqlite::Result<(Vec<String>, bool)> {
+    fn in_table(&mut self, exprs: &[&Expr]) -> Result<(Vec<String>, bool), P::Error> {
         let (of_span, others): (Vec<&Expr>, Vec<&Expr>) =
             exprs.iter().partition(|expr| only_span(expr));
         let mut conjuncts = Vec::new();
@@ -157,7 +162,7 @@ impl<'a> Compiler<'a> {
         }
         let mut finds_few = !conjuncts.is_empty();
         let rest = self.region(&rest);
-        finds_few |= rest.iter().any(|one| one.starts_with(whole::BEGIN));
+        finds_few |= rest.iter().any(|one| one.starts_with(AMONG));
         conjuncts.extend(rest);
         Ok((conjuncts, finds_few))
     }
@@ -171,24 +176,28 @@ impl<'a> Compiler<'a> {
         let at_most = self.conjunction(&filter.without_spans(false));
         let at_least = match filter.sufficient_without_spans(false) {
             Some(filter) => self.conjunction(&filter),
-            None => FALSE.to_owned(),
+            None => self.truth(false),
         };
-        let known = outside::is_known(&filter);
+        let known = self.dialect().outside_is_known(&filter);
         self.outside = true;
-        let outside = all_of(&self.region(exprs));
+        let outside = self.region(exprs);
+        let outside = self.all_of(&outside);
         self.outside = false;
-        let elsewhere = outside::is_elsewhere(self.schema, &filter);
+        let elsewhere = self.dialect().is_outside(self.schema, &filter);
         format!(
-            "CASE WHEN NOT {elsewhere} THEN {} WHEN {} THEN 0 WHEN {at_least} THEN 1 \
-             WHEN {known} THEN {outside} ELSE 0 END",
-            all_of(table),
+            "CASE WHEN NOT {elsewhere} THEN {} WHEN {} THEN {never} WHEN {at_least} THEN {} \
+             WHEN {known} THEN {outside} ELSE {never} END",
+            self.all_of(table),
             not(&at_most),
+            self.truth(true),
+            never = self.truth(false),
         )
     }
 
     fn conjunction(&mut self, filter: &Filter) -> String {
         let all: Vec<&Expr> = filter.conjuncts().iter().collect();
-        all_of(&self.region(&all))
+        let all = self.region(&all);
+        self.all_of(&all)
     }
 
     /// Whether the traces that pass are found by an index on traces.
@@ -207,7 +216,7 @@ impl<'a> Compiler<'a> {
 
     /// Whether a trace is one of those that have a span that passes, where an
     /// index shows that there can be only few such spans.
-    fn among_few_spans(&mut self, exprs: &[&Expr]) -> rusqlite::Result<Option<String>> {
+    fn among_few_spans(&mut self, exprs: &[&Expr]) -> Result<Option<String>, P::Error> {
         let mut conditions = Vec::new();
         for expr in exprs {
             match expr {
@@ -250,7 +259,7 @@ impl<'a> Compiler<'a> {
             return Ok(None);
         }
         let floor = match &self.floor {
-            Some(floor) => format!(" AND +{alias}.start_time_unix_nano >= {floor}"),
+            Some(floor) => self.after_floor(&alias, floor),
             None => String::new(),
         };
         let select = |all: &[String]| {
@@ -262,11 +271,15 @@ impl<'a> Compiler<'a> {
         let mut by_column = Vec::new();
         let mut by_json = vec![untyped];
         for (expr, (by, general)) in conditions.iter().zip(&sql) {
-            // The plus keeps SQLite from another index than the one with few spans.
-            let plus = if *by == driving { "" } else { "+" };
-            let indexed = (*by == driving).then(|| self.by_index(expr, &alias));
-            by_column.push(indexed.flatten().unwrap_or(format!("{plus}{general}")));
-            by_json.push(format!("+{general}"));
+            // By no other index than the one with few spans.
+            let unindexed = self.dialect().without_index(general);
+            by_column.push(if *by == driving {
+                let indexed = self.by_index(expr, &alias);
+                indexed.unwrap_or_else(|| general.clone())
+            } else {
+                unindexed.clone()
+            });
+            by_json.push(unindexed);
         }
         let mut selects = select(&by_column);
         if driving == Some(SpanIndex::Kind) && types {
@@ -276,12 +289,12 @@ impl<'a> Compiler<'a> {
     }
 
     /// How many spans a condition holds for, up to a few.
-    fn count_few(&self, alias: &str, scope: &str, condition: &str) -> rusqlite::Result<i64> {
+    fn count_few(&self, alias: &str, scope: &str, condition: &str) -> Result<i64, P::Error> {
         let probe = format!(
             "SELECT count(*) FROM (SELECT 1 FROM spans {alias} WHERE {scope} AND {condition} LIMIT {})",
             self.few
         );
-        self.parameters.query_number(self.connection, &probe)
+        self.probes.number(&probe, self.parameters)
     }
 
     /// The index that MLflow's schema has for a condition on spans.
@@ -326,7 +339,7 @@ impl<'a> Compiler<'a> {
         } else {
             // Perhaps no span is needed at all.
             let without: Vec<String> = of_span.iter().map(|expr| self.expr(expr, None)).collect();
-            format!("({} OR {exists})", all_of(&without))
+            format!("({} OR {exists})", self.all_of(&without))
         });
         conjuncts
     }
@@ -338,7 +351,13 @@ impl<'a> Compiler<'a> {
 
     /// That there is such a span; `of_span_alone` where nothing of its trace is asked.
     fn exists(&mut self, alias: &str, condition: &str, of_span_alone: bool) -> String {
-        if of_span_alone && let Some(found) = self.among_all_spans(alias, condition) {
+        if of_span_alone
+            && self.reads_all
+            && !self.outside
+            && let Some(found) = self
+                .probes
+                .among_all_spans(alias, condition, self.parameters)
+        {
             return found;
         }
         format!(
@@ -350,12 +369,12 @@ impl<'a> Compiler<'a> {
     /// The spans that are looked at, for behind `FROM`, up to further conditions.
     fn spans_of_trace(&mut self, alias: &str) -> String {
         let floor = match &self.floor {
-            Some(floor) => format!(" AND +{alias}.start_time_unix_nano >= {floor}"),
+            Some(floor) => self.after_floor(alias, floor),
             None => String::new(),
         };
         if self.outside {
-            let spans = outside::table();
-            return format!("{spans} {alias} WHERE 1{floor}");
+            let spans = self.dialect().spans_outside();
+            return format!("{spans} {alias} WHERE {}{floor}", self.truth(true));
         }
         format!("spans {alias} WHERE {alias}.trace_id = t.request_id{floor}")
     }
@@ -366,20 +385,20 @@ impl<'a> Compiler<'a> {
         match expr {
             Expr::Condition(condition) if condition.field().is_span() => match span {
                 Some(alias) => self.span_condition(condition, alias),
-                None => FALSE.to_owned(),
+                None => self.truth(false),
             },
             Expr::Condition(condition) => self.trace_condition(condition),
             Expr::And(all) => {
                 let parts: Vec<String> = all.iter().map(|e| self.expr(e, span)).collect();
-                all_of(&parts)
+                self.all_of(&parts)
             }
             Expr::Or(any) => {
                 let parts: Vec<String> = any.iter().map(|e| self.expr(e, span)).collect();
-                any_of(&parts)
+                self.any_of(&parts)
             }
             Expr::Not(inner) => {
                 let region = self.region(&[inner.as_ref()]);
-                not(&all_of(&region))
+                not(&self.all_of(&region))
             }
             Expr::Spans(test) => self.quantified(test),
         }
@@ -391,11 +410,11 @@ impl<'a> Compiler<'a> {
             Expr::Condition(condition) => self.span_condition(condition, alias),
             Expr::And(all) => {
                 let parts: Vec<String> = all.iter().map(|e| self.of_span(e, alias)).collect();
-                all_of(&parts)
+                self.all_of(&parts)
             }
             Expr::Or(any) => {
                 let parts: Vec<String> = any.iter().map(|e| self.of_span(e, alias)).collect();
-                any_of(&parts)
+                self.any_of(&parts)
             }
             Expr::Not(inner) => not(&self.of_span(inner, alias)),
             Expr::Spans(test) => self.quantified(test),
@@ -420,22 +439,35 @@ impl<'a> Compiler<'a> {
     }
 }
 
-pub(super) const TRUE: &str = "1";
-pub(super) const FALSE: &str = "0";
-
-pub(super) fn all_of(parts: &[String]) -> String {
-    match parts {
-        [] => TRUE.to_owned(),
-        [one] => one.clone(),
-        all => format!("({})", all.join(" AND ")),
+impl<P> Compiler<'_, P> {
+    pub(super) fn dialect(&self) -> &'static dyn Dialect {
+        self.parameters.dialect
     }
-}
 
-pub(super) fn any_of(parts: &[String]) -> String {
-    match parts {
-        [] => FALSE.to_owned(),
-        [one] => one.clone(),
-        any => format!("({})", any.join(" OR ")),
+    pub(super) fn truth(&self, holds: bool) -> String {
+        self.dialect().truth(holds).to_owned()
+    }
+
+    pub(super) fn all_of(&self, parts: &[String]) -> String {
+        match parts {
+            [] => self.truth(true),
+            [one] => one.clone(),
+            all => format!("({})", all.join(" AND ")),
+        }
+    }
+
+    pub(super) fn any_of(&self, parts: &[String]) -> String {
+        match parts {
+            [] => self.truth(false),
+            [one] => one.clone(),
+            any => format!("({})", any.join(" OR ")),
+        }
+    }
+
+    /// That a span is not one of those that start too early; found by no index.
+    fn after_floor(&self, alias: &str, floor: &str) -> String {
+        let start = format!("{alias}.start_time_unix_nano");
+        format!(" AND {} >= {floor}", self.dialect().without_index(&start))
     }
 }
 

@@ -1,9 +1,7 @@
 //! Fields of `trace_info t` and of what hangs on it as SQL: columns where the
 //! schema has them, and rows of tags and metadata where it does not.
 
-use super::outside;
-use super::schema::Schema;
-use super::statement::{COST, Parameters, TOKENS};
+use super::{Function, Parameters, Schema};
 use crate::field::Field;
 use crate::model::{metadata, tag};
 
@@ -22,7 +20,7 @@ pub(super) fn value(
             "t.client_request_id".to_owned()
         }
         Field::ClientRequestId => "NULL".to_owned(),
-        Field::Experiment => "CAST(t.experiment_id AS TEXT)".to_owned(),
+        Field::Experiment => parameters.dialect.as_text("t.experiment_id"),
         Field::Timestamp => "t.timestamp_ms".to_owned(),
         Field::ExecutionTime => "t.execution_time_ms".to_owned(),
         Field::EndTime => "(t.timestamp_ms + coalesce(t.execution_time_ms, 0))".to_owned(),
@@ -34,7 +32,7 @@ pub(super) fn value(
         Field::InputTokens => tokens(schema, parameters, "input"),
         Field::OutputTokens => tokens(schema, parameters, "output"),
         Field::Cost => cost(schema, parameters),
-        Field::SpanCount if outside => outside::count(),
+        Field::SpanCount if outside => parameters.dialect.count_outside(),
         Field::SpanCount => {
             "(SELECT count(*) FROM spans c WHERE c.trace_id = t.request_id)".to_owned()
         }
@@ -92,7 +90,8 @@ pub(super) fn metadata_value(
 fn tokens(schema: &Schema, parameters: &mut Parameters, which: &str) -> String {
     if !schema.has_trace_column("total_tokens") {
         let usage = metadata_value(schema, parameters, "t", metadata::TOKEN_USAGE);
-        return format!("{TOKENS}('{which}', {usage})");
+        let which = format!("'{which}'");
+        return parameters.dialect.call(Function::Tokens, &[&which, &usage]);
     }
     match which {
         "input" => "t.input_tokens".to_owned(),
@@ -107,7 +106,7 @@ fn cost(schema: &Schema, parameters: &mut Parameters) -> String {
         return total("t.total_cost", "t.input_cost", "t.output_cost");
     }
     let cost = metadata_value(schema, parameters, "t", metadata::COST);
-    format!("{COST}({cost})")
+    parameters.dialect.call(Function::Cost, &[&cost])
 }
 
 /// The reported total, else the sum of its parts, else null.

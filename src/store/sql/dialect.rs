@@ -1,0 +1,111 @@
+//! What a kind of database says in its own way, and what it is asked before a statement
+//! is made. Everything else in this room is SQL that SQLite, PostgreSQL and MySQL take
+//! alike: `IS NOT TRUE`, `coalesce`, `nullif`, `EXISTS`, `BETWEEN`, sums of integers
+//! (all times are integers), and `x IS NULL` before `x` in an order.
+
+use super::{Parameters, Schema};
+use crate::filter::Filter;
+
+/// Tests and readings that only this program can make, where the database can call it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Function {
+    /// `(test, text)`: whether a text passes; text may be missing.
+    Text,
+    /// `(test, content)`: whether a span passes, given its JSON.
+    Span,
+    /// `(content)`: the type of a span, given as JSON, or null.
+    Type,
+    /// `(test, value)`: whether an assessment's value passes, given as JSON.
+    Assessment,
+    /// `('input'|'output'|'total', json)`: a number of tokens, or null.
+    Tokens,
+    /// `(json)`: the whole cost in dollars, or null.
+    Cost,
+}
+
+/// How a kind of database says things.
+pub(in crate::store) trait Dialect: Sync {
+    /// The place of the value with this number, from 1, which may come more than once.
+    /// Where places have no numbers, the store puts the values in the order of the places.
+    fn placeholder(&self, number: usize) -> String;
+
+    /// What always or never holds.
+    fn truth(&self, holds: bool) -> &'static str;
+
+    /// A text that is compared as it is written: case and accents count, in `=`, in `IN`
+    /// and in an order. The collation decides it where the columns' own does not.
+    fn exact(&self, text: &str) -> String;
+
+    /// A value as text.
+    fn as_text(&self, value: &str) -> String;
+
+    /// Whether a text is like a pattern, case and all; `None` where the database has no way
+    /// to say it.
+    fn like(&self, text: &str, pattern: &str, parameters: &mut Parameters) -> Option<String>;
+
+    /// The same whatever the case of ASCII letters.
+    fn ilike(&self, text: &str, pattern: &str, parameters: &mut Parameters) -> String;
+
+    /// Whether a text is in another one, case and all.
+    fn contains(&self, text: &str, part: &str) -> String;
+
+    /// Many texts in one place, as what stands in the parentheses of `IN`.
+    fn many_texts(&self, json_list: String, parameters: &mut Parameters) -> String;
+
+    /// A number compared with a text, which is equal to none and comes behind all.
+    fn number_with_text(&self, number: &str, comparator: &str, text: &str) -> String;
+
+    /// A column that the planner is not to take an index for; as it is where hints are no
+    /// part of the statement.
+    fn without_index(&self, column: &str) -> String;
+
+    /// How a table is named whose rows are found by an index, where the planner can be told.
+    fn by_index(&self, table: &str, index: &str) -> String;
+
+    /// How a table is named that is read from one end to the other.
+    fn whole_table(&self, table: &str) -> String;
+
+    /// The end of a statement that gives so many rows at most.
+    fn limit(&self, rows: Option<usize>) -> String;
+
+    /// A call of one of this program's functions. A database that cannot call them has
+    /// none of their conditions put to it.
+    fn call(&self, function: Function, arguments: &[&str]) -> String;
+
+    /// The spans of `trace_info t` that are not in the table of spans, as a table with its
+    /// columns.
+    fn spans_outside(&self) -> String;
+
+    /// How many these are.
+    fn count_outside(&self) -> String;
+
+    /// Whether what a filter needs of them is to be had.
+    fn outside_is_known(&self, filter: &Filter) -> String;
+
+    /// Whether the table has nothing of the spans of `trace_info t` to decide a filter by.
+    fn is_outside(&self, schema: &Schema, filter: &Filter) -> String;
+}
+
+/// What a database is asked beforehand, to choose among ways to the same answer.
+pub(in crate::store) trait Probes {
+    /// What can go wrong.
+    type Error;
+
+    /// The number that a statement with some of the parameters gives.
+    fn number(&self, sql: &str, parameters: &Parameters) -> Result<i64, Self::Error>;
+
+    /// Whether all traces say that their spans are in the table.
+    fn all_are_in_table(&self, schema: &Schema) -> Result<bool, Self::Error>;
+
+    /// Whether most traces are searched, of enough of them.
+    fn is_most(&self, scope: &str) -> Result<bool, Self::Error>;
+
+    /// That a trace has a span that passes, where it is quicker to read all spans for it
+    /// once than to look those of each trace up; it begins with [`super::AMONG`].
+    fn among_all_spans(
+        &self,
+        alias: &str,
+        condition: &str,
+        parameters: &Parameters,
+    ) -> Option<String>;
+}
