@@ -23,6 +23,8 @@ pub struct Warning {
 
 /// The columns of the filter that are shown around the place.
 const CONTEXT: usize = 72;
+/// And those of the `…` where it is cut.
+const MARK: usize = 1;
 
 /// Draws an error under the text that it was found in.
 ///
@@ -62,14 +64,14 @@ fn draw(text: &str, span: &Range<usize>, label: Option<&str>, style: Style) -> C
         .map_or(text.len(), |i| start + i);
 
     let before = on_one_line(&text[line_start..start]);
-    let before = width::fit_end(&before, CONTEXT / 2);
+    let before = width::fit_end(&before, CONTEXT / 2 + MARK);
     let marked = on_one_line(&text[start..end.min(line_end)]);
-    let marked = width::fit(&marked, CONTEXT);
+    let marked = width::fit(&marked, CONTEXT + MARK);
     let after = match &marked {
         Cow::Borrowed(_) => on_one_line(&text[end.min(line_end)..line_end]),
         Cow::Owned(_) => String::new(),
     };
-    let after = width::fit(&after, CONTEXT / 2);
+    let after = width::fit(&after, CONTEXT / 2 + MARK);
 
     let indent = " ".repeat(width::width(&before));
     let carets = "^".repeat(width::width(&marked).max(1));
