@@ -10,7 +10,7 @@ use assert_cmd::Command;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::support::mlt;
+use crate::support::mlt;
 
 /// Answers the scripts as mlt does, and keeps a line for each other call.
 const STAND_IN: &str = r#"#!/bin/sh

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
-use super::{BASIC, assert_no_secret, quick, with_password};
+use crate::alone::faults::{BASIC, assert_no_secret, quick, with_password};
 use crate::support::fake::{EXPERIMENTS, Fake, Reply};
 use crate::support::{Mlt, Outcome};
 
@@ -320,14 +320,4 @@ fn a_redirect_away_from_https_is_not_followed() {
     hint: it is another server on the same host, which mlt does not follow; if you trust it, use http://127.0.0.1:1 as the tracking URI
     --- exit 4
     ");
-}
-
-#[test]
-fn a_server_without_tls_is_told_apart() {
-    let uri = crate::support::mlflow::current().uri();
-    let outcome = quick()
-        .on(&uri.replace("http://", "https://"))
-        .run("search --retries 0");
-    let said = outcome.fails(4);
-    assert!(said.contains("with `http://` it may answer"), "{said}");
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::help::COMMANDS;
+use crate::alone::help::COMMANDS;
 use crate::support::mlt;
 
 fn help(command: &str) -> String {

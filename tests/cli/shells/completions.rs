@@ -8,8 +8,8 @@ use std::time::Duration;
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-use super::support::fake::{ANY, EXPERIMENTS, Fake, Reply, experiments};
-use super::support::mlt;
+use crate::support::fake::{ANY, EXPERIMENTS, Fake, Reply, experiments};
+use crate::support::mlt;
 
 const SCRIPTS: [(&str, &str); 5] = [
     ("bash", "mlt.bash"),

@@ -14,8 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::support::fake::{ARTIFACT, Fake, Reply, artifact, artifact_reply, trace_id};
-use super::support::{Mlt, Outcome, mlt};
+use crate::support::fake::{ARTIFACT, Fake, Reply, artifact, artifact_reply, trace_id};
+use crate::support::{Mlt, Outcome, mlt};
 
 /// A folder that commands write into.
 struct Folder(tempfile::TempDir);

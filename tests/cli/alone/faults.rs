@@ -11,28 +11,27 @@ mod proxies;
 mod redirects;
 mod requests;
 mod retries;
-mod tls;
 
-use super::support::fake::Fake;
-use super::support::{Mlt, Outcome, mlt};
+use crate::support::fake::Fake;
+use crate::support::{Mlt, Outcome, mlt};
 
 const USER: &str = "ann";
 const SECRET: &str = "pa55w0rd";
 /// The secret as it stands in a basic `Authorization` header.
-const BASIC: &str = "Basic YW5uOnBhNTV3MHJk";
+pub(crate) const BASIC: &str = "Basic YW5uOnBhNTV3MHJk";
 
 /// mlt on a server, with retries that do not wait.
 fn on(fake: &Fake) -> Mlt {
     quick().on(&fake.uri())
 }
 
-fn quick() -> Mlt {
+pub(crate) fn quick() -> Mlt {
     mlt()
         .env("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0.001")
         .env("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
 }
 
-fn with_password(run: Mlt) -> Mlt {
+pub(crate) fn with_password(run: Mlt) -> Mlt {
     run.env("MLFLOW_TRACKING_USERNAME", USER)
         .env("MLFLOW_TRACKING_PASSWORD", SECRET)
 }
@@ -73,7 +72,7 @@ fn check(outcome: &Outcome, code: i32) {
 }
 
 #[track_caller]
-fn assert_no_secret(outcome: &Outcome) {
+pub(crate) fn assert_no_secret(outcome: &Outcome) {
     let text = outcome.to_string();
     for secret in [SECRET, BASIC.trim_start_matches("Basic ")] {
         assert!(!text.contains(secret), "{secret} is shown: {text}");

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 
-use super::support::mlt;
+use crate::support::mlt;
 
 pub(crate) const COMMANDS: &[&str] = &[
     "search",

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::Mlt;
 use crate::support::mlflow::{current, on_server};
+use crate::support::{Mlt, mlt};
 
 fn many() -> Mlt {
     on_server().args(["-x", "many"])
@@ -529,4 +529,14 @@ fn verbose_shows_each_request() {
         said[1].contains("/api/3.0/mlflow/traces/search -> 200 in "),
         "{outcome}"
     );
+}
+
+#[test]
+fn a_server_without_tls_is_told_apart() {
+    let uri = current().uri();
+    let outcome = mlt()
+        .on(&uri.replace("http://", "https://"))
+        .run("search --retries 0");
+    let said = outcome.fails(4);
+    assert!(said.contains("with `http://` it may answer"), "{said}");
 }

@@ -143,7 +143,7 @@ fn what_only_mlt_understands_finds_the_same_on_the_server_and_here() {
 
 #[test]
 fn the_examples_of_the_reference_find_what_it_says() {
-    let reference = include_str!("../../src/filter/reference.txt");
+    let reference = include_str!("../../../src/filter/reference.txt");
     let mut counted = 0;
     for line in reference.lines() {
         assert!(line.chars().count() <= 80, "{line}");

@@ -18,8 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::mutate::{Random, damaged};
-use crate::faults::corpus::ANSWERS;
-use crate::hostile::is_dangerous;
+use crate::alone::faults::corpus::ANSWERS;
+use crate::mlflow::hostile::is_dangerous;
 use crate::support::mlflow::file_store;
 use crate::support::{Outcome, mlt};
 
@@ -135,7 +135,7 @@ impl Databases {
         let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-3.17.2.sql");
         let database = rusqlite::Connection::open(&path).expect("a database");
         let schema = fs::read_to_string(schema).expect("the schema is there");
-        let rows = include_str!("../../fuzz/corpus/rows.sql");
+        let rows = include_str!("../../../fuzz/corpus/rows.sql");
         database
             .execute_batch("PRAGMA page_size = 1024")
             .expect("an empty database");

@@ -1,0 +1,13 @@
+//! What needs nothing but Rust, and the tools that every Unix has.
+
+mod chat;
+mod columns;
+mod common;
+mod confined;
+pub(crate) mod faults;
+pub(crate) mod help;
+mod numbers;
+mod reading;
+mod regression;
+mod times;
+mod writing;

@@ -1,0 +1,3 @@
+//! What needs a browser.
+
+mod report;

@@ -1,0 +1,30 @@
+//! What runs on real MLflow: servers, their databases and their folders.
+
+mod artifacts;
+mod check;
+mod contract;
+mod detail;
+mod diff;
+mod differential;
+mod experiments;
+mod export;
+mod fields;
+mod files;
+mod filters;
+mod fuzz;
+mod get;
+pub(crate) mod hostile;
+mod keys;
+mod latencies;
+mod latency;
+mod local;
+mod mlruns;
+mod no_match;
+mod old_servers;
+mod readme;
+mod search;
+mod sqlite;
+mod stats;
+mod tag;
+mod unreadable;
+mod workspaces;
