@@ -9,10 +9,12 @@ use super::selection::experiment_ids;
 use super::{Context, IN_TABLES};
 use crate::cli::{ExperimentSort, ExperimentsArgs};
 use crate::error::Exit;
-use crate::export::experiments as export;
+use crate::export::json::RowList;
 use crate::model::ExperimentOverview;
 use crate::render;
 use crate::store::Scope;
+use crate::table::delimited;
+use crate::table::rows::experiments::experiments;
 
 pub(super) fn run(context: &Context, args: &ExperimentsArgs) -> Result<Exit> {
     let form = context.form("experiments")?;
@@ -33,12 +35,19 @@ pub(super) fn run(context: &Context, args: &ExperimentsArgs) -> Result<Exit> {
     sort(&mut all, args.sort);
     let mut out = context.terminal.output();
     let mut left_out = render::LeftOut::new();
+    let columns = experiments().plain().to_vec();
     match form {
         Form::Text => {
             left_out = render::experiments::write(&mut out, &all, args.deleted, &context.layout())?;
         }
-        Form::Json(form) => export::write_json(&mut out, &all, form)?,
-        Form::Delimited(format) => export::write_rows(&mut out, &all, format)?,
+        Form::Json(form) => {
+            let mut list = RowList::new(form, "experiments", columns);
+            for one in &all {
+                list.push(&mut out, one)?;
+            }
+            list.finish(&mut out, false, &[])?;
+        }
+        Form::Delimited(format) => delimited::write(&mut out, format, columns, &all)?,
     }
     out.finish()?;
     if all.is_empty() {

@@ -51,10 +51,6 @@ pub(super) fn number<'a>(number: impl Display) -> Cow<'a, str> {
     Cow::Owned(format!("{number}"))
 }
 
-pub(super) fn maybe<'a>(value: Option<impl Display>) -> Cow<'a, str> {
-    value.map_or(Cow::Borrowed(""), number)
-}
-
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;

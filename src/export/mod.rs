@@ -7,7 +7,6 @@ pub mod check;
 pub mod chrome;
 pub mod delimited;
 pub mod diff;
-pub mod experiments;
 pub mod folded;
 pub mod format;
 pub mod json;

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::cell::Cell;
-use super::table::{Align, GAP, Table, TableColumn, natural_widths};
+use super::figures::{Figure, Figures};
+use super::table::Align;
 use super::{Layout, LeftOut};
-use crate::model::{ExperimentOverview, Timestamp};
-use crate::units;
+use crate::model::ExperimentOverview;
+use crate::table::Kind;
+use crate::table::rows::experiments::{SHOWN, experiments};
 
 /// Narrower than this, names tell nothing.
 const LEAST_NAME: usize = 12;
@@ -21,69 +22,29 @@ pub fn write(
     if all.is_empty() {
         return Ok(LeftOut::new());
     }
-    let style = layout.style;
-    let time = |time: Option<Timestamp>| match time {
-        Some(time) => Cell::new(style.text(), units::time(time, layout.zone)),
-        None => Cell::new(style.muted(), units::NONE),
-    };
-    let mut heads = vec!["NAME", "ID", "TRACES", "FIRST", "LAST"];
-    if with_deleted {
-        heads.push("STATE");
-    }
-    let row = |one: &ExperimentOverview| {
-        let traces = i64::try_from(one.traces).unwrap_or(i64::MAX);
-        let mut row = vec![
-            Cell::new(style.name(), &one.experiment.name),
-            Cell::new(style.id(), &one.experiment.id),
-            Cell::new(style.text(), units::count(traces)),
-            time(one.first),
-            time(one.last),
-        ];
-        if with_deleted {
-            let state = if one.experiment.active {
-                "active"
-            } else {
-                "deleted"
-            };
-            row.push(Cell::new(style.muted(), state));
-        }
-        row
-    };
-    let mut rows: Vec<Vec<Cell>> = all.iter().map(row).collect();
-    let mut widths = natural_widths(&heads, &rows);
-    let mut left_out = LeftOut::new();
-    if let Some(width) = layout.width {
-        let first = 3;
-        let total = |widths: &[usize]| widths.iter().sum::<usize>() + (widths.len() - 1) * GAP;
-        if total(&widths) - widths[0] + LEAST_NAME.min(widths[0]) > width {
-            left_out.push(heads.remove(first).to_owned());
-            widths.remove(first);
-            for row in &mut rows {
-                row.remove(first);
+    let known = experiments();
+    let figures = |names: &[&str]| {
+        let columns = known.some(names).into_iter();
+        columns.map(|column| {
+            let gives_way = u8::from(column.name() == "first_time");
+            let figure = Figure::of(&column, gives_way, all, layout);
+            let is_right = column.kind().is_number() || column.kind() == Kind::Id;
+            Figure {
+                align: if is_right { Align::Right } else { Align::Left },
+                least: LEAST_NAME,
+                ..figure
             }
-        }
-        let others = total(&widths) - widths[0];
-        let room = width.saturating_sub(others).max(LEAST_NAME);
-        if widths[0] > room {
-            widths[0] = room;
-            for row in &mut rows {
-                row[0] = std::mem::take(&mut row[0]).fit(room);
-            }
-        }
-    }
-    let columns = heads.iter().zip(widths).map(|(head, width)| TableColumn {
-        head: Cell::new(style.heading(), head),
-        align: if *head == "TRACES" || *head == "ID" {
-            Align::Right
-        } else {
-            Align::Left
-        },
-        width,
-    });
-    let table = Table::new(columns.collect());
-    table.write_head(out)?;
-    for line in table.lines_of(&rows) {
-        writeln!(out, "{line}")?;
-    }
-    Ok(left_out)
+        })
+    };
+    let stage: &[&str] = if with_deleted {
+        &["lifecycle_stage"]
+    } else {
+        &[]
+    };
+    let table = Figures {
+        names: figures(&["name"]).collect(),
+        numbers: figures(&SHOWN).chain(figures(stage)).collect(),
+        bars: None,
+    };
+    Ok(table.write(out, layout)?.left_out)
 }

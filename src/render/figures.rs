@@ -259,10 +259,11 @@ impl Figures<'_> {
             fitted.sum::<usize>() + gaps
         };
         let widest = widths().map(|(width, _)| width).max().unwrap_or(0);
-        let most = (LEAST_NAME..=widest)
+        let least = widths().map(|(_, least)| least).min().unwrap_or(0);
+        let most = (least..=widest)
             .rev()
             .find(|most| taken(*most) <= room)
-            .unwrap_or(LEAST_NAME);
+            .unwrap_or(least);
         for names in &mut self.names {
             let most = most.max(names.least);
             if names.width() > most {
