@@ -16,6 +16,7 @@ mod over_time;
 mod report;
 mod search;
 mod selection;
+mod session;
 mod stats;
 mod tag;
 mod values;
@@ -50,6 +51,7 @@ pub use over_time::OverTimeArgs;
 pub use report::ReportArgs;
 pub use search::SearchArgs;
 pub use selection::{LimitArgs, MlflowIds, SelectionArgs};
+pub use session::SessionArgs;
 pub use stats::{StatsArgs, StatsBy, Via};
 pub use tag::TagArgs;
 
@@ -236,6 +238,9 @@ pub enum Command {
     /// Show traces with their spans
     #[command(visible_alias = "show", arg(output::arg(OF_TRACES)))]
     Get(GetArgs),
+    /// Show a conversation of several traces
+    #[command(arg(output::arg(OF_TRANSCRIPTS)))]
+    Session(SessionArgs),
     /// Set and delete tags of traces
     #[command(arg(output::arg(TABULAR)))]
     Tag(TagArgs),

@@ -22,6 +22,13 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt get latest --link                         # the address of its page
   mlt search --status ERROR -o ids | mlt get - -o jsonl"
         }
+        "session" => {
+            "\
+  mlt session chat-5f21                         # turn by turn
+  mlt session chat-5f21 --last 2
+  mlt session --latest -o markdown
+  mlt session chat-5f21 -o json"
+        }
         "tag" => {
             "\
   mlt tag latest reviewed=yes --dry-run

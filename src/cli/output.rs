@@ -66,7 +66,10 @@ impl OutputFormat {
             Self::Json | Self::Jsonl | Self::Csv | Self::Tsv => {
                 (self.export().map_or("", |format| format.purpose), "")
             }
-            Self::Markdown => ("For an issue or a pull request", " (get --chat only)"),
+            Self::Markdown => (
+                "For an issue or a pull request",
+                " (get --chat, and session)",
+            ),
             Self::Ids => (
                 "Trace ids, one per line",
                 " (search, and latency --slowest)",

@@ -8,9 +8,7 @@ use super::form::Form;
 use super::gather::{Need, fail_with, gather_found};
 use super::selection::{filter_of, name_experiments};
 use super::{Context, IN_TABLES, columns, link, resolve};
-use crate::analysis::{
-    LatencyReport, Node, NodeId, Shown, SpanTree, Warning, analyse, conversation,
-};
+use crate::analysis::{LatencyReport, Node, NodeId, SpanTree, Warning, analyse, conversation};
 use crate::cli::{FilterArgs, GetArgs, OF_TRANSCRIPTS, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
@@ -344,7 +342,7 @@ impl<'a> Printer<'a> {
                     reasoning: self.args.reasoning,
                 };
                 let report = analyse(trace);
-                let said = conversation(trace, &report.tree, &mut Shown::default());
+                let said = conversation(trace, &report.tree);
                 render::transcript::write(out, &report, &said, &options, &self.context.layout())?;
                 warn_of(self.context, &report);
             }
@@ -353,7 +351,7 @@ impl<'a> Printer<'a> {
                     writeln!(out)?;
                 }
                 let report = analyse(trace);
-                let said = conversation(trace, &report.tree, &mut Shown::default());
+                let said = conversation(trace, &report.tree);
                 render::transcript::markdown::write(out, &report, &said)?;
             }
             Kind::TranscriptJson(out, form) => json::write(out, &transcript_of(trace), *form)?,
@@ -390,7 +388,7 @@ impl<'a> Printer<'a> {
 
 fn transcript_of(trace: &Trace) -> serde_json::Value {
     let tree = SpanTree::build(trace);
-    let conversation = conversation(trace, &tree, &mut Shown::default());
+    let conversation = conversation(trace, &tree);
     transcript(trace, &conversation)
 }
 

@@ -23,6 +23,7 @@ mod report;
 mod resolve;
 mod search;
 mod selection;
+mod session;
 mod stats;
 mod tag;
 mod unreadable;
@@ -58,6 +59,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Help(args) => help::run(args, terminal),
         Command::Search(args) => with_context(flags, env, terminal, |c| search::run(c, args)),
         Command::Get(args) => with_context(flags, env, terminal, |c| get::run(c, args)),
+        Command::Session(args) => with_context(flags, env, terminal, |c| session::run(c, args)),
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
         Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),
         Command::Experiments(args) => {

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::analysis::{Conversation, Found, Lookup, Said};
+use crate::analysis::{Conversation, Found, Lookup, Said, Session, Turn};
 use crate::messages::{CallUsage, Document};
-use crate::model::{Media, Part, Timestamp, Trace};
+use crate::model::{Assessment, Cost, Media, Part, Timestamp, TokenUsage, Trace};
 
 /// An object of the members that are known.
 fn known<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
@@ -189,4 +189,68 @@ pub fn transcript(trace: &Trace, conversation: &Conversation) -> Value {
         members.insert("unread_span_ids".to_owned(), json!(ids));
     }
     Value::Object(members)
+}
+
+/// A turn of a session: a transcript with the trace's own figures.
+pub fn turn(trace: &Trace, turn: &Turn) -> Value {
+    let info = &trace.info;
+    let mut members = known([
+        ("turn", json!(turn.number)),
+        ("state", json!(info.state.as_str())),
+        (
+            "request_time",
+            json!(info.request_time.map(|time| time.to_string())),
+        ),
+        ("duration_ns", json!(info.duration_ns())),
+        (
+            "total_tokens",
+            json!(turn.usage.tokens.value().and_then(TokenUsage::total)),
+        ),
+        (
+            "cost_usd",
+            json!(turn.usage.cost.value().and_then(Cost::total)),
+        ),
+    ]);
+    members.extend(assessments(&turn.assessments));
+    if let Value::Object(said) = transcript(trace, &turn.conversation) {
+        members.extend(said);
+    }
+    Value::Object(members)
+}
+
+/// A session with its turns.
+pub fn session(id: &str, session: &Session, turns: Vec<Value>, truncated: bool) -> Value {
+    let mut members = known([
+        ("session_id", json!(id)),
+        ("users", json!(session.users)),
+        ("turn_count", json!(session.turns)),
+        ("failed_turns", json!(session.failed)),
+        (
+            "total_tokens",
+            json!(session.usage.as_ref().and_then(TokenUsage::total)),
+        ),
+        (
+            "cost_usd",
+            json!(session.cost.as_ref().and_then(Cost::total)),
+        ),
+    ]);
+    members.extend(assessments(&session.assessments));
+    members.insert("turns".to_owned(), Value::from(turns));
+    members.insert("truncated".to_owned(), json!(truncated));
+    Value::Object(members)
+}
+
+/// What was judged, where anything was.
+fn assessments(all: &[Assessment]) -> Option<(String, Value)> {
+    let one = |one: &Assessment| {
+        Value::Object(known([
+            ("name", json!(one.name)),
+            ("value", one.value().clone()),
+            ("source_type", json!(one.source.kind)),
+            ("source_id", json!(one.source.id)),
+            ("rationale", json!(one.rationale)),
+            ("valid", json!(one.valid)),
+        ]))
+    };
+    (!all.is_empty()).then(|| ("assessments".to_owned(), all.iter().map(one).collect()))
 }

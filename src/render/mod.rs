@@ -14,6 +14,7 @@ pub mod plot;
 pub mod quantity;
 pub mod report;
 pub mod search;
+pub mod session;
 pub mod span;
 pub mod stats;
 pub mod style;

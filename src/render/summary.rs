@@ -220,7 +220,7 @@ pub(crate) fn figure<T>(
 }
 
 /// One paragraph for each: value, who says so, and why.
-fn write_assessments(
+pub(super) fn write_assessments(
     out: &mut dyn Write,
     assessments: &[Assessment],
     layout: &Layout,

@@ -57,6 +57,17 @@ pub fn write(
     layout: &Layout,
 ) -> io::Result<()> {
     frame::write_head(out, report, conversation, layout)?;
+    write_messages(out, report, conversation, options, layout)
+}
+
+/// Writes what stands below the head.
+pub(super) fn write_messages(
+    out: &mut dyn Write,
+    report: &LatencyReport<'_>,
+    conversation: &Conversation,
+    options: &TranscriptOptions,
+    layout: &Layout,
+) -> io::Result<()> {
     let mut page = Page {
         layout,
         options,

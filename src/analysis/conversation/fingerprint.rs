@@ -1,7 +1,7 @@
 //! What a part says, without what differs from one recording of it to the next: ids,
 //! nulls, the names of attachments, whether JSON is encoded once more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use serde_json::Value;
@@ -11,8 +11,9 @@ use crate::model::{Media, Part, Role};
 
 /// How often each part was shown.
 #[derive(Debug, Clone, Default)]
-pub struct Shown {
+pub(super) struct Shown {
     counts: HashMap<u128, usize>,
+    of_system: HashSet<u128>,
     seeds: (RandomState, RandomState),
 }
 
@@ -33,12 +34,21 @@ impl Shown {
         let is_new = *shown < *occurrence;
         if is_new {
             *shown += 1;
+            if *role == Role::System {
+                self.of_system.insert(key);
+            }
         }
         is_new
     }
 
+    /// Forgets all but the system prompts.
+    pub(super) fn keep_system_prompts(&mut self) {
+        let of_system = &self.of_system;
+        self.counts.retain(|key, _| of_system.contains(key));
+    }
+
     /// Whether a part was shown at all.
-    pub fn has(&self, role: &Role, part: &Part) -> bool {
+    pub(super) fn has(&self, role: &Role, part: &Part) -> bool {
         self.counts
             .get(&self.key(role, part))
             .is_some_and(|count| *count > 0)

@@ -9,6 +9,7 @@ mod agents;
 mod calls;
 mod fingerprint;
 mod lookups;
+mod session;
 mod tools;
 mod without_calls;
 
@@ -19,7 +20,8 @@ use crate::messages::{CallUsage, Embedded, Retrieval};
 use crate::model::{Message, Part, Role, StatusCode, Trace};
 
 pub use calls::Call;
-pub use fingerprint::Shown;
+use fingerprint::Shown;
+pub use session::{Session, Turn};
 
 /// A message and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,8 +129,15 @@ pub struct Conversation {
     pub unrecorded: usize,
 }
 
-/// What was said in a trace, after what was shown of earlier ones.
-pub fn conversation(trace: &Trace, tree: &SpanTree, shown: &mut Shown) -> Conversation {
+/// What was said in a trace.
+pub fn conversation(trace: &Trace, tree: &SpanTree) -> Conversation {
+    conversation_after(trace, tree, &mut Shown::default())
+}
+
+/// What was said in a trace, without what was shown of the earlier ones of its session.
+/// A client that resends the history resends answers, too; where none comes again, what
+/// the user says again is said again, and only system prompts need not be repeated.
+fn conversation_after(trace: &Trace, tree: &SpanTree, shown: &mut Shown) -> Conversation {
     let (calls, unread) = calls::find(trace, tree);
     let mut found = Conversation {
         calls: calls.len(),
@@ -141,6 +150,15 @@ pub fn conversation(trace: &Trace, tree: &SpanTree, shown: &mut Shown) -> Conver
     } else {
         without_calls::substitutes(trace, tree, calls, !unread.is_empty())
     };
+    let resends = told.first().is_some_and(|call| {
+        let messages = call.content.input.iter();
+        let answers = messages.filter(|one| matches!(one.role, Role::Assistant | Role::Tool));
+        let parts = answers.flat_map(|one| one.parts.iter().map(move |part| (&one.role, part)));
+        parts.into_iter().any(|(role, part)| shown.has(role, part))
+    });
+    if !resends {
+        shown.keep_system_prompts();
+    }
     let agents = agents::of_calls(&told, trace, tree);
     let mut ended_ns = i64::MIN;
     for (call, agent) in told.into_iter().zip(agents) {

@@ -23,7 +23,7 @@ fn history(messages: &[(&str, &str)]) -> String {
 
 fn told(spans: Vec<Span>) -> Vec<String> {
     let trace = trace(spans);
-    let found = conversation(&trace, &SpanTree::build(&trace), &mut Shown::default());
+    let found = conversation(&trace, &SpanTree::build(&trace));
     found.said.iter().map(line).collect()
 }
 
@@ -93,7 +93,7 @@ fn a_wrapper_tells_nothing_new() {
             .with(attribute::MODEL, "\"m-1\""),
     ];
     let trace = trace(spans);
-    let found = conversation(&trace, &SpanTree::build(&trace), &mut Shown::default());
+    let found = conversation(&trace, &SpanTree::build(&trace));
     assert_eq!(found.said.len(), 2);
     assert_eq!(found.said[1].model.as_deref(), Some("m-1"));
     assert_eq!((found.calls, found.unrecorded), (1, 0));
@@ -175,7 +175,40 @@ fn a_failure_that_no_message_tells_of_is_kept() {
     let mut broken = span("load", "root", 0, 10).failed();
     broken.status_message = "no such file".to_owned();
     let trace = trace([span("root", "", 0, 100), broken]);
-    let found = conversation(&trace, &SpanTree::build(&trace), &mut Shown::default());
+    let found = conversation(&trace, &SpanTree::build(&trace));
     assert_eq!(found.failure, Some(1));
     assert!(found.said.is_empty());
+}
+
+#[test]
+fn a_session_tells_what_is_resent_once_and_what_is_said_again_again() {
+    let turn = |messages: &[(&str, &str)], reply: &str| {
+        trace([call("one", "", 0, &history(messages), &answer(reply))])
+    };
+    let lines = |turns: &[crate::model::Trace]| -> Vec<Vec<String>> {
+        let mut session = Session::default();
+        let tell = |trace: &crate::model::Trace| {
+            let turn = session.turn(trace, &SpanTree::build(trace));
+            turn.conversation.said.iter().map(line).collect()
+        };
+        turns.iter().map(tell).collect()
+    };
+    let growing = [
+        turn(&[("system", "Be brief."), ("user", "yes")], "Sure?"),
+        turn(
+            &[
+                ("system", "Be brief."),
+                ("user", "yes"),
+                ("assistant", "Sure?"),
+                ("user", "yes"),
+            ],
+            "Done.",
+        ),
+    ];
+    assert_eq!(lines(&growing)[1], ["user: yes", "assistant: Done."]);
+    let stateless = [
+        turn(&[("system", "Be brief."), ("user", "yes")], "Sure?"),
+        turn(&[("system", "Be brief."), ("user", "yes")], "Done."),
+    ];
+    assert_eq!(lines(&stateless)[1], ["user: yes", "assistant: Done."]);
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{arguments, placeholder};
 use crate::analysis::{Conversation, Found, LatencyReport, Lookup, Said};
 use crate::messages;
-use crate::model::{Part, Timestamp, ToolResult};
+use crate::model::{Cost, Part, Timestamp, TokenUsage, ToolResult};
 use crate::render::summary;
 use crate::text::sanitize;
 use crate::units::{self, Zone};
@@ -32,9 +32,9 @@ pub fn write(
     }
     facts.extend(info.request_time.map(|time| units::time(time, Zone::Utc)));
     let used = report.usage();
-    let tokens = used.tokens.value().and_then(|tokens| tokens.total());
+    let tokens = used.tokens.value().and_then(TokenUsage::total);
     facts.extend(tokens.map(|tokens| format!("{} tokens", units::count(tokens))));
-    let cost = used.cost.value().and_then(crate::model::Cost::total);
+    let cost = used.cost.value().and_then(Cost::total);
     facts.extend(cost.map(units::cost));
     writeln!(out, "{}", facts.join(" · "))?;
     let mut lookups = conversation.lookups.iter().peekable();
@@ -174,26 +174,26 @@ fn code(text: &str) -> String {
 }
 
 /// Text on one line.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     harmless(&sanitize::line(text))
 }
 
 /// A quotation, code in it as it is.
 fn quoted(out: &mut dyn Write, text: &str) -> io::Result<()> {
     let safe = sanitize::block(text.trim_end());
-    let mut in_fence = false;
+    let mut is_inside = false;
     for line in safe.split('\n') {
         let is_fence = line.trim_start().starts_with("```");
-        let shown = if in_fence || is_fence {
+        let shown = if is_inside || is_fence {
             line.to_owned()
         } else {
             harmless(line)
         };
-        in_fence ^= is_fence;
+        is_inside ^= is_fence;
         writeln!(out, "> {shown}")?;
     }
     // A fence that was never closed would swallow what follows.
-    if in_fence {
+    if is_inside {
         writeln!(out, "> ```")?;
     }
     writeln!(out)

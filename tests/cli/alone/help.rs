@@ -12,6 +12,7 @@ use crate::support::mlt;
 pub(crate) const COMMANDS: &[&str] = &[
     "search",
     "get",
+    "session",
     "tag",
     "latency",
     "diff",

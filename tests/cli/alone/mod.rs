@@ -9,5 +9,6 @@ pub(crate) mod help;
 mod numbers;
 mod reading;
 mod regression;
+mod session;
 mod times;
 mod writing;

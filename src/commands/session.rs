@@ -1,0 +1,216 @@
+//! `mlt session`: the turns of one conversation, the oldest first, each message once.
+
+use std::collections::VecDeque;
+use std::io::Write as _;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::Context;
+use super::form::Form;
+use super::gather::{Need, gather_found};
+use super::selection::name_experiments;
+use crate::analysis::{Session, Turn, analyse};
+use crate::cli::{OF_TRANSCRIPTS, OutputFormat, SessionArgs};
+use crate::error::{CommandError, Exit};
+use crate::export::json;
+use crate::export::transcript;
+use crate::filter::{Comparator, Condition, Field, Filter, parse_order_by};
+use crate::model::{Trace, metadata};
+use crate::render::transcript::{TranscriptOptions, markdown};
+use crate::render::{self};
+use crate::store::{Detail, FilterSource, Query};
+
+pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
+    context.formats("session", OF_TRANSCRIPTS)?;
+    let is_markdown = context.flags.output == OutputFormat::Markdown;
+    let form = if is_markdown {
+        Form::Text
+    } else {
+        context.form("session")?
+    };
+    let id = match &args.id {
+        Some(id) => id.clone(),
+        None => latest(context, args)?,
+    };
+    let mut session = Session::default();
+    let mut turns = Turns::new(args);
+    let query = query(context, &id, args)?;
+    let need = Need::with_spans(Detail::Whole);
+    let mut gathered = gather_found(context, query, None, need, "fetching turns", |trace| {
+        let report = analyse(&trace);
+        let turn = session.turn(&trace, &report.tree);
+        turns.keep(turn.number, || -> Result<Shown> {
+            Ok(match form {
+                Form::Text => {
+                    let mut text = Vec::new();
+                    if is_markdown {
+                        writeln!(text)?;
+                        markdown::write(&mut text, &report, &turn.conversation)?;
+                    } else {
+                        let options = TranscriptOptions {
+                            reasoning: args.reasoning,
+                        };
+                        render::session::write_turn(
+                            &mut text,
+                            &report,
+                            &turn,
+                            &options,
+                            &context.layout(),
+                        )?;
+                    }
+                    Shown::Text(text)
+                }
+                _ => Shown::Json(of_turn(&trace, &turn)),
+            })
+        })
+    })?;
+    if session.turns == 0 {
+        if let Some(error) = gathered.take_error() {
+            return Err(error);
+        }
+        let store = context.store()?.describe();
+        let error = CommandError::new(
+            Exit::NotFound,
+            format!("no traces of session `{id}` in {store}"),
+        );
+        return Err(error.hint("`mlt keys session` lists sessions").into());
+    }
+    let shown = turns.finish(session.turns)?;
+    let mut out = context.terminal.output();
+    match form {
+        Form::Text if is_markdown => writeln!(out, "# {}", markdown::plain(&id))?,
+        Form::Text => render::session::write_head(&mut out, &id, &session, &context.layout())?,
+        _ => {}
+    }
+    let mut documents = Vec::new();
+    for turn in shown {
+        match turn {
+            Shown::Text(text) => out.write_all(&text)?,
+            Shown::Json(value) => documents.push(value),
+        }
+    }
+    if let Form::Json(form) = form {
+        let document = transcript::session(&id, &session, documents, gathered.truncated());
+        json::write(&mut out, &document, form)?;
+    }
+    out.finish()?;
+    gathered.finish(context)
+}
+
+fn of_session(id: &str) -> Result<Condition> {
+    let field = Field::Metadata(metadata::SESSION.to_owned());
+    Condition::text(field, Comparator::Equal, id)
+        .map_err(|error| CommandError::usage(format!("session `{id}`: {error}")).into())
+}
+
+fn of_user(args: &SessionArgs) -> Result<Option<Condition>> {
+    let Some(user) = &args.user else {
+        return Ok(None);
+    };
+    let field = Field::Metadata(metadata::USER.to_owned());
+    let condition = Condition::text(field, Comparator::Equal, user.as_str());
+    let condition =
+        condition.map_err(|error| CommandError::usage(format!("--user `{user}`: {error}")))?;
+    Ok(Some(condition))
+}
+
+/// The traces of a session, the oldest first.
+fn query(context: &Context, id: &str, args: &SessionArgs) -> Result<Query> {
+    let mut filter = Filter::from(of_session(id)?);
+    if let Some(user) = of_user(args)? {
+        filter = filter.and(user.into());
+    }
+    let mut query = Query {
+        filter: FilterSource::Parsed(filter),
+        order_by: parse_order_by("timestamp_ms ASC")?,
+        ..Query::default()
+    };
+    name_experiments(context, context.store()?, &mut query)?;
+    Ok(query)
+}
+
+/// The session of the newest trace that has one.
+fn latest(context: &Context, args: &SessionArgs) -> Result<String> {
+    let field = Field::Metadata(metadata::SESSION.to_owned());
+    let mut filter = Filter::from(Condition::null(field, Comparator::IsNotNull)?);
+    if let Some(user) = of_user(args)? {
+        filter = filter.and(user.into());
+    }
+    let mut query = Query {
+        filter: FilterSource::Parsed(filter),
+        ..Query::default()
+    };
+    name_experiments(context, context.store()?, &mut query)?;
+    let mut found = None;
+    gather_found(
+        context,
+        query,
+        Some(1),
+        Need::INFO,
+        "finding sessions",
+        |trace| {
+            found = trace.info.session().map(str::to_owned);
+            Ok(())
+        },
+    )?;
+    found.ok_or_else(|| {
+        let store = match context.store() {
+            Ok(store) => store.describe(),
+            Err(error) => return error,
+        };
+        CommandError::new(Exit::NotFound, format!("no trace in {store} has a session")).into()
+    })
+}
+
+fn of_turn(trace: &Trace, turn: &Turn) -> Value {
+    transcript::turn(trace, turn)
+}
+
+/// A turn as it will be printed.
+enum Shown {
+    Text(Vec<u8>),
+    Json(Value),
+}
+
+/// The turns that were asked for. All are read, for what was said before.
+struct Turns {
+    only: Option<usize>,
+    last: Option<usize>,
+    kept: VecDeque<Shown>,
+}
+
+impl Turns {
+    fn new(args: &SessionArgs) -> Self {
+        let number = |number: Option<u64>| number.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        Self {
+            only: number(args.turn),
+            last: number(args.last),
+            kept: VecDeque::new(),
+        }
+    }
+
+    fn keep(&mut self, number: usize, show: impl FnOnce() -> Result<Shown>) -> Result<()> {
+        if self.only.is_some_and(|only| only != number) {
+            return Ok(());
+        }
+        self.kept.push_back(show()?);
+        if self.last.is_some_and(|last| self.kept.len() > last) {
+            self.kept.pop_front();
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// A turn that there is not.
+    fn finish(self, turns: usize) -> Result<VecDeque<Shown>> {
+        match self.only {
+            Some(only) if self.kept.is_empty() => {
+                let turns = crate::units::counted(turns, "turn");
+                let message = format!("there is no turn {only}: the session has {turns}");
+                Err(CommandError::new(Exit::NotFound, message).into())
+            }
+            _ => Ok(self.kept),
+        }
+    }
+}
