@@ -18,7 +18,7 @@
 //! | `store` | servers, databases, folders and files behind one trait |
 //! | `analysis` | trees, latency, statistics, comparison, conversations |
 //! | `messages` | what was said in a span, in the formats of clients and frameworks |
-//! | `filter` | the filter language and what to ask a server for |
+//! | `filter` | the filter language, and what of a filter a store is asked for and what is checked here |
 //! | `field` | what there is to know of a trace and its spans, one definition each |
 //! | `model` | plain data: traces, spans, assessments |
 //! | `text`, `units`, `file`, `json`, `uri` | what of a text may be shown, and its width; times, durations, money and numbers in one grammar; files that are whole or not there; lenient JSON; escapes and logins in URIs |

@@ -97,7 +97,7 @@ pub use error::{ParseError, ParseErrorKind};
 pub use eval::{Matcher, SpanJudge, SpanMatcher};
 pub use order::{OrderBy, parse_order_by};
 pub use parser::{parse, parse_in};
-pub use plan::{Outside, Plan, PlanError, Server};
+pub use plan::{Capability, Nothing, Outside, Plan, PlanError, Server, Support};
 pub(crate) use python::{write_float, write_text};
 pub use span_value::span_error;
 pub use terms::{Condition, Number, Value};

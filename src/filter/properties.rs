@@ -4,7 +4,10 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Comparator, Condition, Expr, Field, Filter, Number, Quantifier, Server, parse};
+use super::{
+    Capability, Comparator, Condition, Expr, Field, Filter, Number, Plan, Quantifier, Server,
+    Support, parse,
+};
 use crate::model::{
     Assessment, AssessmentKind, Event, Source, Span, SpanId, StatusCode, Timestamp, TraceInfo,
     TraceState, attribute, metadata, tag,
@@ -346,6 +349,30 @@ fn holds(expr: &Expr, info: &TraceInfo, spans: &[Span]) -> bool {
     Filter::from(Expr::or([Expr::from(nothing_else), expr.clone()])).matches(info, spans)
 }
 
+/// A store that takes some fields, of others no more than that they are there, and others
+/// not at all.
+struct Picky(u64);
+
+impl Capability for Picky {
+    fn support(&self, condition: &Condition) -> Support {
+        let kind = condition.field().to_string();
+        let sum: u64 = kind.bytes().map(u64::from).sum();
+        let is_text = matches!(
+            condition.field(),
+            Field::Name | Field::Tag(_) | Field::Metadata(_)
+        );
+        match (sum + self.0) % 3 {
+            0 => Support::Exact,
+            1 if is_text && condition.comparator() != Comparator::IsNull => {
+                let field = condition.field().clone();
+                let there = Condition::null(field, Comparator::IsNotNull);
+                there.map_or(Support::Unsupported, Support::Inexact)
+            }
+            _ => Support::Unsupported,
+        }
+    }
+}
+
 /// Whether the searches, with the evaluator in the place of the server, and the
 /// residual come to the filter.
 fn check_plan(
@@ -354,12 +381,25 @@ fn check_plan(
     server: &Server,
 ) -> Result<(), TestCaseError> {
     let plan = filter.plan(server).unwrap();
+    check_server(&plan, server)?;
+    check_matches(filter, &plan, traces)
+}
+
+fn check_server(plan: &Plan, server: &Server) -> Result<(), TestCaseError> {
     prop_assert!((1..=server.max_searches).contains(&plan.searches.len()));
     for search in &plan.searches {
         prop_assert!(search.server_conditions().is_some(), "{}", plan);
         prop_assert!(search.minimum_server() <= server.version, "{}", plan);
         prop_assert_eq!(parse(&search.to_string()), Ok(search.clone()), "{}", search);
     }
+    Ok(())
+}
+
+fn check_matches(
+    filter: &Filter,
+    plan: &Plan,
+    traces: &[(TraceInfo, Vec<Span>)],
+) -> Result<(), TestCaseError> {
     for (info, spans) in traces {
         let found = plan
             .searches
@@ -441,6 +481,17 @@ proptest! {
         max_searches in 1_usize..9,
     ) {
         check_plan(&filter, &traces, &Server { version, max_searches })?;
+    }
+
+    #[test]
+    fn a_plan_for_a_store_that_takes_some_conditions_finds_the_matches_alone(
+        filter in prop_oneof![filter(), quirky_filter()],
+        traces in traces(),
+        shift in 0_u64..3,
+    ) {
+        let plan = filter.plan(&Picky(shift)).unwrap();
+        prop_assert_eq!(plan.searches.len(), 1);
+        check_matches(&filter, &plan, &traces)?;
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! A filter that is evaluated here on traces whose spans take time to get: it
+//! What a plan leaves to be checked here, on traces whose spans take time to get: it
 //! decides without them whatever it can, and never about a trace whose spans are
 //! needed and not to be had.
 
 use super::StoreError;
+use super::fetch::Ways;
 use super::local::Doubts;
 use crate::filter::{Filter, Matcher};
-use crate::model::{Span, TraceInfo};
+use crate::model::{Detail, Span, TraceInfo};
+use crate::parallel;
 
 /// A filter made ready.
 pub(super) struct Judge {
@@ -84,6 +86,47 @@ impl Judge {
             .spans_to_judge(info, fetch())
             .is_some_and(|spans| self.with_spans(info, &spans))
     }
+}
+
+/// Those traces of a page that pass, in their order: where their spans decide, these are
+/// fetched, several at a time. A trace without a judge passes.
+///
+/// # Errors
+/// Those of the store that are not about one trace.
+pub(super) fn select<'j, T: Sync>(
+    store: &impl Ways,
+    doubts: &Doubts,
+    page: Vec<T>,
+    judged: impl Fn(&T) -> (&TraceInfo, Option<&'j Judge>) + Sync,
+) -> Result<Vec<T>, StoreError> {
+    let decided = |one: &T| {
+        let (info, judge) = judged(one);
+        judge.map_or(Some(true), |judge| judge.without_spans(info))
+    };
+    let mut page = page;
+    page.retain(|one| decided(one) != Some(false));
+    let passes = |one: &T| -> Result<bool, StoreError> {
+        let (info, Some(judge)) = judged(one) else {
+            return Ok(true);
+        };
+        if judge.without_spans(info) == Some(true) {
+            return Ok(true);
+        }
+        let spans = match store.complete(info.clone(), Detail::Whole) {
+            Err(error) if !error.is_about_one_trace() => return Err(error),
+            answer => answer.map(|trace| trace.spans),
+        };
+        let spans = doubts.spans_to_judge(info, spans);
+        Ok(spans.is_some_and(|spans| judge.with_spans(info, &spans)))
+    };
+    let mut verdicts = Vec::with_capacity(page.len());
+    parallel::for_each_in_order(store.at_once(), &page, passes, |_, verdict| {
+        verdicts.push(verdict?);
+        Ok::<(), StoreError>(())
+    })?;
+    let mut verdicts = verdicts.into_iter();
+    page.retain(|_| verdicts.next() == Some(true));
+    Ok(page)
 }
 
 #[cfg(test)]

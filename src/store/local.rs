@@ -7,14 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{FilterSource, Notice, Query, StoreError};
-use crate::filter::{Filter, OrderBy};
+use crate::filter::{Capability, OrderBy, Plan};
 use crate::model::{Assessment, AssessmentKind, Span, Trace, TraceInfo, Unreadable, metadata};
 
-/// The query's filter, where it can be evaluated here.
+/// How a store answers the query that is no server.
 ///
 /// # Errors
 /// A filter that only a server can evaluate.
-pub(super) fn filter_of<'q>(query: &'q Query, store: &str) -> Result<&'q Filter, StoreError> {
+pub(super) fn plan_of(
+    query: &Query,
+    store: &str,
+    capability: &dyn Capability,
+) -> Result<Plan, StoreError> {
     let FilterSource::Parsed(filter) = &query.filter else {
         return Err(StoreError::Unsupported {
             store: store.to_owned(),
@@ -22,14 +26,15 @@ pub(super) fn filter_of<'q>(query: &'q Query, store: &str) -> Result<&'q Filter,
             instead: "use `--filter`",
         });
     };
+    let only_a_server = || StoreError::Unsupported {
+        store: store.to_owned(),
+        what: "look-around or back-references in regular expressions",
+        instead: "write the RLIKE pattern without them",
+    };
     if filter.needs_server().is_some() {
-        return Err(StoreError::Unsupported {
-            store: store.to_owned(),
-            what: "look-around or back-references in regular expressions",
-            instead: "write the RLIKE pattern without them",
-        });
+        return Err(only_a_server());
     }
-    Ok(filter)
+    filter.plan(capability).map_err(|_| only_a_server())
 }
 
 /// The first traces in an order among those that were pushed.

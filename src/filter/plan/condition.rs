@@ -9,7 +9,7 @@ use crate::model::{attribute, metadata};
 /// More `!=` on one key are more joins than they are worth.
 const MAX_EXCLUDED: usize = 20;
 
-impl Planner {
+impl Planner<'_> {
     pub(super) fn condition(&self, condition: &Condition, at: At) -> Cover {
         if self.knows(condition, at) {
             return Cover::of(vec![condition.clone()], at);

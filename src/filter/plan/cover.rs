@@ -4,6 +4,7 @@
 use super::super::ast::{Expr, Filter, Quantifier};
 use super::super::parser::{MAX_CONDITIONS, MAX_JOINED, MAX_SERVER_TOKENS};
 use super::super::terms::{Condition, Number, Value};
+use super::{Capability as _, Server, Support};
 use crate::field::{Comparator, Field};
 
 /// Conditions that are searched for together.
@@ -154,8 +155,8 @@ impl Cover {
     }
 }
 
-pub(super) struct Planner {
-    pub(super) version: (u32, u32),
+pub(super) struct Planner<'s> {
+    server: &'s Server,
     limit: usize,
     /// How many spans are spoken of so far.
     spans: usize,
@@ -164,11 +165,11 @@ pub(super) struct Planner {
     bound_ms: Option<f64>,
 }
 
-impl Planner {
-    pub(super) fn new(filter: &Filter, version: (u32, u32), limit: usize) -> Self {
+impl<'s> Planner<'s> {
+    pub(super) fn new(filter: &Filter, server: &'s Server) -> Self {
         Self {
-            version,
-            limit,
+            server,
+            limit: server.max_searches.max(1),
             spans: 0,
             about_spans: filter.conditions().iter().any(|c| c.field.is_span()),
             bound_ms: filter.lower_bound_ms(),
@@ -183,7 +184,7 @@ impl Planner {
             && condition
                 .lower_bound_ms()
                 .is_some_and(|bound| self.bound_ms.is_none_or(|top| bound > top));
-        condition.is_server_dialect() && condition.minimum_server() <= self.version && !hides_spans
+        self.server.support(condition) == Support::Exact && !hides_spans
     }
 
     fn another_span(&mut self, within_span: bool) -> At {

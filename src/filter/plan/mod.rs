@@ -1,13 +1,16 @@
-//! How a server can be made to answer a filter that says more than its dialect:
-//! searches that it takes, which together find every match, and what is to be
-//! checked here on what comes back.
+//! How a store can be made to answer a filter that says more than it takes: searches
+//! that it takes, which together find every match, and what is to be checked here on
+//! what comes back.
 //!
 //! A part of the filter is either put exactly into the searches, or covered by
-//! something that its matches all pass and repeated in the residual.
+//! something that its matches all pass and repeated in the residual. Which it is, each
+//! store says condition by condition ([`Capability`]). MLflow's servers take several
+//! plain conjunctions (`cover`), all others one tree or nothing (`tree`).
 
 mod condition;
 mod cover;
 mod outside;
+mod tree;
 
 use std::fmt;
 
@@ -15,10 +18,44 @@ use thiserror::Error;
 
 use self::cover::{Alternative, At, Cover, Planner};
 pub use self::outside::Outside;
+use self::tree::{at_least, at_most};
 use super::ast::{Expr, Filter};
 use super::readable;
 use super::terms::Condition;
 use crate::field::{Comparator, Field};
+
+/// What a store makes of a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Support {
+    /// It decides as this program does.
+    Exact,
+    /// It takes this one, which whatever passes the condition passes, too; the condition
+    /// is checked here again.
+    Inexact(Condition),
+    /// It does not take it, and all is decided here.
+    Unsupported,
+}
+
+/// What a store can be asked for.
+pub trait Capability {
+    /// What it makes of a condition.
+    fn support(&self, condition: &Condition) -> Support;
+
+    /// The server that it is, where it takes no trees of conditions.
+    fn server(&self) -> Option<&Server> {
+        None
+    }
+}
+
+/// A store that takes no condition at all.
+#[derive(Debug, Clone, Copy)]
+pub struct Nothing;
+
+impl Capability for Nothing {
+    fn support(&self, _condition: &Condition) -> Support {
+        Support::Unsupported
+    }
+}
 
 /// What there is to know about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +66,25 @@ pub struct Server {
     pub max_searches: usize,
 }
 
-/// How a server answers a filter.
+impl Capability for Server {
+    /// What it takes in the place of others is found with all of the filter in view.
+    fn support(&self, condition: &Condition) -> Support {
+        if condition.is_server_dialect() && condition.minimum_server() <= self.version {
+            Support::Exact
+        } else {
+            Support::Unsupported
+        }
+    }
+
+    fn server(&self) -> Option<&Server> {
+        Some(self)
+    }
+}
+
+/// How a store answers a filter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Filters in the server's dialect, at least one; their answers together hold every match.
+    /// Filters that the store takes, at least one; their answers together hold every match.
     pub searches: Vec<Filter>,
     /// What an answer must pass here to be a match; empty when there is nothing to check.
     pub residual: Filter,
@@ -92,15 +144,22 @@ impl fmt::Display for Plan {
 }
 
 impl Filter {
-    /// How a server answers the filter.
+    /// How a store answers the filter.
     ///
     /// # Errors
     ///
-    /// When a part that cannot be sent has a pattern that only a server can evaluate.
-    pub fn plan(&self, server: &Server) -> Result<Plan, PlanError> {
+    /// When a part that it does not take has a pattern that only a server can evaluate.
+    pub fn plan(&self, store: &dyn Capability) -> Result<Plan, PlanError> {
+        match store.server() {
+            Some(server) => self.plan_searches(server),
+            None => self.plan_tree(&|condition| store.support(condition)),
+        }
+    }
+
+    fn plan_searches(&self, server: &Server) -> Result<Plan, PlanError> {
         let limit = server.max_searches.max(1);
         let conjuncts: Vec<&Expr> = self.effective_conjuncts().collect();
-        let mut planner = Planner::new(self, server.version, limit);
+        let mut planner = Planner::new(self, server);
         let mut covers: Vec<(usize, Cover)> = conjuncts
             .iter()
             .enumerate()
@@ -127,12 +186,8 @@ impl Filter {
                 None => checked.push(index),
             }
         }
-        let residual = residual(&conjuncts, checked, self.span_time_floor_ms().is_some());
-        if let Some(condition) = residual.needs_server() {
-            return Err(PlanError {
-                condition: readable::condition(condition),
-            });
-        }
+        let has_floor = self.span_time_floor_ms().is_some();
+        let residual = checkable(residual(&conjuncts, checked, has_floor))?;
         let mut searches: Vec<Filter> = Vec::new();
         for Alternative { conditions, .. } in whole.alternatives {
             let search: Filter = conditions.into_iter().collect();
@@ -156,7 +211,8 @@ impl Filter {
     #[must_use]
     pub fn without_spans(&self, counted: bool) -> Self {
         let parts = self.conjuncts.iter();
-        parts.filter_map(|expr| at_most(expr, counted)).collect()
+        let support = |condition: &Condition| without_span(condition, counted);
+        parts.filter_map(|expr| at_most(expr, &support)).collect()
     }
 
     /// A filter that can be decided likewise, and that nothing but matches pass; `None`
@@ -164,7 +220,8 @@ impl Filter {
     #[must_use]
     pub fn sufficient_without_spans(&self, counted: bool) -> Option<Self> {
         let parts = self.conjuncts.iter();
-        parts.map(|expr| at_least(expr, counted)).collect()
+        let support = |condition: &Condition| without_span(condition, counted);
+        parts.map(|expr| at_least(expr, &support)).collect()
     }
 
     /// Whether it asks for the number of all spans of a trace.
@@ -208,46 +265,24 @@ fn residual(conjuncts: &[&Expr], mut checked: Vec<usize>, has_floor: bool) -> Fi
     residual
 }
 
-/// What the expression implies without a look at spans; `None` when that is nothing.
-fn at_most(expr: &Expr, counted: bool) -> Option<Expr> {
-    match expr {
-        Expr::Condition(condition) => without_span(condition, counted),
-        Expr::And(parts) => {
-            let kept = parts.iter().filter_map(|part| at_most(part, counted));
-            let kept: Vec<Expr> = kept.collect();
-            (!kept.is_empty()).then(|| Expr::and(kept))
-        }
-        Expr::Or(parts) => {
-            let all = parts.iter().map(|part| at_most(part, counted));
-            Some(Expr::or(all.collect::<Option<Vec<_>>>()?))
-        }
-        Expr::Not(inner) => at_least(inner, counted).map(Expr::negated),
-        Expr::Spans(_) => None,
+/// A residual that can be evaluated here.
+fn checkable(residual: Filter) -> Result<Filter, PlanError> {
+    match residual.needs_server() {
+        None => Ok(residual),
+        Some(condition) => Err(PlanError {
+            condition: readable::condition(condition),
+        }),
     }
 }
 
-/// What implies the expression without a look at spans; `None` when nothing does.
-fn at_least(expr: &Expr, counted: bool) -> Option<Expr> {
-    match expr {
-        Expr::Condition(condition) => without_span(condition, counted),
-        Expr::And(parts) => {
-            let all = parts.iter().map(|part| at_least(part, counted));
-            Some(Expr::and(all.collect::<Option<Vec<_>>>()?))
-        }
-        Expr::Or(parts) => {
-            let kept = parts.iter().filter_map(|part| at_least(part, counted));
-            let kept: Vec<Expr> = kept.collect();
-            (!kept.is_empty()).then(|| Expr::or(kept))
-        }
-        Expr::Not(inner) => at_most(inner, counted).map(Expr::negated),
-        Expr::Spans(_) => None,
-    }
-}
-
-fn without_span(condition: &Condition, counted: bool) -> Option<Expr> {
+/// Whether a condition is decided without a look at spans.
+fn without_span(condition: &Condition, counted: bool) -> Support {
     let field = &condition.field;
-    let known = !field.needs_spans() || (counted && *field == Field::SpanCount);
-    known.then(|| Expr::Condition(condition.clone()))
+    if !field.needs_spans() || (counted && *field == Field::SpanCount) {
+        Support::Exact
+    } else {
+        Support::Unsupported
+    }
 }
 
 #[cfg(test)]

@@ -24,13 +24,13 @@ use self::scan::{Odd, Place, ScanError, scan};
 use self::source::{Source, Trouble};
 use super::fetch::{self, Ways};
 use super::judge::Judge;
-use super::local::{Answers, Best, Doubts, Sessions, filter_of, lock};
+use super::local::{Answers, Best, Doubts, Sessions, lock, plan_of};
 use super::wire::{DocumentSpans, DocumentTrace, Fault, Want as Parts, read_documents};
 use super::{
     Attempt, Change, Detail, Notice, OnChange, OnTrace, Page, Pages, Query, Scope, Store,
     StoreError, Want, overview, plain_io_reason,
 };
-use crate::filter::{Filter, OrderBy};
+use crate::filter::{Filter, Nothing, OrderBy};
 use crate::model::{
     CATALOG_PREFIX, Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable, trace_id_digits,
 };
@@ -642,10 +642,10 @@ impl Store for FileStore {
     }
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
-        let filter = filter_of(query, &self.name)?;
+        let plan = plan_of(query, &self.name, &Nothing)?;
         let mut unreadable = Vec::new();
         let (hits, next) = self.answers.page(query, size, token, |wanted| {
-            let (hits, odd) = self.find(query, filter, wanted)?;
+            let (hits, odd) = self.find(query, &plan.residual, wanted)?;
             unreadable = odd;
             Ok(hits)
         })?;

@@ -15,12 +15,12 @@ use std::thread;
 use super::artifact::{self, Artifacts};
 use super::fetch::{self, Ways};
 use super::judge::Judge;
-use super::local::{Answers, Best, Doubts, Sessions, attach, filter_of};
+use super::local::{Answers, Best, Doubts, Sessions, attach, plan_of};
 use super::{
     Attempt, Change, Detail, Notice, OnChange, OnTrace, Page, Pages, Query, Scope, Store,
     StoreError, Want, overview,
 };
-use crate::filter::Filter;
+use crate::filter::{Filter, Nothing};
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, tag};
 use crate::parallel;
 
@@ -296,9 +296,9 @@ impl Store for Mlruns {
     }
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
-        let filter = filter_of(query, &self.describe())?;
+        let plan = plan_of(query, &self.describe(), &Nothing)?;
         let (traces, next) = self.answers.page(query, size, token, |wanted| {
-            self.find(query, filter, wanted)
+            self.find(query, &plan.residual, wanted)
         })?;
         Ok(Page {
             scanned: traces.len(),

@@ -10,10 +10,9 @@ use super::{REQUESTS, RestStore};
 use crate::filter::{Filter, OrderBy, Outside, Plan};
 use crate::model::{TraceInfo, Unreadable};
 use crate::parallel;
-use crate::store::fetch::Ways as _;
-use crate::store::judge::Judge;
+use crate::store::judge::{self, Judge};
 use crate::store::local::lock;
-use crate::store::{Barren, Detail, FilterSource, MAX_PAGE, Page, Query, StoreError};
+use crate::store::{Barren, FilterSource, MAX_PAGE, Page, Query, StoreError};
 
 /// Traces that are looked at between two reports, where spans have to be fetched.
 const CHUNK: usize = 64;
@@ -157,40 +156,10 @@ impl Planned {
             Some((judge, _)) if candidate.is_outside => Some(judge),
             _ => self.residual.as_ref(),
         };
-        let hopeful: Vec<Candidate> = candidates
-            .into_iter()
-            .filter(|candidate| {
-                let decided = judge(candidate).and_then(|j| j.without_spans(&candidate.info));
-                decided != Some(false)
-            })
-            .collect();
-        let mut matching = Vec::new();
-        parallel::for_each_in_order(
-            REQUESTS,
-            &hopeful,
-            |candidate| {
-                let info = &candidate.info;
-                let Some(judge) = judge(candidate) else {
-                    return Ok(true);
-                };
-                if judge.without_spans(info) == Some(true) {
-                    return Ok(true);
-                }
-                let spans = match store.complete(info.clone(), Detail::Whole) {
-                    Err(error) if !error.is_about_one_trace() => return Err(error),
-                    answer => answer.map(|trace| trace.spans),
-                };
-                let spans = store.doubts.spans_to_judge(info, spans);
-                Ok(spans.is_some_and(|spans| judge.with_spans(info, &spans)))
-            },
-            |candidate, matches| -> Result<(), StoreError> {
-                if matches? {
-                    matching.push(candidate.info.clone());
-                }
-                Ok(())
-            },
-        )?;
-        Ok(matching)
+        judge::select(store, &store.doubts, candidates, |candidate| {
+            (&candidate.info, judge(candidate))
+        })
+        .map(|passing| passing.into_iter().map(|one| one.info).collect())
     }
 }
 

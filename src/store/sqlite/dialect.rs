@@ -3,11 +3,18 @@
 use rusqlite::Connection;
 
 use super::{outside, statement, whole};
-use crate::filter::Filter;
+use crate::filter::{Capability, Condition, Filter, Support};
 use crate::store::sql::{Dialect, Function, Parameters, Probes, Schema};
 
 /// SQLite's own way to say things.
 pub(super) struct Sqlite;
+
+/// It calls functions of this program for what it has no word for.
+impl Capability for Sqlite {
+    fn support(&self, _condition: &Condition) -> Support {
+        Support::Exact
+    }
+}
 
 /// The longest pattern that SQLite takes, less some.
 const MAX_PATTERN: usize = 49_000;

@@ -11,7 +11,7 @@ use super::readers::{Purpose, Reader};
 use super::stream::{self, Cursor, Stream};
 use super::{Shared, odd, outside, statement, whole};
 use crate::model::TraceInfo;
-use crate::store::local::filter_of;
+use crate::store::local::plan_of;
 use crate::store::sql::{Compiler, Dialect as _, FEW_SPANS, Parameters, order};
 use crate::store::{Explanation, InfoParts, Query, StoreError};
 
@@ -139,7 +139,9 @@ impl Prepared {
         query: &Query,
         reach: Reach,
     ) -> Result<Self, StoreError> {
-        let filter = filter_of(query, &shared.name)?;
+        // Functions of this program decide what SQLite cannot, so that nothing is left.
+        let plan = plan_of(query, &shared.name, &Sqlite)?;
+        let filter = &plan.searches[0];
         let error = |e: rusqlite::Error| shared.database().error(&e);
         let schema = &shared.schema;
         let experiments = scope(shared, connection, &query.experiments)?;
