@@ -148,7 +148,13 @@ pub struct GlobalArgs {
     /// Longest time for one request as a whole [default: 10m]
     ///
     /// It ends answers that keep coming, but never end. Repetitions count anew.
-    #[arg(long, global = true, value_name = "TIME", help_heading = "Connection")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub max_time: Option<Period>,
 
     /// How often to repeat a request that failed in passing [default: 3]

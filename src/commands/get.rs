@@ -343,7 +343,7 @@ impl<'a> Printer<'a> {
                 };
                 let report = analyse(trace);
                 let said = conversation(trace, &report.tree);
-                render::transcript::write(out, &report, &said, &options, &self.context.layout())?;
+                render::transcript::write(out, &report, &said, options, &self.context.layout())?;
                 warn_of(self.context, &report);
             }
             Kind::Markdown(out) => {

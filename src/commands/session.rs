@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
                             &mut text,
                             &report,
                             &turn,
-                            &options,
+                            options,
                             &context.layout(),
                         )?;
                     }

@@ -8,7 +8,7 @@ use super::summary::write_assessments;
 use super::transcript::{TranscriptOptions, write_messages};
 use super::{Layout, usage};
 use crate::analysis::{LatencyReport, Quantile, Session, Turn, percentile};
-use crate::model::{Cost, Timestamp, TraceState};
+use crate::model::{Cost, Timestamp, TokenUsage, TraceState};
 use crate::text::width as text;
 use crate::units;
 
@@ -62,7 +62,7 @@ pub fn write_turn(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     turn: &Turn,
-    options: &TranscriptOptions,
+    options: TranscriptOptions,
     layout: &Layout,
 ) -> io::Result<()> {
     let info = &report.trace.info;
@@ -76,7 +76,7 @@ pub fn write_turn(
     if !report.tree.is_empty() {
         facts.push(super::summary::total_text(report));
     }
-    let tokens = turn.usage.tokens.value().and_then(|tokens| tokens.total());
+    let tokens = turn.usage.tokens.value().and_then(TokenUsage::total);
     facts.extend(tokens.map(|tokens| format!("{} tokens", units::count(tokens))));
     let cost = turn.usage.cost.value().and_then(Cost::total);
     facts.extend(cost.map(units::cost));

@@ -53,7 +53,7 @@ pub fn write(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     conversation: &Conversation,
-    options: &TranscriptOptions,
+    options: TranscriptOptions,
     layout: &Layout,
 ) -> io::Result<()> {
     frame::write_head(out, report, conversation, layout)?;
@@ -65,7 +65,7 @@ pub(super) fn write_messages(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     conversation: &Conversation,
-    options: &TranscriptOptions,
+    options: TranscriptOptions,
     layout: &Layout,
 ) -> io::Result<()> {
     let mut page = Page {
@@ -150,7 +150,7 @@ impl Numbers {
 
 struct Page<'a> {
     layout: &'a Layout,
-    options: &'a TranscriptOptions,
+    options: TranscriptOptions,
     origin_ns: i64,
     numbers: Numbers,
 }
