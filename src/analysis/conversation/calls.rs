@@ -1,6 +1,9 @@
 //! Which spans are the calls of models, each once: wrappers around a call, and two
 //! recordings of one, tell it again.
 
+use std::collections::{HashMap, HashSet};
+
+use super::fingerprint::Alike;
 use crate::analysis::{NodeId, SpanTree, span_cost};
 use crate::messages::{self, About, CallUsage, Content};
 use crate::model::{Message, Role, Span, StatusCode, Trace};
@@ -155,30 +158,45 @@ fn without_wrappers(calls: Vec<Call>, tree: &SpanTree) -> Vec<Call> {
 
 /// Without the spans that only prepare what another call asks with the same words.
 fn without_preparations(calls: Vec<Call>, trace: &Trace, tree: &SpanTree) -> Vec<Call> {
-    let prepares = |call: &Call| {
+    let alike = Alike::default();
+    let is_unanswered = |call: &Call| {
         call.content.output.is_empty()
             && !call.content.input.is_empty()
             && tree.span(call.node, trace).status != StatusCode::Error
-            && calls.iter().any(|other| {
-                !other.content.output.is_empty()
-                    && said(&other.content.input) == said(&call.content.input)
-            })
     };
-    let keep: Vec<bool> = calls.iter().map(|call| !prepares(call)).collect();
-    let mut keep = keep.into_iter();
+    if !calls.iter().any(is_unanswered) {
+        return calls;
+    }
+    let answered: HashSet<u128> = calls
+        .iter()
+        .filter(|call| !call.content.output.is_empty())
+        .map(|call| alike.of_messages(&call.content.input))
+        .collect();
     let mut calls = calls;
-    calls.retain(|_| keep.next().unwrap_or(true));
+    calls.retain(|call| {
+        !is_unanswered(call) || !answered.contains(&alike.of_messages(&call.content.input))
+    });
     calls
 }
 
 /// Of the recordings of one response the one that tells more.
 fn without_twins(calls: Vec<Call>) -> Vec<Call> {
     let mut kept: Vec<Call> = Vec::new();
+    let mut by_response: HashMap<String, Vec<usize>> = HashMap::new();
     for call in calls {
-        let twin = kept.iter_mut().find(|known| call.is_told_by(known));
+        let Some(response) = call.response_id.clone() else {
+            kept.push(call);
+            continue;
+        };
+        let known = by_response.entry(response).or_default();
+        let twin = known.iter().copied().find(|at| call.is_told_by(&kept[*at]));
         match twin {
-            None => kept.push(call),
-            Some(known) => {
+            None => {
+                known.push(kept.len());
+                kept.push(call);
+            }
+            Some(at) => {
+                let known = &mut kept[at];
                 let tells = |call: &Call| call.content.input.len() + call.content.output.len();
                 if tells(&call) > tells(known) {
                     let other = std::mem::replace(known, call);

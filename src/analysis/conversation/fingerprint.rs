@@ -2,19 +2,20 @@
 //! nulls, the names of attachments, whether JSON is encoded once more.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::messages;
-use crate::model::{Media, Part, Role};
+use crate::model::{Media, Message, Part, Role};
 
 /// How often each part was shown.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shown {
     counts: HashMap<u128, usize>,
     of_system: HashSet<u128>,
-    seeds: (RandomState, RandomState),
+    alike: Arc<Alike>,
 }
 
 impl Shown {
@@ -54,14 +55,8 @@ impl Shown {
             .is_some_and(|count| *count > 0)
     }
 
-    /// Two hashes of 64 bits, with keys of this process.
     fn key(&self, role: &Role, part: &Part) -> u128 {
-        let hash = |seed: &RandomState| {
-            let mut hasher = seed.build_hasher();
-            write(role, part, &mut hasher);
-            u128::from(hasher.finish())
-        };
-        hash(&self.seeds.0) << 64 | hash(&self.seeds.1)
+        self.alike.of(|hasher| write(role, part, hasher))
     }
 }
 
@@ -136,21 +131,48 @@ fn canonical(value: &Value, to: &mut impl Hasher) {
     }
 }
 
-/// Whether two values say the same.
-pub(super) fn same(a: &Value, b: &Value) -> bool {
-    let seed = RandomState::new();
-    let hash = |value: &Value| {
-        let mut hasher = seed.build_hasher();
-        canonical(value, &mut hasher);
-        hasher.finish()
-    };
-    a == b || hash(a) == hash(b)
+/// Keys that are equal for values, and for messages, that say the same.
+#[derive(Debug, Default)]
+pub(super) struct Alike {
+    seeds: (RandomState, RandomState),
+}
+
+impl Alike {
+    pub(super) fn key(&self, value: &Value) -> u128 {
+        self.of(|hasher| canonical(value, hasher))
+    }
+
+    pub(super) fn of_messages(&self, messages: &[Message]) -> u128 {
+        self.of(|hasher| {
+            for message in messages {
+                message.parts.len().hash(hasher);
+                for part in &message.parts {
+                    write(&message.role, part, hasher);
+                }
+            }
+        })
+    }
+
+    /// Two hashes of 64 bits, with keys of this process.
+    fn of(&self, write: impl Fn(&mut DefaultHasher)) -> u128 {
+        let hash = |seed: &RandomState| {
+            let mut hasher = seed.build_hasher();
+            write(&mut hasher);
+            u128::from(hasher.finish())
+        };
+        hash(&self.seeds.0) << 64 | hash(&self.seeds.1)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    fn same(a: &Value, b: &Value) -> bool {
+        let alike = Alike::default();
+        alike.key(a) == alike.key(b)
+    }
 
     #[test]
     fn what_says_the_same_is_the_same() {

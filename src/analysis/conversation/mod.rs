@@ -13,8 +13,6 @@ mod session;
 mod tools;
 mod without_calls;
 
-use std::cmp::Reverse;
-
 use super::SpanTree;
 use crate::messages::{CallUsage, Embedded, Retrieval};
 use crate::model::{Message, Part, Role, StatusCode, Trace};
@@ -337,16 +335,6 @@ fn apart(role: &Role, parts: Vec<Part>) -> Vec<(Role, Vec<Part>)> {
         }
     }
     found
-}
-
-/// The longest of several lists of messages, the first of those that are equally long.
-fn longest<T>(of: Vec<(usize, T)>) -> Option<T> {
-    let at = of
-        .iter()
-        .enumerate()
-        .max_by_key(|(at, (length, _))| (*length, Reverse(*at)));
-    let at = at.map(|(at, _)| at)?;
-    of.into_iter().nth(at).map(|(_, one)| one)
 }
 
 #[cfg(test)]

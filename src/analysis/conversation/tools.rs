@@ -1,16 +1,21 @@
 //! The spans of tools, and the messages that tell of the same runs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
 
-use super::fingerprint::same;
+use serde_json::Value;
+
+use super::fingerprint::Alike;
 use super::{Conversation, Said};
-use crate::analysis::{NodeId, SpanTree};
+use crate::analysis::SpanTree;
 use crate::messages;
 use crate::model::{Message, Part, Role, Span, StatusCode, ToolCall, ToolResult, Trace};
 
 /// A run of a tool.
 struct Run {
-    node: NodeId,
+    span: usize,
+    start_ns: i64,
+    duration_ns: Option<i64>,
     call: ToolCall,
     result: Option<ToolResult>,
     error: Option<String>,
@@ -24,94 +29,194 @@ fn is_tool(span: &Span) -> bool {
         || span.attribute("gcp.vertex.agent.tool_call_args").is_some()
 }
 
-/// The outermost spans of tools.
+/// The outermost spans of tools, in the order of their start.
 fn runs(trace: &Trace, tree: &SpanTree) -> Vec<Run> {
     let mut found = Vec::new();
     let mut skip_to = 0;
-    for (node, at) in tree.preorder() {
-        let span = &trace.spans[at.span];
-        if node.index() < skip_to || !is_tool(span) {
+    for (id, node) in tree.preorder() {
+        let span = &trace.spans[node.span];
+        if id.index() < skip_to || !is_tool(span) {
             continue;
         }
-        skip_to = tree.subtree(node).end;
+        skip_to = tree.subtree(id).end;
         let failed = span.status == StatusCode::Error;
         found.push(Run {
-            node,
+            span: node.span,
+            start_ns: node.start_ns,
+            duration_ns: (!node.in_progress).then(|| node.duration_ns()),
             call: messages::tool_call(span),
             result: messages::tool_result(span),
             error: failed.then(|| span.error_text().unwrap_or_else(|| "failed".to_owned())),
         });
     }
-    found.sort_by_key(|run| (tree.node(run.node).start_ns, run.node.index()));
+    found.sort_by_key(|run| run.start_ns);
     found
+}
+
+/// Things by what they may be found by, each to be taken once, the first first.
+#[derive(Debug)]
+struct Waiting<K> {
+    by: HashMap<K, VecDeque<usize>>,
+    taken: HashSet<usize>,
+}
+
+impl<K: Hash + Eq> Waiting<K> {
+    fn new() -> Self {
+        Self {
+            by: HashMap::new(),
+            taken: HashSet::new(),
+        }
+    }
+
+    fn add(&mut self, key: K, at: usize) {
+        self.by.entry(key).or_default().push_back(at);
+    }
+
+    fn first(&mut self, key: &K) -> Option<usize> {
+        let queue = self.by.get_mut(key)?;
+        while queue.front().is_some_and(|at| self.taken.contains(at)) {
+            queue.pop_front();
+        }
+        queue.front().copied()
+    }
+
+    /// Takes the first that one of the keys finds.
+    fn take(&mut self, keys: impl IntoIterator<Item = K>) -> Option<usize> {
+        let firsts = keys.into_iter().filter_map(|key| self.first(&key));
+        let at = firsts.collect::<Vec<_>>().into_iter().min()?;
+        self.taken.insert(at);
+        Some(at)
+    }
+}
+
+/// What a result may be found by.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum ResultKey {
+    Id(String),
+    /// The tool where the message names it, and the response.
+    Told(Option<String>, u128),
+    Response(u128),
+    Name(String),
+    /// The name of a result without an id.
+    NameAlone(String),
+}
+
+fn result_in(said: &Said) -> Option<&ToolResult> {
+    said.message.parts.iter().find_map(|part| match part {
+        Part::Result(result) => Some(result),
+        _ => None,
+    })
 }
 
 /// Gives the messages of tools their spans, and adds those that no message tells of.
 pub(super) fn attach(conversation: &mut Conversation, trace: &Trace, tree: &SpanTree) {
     name_results(conversation);
-    let mut runs = runs(trace, tree);
-    // By the id of the call, then by what came back, then by the tool's name.
-    let asked: HashSet<String> = call_ids(conversation);
-    for by in [by_id, by_response, by_name, by_equal] {
-        runs.retain(|run| {
-            let found = conversation
-                .said
-                .iter_mut()
-                .find(|said| is_open(said) && by(result_in(said), run));
-            let Some(said) = found else { return true };
-            // Some agents do not record the answer that asked for the call.
-            if run.call.id.as_ref().is_some_and(|id| !asked.contains(id)) {
-                said.message.parts.insert(0, Part::Call(run.call.clone()));
-            }
-            let node = tree.node(run.node);
-            said.span = Some(node.span);
-            said.time_ns = Some(node.start_ns);
-            said.duration_ns = (!node.in_progress).then(|| node.duration_ns());
-            said.error.clone_from(&run.error);
-            for part in &mut said.message.parts {
-                if let Part::Result(result) = part {
-                    result.name.get_or_insert_with(|| run.call.name.clone());
-                }
-            }
-            false
-        });
+    let mut runs: Vec<Option<Run>> = runs(trace, tree).into_iter().map(Some).collect();
+    if runs.is_empty() {
+        return;
     }
-    conversation.tools = runs.len() + conversation.said.iter().filter(|said| is_run(said)).count();
-    let mut open = open_calls(conversation);
-    for run in runs {
-        add(conversation, run, tree, &mut open);
-    }
-}
-
-/// The calls that models ask for and no message tells the result of.
-fn open_calls(conversation: &Conversation) -> Vec<ToolCall> {
-    let parts = || {
-        conversation
-            .said
-            .iter()
-            .flat_map(|said| &said.message.parts)
-    };
-    let mut results: Vec<&ToolResult> = parts()
-        .filter_map(|part| match part {
-            Part::Result(result) => Some(result),
-            _ => None,
-        })
-        .collect();
-    let mut open = Vec::new();
-    for part in parts() {
-        let Part::Call(call) = part else { continue };
-        let of_call = |result: &&ToolResult| match (&result.id, &call.id) {
-            (Some(id), Some(own)) => id == own,
-            _ => result.name.as_ref() == Some(&call.name),
-        };
-        match results.iter().position(of_call) {
-            Some(at) => {
-                results.remove(at);
+    let alike = Alike::default();
+    let mut waiting = results(conversation, &alike);
+    let asked = call_ids(conversation);
+    // By the id of the call, then by what came back, then by the tool's name; an
+    // application may also give the result of one tool for that of another.
+    for keys in [by_id, by_response, by_name, by_equal] {
+        for slot in &mut runs {
+            let at = slot
+                .as_ref()
+                .and_then(|run| waiting.take(keys(run, &alike)));
+            if let Some(at) = at
+                && let Some(run) = slot.take()
+            {
+                tell(&mut conversation.said[at], run, &asked);
             }
-            None => open.push(call.clone()),
         }
     }
-    open
+    let left: Vec<Run> = runs.into_iter().flatten().collect();
+    conversation.tools = left.len() + waiting.taken.len();
+    add(conversation, left, &alike);
+}
+
+/// The messages of tools, by what a span may find them by.
+fn results(conversation: &Conversation, alike: &Alike) -> Waiting<ResultKey> {
+    let mut waiting = Waiting::new();
+    for (at, said) in conversation.said.iter().enumerate() {
+        let result = result_in(said).filter(|_| said.message.role == Role::Tool);
+        let Some(result) = result else { continue };
+        if let Some(id) = &result.id {
+            waiting.add(ResultKey::Id(id.clone()), at);
+        }
+        if let Some(name) = &result.name {
+            waiting.add(ResultKey::Name(name.clone()), at);
+            if result.id.is_none() {
+                waiting.add(ResultKey::NameAlone(name.clone()), at);
+            }
+        }
+        // Gemini's client puts what a function gave into an object.
+        let inner = result
+            .response
+            .as_object()
+            .filter(|object| object.len() == 1);
+        let inner = inner.and_then(|object| object.get("result").or_else(|| object.get("output")));
+        for response in [Some(&result.response), inner].into_iter().flatten() {
+            let key = alike.key(response);
+            waiting.add(ResultKey::Told(result.name.clone(), key), at);
+            waiting.add(ResultKey::Response(key), at);
+        }
+    }
+    waiting
+}
+
+fn by_id(run: &Run, _: &Alike) -> Vec<ResultKey> {
+    run.call
+        .id
+        .iter()
+        .map(|id| ResultKey::Id(id.clone()))
+        .collect()
+}
+
+fn by_response(run: &Run, alike: &Alike) -> Vec<ResultKey> {
+    let Some(result) = &run.result else {
+        return Vec::new();
+    };
+    let key = alike.key(&result.response);
+    vec![
+        ResultKey::Told(None, key),
+        ResultKey::Told(result.name.clone(), key),
+    ]
+}
+
+fn by_name(run: &Run, _: &Alike) -> Vec<ResultKey> {
+    let name = run.call.name.clone();
+    vec![match &run.call.id {
+        None => ResultKey::Name(name),
+        Some(_) => ResultKey::NameAlone(name),
+    }]
+}
+
+fn by_equal(run: &Run, alike: &Alike) -> Vec<ResultKey> {
+    let key = run
+        .result
+        .as_ref()
+        .map(|result| alike.key(&result.response));
+    key.map(ResultKey::Response).into_iter().collect()
+}
+
+/// A message tells of a run.
+fn tell(said: &mut Said, run: Run, asked: &HashSet<String>) {
+    said.span = Some(run.span);
+    said.time_ns = Some(run.start_ns);
+    said.duration_ns = run.duration_ns;
+    said.error = run.error;
+    for part in &mut said.message.parts {
+        if let Part::Result(result) = part {
+            result.name.get_or_insert_with(|| run.call.name.clone());
+        }
+    }
+    // Some agents do not record the answer that asked for the call.
+    if run.call.id.as_ref().is_some_and(|id| !asked.contains(id)) {
+        said.message.parts.insert(0, Part::Call(run.call));
+    }
 }
 
 fn call_ids(conversation: &Conversation) -> HashSet<String> {
@@ -145,94 +250,131 @@ fn name_results(conversation: &mut Conversation) {
     }
 }
 
-fn is_run(said: &Said) -> bool {
-    said.message.role == Role::Tool && said.span.is_some()
+/// What a call may be found by.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum CallKey {
+    Id(String),
+    Whole(String, u128),
+    Name(String),
 }
 
-/// A message of a tool whose span is not known yet.
-fn is_open(said: &Said) -> bool {
-    said.message.role == Role::Tool && said.span.is_none() && result_in(said).is_some()
-}
-
-fn result_in(said: &Said) -> Option<&ToolResult> {
-    said.message.parts.iter().find_map(|part| match part {
-        Part::Result(result) => Some(result),
-        _ => None,
-    })
-}
-
-fn by_id(result: Option<&ToolResult>, run: &Run) -> bool {
-    result.is_some_and(|result| result.id.is_some() && result.id == run.call.id)
-}
-
-fn by_response(result: Option<&ToolResult>, run: &Run) -> bool {
-    let own = run.result.as_ref();
-    result.zip(own).is_some_and(|(result, own)| {
-        let names = (&result.name, &own.name);
-        let named_alike = names.0.is_none() || names.0 == names.1;
-        let response = &result.response;
-        // Gemini's client puts what a function gave into an object.
-        let inner = response.as_object().filter(|object| object.len() == 1);
-        let inner = inner.and_then(|object| object.get("result").or_else(|| object.get("output")));
-        named_alike
-            && (same(response, &own.response)
-                || inner.is_some_and(|inner| same(inner, &own.response)))
-    })
-}
-
-/// An application may give the result of one tool for that of another.
-fn by_equal(result: Option<&ToolResult>, run: &Run) -> bool {
-    let own = run.result.as_ref();
-    result
-        .zip(own)
-        .is_some_and(|(result, own)| same(&result.response, &own.response))
-}
-
-fn by_name(result: Option<&ToolResult>, run: &Run) -> bool {
-    result.is_some_and(|result| {
-        result.name.as_ref() == Some(&run.call.name)
-            && (result.id.is_none() || run.call.id.is_none())
-    })
-}
-
-/// A run that no message tells of, at its time.
-fn add(conversation: &mut Conversation, run: Run, tree: &SpanTree, open: &mut Vec<ToolCall>) {
-    let node = tree.node(run.node);
-    let of_run = |call: &ToolCall| call.id.is_some() && call.id == run.call.id;
-    let alike = |call: &ToolCall| call.name == run.call.name;
-    let alike_in_all = |call: &ToolCall| alike(call) && same(&call.arguments, &run.call.arguments);
-    let asked = open
-        .iter()
-        .position(of_run)
-        .or_else(|| open.iter().position(alike_in_all))
-        .or_else(|| open.iter().position(alike));
-    let mut parts = Vec::new();
-    let name = Some(run.call.name.clone());
-    let mut id = run.call.id.clone();
-    match asked {
-        Some(at) => id = open.remove(at).id.or(id),
-        None => parts.push(Part::Call(run.call)),
+/// The calls that models ask for and no message tells the result of.
+fn open_calls(conversation: &Conversation) -> Vec<ToolCall> {
+    let parts = || {
+        conversation
+            .said
+            .iter()
+            .flat_map(|said| &said.message.parts)
+    };
+    let mut by_id: HashSet<&str> = HashSet::new();
+    let mut by_name: HashMap<&str, usize> = HashMap::new();
+    for part in parts() {
+        let Part::Result(result) = part else { continue };
+        match (&result.id, &result.name) {
+            (Some(id), _) => {
+                by_id.insert(id);
+            }
+            (None, Some(name)) => *by_name.entry(name).or_default() += 1,
+            (None, None) => {}
+        }
     }
+    let mut open = Vec::new();
+    for part in parts() {
+        let Part::Call(call) = part else { continue };
+        if call.id.as_deref().is_some_and(|id| by_id.contains(id)) {
+            continue;
+        }
+        match by_name.get_mut(call.name.as_str()) {
+            Some(left) if *left > 0 => *left -= 1,
+            _ => open.push(call.clone()),
+        }
+    }
+    open
+}
+
+/// Adds the runs that no message tells of, each at its time.
+fn add(conversation: &mut Conversation, runs: Vec<Run>, alike: &Alike) {
+    if runs.is_empty() {
+        return;
+    }
+    let open = open_calls(conversation);
+    let mut waiting = Waiting::new();
+    for (at, call) in open.iter().enumerate() {
+        if let Some(id) = &call.id {
+            waiting.add(CallKey::Id(id.clone()), at);
+        }
+        waiting.add(
+            CallKey::Whole(call.name.clone(), alike.key(&call.arguments)),
+            at,
+        );
+        waiting.add(CallKey::Name(call.name.clone()), at);
+    }
+    // The first place at which something later is said: the greatest time until there.
+    let mut latest = i64::MIN;
+    let latest: Vec<i64> = conversation
+        .said
+        .iter()
+        .map(|said| {
+            latest = latest.max(said.call_ns.unwrap_or(i64::MIN));
+            latest
+        })
+        .collect();
+    let mut added: Vec<(usize, Said)> = Vec::with_capacity(runs.len());
+    for run in runs {
+        let place = latest.partition_point(|time| *time <= run.start_ns);
+        let call = &run.call;
+        let asked = call
+            .id
+            .as_ref()
+            .and_then(|id| waiting.take([CallKey::Id(id.clone())]))
+            .or_else(|| {
+                let key = CallKey::Whole(call.name.clone(), alike.key(&call.arguments));
+                waiting.take([key])
+            })
+            .or_else(|| waiting.take([CallKey::Name(call.name.clone())]));
+        let depth = place
+            .checked_sub(1)
+            .map_or(0, |at| conversation.said[at].depth);
+        let mut said = alone(run, asked.map(|at| &open[at]));
+        said.depth = depth;
+        added.push((place, said));
+    }
+    let mut added = added.into_iter().peekable();
+    let before = std::mem::take(&mut conversation.said);
+    for (at, said) in before.into_iter().enumerate() {
+        while let Some((_, one)) = added.next_if(|(place, _)| *place <= at) {
+            conversation.said.push(one);
+        }
+        conversation.said.push(said);
+    }
+    conversation.said.extend(added.map(|(_, one)| one));
+}
+
+/// The message of a run by itself; with its call, where no model asked for it.
+fn alone(run: Run, asked: Option<&ToolCall>) -> Said {
     let failed = run.error.is_some();
+    let name = Some(run.call.name.clone());
+    let id = match asked {
+        Some(call) => call.id.clone().or_else(|| run.call.id.clone()),
+        None => run.call.id.clone(),
+    };
+    let mut parts = Vec::new();
+    if asked.is_none() {
+        parts.push(Part::Call(run.call));
+    }
     let mut result = run.result.unwrap_or(ToolResult {
         id: None,
         name,
-        response: serde_json::Value::Null,
+        response: Value::Null,
         is_error: failed.then_some(true),
     });
     result.id = result.id.or(id);
     parts.push(Part::Result(result));
     let mut said = Said::new(Message::new(Role::Tool, parts));
-    said.span = Some(node.span);
-    said.time_ns = Some(node.start_ns);
-    said.call_ns = Some(node.start_ns);
-    said.duration_ns = (!node.in_progress).then(|| node.duration_ns());
+    said.span = Some(run.span);
+    said.time_ns = Some(run.start_ns);
+    said.call_ns = Some(run.start_ns);
+    said.duration_ns = run.duration_ns;
     said.error = run.error;
-    let later = |other: &Said| other.call_ns.is_some_and(|time| time > node.start_ns);
-    let at = conversation.said.iter().position(later);
-    let at = at.unwrap_or(conversation.said.len());
-    if let Some(before) = at.checked_sub(1).and_then(|at| conversation.said.get(at)) {
-        said.depth = before.depth;
-    }
-    conversation.said.insert(at, said);
+    said
 }

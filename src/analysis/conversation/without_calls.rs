@@ -2,11 +2,14 @@
 //! said is looked for in the spans of agents and chains, and at last in the request
 //! and the response of the whole.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::calls::Call;
 use super::fingerprint::Shown;
-use super::{Conversation, Said, longest};
+use super::{Conversation, Said};
 use crate::analysis::{NodeId, SpanTree};
 use crate::json::parse_value;
 use crate::messages::{self, Content};
@@ -61,23 +64,20 @@ fn longest_lists(trace: &Trace, tree: &SpanTree) -> Vec<Call> {
             (content.input.len() + content.output.len() > 1).then_some((id, content))
         })
         .collect();
+    // The longest first, the first of those that are equally long.
+    lists.sort_by_key(|(_, content)| Reverse(content.input.len() + content.output.len()));
     let mut found = Vec::new();
-    loop {
-        let sized = lists
-            .iter()
-            .map(|(id, content)| (content.input.len() + content.output.len(), *id));
-        let Some(best) = longest(sized.collect()) else {
-            break;
-        };
-        let below = tree.subtree(best);
-        let related = |other: NodeId| {
-            below.contains(&other.index()) || tree.subtree(other).contains(&best.index())
-        };
-        if let Some(at) = lists.iter().position(|(id, _)| *id == best) {
-            let (id, content) = lists.remove(at);
-            found.push(Call::of_whole(id, tree.span(id, trace), content));
+    // The places of the chosen ones in preorder, each with the end of its subtree.
+    let mut chosen: BTreeMap<usize, usize> = BTreeMap::new();
+    for (id, content) in lists {
+        let below = tree.subtree(id);
+        let is_above = chosen.range(below.clone()).next().is_some();
+        let before = chosen.range(..below.start).next_back();
+        if is_above || before.is_some_and(|(_, end)| *end > below.start) {
+            continue;
         }
-        lists.retain(|(id, _)| !related(*id));
+        chosen.insert(below.start, below.end);
+        found.push(Call::of_whole(id, tree.span(id, trace), content));
     }
     found.sort_by_key(|call| (tree.node(call.node).start_ns, call.node.index()));
     found
