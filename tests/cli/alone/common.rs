@@ -102,9 +102,12 @@ fn help_lists_the_formats_that_a_command_takes() {
     };
     let tabular = ["table", "json", "jsonl", "csv", "tsv"];
     let with_ids: Vec<&str> = tabular.into_iter().chain(["ids"]).collect();
-    for command in ["get", "tag", "diff", "stats"] {
+    for command in ["tag", "diff", "stats"] {
         assert_eq!(listed(command), tabular, "{command}");
     }
+    let with_markdown: Vec<&str> = tabular.into_iter().chain(["markdown"]).collect();
+    assert_eq!(listed("get"), with_markdown);
+    assert_eq!(listed("session"), ["table", "json", "jsonl", "markdown"]);
     for command in ["search", "latency"] {
         assert_eq!(listed(command), with_ids, "{command}");
     }
