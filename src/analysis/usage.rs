@@ -51,9 +51,9 @@ pub struct UsageReport {
     pub cost: Figure<Cost>,
 }
 
-/// Token counts that a span reports; `None` where it reports no number.
+/// Token counts that a span reports; `None` where it reports none.
 pub fn span_usage(span: &Span) -> Option<TokenUsage> {
-    span.usage().filter(|u| *u != TokenUsage::default())
+    span.usage().filter(TokenUsage::is_reported)
 }
 
 /// Cost that a span reports; `None` where it reports no number.
@@ -64,10 +64,7 @@ pub fn span_cost(span: &Span) -> Option<Cost> {
 /// Tokens and cost of a trace, from its metadata and from its spans.
 pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
     let tokens = (
-        trace
-            .info
-            .recorded_usage()
-            .filter(|u| *u != TokenUsage::default()),
+        trace.info.recorded_usage().filter(TokenUsage::is_reported),
         sum_of_topmost(trace, tree, span_usage, TokenUsage::plus),
     );
     let cost = (
@@ -200,6 +197,11 @@ mod tests {
 
     #[test]
     fn a_trace_without_counts_has_no_figures() {
+        const NOTHING: &str = r#"{"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}"#;
+        let mut zeros = trace([span("root", "", 0, 1).with(attribute::TOKEN_USAGE, NOTHING)]);
+        let metadata = &mut zeros.info.metadata;
+        metadata.insert(metadata::TOKEN_USAGE.to_owned(), NOTHING.to_owned());
+        assert_eq!(usage(&zeros).tokens.value(), None);
         let report = usage(&trace([span("root", "", 0, 1)]));
         assert_eq!(report.tokens.value(), None);
         assert_eq!(report.cost.source(), None);

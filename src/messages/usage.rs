@@ -17,20 +17,13 @@ pub struct CallUsage {
     pub reasoning_tokens: Option<i64>,
 }
 
-/// Counts of 0 and 0 are those of clients that were told none.
-fn is_reported(usage: &TokenUsage) -> bool {
-    [usage.input_tokens, usage.output_tokens, usage.total_tokens]
-        .iter()
-        .any(|count| count.is_some_and(|count| count != 0))
-}
-
 /// The tokens of a call; `None` where nobody reports any.
 pub(super) fn of_call(span: &Span, outputs: Option<&Object>) -> Option<CallUsage> {
     let told = outputs.and_then(of_outputs).or_else(|| {
         let usage = attribute(span, "usage")?;
         of_vendor(usage.as_object()?)
     });
-    let own = span.usage().filter(is_reported);
+    let own = span.usage().filter(TokenUsage::is_reported);
     let told = told.or_else(|| match own {
         Some(_) => None,
         None => of_chunks(span).or_else(|| of_attributes(span)),
@@ -67,7 +60,7 @@ fn of_attributes(span: &Span) -> Option<CallUsage> {
         ]),
         ..TokenUsage::default()
     };
-    is_reported(&tokens).then_some(CallUsage {
+    tokens.is_reported().then_some(CallUsage {
         tokens,
         reasoning_tokens: None,
     })
@@ -155,7 +148,7 @@ fn of_vendor(usage: &Object) -> Option<CallUsage> {
             "cacheWriteInputTokens",
         ]),
     };
-    is_reported(&tokens).then_some(CallUsage {
+    tokens.is_reported().then_some(CallUsage {
         tokens,
         reasoning_tokens: count(&["thoughts_token_count", "thoughtsTokenCount"]).or_else(|| {
             detail(

@@ -58,6 +58,13 @@ impl TokenUsage {
         })
     }
 
+    /// Whether anything was counted: clients that were told no counts write zeros.
+    pub fn is_reported(&self) -> bool {
+        [self.input_tokens, self.output_tokens, self.total_tokens]
+            .iter()
+            .any(|count| count.is_some_and(|count| count != 0))
+    }
+
     /// The reported total, else input plus output; `None` when nothing was reported.
     pub fn total(&self) -> Option<i64> {
         self.total_tokens
