@@ -57,12 +57,36 @@ pub(super) fn decoded(value: &Value) -> Cow<'_, Value> {
     }
 }
 
-/// The object or list that a text holds.
+/// The object or list that a text holds, unless it is nested more deeply than any
+/// that somebody would write: what is within would be text in turn, and so on.
 pub(super) fn structure(text: &str) -> Option<Value> {
     let text = text.trim();
     let wrapped = text.starts_with('{') && text.ends_with('}')
         || text.starts_with('[') && text.ends_with(']');
-    wrapped.then(|| parse_value(text)).flatten()
+    (wrapped && is_shallow(text))
+        .then(|| parse_value(text))
+        .flatten()
+}
+
+/// Values within one another, in a text that is taken for JSON.
+const DEEPEST: usize = 64;
+
+fn is_shallow(text: &str) -> bool {
+    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_text => is_escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => depth += 1,
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return false;
+        }
+    }
+    true
 }
 
 /// An attribute of a span: the JSON in it, at most twice encoded, or its text.
@@ -87,4 +111,22 @@ pub(super) fn is_repr(text: &str) -> bool {
     let text = text.trim();
     text.starts_with('<') && text.ends_with('>') && (text.contains(" at 0x") || text.contains("[2"))
         || text == "EventStream"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_hold_structures_of_some_depth() {
+        assert!(structure(r#"{"a": "[[[", "b": [1]}"#).is_some());
+        assert!(structure(&format!("{}{}", "[".repeat(64), "]".repeat(64))).is_some());
+        for text in ["3", "\"{}\"", "{not json}", "[1, 2"] {
+            assert_eq!(structure(text), None, "{text}");
+        }
+        assert_eq!(
+            structure(&format!("{}{}", "[".repeat(9000), "]".repeat(9000))),
+            None
+        );
+    }
 }

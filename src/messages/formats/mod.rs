@@ -73,7 +73,10 @@ pub(super) fn parts(content: &Value) -> Vec<Part> {
 
 fn part(object: &Object) -> Vec<Part> {
     let known = FORMATS.iter().find_map(|format| (format.part)(object));
-    known.unwrap_or_else(|| vec![Part::Json(Value::Object(object.clone()))])
+    let mut found = known.unwrap_or_else(|| vec![Part::Json(Value::Object(object.clone()))]);
+    // An empty text says nothing.
+    found.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+    found
 }
 
 /// Whether some format knows an object as a piece of content.

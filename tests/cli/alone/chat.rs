@@ -383,3 +383,47 @@ fn a_selection_is_ids_or_a_filter() {
         assert_ne!(outcome.code, Some(0), "{words}");
     }
 }
+
+/// A trace of one call of a model.
+fn call(inputs: &str, outputs: &str) -> String {
+    let span = serde_json::json!({
+        "trace_id": "a".repeat(32), "span_id": "1".repeat(16), "name": "call",
+        "start_time_unix_nano": 1, "end_time_unix_nano": 2, "status": {"code": "OK"},
+        "attributes": {
+            "mlflow.spanType": "\"LLM\"", "mlflow.spanInputs": inputs, "mlflow.spanOutputs": outputs,
+        },
+    });
+    let info = serde_json::json!({"trace_id": format!("tr-{}", "a".repeat(32)), "state": "OK"});
+    serde_json::json!({"info": info, "data": {"spans": [span]}}).to_string()
+}
+
+#[test]
+fn odd_content_is_told_and_stops_nothing() {
+    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(30_000), close.repeat(30_000));
+    let mut encoded = "\"x\"".to_owned();
+    for _ in 0..12 {
+        encoded = Value::from(format!("[{encoded}]")).to_string();
+    }
+    let lists = deep("[", "]");
+    let objects = deep("{\"messages\":", "}").replace(":}", ":1}");
+    let odd = r#"{"messages": [{"role": 5, "content": {"type": null}}, {"role": "user", "content":
+        [{"type": "image_url", "image_url": 5}, {"type": "tool_use"}, {"type": "text"}, [[["x"]]]]}, 5, null]}"#;
+    let answer = r#"{"choices": [{"message": null}, 5, {"message": {"role": null, "tool_calls":
+        [5, {"function": null}, {"function": {"arguments": "{"}}]}}]}"#;
+    for (inputs, outputs) in [
+        (lists.as_str(), objects.as_str()),
+        (&encoded, &encoded),
+        (odd, answer),
+        ("{", "}"),
+        ("", "\"\""),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.json");
+        std::fs::write(&path, call(inputs, outputs)).unwrap();
+        for format in ["table", "json", "markdown"] {
+            let run = mlt().on(path.to_str().unwrap());
+            let outcome = run.run(&format!("get latest --chat -o {format}"));
+            assert_eq!(outcome.code, Some(0), "{format}: {}", outcome.stderr);
+        }
+    }
+}
