@@ -3,6 +3,7 @@
 
 mod check;
 mod diff;
+mod errors;
 mod examples;
 mod experiments;
 mod export;
@@ -35,6 +36,7 @@ use crate::units::Period;
 
 pub use check::CheckArgs;
 pub use diff::{DiffArgs, DiffBy, DiffSort};
+pub use errors::{ErrorsArgs, Kinds, Per};
 pub use examples::of as examples;
 pub use experiments::{ExperimentSort, ExperimentsArgs};
 pub use export::ExportArgs;
@@ -84,8 +86,8 @@ Exit codes:
   6    data that cannot be read or written
   7    done, but some traces could not be read; 1 to 6 go before it
   130  interrupted
-A filter that matches no traces is no failure of mlt search, stats, latency, export and tag: they
-say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
+A filter that matches no traces is no failure of mlt search, stats, errors, latency, export and
+tag: they say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
 
 const COMPLETIONS: &str = "\
 To load it:
@@ -161,7 +163,13 @@ pub struct GlobalArgs {
     ///
     /// Requests are repeated after connection faults and the statuses 408, 429, 502, 503 and 504.
     /// The default is $MLFLOW_HTTP_REQUEST_MAX_RETRIES, else 3.
-    #[arg(long, global = true, value_name = "N", help_heading = "Connection")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     #[arg(value_parser = values::whole_number::<u32>)]
     pub retries: Option<u32>,
 
@@ -268,6 +276,9 @@ pub enum Command {
     /// Sum traces up: counts, errors, durations, tokens, cost
     #[command(after_long_help = stats::HELP, arg(output::arg(TABULAR)))]
     Stats(Box<StatsArgs>),
+    /// Count failures: which there are, how often, and where they began
+    #[command(after_long_help = errors::HELP, arg(output::arg(TABULAR)))]
+    Errors(Box<ErrorsArgs>),
     /// List keys to filter by, with their commonest values
     #[command(after_long_help = keys::HELP, arg(output::arg(TABULAR)))]
     Keys(Box<KeysArgs>),
@@ -305,6 +316,7 @@ impl Command {
             Self::Report(args) => args.selection.trace_words(),
             Self::Check(args) => args.selection.trace_words(),
             Self::Export(args) => args.selection.trace_words(),
+            Self::Errors(args) => args.selection.trace_words(),
             _ => return,
         };
         traces.append(more);

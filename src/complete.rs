@@ -195,6 +195,11 @@ pub(crate) fn stats_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     one_of(typed, rows::stats::names())
 }
 
+/// Columns of rows of failures, likewise.
+pub(crate) fn error_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
+    one_of(typed, rows::errors::names())
+}
+
 /// Columns of spans, likewise, and the tags of their traces.
 pub(crate) fn span_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     let known = rows::spans::spans();

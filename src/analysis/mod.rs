@@ -13,6 +13,7 @@ mod census;
 mod conversation;
 mod critical_path;
 mod diff;
+mod failures;
 mod gaps;
 mod group;
 mod histogram;
@@ -49,6 +50,10 @@ pub use critical_path::Section;
 pub use diff::{
     Comparison, Diff, DiffRow, DiffSort, FeedbackTotal, Finding, Intake, Matching, Measure,
     OnlyTrace, RowsFound, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
+};
+pub use failures::{
+    CountedPer, FailureGroup, FailureKind, FailureReport, Failures, MOST_FAILURE_GROUPS,
+    MOST_MESSAGE_CHARS, template,
 };
 pub use gaps::Gap;
 pub use group::{By, GroupKey, RowKey};

@@ -2,6 +2,7 @@
 //! them on the demo store.
 
 /// Those of a command, a line each.
+#[allow(clippy::too_many_lines, reason = "a list")]
 pub fn of(command: &str) -> Option<&'static str> {
     Some(match command {
         "search" => {
@@ -74,6 +75,13 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt stats --by trace
   mlt stats 'p95(duration), sum(tokens)' --by tags.env
   mlt stats 'count(span), p95(span.duration)' --by name --top 5"
+        }
+        "errors" => {
+            "\
+  mlt errors
+  mlt errors --since 7d --per trace
+  mlt errors --name checkout --kinds all --columns kind,count,type,message
+  mlt errors --top 5 -o json"
         }
         "keys" => {
             "\

@@ -7,6 +7,7 @@ mod columns;
 mod completing;
 mod completions;
 mod diff;
+mod errors;
 mod experiments;
 mod export;
 mod form;
@@ -62,6 +63,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Session(args) => with_context(flags, env, terminal, |c| session::run(c, args)),
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
         Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),
+        Command::Errors(args) => with_context(flags, env, terminal, |c| errors::run(c, args)),
         Command::Experiments(args) => {
             with_context(flags, env, terminal, |c| experiments::run(c, args))
         }

@@ -7,6 +7,7 @@ pub mod check;
 pub mod chrome;
 pub mod delimited;
 pub mod diff;
+pub mod errors;
 pub mod folded;
 pub mod format;
 pub mod json;

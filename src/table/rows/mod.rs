@@ -1,6 +1,7 @@
 //! What tables are of, and the columns of each: a column is here and nowhere else.
 
 pub mod diff;
+pub mod errors;
 pub mod experiments;
 pub mod latency;
 pub mod spans;

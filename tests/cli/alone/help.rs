@@ -20,6 +20,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "report",
     "export",
     "stats",
+    "errors",
     "keys",
     "experiments",
     "completions",

@@ -4,6 +4,7 @@ mod chat;
 mod columns;
 mod common;
 mod confined;
+mod errors;
 pub(crate) mod faults;
 pub(crate) mod help;
 mod numbers;

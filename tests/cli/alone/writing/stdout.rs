@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Folder;
 use crate::support::mlt;
 
-const PRINTING: [&str; 20] = [
+const PRINTING: [&str; 21] = [
     "--version",
     "--help",
     "-h",
@@ -24,6 +24,7 @@ const PRINTING: [&str; 20] = [
     "search -n 3 -o csv",
     "get latest",
     "stats",
+    "errors",
     "latency latest",
     "keys tags",
     "experiments",
