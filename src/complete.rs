@@ -15,7 +15,7 @@ use clap_complete::CompletionCandidate;
 
 pub(crate) use protocol::answer;
 
-use crate::analysis::{By, GroupKey};
+use crate::analysis::{By, FailureKind, GroupKey};
 use crate::cli::{Cli, GlobalArgs};
 use crate::field::{self, FieldDef, Uses};
 use crate::filter::Field;
@@ -198,6 +198,12 @@ pub(crate) fn stats_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
 /// Columns of rows of failures, likewise.
 pub(crate) fn error_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     one_of(typed, rows::errors::names())
+}
+
+/// Kinds of failures, likewise.
+pub(crate) fn failure_kinds(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let kinds = FailureKind::ALL.map(FailureKind::as_str);
+    one_of(typed, kinds.into_iter().chain(["all"]))
 }
 
 /// Columns of spans, likewise, and the tags of their traces.

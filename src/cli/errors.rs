@@ -46,7 +46,8 @@ pub struct ErrorsArgs {
         long,
         default_value = "error",
         value_name = "KIND,…",
-        value_delimiter = ','
+        value_delimiter = ',',
+        add = ArgValueCompleter::new(complete::failure_kinds)
     )]
     pub kinds: Vec<Kinds>,
 

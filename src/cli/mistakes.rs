@@ -214,6 +214,9 @@ fn foreign_command(typed: &str) -> Option<&'static str> {
         "summary" | "aggregate" | "metrics" | "top" => {
             "mlt stats sums traces up, mlt latency tells where their time went"
         }
+        "error" | "failures" | "exceptions" => {
+            "mlt errors counts failures, mlt search --status ERROR lists the traces that failed"
+        }
         "compare" => "mlt diff compares two traces or two sets",
         "test" | "assert" | "gate" => "mlt check judges traces by rules",
         "flamegraph" | "flame" | "profile" => {

@@ -238,6 +238,28 @@ fn models_that_stop_short_are_told_of_once() {
     }
 }
 
+#[test]
+fn beyond_a_limit_failures_are_not_told_apart() {
+    let mut failures = Failures::new([FailureKind::Error].into(), CountedPer::Failure);
+    let mut add = |message: usize| {
+        let failure = Occurred {
+            kind: FailureKind::Error,
+            class: None,
+            message: message.to_string(),
+            span: None,
+            time: None,
+        };
+        failures.count(failure, "tr-1");
+    };
+    (0..MOST_FAILURE_GROUPS + 3).for_each(&mut add);
+    add(7);
+    let found = failures.finish();
+    assert_eq!(found.groups.len(), MOST_FAILURE_GROUPS + 1);
+    let rows: Vec<_> = told(&found).into_iter().take(3).collect();
+    assert_eq!(rows[..2], [(3, "", "<…>", ""), (2, "", "7", "")]);
+    assert_eq!(rows[2].0, 1);
+}
+
 proptest! {
     #[test]
     fn counts_sum_up(

@@ -216,6 +216,15 @@ fn nothing_failed_is_no_failure() {
     assert_eq!(none["failures"], 0);
 }
 
+#[test]
+fn other_names_of_the_command_lead_to_it() {
+    let outcome = mlt().run("failures");
+    assert!(
+        outcome.fails(2).contains("mlt errors counts failures"),
+        "{outcome}"
+    );
+}
+
 /// Twenty-five failures that differ by words, and what a terminal must not get.
 #[test]
 fn untrusted_text_stays_text_and_long_tables_are_cut() {

@@ -277,6 +277,8 @@ fn columns_of_every_table_are_offered() {
     );
     all_find("mlt diff --columns critical_a", &["critical_after_ns"]);
     all_find("mlt stats --columns p9", &["p95", "p99"]);
+    all_find("mlt errors --columns fir", &["first_time"]);
+    all_find("mlt errors --kinds tool,l", &["tool,length"]);
     all_find(
         "mlt get latest --columns total_",
         &["total_ratio", "total_tokens"],
