@@ -44,11 +44,15 @@ pub struct GetArgs {
     pub reasoning: bool,
 
     /// Show the inputs and outputs of each span
-    #[arg(long)]
+    #[arg(long, group = "payloads")]
     pub io: bool,
 
+    /// With --io or --span: show all of it as it is recorded, unset members, vectors and data as well
+    #[arg(long, requires = "payloads", conflicts_with_all = ["link", "chat", "columns"])]
+    pub raw: bool,
+
     /// Show one span in full, by id or name
-    #[arg(long, value_name = "ID|NAME", conflicts_with_all = ["io", "errors", "shown_type", "depth"])]
+    #[arg(long, value_name = "ID|NAME", group = "payloads", conflicts_with_all = ["io", "errors", "shown_type", "depth"])]
     pub span: Option<String>,
 
     /// Only spans that failed

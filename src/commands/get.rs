@@ -432,15 +432,20 @@ fn print_text(
     let report = analyse(trace);
     let layout = context.layout();
     if let Some(wanted) = &args.span {
+        let options = render::span::SpanOptions {
+            max_chars: args.max_chars,
+            raw: args.raw,
+        };
         for (at, id) in spans_named(&report, wanted).into_iter().enumerate() {
             if at > 0 {
                 writeln!(out)?;
             }
-            render::span::write(out, &report, id, args.max_chars, &layout)?;
+            render::span::write(out, &report, id, options, &layout)?;
         }
     } else {
         let options = render::trace::TraceOptions {
             io: args.io,
+            raw: args.raw,
             max_chars: args.max_chars,
             errors_only: args.errors,
             types: args.shown_type.clone().into_iter().collect(),

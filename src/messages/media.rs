@@ -9,7 +9,7 @@ use super::value::{Object, first, first_text, object, text};
 use crate::model::{ATTACHMENT, Media, MediaKind, Part};
 
 /// From what text on a run of base64 is taken for data and not for a word.
-const DATA_FROM: usize = 1024;
+pub const DATA_FROM: usize = 1024;
 
 /// What an address or a data URL shows, of a kind such as `image` where the
 /// address does not say more.
@@ -144,6 +144,61 @@ pub(super) fn in_text(text: &str) -> Option<Part> {
         || text.starts_with(ATTACHMENT)
         || text.len() >= DATA_FROM && (is_bytes_repr(text) || is_base64(text));
     is_data.then(|| of_data(text, "", None))
+}
+
+/// A text of nothing but data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LongData<'t> {
+    /// As much as tells one from another.
+    pub head: &'t str,
+    /// In bytes: of what Python prints of bytes those that it stands for, of anything
+    /// else the text itself.
+    pub size: usize,
+    /// `base64`, `bytes` or `data`.
+    pub kind: &'static str,
+}
+
+/// Data of some length: base64, a data URL, or what Python prints of bytes; `None`
+/// for text.
+pub fn long_data(text: &str) -> Option<LongData<'_>> {
+    const HEAD: usize = 11;
+    if text.len() < DATA_FROM {
+        return None;
+    }
+    let (before, data) = split_data_url(text).unwrap_or(("", text));
+    let (size, kind) = if is_bytes_repr(data) {
+        let inner = &data[2..data.len() - 1];
+        if is_base64(inner) {
+            (inner.len(), "base64")
+        } else {
+            (repr_len(inner), "bytes")
+        }
+    } else if before.ends_with(";base64,") || is_base64(data) {
+        (data.len(), "base64")
+    } else if !before.is_empty() {
+        (data.len(), "data")
+    } else {
+        return None;
+    };
+    let ends = text.char_indices().map(|(at, _)| at);
+    let end = ends.take_while(|at| *at <= before.len() + HEAD).last();
+    let end = end.unwrap_or_default();
+    let head = &text[..end];
+    // Not half of an escape such as `\x89`.
+    let head = match head.rfind('\\') {
+        Some(at) if kind == "bytes" && end - at < 4 => &head[..at],
+        _ => head,
+    };
+    Some(LongData { head, size, kind })
+}
+
+/// `data:image/png;base64,` and what follows.
+fn split_data_url(text: &str) -> Option<(&str, &str)> {
+    let comma = text.find(',').filter(|at| *at < 200)?;
+    let head = text[..comma].strip_prefix("data:")?;
+    let is_part = |b: u8| b.is_ascii_alphanumeric() || b"/;=+-._".contains(&b);
+    let is_url = head.bytes().all(is_part) && !text.contains(char::is_whitespace);
+    is_url.then(|| text.split_at(comma + 1))
 }
 
 fn is_bytes_repr(text: &str) -> bool {

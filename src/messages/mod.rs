@@ -20,6 +20,7 @@ mod value;
 
 pub use about::{About, about, answers, asks, embeds, is_call, is_silent};
 pub use documents::{Better, Document, Embedded, Retrieval, embedded, retrieval};
+pub use media::{DATA_FROM, LongData, long_data};
 pub use sources::{Content, read, read_lists, reads_output};
 
 pub use tool::{tool_call, tool_name, tool_result};

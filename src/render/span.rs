@@ -8,18 +8,32 @@ use super::cell::Cell;
 use super::fields::Fields;
 use super::style::Painted;
 use super::summary::at_least;
-use super::{Layout, payload, sanitize, trace, usage};
+use super::{Layout, payload, sanitize, text, trace, usage};
 use crate::analysis::{LatencyReport, NodeId};
 use crate::model::{Event, Span, StatusCode, Timestamp, attribute};
 use crate::units;
 
-/// Writes everything about one span; inputs, outputs and attributes are cut to
-/// `max_chars` characters each, where given.
+/// How the inputs, outputs and attributes of a span are shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SpanOptions {
+    /// Cut each of them to so many characters; `None` for all of it.
+    pub max_chars: Option<usize>,
+    /// As they are recorded, not as they are best read.
+    pub raw: bool,
+}
+
+impl SpanOptions {
+    const fn form(self) -> payload::Form {
+        payload::Form::of(self.raw)
+    }
+}
+
+/// Writes everything about one span.
 pub fn write(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     id: NodeId,
-    max_chars: Option<usize>,
+    options: SpanOptions,
     layout: &Layout,
 ) -> io::Result<()> {
     let span = report.span(id);
@@ -27,10 +41,10 @@ pub fn write(
     for (title, value) in [("INPUTS", span.inputs()), ("OUTPUTS", span.outputs())] {
         if let Some(value) = value {
             write_section(out, title, layout)?;
-            write_payload(out, value, max_chars, layout)?;
+            write_payload(out, value, options, layout)?;
         }
     }
-    write_attributes(out, span, max_chars, layout)?;
+    write_attributes(out, span, options, layout)?;
     write_events(out, report, span, layout)?;
     write_links(out, span, layout)
 }
@@ -142,17 +156,25 @@ fn write_section(out: &mut dyn Write, title: &str, layout: &Layout) -> io::Resul
 fn write_payload(
     out: &mut dyn Write,
     value: &str,
-    max_chars: Option<usize>,
+    options: SpanOptions,
     layout: &Layout,
 ) -> io::Result<()> {
-    let (lines, note) = payload::limited_lines(value, max_chars);
-    for line in lines {
+    let (lines, note) = payload::limited_lines(value, options.max_chars, options.form());
+    for line in in_margin(&lines, 2, layout) {
         writeln!(out, "{}", format!("  {line}").trim_end())?;
     }
     match note {
         Some(note) => writeln!(out, "  {}", Painted(layout.style.muted(), note)),
         None => Ok(()),
     }
+}
+
+/// Lines that begin at a column, as wide as the terminal lets them be.
+fn in_margin(lines: &[String], margin: usize, layout: &Layout) -> impl Iterator<Item = String> {
+    let room = layout.width.map(|width| width.saturating_sub(margin));
+    lines
+        .iter()
+        .flat_map(move |line| payload::wrapped(line, room))
 }
 
 /// Text in lines of its own, escaped but not cut.
@@ -165,7 +187,7 @@ fn write_block(out: &mut dyn Write, block: &str, style: anstyle::Style) -> io::R
 fn write_attributes(
     out: &mut dyn Write,
     span: &Span,
-    max_chars: Option<usize>,
+    options: SpanOptions,
     layout: &Layout,
 ) -> io::Result<()> {
     let mut others = span
@@ -177,10 +199,21 @@ fn write_attributes(
         return Ok(());
     }
     write_section(out, "ATTRIBUTES", layout)?;
+    let mut unset = 0;
     for (key, value) in others {
-        write_pair(out, key, value, max_chars, layout)?;
+        if !options.raw && payload::is_unset(value) {
+            unset += 1;
+        } else {
+            write_pair(out, key, value, options, layout)?;
+        }
     }
-    Ok(())
+    match options.form().note(unset) {
+        Some(note) => {
+            let note = format!("… {note}");
+            writeln!(out, "  {}", Painted(layout.style.muted(), note))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `key  value`, with a value of several lines below its key.
@@ -188,24 +221,37 @@ fn write_pair(
     out: &mut dyn Write,
     key: &str,
     value: &str,
-    max_chars: Option<usize>,
+    options: SpanOptions,
     layout: &Layout,
 ) -> io::Result<()> {
+    let beside = 2 + text::width(&sanitize::line(key)) + 2;
+    let fits = |line: &str| {
+        let end = beside + text::width(line);
+        layout.width.is_none_or(|width| end <= width)
+    };
     let key = Painted(layout.style.muted(), key);
     // An attribute that is text reads better without its quotes.
     let decoded: Option<String> = serde_json::from_str(value).ok();
-    let (lines, note) = match decoded.filter(|text| !text.contains('\n')) {
-        Some(text) if max_chars.is_none_or(|max| text.chars().count() <= max) => {
+    let plain = decoded.filter(|text| payload::is_plain(text, options.form()));
+    let (lines, note) = match plain {
+        Some(text)
+            if options
+                .max_chars
+                .is_none_or(|max| text.chars().count() <= max) =>
+        {
             (vec![sanitize::line(&text).into_owned()], None)
         }
-        _ => payload::limited_lines(value, max_chars),
+        _ => payload::limited_lines(value, options.max_chars, options.form()),
     };
     match lines.as_slice() {
-        [only] if note.is_none() => writeln!(out, "{}", format!("  {key}  {only}").trim_end())?,
+        [only] if note.is_none() && fits(only) => {
+            writeln!(out, "{}", format!("  {key}  {only}").trim_end())?;
+        }
         many => {
             writeln!(out, "  {key}")?;
-            many.iter()
-                .try_for_each(|line| writeln!(out, "    {line}"))?;
+            for line in in_margin(many, 4, layout) {
+                writeln!(out, "{}", format!("    {line}").trim_end())?;
+            }
         }
     }
     match note {
@@ -312,7 +358,11 @@ mod tests {
             .nodes()
             .find(|(id, _)| report.span(*id).name.contains(name))
             .unwrap();
-        printed(|out| write(out, &report, id, max_chars, layout))
+        let options = SpanOptions {
+            max_chars,
+            raw: false,
+        };
+        printed(|out| write(out, &report, id, options, layout))
     }
 
     #[test]

@@ -29,6 +29,8 @@ use lines::Lines;
 pub struct TraceOptions {
     /// Inputs and outputs under each span.
     pub io: bool,
+    /// Those as they are recorded, not as they are best read.
+    pub raw: bool,
     /// Cut each input and output to so many characters, with a note; `None` for all of it.
     pub max_chars: Option<usize>,
     /// Only spans that failed, with their ancestors.

@@ -363,7 +363,7 @@ impl Page<'_> {
     }
 
     fn add_json(&self, lines: &mut Vec<(anstyle::Style, String)>, value: &Value, said: &Said) {
-        let (laid_out, _) = payload::limited_lines(&value.to_string(), None);
+        let (laid_out, _) = payload::limited_lines(&value.to_string(), None, payload::Form::Raw);
         let style = self.layout.style.text();
         for line in laid_out {
             match self.room(said) {

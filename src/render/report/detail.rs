@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::{Map, Value};
 
-use super::Section;
+use super::{FORM, Section};
 use crate::analysis::{Node, NodeId};
 use crate::model::{Event, Link, Span, StatusCode, Timestamp, attribute};
 use crate::render::{Layout, payload, sanitize, text, trace, usage};
@@ -163,20 +163,23 @@ impl Section<'_, '_> {
             let pairs = others
                 .iter()
                 .map(|(key, value)| (key.as_str(), value.as_str()));
-            let (lines, note) = payload::limited_pairs(pairs, self.max_chars);
+            let (lines, note) = payload::limited_pairs(pairs, self.max_chars, FORM);
             return self.write_lines(&lines, note);
         }
         self.html
             .raw("<details class=\"fold\"><summary>Attributes <small>")?;
         self.html.text(&others.len().to_string())?;
         self.html.raw("</small></summary><dl class=\"pairs\">")?;
+        let (unset, others): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|(_, value)| payload::is_unset(value));
         for (key, value) in others {
             self.html.element("dt", &[], key)?;
             self.html.raw("<dd>")?;
             // An attribute that is text reads better without its quotes.
             match serde_json::from_str::<String>(value) {
-                Ok(text) if !text.contains('\n') => self.write_line(&text)?,
-                _ => match payload::limited_lines(value, self.max_chars) {
+                Ok(text) if payload::is_plain(&text, FORM) => self.write_line(&text)?,
+                _ => match payload::limited_lines(value, self.max_chars, FORM) {
                     (lines, note) if lines.len() == 1 => {
                         self.html.text(&lines.concat())?;
                         self.write_cut(note)?;
@@ -186,7 +189,9 @@ impl Section<'_, '_> {
             }
             self.html.raw("</dd>")?;
         }
-        self.html.raw("</dl></details>\n")
+        self.html.raw("</dl>")?;
+        self.write_cut(FORM.note(unset.len()).map(|note| format!("… {note}")))?;
+        self.html.raw("</details>\n")
     }
 
     fn write_event(&mut self, event: &Event) -> io::Result<()> {

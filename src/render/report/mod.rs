@@ -177,6 +177,9 @@ const KEYS: &str = r#"<dialog id="keys" aria-labelledby="keys-title">
 </dialog>
 "#;
 
+/// A page has no room for everything, and no options.
+const FORM: payload::Form = payload::Form::ReadableElsewhere;
+
 /// The section of one trace.
 struct Section<'w, 'a> {
     html: Html<'w>,
@@ -202,7 +205,7 @@ impl Section<'_, '_> {
 
     /// A value in a box of its own, laid out when it is JSON.
     fn write_value(&mut self, value: &str) -> io::Result<()> {
-        let (lines, note) = payload::limited_lines(value, self.max_chars);
+        let (lines, note) = payload::limited_lines(value, self.max_chars, FORM);
         self.write_lines(&lines, note)
     }
 

@@ -12,7 +12,7 @@ use crate::render::style::Painted;
 use crate::render::table::Table;
 use crate::render::tree::GuideLines;
 use crate::render::waterfall::{BarKind, Scale};
-use crate::render::{Layout, payload, text};
+use crate::render::{payload, text};
 use crate::units;
 
 /// How the lines of the table are made.
@@ -151,10 +151,10 @@ impl Lines<'_> {
             writeln!(out, "{}", cell.fit_if(layout.width))?;
         }
         if options.io {
-            let prefix = Painted(style.muted(), guides.below(id)).to_string();
+            let prefix = guides.below(id);
             for (label, value) in [("inputs", span.inputs()), ("outputs", span.outputs())] {
                 if let Some(value) = value {
-                    write_payload(out, &prefix, label, value, options.max_chars, layout)?;
+                    self.write_payload(out, &prefix, label, value)?;
                 }
             }
         }
@@ -170,29 +170,47 @@ impl Lines<'_> {
             }
         }
     }
-}
 
-/// A labelled value: on the label's line where it has one line, below it otherwise.
-fn write_payload(
-    out: &mut dyn Write,
-    prefix: &str,
-    label: &str,
-    value: &str,
-    max_chars: Option<usize>,
-    layout: &Layout,
-) -> io::Result<()> {
-    let style = layout.style;
-    let (shown, note) = payload::limited_lines(value, max_chars);
-    if let ([only], None) = (shown.as_slice(), &note) {
-        let label = Painted(style.muted(), text::pad_end(label, "outputs".len()));
-        return writeln!(out, "{prefix}{label}  {only}");
+    /// A labelled value: on the label's line where it has one line, below it otherwise.
+    fn write_payload(
+        &self,
+        out: &mut dyn Write,
+        prefix: &str,
+        label: &str,
+        value: &str,
+    ) -> io::Result<()> {
+        let (layout, options) = (self.page.layout, self.page.options);
+        let style = layout.style;
+        let form = payload::Form::of(options.raw);
+        let (shown, note) = payload::limited_lines(value, options.max_chars, form);
+        let beside = layout
+            .width
+            .map(|width| width.saturating_sub(text::width(prefix)));
+        if let ([only], None) = (shown.as_slice(), &note) {
+            let label = text::pad_end(label, "outputs".len());
+            let fits = |room| text::width(&label) + 2 + text::width(only) <= room;
+            if beside.is_none_or(fits) {
+                return writeln!(
+                    out,
+                    "{}{}  {only}",
+                    self.guide(prefix),
+                    Painted(style.muted(), label)
+                );
+            }
+        }
+        let guide = self.guide(prefix);
+        writeln!(out, "{guide}{}", Painted(style.muted(), label))?;
+        let room = beside.map(|room| room.saturating_sub(2));
+        for line in shown.iter().flat_map(|line| payload::wrapped(line, room)) {
+            writeln!(out, "{}", format!("{guide}  {line}").trim_end())?;
+        }
+        match note {
+            Some(note) => writeln!(out, "{guide}  {}", Painted(style.muted(), note)),
+            None => Ok(()),
+        }
     }
-    writeln!(out, "{prefix}{}", Painted(style.muted(), label))?;
-    for line in shown {
-        writeln!(out, "{}", format!("{prefix}  {line}").trim_end())?;
-    }
-    match note {
-        Some(note) => writeln!(out, "{prefix}  {}", Painted(style.muted(), note)),
-        None => Ok(()),
+
+    fn guide(&self, prefix: &str) -> String {
+        Painted(self.page.layout.style.muted(), prefix).to_string()
     }
 }

@@ -105,8 +105,7 @@ fn experiment(trace: &Value) -> String {
 }
 
 fn same(ours: &str, theirs: &str) -> bool {
-    static OBJECT: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#""value":\s*\{"#).unwrap());
+    static OBJECT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#""value":\s*\{"#).unwrap());
     let same_line = |(ours, theirs): (&str, &str)| {
         ours == theirs || (OBJECT.is_match(theirs) && parsed(ours) == parsed(theirs))
     };
