@@ -8,7 +8,9 @@ use super::form::Form;
 use super::gather::{Need, fail_with, gather_found};
 use super::selection::{filter_of, name_experiments};
 use super::{Context, IN_TABLES, columns, link, resolve};
-use crate::analysis::{LatencyReport, Node, NodeId, SpanTree, Warning, analyse, conversation};
+use crate::analysis::{
+    LatencyReport, Node, NodeId, SpanTree, Warning, analyse, conversation, trace_usage,
+};
 use crate::cli::{FilterArgs, GetArgs, OF_TRANSCRIPTS, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
@@ -122,7 +124,10 @@ fn searches(context: &Context, args: &GetArgs) -> Result<bool> {
     let matches = args.limit.is_some() || args.filter != FilterArgs::default();
     match (args.traces.is_empty(), matches) {
         (false, true) => {
-            Err(CommandError::usage("expected trace ids or a filter, found both").into())
+            let error = CommandError::usage("expected trace ids or a filter, found both");
+            let hint =
+                "filters and `-n` choose among all traces: `mlt get -n 2` shows the two newest";
+            Err(error.hint(hint).into())
         }
         (true, false) if context.flags.experiments.is_empty() => Err(CommandError::usage(
             "expected trace ids or a filter, found neither",
@@ -168,6 +173,9 @@ fn matching(
         }
         context.remember_no_match(&args.filter);
         return Err(CommandError::new(Exit::NotFound, NO_MATCH).into());
+    }
+    if gathered.limited && args.limit.is_none() {
+        context.note("more traces match than the newest one: `-n N` shows more");
     }
     unreadable.extend(gathered.unreadable);
     Ok(ids)
@@ -344,7 +352,6 @@ impl<'a> Printer<'a> {
                 let report = analyse(trace);
                 let said = conversation(trace, &report.tree);
                 render::transcript::write(out, &report, &said, options, &self.context.layout())?;
-                warn_of(self.context, &report);
             }
             Kind::Markdown(out) => {
                 if self.printed > 0 {
@@ -352,7 +359,7 @@ impl<'a> Printer<'a> {
                 }
                 let report = analyse(trace);
                 let said = conversation(trace, &report.tree);
-                render::transcript::markdown::write(out, &report, &said)?;
+                render::transcript::markdown::write(out, &report, &said, None)?;
             }
             Kind::TranscriptJson(out, form) => json::write(out, &transcript_of(trace), *form)?,
             Kind::Transcripts(out, list) => list.push(out, &transcript_of(trace))?,
@@ -389,7 +396,7 @@ impl<'a> Printer<'a> {
 fn transcript_of(trace: &Trace) -> serde_json::Value {
     let tree = SpanTree::build(trace);
     let conversation = conversation(trace, &tree);
-    transcript(trace, &conversation)
+    transcript(trace, &conversation, &trace_usage(trace, &tree))
 }
 
 /// The spans that were asked for, with the figures that they have among all of them.

@@ -18,7 +18,7 @@ use crate::export::transcript;
 use crate::filter::{Comparator, Condition, Field, Filter, parse_order_by};
 use crate::model::{Trace, metadata};
 use crate::render::transcript::{TranscriptOptions, markdown};
-use crate::render::{self};
+use crate::render::{self, Layout};
 use crate::store::{Detail, FilterSource, Query};
 
 pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
@@ -46,7 +46,8 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
                     let mut text = Vec::new();
                     if is_markdown {
                         writeln!(text)?;
-                        markdown::write(&mut text, &report, &turn.conversation)?;
+                        markdown::write(&mut text, &report, &turn.conversation, Some(turn.number))?;
+                        markdown::write_assessments(&mut text, &turn.assessments)?;
                     } else {
                         let options = TranscriptOptions {
                             reasoning: args.reasoning,
@@ -79,7 +80,17 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
     let shown = turns.finish(session.turns)?;
     let mut out = context.terminal.output();
     match form {
-        Form::Text if is_markdown => writeln!(out, "# {}", markdown::plain(&id))?,
+        Form::Text if is_markdown => {
+            writeln!(out, "# {}\n", markdown::plain(&id))?;
+            let plain = Layout::piped();
+            let mut head = Vec::new();
+            render::session::write_head(&mut head, &id, &session, &plain)?;
+            let head = String::from_utf8_lossy(&head);
+            // The first line begins with the id.
+            for line in head.lines() {
+                writeln!(out, "{}", markdown::plain(line))?;
+            }
+        }
         Form::Text => render::session::write_head(&mut out, &id, &session, &context.layout())?,
         _ => {}
     }

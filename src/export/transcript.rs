@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::analysis::{Conversation, Found, Lookup, Said, Session, Turn};
+use crate::analysis::{Conversation, Found, Lookup, Said, Session, Turn, UsageReport};
 use crate::messages::{CallUsage, Document};
 use crate::model::{Assessment, Cost, Media, Part, Timestamp, TokenUsage, Trace};
 
@@ -152,8 +152,8 @@ fn lookup(lookup: &Lookup, trace: &Trace) -> Value {
     Value::Object(members)
 }
 
-/// The transcript of one trace.
-pub fn transcript(trace: &Trace, conversation: &Conversation) -> Value {
+/// The transcript of one trace, with the trace's own figures.
+pub fn transcript(trace: &Trace, conversation: &Conversation, usage: &UsageReport) -> Value {
     let messages: Vec<Value> = conversation
         .said
         .iter()
@@ -162,6 +162,17 @@ pub fn transcript(trace: &Trace, conversation: &Conversation) -> Value {
     let mut members = known([
         ("trace_id", json!(trace.info.trace_id)),
         ("name", json!(trace.info.name())),
+        ("state", json!(trace.info.state.as_str())),
+        (
+            "request_time",
+            json!(trace.info.request_time.map(|time| time.to_string())),
+        ),
+        ("duration_ns", json!(trace.info.duration_ns())),
+        (
+            "total_tokens",
+            json!(usage.tokens.value().and_then(TokenUsage::total)),
+        ),
+        ("cost_usd", json!(usage.cost.value().and_then(Cost::total))),
     ]);
     members.insert("messages".to_owned(), Value::from(messages));
     let lookups: Vec<Value> = conversation
@@ -191,28 +202,11 @@ pub fn transcript(trace: &Trace, conversation: &Conversation) -> Value {
     Value::Object(members)
 }
 
-/// A turn of a session: a transcript with the trace's own figures.
+/// A turn of a session: a transcript with its number.
 pub fn turn(trace: &Trace, turn: &Turn) -> Value {
-    let info = &trace.info;
-    let mut members = known([
-        ("turn", json!(turn.number)),
-        ("state", json!(info.state.as_str())),
-        (
-            "request_time",
-            json!(info.request_time.map(|time| time.to_string())),
-        ),
-        ("duration_ns", json!(info.duration_ns())),
-        (
-            "total_tokens",
-            json!(turn.usage.tokens.value().and_then(TokenUsage::total)),
-        ),
-        (
-            "cost_usd",
-            json!(turn.usage.cost.value().and_then(Cost::total)),
-        ),
-    ]);
+    let mut members = known([("turn", json!(turn.number))]);
     members.extend(assessments(&turn.assessments));
-    if let Value::Object(said) = transcript(trace, &turn.conversation) {
+    if let Value::Object(said) = transcript(trace, &turn.conversation, &turn.usage) {
         members.extend(said);
     }
     Value::Object(members)

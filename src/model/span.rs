@@ -140,7 +140,8 @@ impl Span {
             return Some(self.status_message.clone());
         }
         let exception = self.exception()?;
-        match (exception.kind, exception.message) {
+        let kind = exception.kind.filter(|kind| !kind.is_empty());
+        match (kind, exception.message) {
             (Some(kind), Some(message)) => Some(format!("{kind}: {message}")),
             (one, other) => one.or(other).map(str::to_owned),
         }

@@ -23,7 +23,8 @@ fn part(object: &Object) -> Option<Vec<Part>> {
             if ["base64", "url", "data", "source_type", "file_id"]
                 .iter()
                 .any(|key| object.contains_key(*key))
-                && !object.contains_key("file") =>
+                && !object.contains_key("file")
+                && !object.contains_key("modality") =>
         {
             let kind = kind(object);
             media::of_object(object, kind)?

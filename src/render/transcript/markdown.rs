@@ -9,20 +9,25 @@ use serde_json::Value;
 use super::{arguments, placeholder};
 use crate::analysis::{Conversation, Found, LatencyReport, Lookup, Said};
 use crate::messages;
-use crate::model::{Cost, Part, Timestamp, TokenUsage, ToolResult};
+use crate::model::{Assessment, Cost, Part, Role, Timestamp, TokenUsage, ToolResult};
+use crate::render::column::assessment_value;
 use crate::render::summary;
 use crate::text::sanitize;
 use crate::units::{self, Zone};
 
-/// Writes the transcript of one trace.
+/// Writes the transcript of one trace; of a session's turn with its number.
 pub fn write(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     conversation: &Conversation,
+    turn: Option<usize>,
 ) -> io::Result<()> {
     let info = &report.trace.info;
-    let name = info.name().unwrap_or("(no name)");
-    writeln!(out, "## {}\n", plain(name))?;
+    let name = plain(info.name().unwrap_or("(no name)"));
+    match turn {
+        Some(number) => writeln!(out, "## Turn {number}: {name}\n")?,
+        None => writeln!(out, "## {name}\n")?,
+    }
     let mut facts = vec![
         format!("`{}`", code(&info.trace_id)),
         info.state.as_str().to_owned(),
@@ -59,7 +64,9 @@ pub fn write(
 fn write_said(out: &mut dyn Write, said: &Said) -> io::Result<()> {
     let message = &said.message;
     let mut head = vec![format!("**{}**", plain(message.role.as_str()))];
-    let named = message.name.as_deref().or(said.agent.as_deref());
+    let is_answer = message.role == Role::Assistant;
+    let agent = said.agent.as_deref().filter(|_| is_answer);
+    let named = message.name.as_deref().or(agent);
     head.extend(named.map(plain));
     if let Some((at, of)) = said.alternative {
         head.push(format!("{at} of {of}"));
@@ -76,7 +83,11 @@ fn write_said(out: &mut dyn Write, said: &Said) -> io::Result<()> {
     head.extend(end.filter(|end| !super::is_usual_end(end)).map(plain));
     writeln!(out, "\n{}\n", head.join(" · "))?;
     for part in &message.parts {
-        write_part(out, part)?;
+        // A tool that failed gave nothing; what went wrong follows.
+        let is_nothing = matches!(part, Part::Result(result) if result.response.is_null());
+        if !(is_nothing && said.error.is_some()) {
+            write_part(out, part)?;
+        }
     }
     if let Some(error) = &said.error {
         writeln!(out, "failed:\n")?;
@@ -134,9 +145,14 @@ fn write_lookup(out: &mut dyn Write, lookup: &Lookup) -> io::Result<()> {
         return Ok(());
     };
     let query = found.query.as_deref().map(plain).unwrap_or_default();
+    let verb = if found.before.is_some() {
+        "reranked"
+    } else {
+        "retrieved"
+    };
     writeln!(
         out,
-        "\n**retrieved** · {} · {query}\n",
+        "\n**{verb}** · {} · {query}\n",
         units::time(time, Zone::Utc)
     )?;
     for (at, document) in found.documents.iter().enumerate() {
@@ -158,6 +174,17 @@ fn json(out: &mut dyn Write, value: &Value) -> io::Result<()> {
         "json",
         &serde_json::to_string_pretty(value).unwrap_or_default(),
     )
+}
+
+/// What was judged, an item each.
+pub fn write_assessments(out: &mut dyn Write, all: &[Assessment]) -> io::Result<()> {
+    for one in all {
+        let value = plain(&assessment_value(one));
+        let notes = plain(&summary::assessment_notes(one));
+        let why = one.rationale.as_deref().map(plain).unwrap_or_default();
+        writeln!(out, "\n- **{}** {value} ({notes}) {why}", plain(&one.name))?;
+    }
+    Ok(())
 }
 
 /// A block of code behind a fence that is longer than any in it.

@@ -348,16 +348,21 @@ fn the_newest_that_match_are_shown() {
             })
             .collect()
     };
+    let one = frameworks().run("get --status ERROR --chat");
+    assert_eq!(
+        one.stderr,
+        "note: more traces match than the newest one: `-n N` shows more\n"
+    );
     let failed = ids("search --status ERROR -n 3");
     assert_eq!(failed.len(), 3);
     assert_eq!(ids("get --status ERROR -n 3"), failed);
-    assert_eq!(ids("get --status ERROR"), failed[..1]);
+    assert_eq!(ids("get --status ERROR -q"), failed[..1]);
     let all = ids("search -n 3");
     assert_eq!(ids("get latest~2"), all[2..]);
     assert_eq!(ids("get -n 2 --chat"), all[..2]);
     // A single match is a document by itself, a number of them a list.
     let one: Value =
-        serde_json::from_str(frameworks().run("get --status ERROR -o json").ok()).unwrap();
+        serde_json::from_str(frameworks().run("get --status ERROR -q -o json").ok()).unwrap();
     assert_eq!(one["info"]["trace_id"], *failed[0]);
     let list: Value =
         serde_json::from_str(frameworks().run("get --status ERROR -n 1 -o json").ok()).unwrap();
