@@ -132,6 +132,8 @@ pub struct FailureReport {
     pub failures: usize,
     /// What counts of the groups sum up to.
     pub counted: usize,
+    /// Failures that are told together, there being too many that differ.
+    pub merged: usize,
 }
 
 /// Gathers failures, trace by trace.
@@ -143,6 +145,7 @@ pub struct Failures {
     traces: usize,
     failed_traces: usize,
     found: usize,
+    merged: usize,
 }
 
 impl Failures {
@@ -155,6 +158,7 @@ impl Failures {
             traces: 0,
             failed_traces: 0,
             found: 0,
+            merged: 0,
         }
     }
 
@@ -189,6 +193,7 @@ impl Failures {
         };
         if self.groups.len() >= MOST_FAILURE_GROUPS && !self.groups.contains_key(&key) {
             (key.class, key.message) = (None, mask::ANY.to_owned());
+            self.merged += 1;
         }
         let group = self.groups.entry(key).or_default();
         group.count += 1;
@@ -216,6 +221,7 @@ impl Failures {
             traces: self.traces,
             failed_traces: self.failed_traces,
             failures: self.found,
+            merged: self.merged,
             counted: match self.per {
                 CountedPer::Failure => self.found,
                 CountedPer::Trace => self.failed_traces,

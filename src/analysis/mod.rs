@@ -45,7 +45,7 @@ pub use aggregate::{Aggregation, Occurrence, Row, Sort, Unit};
 pub use bootstrap::{ConfidenceInterval, DEFAULT_SEED};
 pub use buckets::{Buckets, Start};
 pub use census::{Census, KeyCount};
-pub use conversation::{Call, Conversation, Found, Lookup, Said, Session, Turn, conversation};
+pub use conversation::{Conversation, Found, Lookup, Said, Session, Turn, conversation};
 pub use critical_path::Section;
 pub use diff::{
     Comparison, Diff, DiffRow, DiffSort, FeedbackTotal, Finding, Intake, Matching, Measure,

@@ -217,6 +217,38 @@ impl SpanTree {
         id.0..id.0 + self.nodes[id.0].subtree_len
     }
 
+    /// What is found at nodes above which nothing is found, in preorder.
+    pub fn topmost<T>(&self, find: impl Fn(NodeId) -> Option<T>) -> Vec<(NodeId, T)> {
+        let mut found = Vec::new();
+        let mut next = 0;
+        while next < self.len() {
+            let id = NodeId(next);
+            next = match find(id) {
+                Some(one) => {
+                    found.push((id, one));
+                    self.subtree(id).end
+                }
+                None => next + 1,
+            };
+        }
+        found
+    }
+
+    /// The nodes of which something is true and of none below them, in preorder.
+    pub fn lowest(&self, is_one: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
+        let mut before = Vec::with_capacity(self.len() + 1);
+        before.push(0_usize);
+        for (id, _) in self.preorder() {
+            before.push(before[id.index()] + usize::from(is_one(id)));
+        }
+        let nodes = self.preorder().map(|(id, _)| id);
+        let lowest = nodes.filter(|id| {
+            let (at, end) = (id.index(), self.subtree(*id).end);
+            before[at] < before[at + 1] && before[at + 1] == before[end]
+        });
+        lowest.collect()
+    }
+
     /// The span of a node; `trace` is the one that the tree was built from.
     pub fn span<'t>(&self, id: NodeId, trace: &'t Trace) -> &'t Span {
         &trace.spans[self.node(id).span]

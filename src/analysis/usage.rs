@@ -109,18 +109,12 @@ fn sum_of_topmost<T: Default>(
     figure: impl Fn(&Span) -> Option<T>,
     plus: impl Fn(&T, &T) -> T,
 ) -> Option<T> {
-    let mut sum: Option<T> = None;
-    let mut skip_to = 0;
-    for (id, node) in tree.preorder() {
-        if id.index() < skip_to {
-            continue;
-        }
-        if let Some(found) = figure(&trace.spans[node.span]) {
-            skip_to = tree.subtree(id).end;
-            sum = Some(plus(&sum.unwrap_or_default(), &found));
-        }
-    }
-    sum
+    let found = tree.topmost(|id| figure(tree.span(id, trace)));
+    let mut figures = found.into_iter().map(|(_, figure)| figure);
+    let first = figures.next()?;
+    Some(figures.fold(plus(&T::default(), &first), |sum, figure| {
+        plus(&sum, &figure)
+    }))
 }
 
 fn both<T>(a: Option<T>, b: Option<T>, differ: impl Fn(&T, &T) -> bool) -> bool {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::form::Form;
 use super::gather::{Gathered, Need, gather};
 use super::{Context, columns};
-use crate::analysis::{FailureReport, Failures};
+use crate::analysis::{FailureReport, Failures, MOST_FAILURE_GROUPS};
 use crate::cli::{ErrorsArgs, SelectionArgs};
 use crate::error::Exit;
 use crate::export::errors::{self as export, ErrorsParts};
@@ -55,6 +55,13 @@ pub(super) fn run(context: &Context, args: &ErrorsArgs) -> Result<Exit> {
             units::counted(report.traces, "trace")
         ));
     }
+    if report.merged > 0 {
+        context.warn(format!(
+            "{} told together: there are more than {} that differ",
+            units::counted(report.merged, "failure"),
+            units::whole(MOST_FAILURE_GROUPS)
+        ));
+    }
     context.note_top(most.min(report.groups.len()), report.groups.len());
     gathered.finish(context)
 }
@@ -82,7 +89,9 @@ fn write(
             let parts = ErrorsParts {
                 columns: &columns,
                 rows: &shown,
-                truncated: gathered.truncated() || shown.len() < report.groups.len(),
+                truncated: gathered.truncated()
+                    || shown.len() < report.groups.len()
+                    || report.merged > 0,
                 unreadable: &gathered.unreadable,
             };
             export::write_json(&mut out, report, parts, form)?;

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::form::Form;
-use super::gather::{Need, fail_with, gather_found};
+use super::gather::{Gathered, Need, fail_with, gather_found};
 use super::selection::{filter_of, name_experiments};
 use super::{Context, IN_TABLES, columns, link, resolve};
 use crate::analysis::{
@@ -37,8 +37,12 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
         _ => false,
     };
     let mut unreadable = Vec::new();
+    let mut limited = false;
     let (ids, mut failures) = if searches {
-        (matching(context, args, &mut unreadable)?, Vec::new())
+        let (ids, gathered) = matching(context, args)?;
+        unreadable = gathered.unreadable;
+        limited = gathered.limited;
+        (ids, Vec::new())
     } else if single {
         (resolve::trace_ids(context, &args.traces)?, Vec::new())
     } else {
@@ -91,7 +95,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
                 Ok(())
             },
         )?;
-        let truncated = !failures.is_empty() || !unreadable.is_empty();
+        let truncated = limited || !failures.is_empty() || !unreadable.is_empty();
         printer.finish(truncated, &unreadable)?
     };
     progress.clear();
@@ -144,11 +148,7 @@ fn searches(context: &Context, args: &GetArgs) -> Result<bool> {
 ///
 /// # Errors
 /// When there are none.
-fn matching(
-    context: &Context,
-    args: &GetArgs,
-    unreadable: &mut Vec<Unreadable>,
-) -> Result<Vec<String>> {
+fn matching(context: &Context, args: &GetArgs) -> Result<(Vec<String>, Gathered)> {
     let mut query = Query {
         filter: filter_of(&args.filter, context)?,
         ..Query::default()
@@ -177,8 +177,7 @@ fn matching(
     if gathered.limited && args.limit.is_none() {
         context.note("more traces match than the newest one: `-n N` shows more");
     }
-    unreadable.extend(gathered.unreadable);
-    Ok(ids)
+    Ok((ids, gathered))
 }
 
 /// A trace that is there and cannot be read.

@@ -9,17 +9,16 @@ use serde_json::Value;
 use super::Context;
 use super::form::Form;
 use super::gather::{Need, gather_found};
-use super::selection::name_experiments;
-use crate::analysis::{Session, Turn, analyse};
-use crate::cli::{OF_TRANSCRIPTS, OutputFormat, SessionArgs};
+use super::selection::{filter_of, name_experiments};
+use crate::analysis::{Session, analyse};
+use crate::cli::{FilterArgs, OF_TRANSCRIPTS, OutputFormat, SessionArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::json;
 use crate::export::transcript;
-use crate::filter::{Comparator, Condition, Field, Filter, parse_order_by};
-use crate::model::{Trace, metadata};
+use crate::filter::parse_order_by;
 use crate::render::transcript::{TranscriptOptions, markdown};
 use crate::render::{self, Layout};
-use crate::store::{Detail, FilterSource, Query};
+use crate::store::{Detail, Query};
 
 pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
     context.formats("session", OF_TRANSCRIPTS)?;
@@ -35,7 +34,14 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
     };
     let mut session = Session::default();
     let mut turns = Turns::new(args);
-    let query = query(context, &id, args)?;
+    let filter = of_session(&id, args);
+    let mut query = Query {
+        filter: filter_of(&filter, context)?,
+        // The oldest first.
+        order_by: parse_order_by("timestamp_ms ASC")?,
+        ..Query::default()
+    };
+    name_experiments(context, context.store()?, &mut query)?;
     let need = Need::with_spans(Detail::Whole);
     let mut gathered = gather_found(context, query, None, need, "fetching turns", |trace| {
         let report = analyse(&trace);
@@ -62,7 +68,7 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
                     }
                     Shown::Text(text)
                 }
-                _ => Shown::Json(of_turn(&trace, &turn)),
+                _ => Shown::Json(transcript::turn(&trace, &turn)),
             })
         })
     })?;
@@ -70,11 +76,10 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
         if let Some(error) = gathered.take_error() {
             return Err(error);
         }
+        context.remember_no_match(&filter);
         let store = context.store()?.describe();
-        let error = CommandError::new(
-            Exit::NotFound,
-            format!("no traces of session `{id}` in {store}"),
-        );
+        let message = format!("no traces of session `{id}` in {store}");
+        let error = CommandError::new(Exit::NotFound, message);
         return Err(error.hint("`mlt keys session` lists sessions").into());
     }
     let shown = turns.finish(session.turns)?;
@@ -109,73 +114,41 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
     gathered.finish(context)
 }
 
-fn of_session(id: &str) -> Result<Condition> {
-    let field = Field::Metadata(metadata::SESSION.to_owned());
-    Condition::text(field, Comparator::Equal, id)
-        .map_err(|error| CommandError::usage(format!("session `{id}`: {error}")).into())
-}
-
-fn of_user(args: &SessionArgs) -> Result<Option<Condition>> {
-    let Some(user) = &args.user else {
-        return Ok(None);
-    };
-    let field = Field::Metadata(metadata::USER.to_owned());
-    let condition = Condition::text(field, Comparator::Equal, user.as_str());
-    let condition =
-        condition.map_err(|error| CommandError::usage(format!("--user `{user}`: {error}")))?;
-    Ok(Some(condition))
-}
-
-/// The traces of a session, the oldest first.
-fn query(context: &Context, id: &str, args: &SessionArgs) -> Result<Query> {
-    let mut filter = Filter::from(of_session(id)?);
-    if let Some(user) = of_user(args)? {
-        filter = filter.and(user.into());
+/// What of a session is wanted, as flags of other commands say it.
+fn of_session(id: &str, args: &SessionArgs) -> FilterArgs {
+    FilterArgs {
+        session: Some(id.to_owned()),
+        user: args.user.clone(),
+        ..FilterArgs::default()
     }
-    let mut query = Query {
-        filter: FilterSource::Parsed(filter),
-        order_by: parse_order_by("timestamp_ms ASC")?,
-        ..Query::default()
-    };
-    name_experiments(context, context.store()?, &mut query)?;
-    Ok(query)
 }
 
 /// The session of the newest trace that has one.
 fn latest(context: &Context, args: &SessionArgs) -> Result<String> {
-    let field = Field::Metadata(metadata::SESSION.to_owned());
-    let mut filter = Filter::from(Condition::null(field, Comparator::IsNotNull)?);
-    if let Some(user) = of_user(args)? {
-        filter = filter.and(user.into());
-    }
+    let filter = FilterArgs {
+        filters: vec!["session IS NOT NULL".to_owned()],
+        user: args.user.clone(),
+        ..FilterArgs::default()
+    };
     let mut query = Query {
-        filter: FilterSource::Parsed(filter),
+        filter: filter_of(&filter, context)?,
         ..Query::default()
     };
     name_experiments(context, context.store()?, &mut query)?;
     let mut found = None;
-    gather_found(
-        context,
-        query,
-        Some(1),
-        Need::INFO,
-        "finding sessions",
-        |trace| {
-            found = trace.info.session().map(str::to_owned);
-            Ok(())
-        },
-    )?;
+    let message = "finding sessions";
+    let gathered = gather_found(context, query, Some(1), Need::INFO, message, |trace| {
+        found = trace.info.session().map(str::to_owned);
+        Ok(())
+    })?;
+    if !gathered.unreadable.is_empty() {
+        context.name_unreadable(&gathered.unreadable);
+        context.warn("the latest session is that of those traces that can be read");
+    }
+    let store = context.store()?.describe();
     found.ok_or_else(|| {
-        let store = match context.store() {
-            Ok(store) => store.describe(),
-            Err(error) => return error,
-        };
         CommandError::new(Exit::NotFound, format!("no trace in {store} has a session")).into()
     })
-}
-
-fn of_turn(trace: &Trace, turn: &Turn) -> Value {
-    transcript::turn(trace, turn)
 }
 
 /// A turn as it will be printed.

@@ -104,6 +104,9 @@ fn message(said: &Said, trace: &Trace) -> Value {
         ("alternative", json!(said.alternative.map(|(at, _)| at))),
         ("source", json!(said.source)),
     ]));
+    if said.is_unrecorded() {
+        members.insert("recorded".to_owned(), json!(false));
+    }
     if said.depth > 0 {
         members.insert("depth".to_owned(), json!(said.depth));
     }
@@ -183,13 +186,17 @@ pub fn transcript(trace: &Trace, conversation: &Conversation, usage: &UsageRepor
     if !lookups.is_empty() {
         members.insert("lookups".to_owned(), Value::from(lookups));
     }
-    if let Some(span) = conversation.failure.and_then(|at| trace.spans.get(at)) {
-        let failure = known([
+    let failures = conversation.failures.iter().map(|at| {
+        let span = &trace.spans[*at];
+        Value::Object(known([
             ("span_id", json!(span.span_id.as_str())),
             ("name", json!(span.name)),
-            ("error", json!(span.error_text())),
-        ]);
-        members.insert("failure".to_owned(), Value::Object(failure));
+            ("error", json!(span.failure())),
+        ]))
+    });
+    let failures: Vec<Value> = failures.collect();
+    if !failures.is_empty() {
+        members.insert("failures".to_owned(), Value::from(failures));
     }
     if !conversation.unread.is_empty() {
         let spans = conversation

@@ -110,18 +110,14 @@ fn is_embedding(span: &Span) -> bool {
         return true;
     }
     // LiteLLM types its embeddings as calls of a language model.
-    let is_kind = |raw: &str| {
-        raw.contains("embedding")
+    let has_vectors = |raw: &str| {
+        raw.contains("\"embedding\"")
             && parse_value(raw).is_some_and(|value| {
-                value["call_type"]
-                    .as_str()
-                    .is_some_and(|kind| kind.ends_with("embedding"))
-                    || value["object"] == "list" && value["data"][0]["embedding"] != Value::Null
+                value["object"] == "list" && value["data"][0]["embedding"] != Value::Null
             })
     };
-    span.inputs().is_some_and(is_kind)
-        || span.outputs().is_some_and(is_kind)
-        || attribute_text(span, "call_type").is_some_and(|kind| kind.ends_with("embedding"))
+    attribute_text(span, "call_type").is_some_and(|kind| kind.ends_with("embedding"))
+        || span.outputs().is_some_and(has_vectors)
 }
 
 /// Attributes that name the model, by preference.

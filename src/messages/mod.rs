@@ -2,8 +2,8 @@
 //! frameworks keep it in as many shapes; here they become [`Message`]s. `sources`
 //! knows where in a span to look, `formats` what the JSON there means, `stream` how
 //! to put together an answer that was streamed, `about` what is known of the call
-//! besides, `documents` what a retriever found. Reading never fails: what is in no known shape becomes
-//! [`Part::Json`], or is not there.
+//! besides, `documents` what a retriever found. Reading never fails: what is in no known
+//! shape becomes [`Part::Json`], or is not there.
 //!
 //! [`Message`]: crate::model::Message
 //! [`Part::Json`]: crate::model::Part::Json
@@ -22,11 +22,15 @@ pub use about::{About, about, answers, asks, embeds, is_call, is_silent};
 pub use documents::{Better, Document, Embedded, Retrieval, embedded, retrieval};
 pub use media::{DATA_FROM, LongData, long_data};
 pub use sources::{Content, read, read_lists, reads_output};
-
-pub use tool::{tool_call, tool_name, tool_result};
+pub use tool::{tool_call, tool_result};
 pub use usage::CallUsage;
 
 use serde_json::Value;
+
+/// Whether a text is the repr of a Python object, which tells nothing of what was in it.
+pub fn is_repr(text: &str) -> bool {
+    value::is_repr(text)
+}
 
 /// The object or list that a text holds, for showing what an API encoded twice.
 pub fn decoded(value: &Value) -> std::borrow::Cow<'_, Value> {

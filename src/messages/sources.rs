@@ -61,21 +61,29 @@ type Names = (&'static str, &'static str);
 
 const PAYLOADS: Names = (attribute_key::INPUTS, attribute_key::OUTPUTS);
 
-/// Reads what was said in a call. What is in no known format is not there.
-pub fn read(span: &Span) -> Content {
+/// What the first of the sources have that have anything.
+fn of_sources(span: &Span) -> Content {
     let mut found = Content::default();
     for (names, source) in SOURCES {
         let (input, output) = source(span);
         take(&mut found, names, input, output);
+        if !found.input.is_empty() && !found.output.is_empty() {
+            break;
+        }
     }
+    found
+}
+
+/// Reads what was said in a call. What is in no known format is not there.
+pub fn read(span: &Span) -> Content {
+    let mut found = of_sources(span);
     let input = span.inputs().filter(|_| found.input.is_empty());
     let output = span.outputs().filter(|_| found.output.is_empty());
     let (input, output) = payloads(input, output);
     take(&mut found, PAYLOADS, input, output);
-    if let Some(streamed) = stream::message(span)
-        && stream::is_better(&streamed, &found.output)
-    {
-        found.output = vec![streamed];
+    let streamed = stream::messages(span);
+    if stream::is_better(&streamed, &found.output) {
+        found.output = streamed;
         found.output_source = Some("chunks");
     }
     drop_echo(&mut found);
@@ -96,11 +104,7 @@ pub fn read_lists(span: &Span) -> Content {
         }
         reader(&value)
     };
-    let mut found = Content::default();
-    for (names, source) in SOURCES {
-        let (input, output) = source(span);
-        take(&mut found, names, input, output);
-    }
+    let mut found = of_sources(span);
     let lists = (read(span.inputs(), request), read(span.outputs(), response));
     take(&mut found, PAYLOADS, lists.0, lists.1);
     drop_echo(&mut found);
@@ -250,6 +254,7 @@ fn openllmetry(span: &Span) -> Found {
         let mut found: Vec<Message> = Vec::new();
         for item in drawn(span, prefix)? {
             let Value::Object(mut item) = item else {
+                found.extend(one(&item, role));
                 continue;
             };
             let thought = first_text(&item, &["role"]) == Some("thinking");
@@ -266,7 +271,8 @@ fn openllmetry(span: &Span) -> Found {
             if let Some(reasoning) = item.remove("reasoning") {
                 item.insert("reasoning_content".to_owned(), reasoning);
             }
-            let mut read = messages(&[Value::Object(item)], &Role::parse(role))?;
+            let item = Value::Object(item);
+            let mut read = one(&item, role);
             if thought {
                 for part in read.iter_mut().flat_map(|message| &mut message.parts) {
                     if let Part::Text(text) = part {
@@ -290,6 +296,13 @@ fn openllmetry(span: &Span) -> Found {
         read("gen_ai.prompt", "user"),
         read("gen_ai.completion", "assistant"),
     )
+}
+
+/// A message, whatever it is: what is none is said by whom it would be.
+fn one(item: &Value, role: &str) -> Vec<Message> {
+    let role = Role::parse(role);
+    messages(std::slice::from_ref(item), &role)
+        .unwrap_or_else(|| vec![Message::new(role, parts(item))])
 }
 
 fn is_thought_alone(message: &Message) -> bool {
@@ -359,9 +372,7 @@ fn message_events(span: &Span) -> Found {
         if !from.get("role").is_some_and(Value::is_string) {
             from.insert("role".to_owned(), Value::from(role));
         }
-        let Some(read) = messages(&[Value::Object(from)], &Role::parse(role)) else {
-            continue;
-        };
+        let read = one(&Value::Object(from), role);
         if event.name == "gen_ai.choice" {
             output.extend(read);
         } else {

@@ -2,22 +2,44 @@
 //! own sum of a stream loses calls of tools and refusals, and of some clients
 //! everything.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::formats::{parts, response};
 use super::value::{Object, decoded, first_text, list, object, some, text};
 use crate::model::{Message, Part, Role, Span};
 
-/// The answer that the chunks of a span hold.
-pub(super) fn message(span: &Span) -> Option<Message> {
+/// The answer that the chunks of a span hold; more than one are alternatives.
+pub(super) fn messages(span: &Span) -> Vec<Message> {
     let chunks: Vec<Value> = chunks(span).collect();
     let objects: Vec<&Object> = chunks.iter().filter_map(Value::as_object).collect();
-    if objects.is_empty() {
-        return None;
+    if let Some(message) = completed(&objects) {
+        return vec![message];
     }
-    completed(&objects)
-        .or_else(|| of_chat(&objects))
-        .or_else(|| of_blocks(&objects))
+    let alternatives: BTreeSet<i64> = objects
+        .iter()
+        .copied()
+        .flat_map(choices)
+        .map(index_of)
+        .collect();
+    if alternatives.is_empty() {
+        return of_blocks(&objects).into_iter().collect();
+    }
+    let messages = alternatives
+        .into_iter()
+        .filter_map(|at| of_chat(&objects, at));
+    messages.collect()
+}
+
+fn choices(chunk: &Object) -> impl Iterator<Item = &Object> {
+    let choices = list(chunk, "choices").unwrap_or_default();
+    choices.iter().filter_map(Value::as_object)
+}
+
+/// Which alternative a choice is of.
+fn index_of(choice: &Object) -> i64 {
+    choice.get("index").and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// The JSON of the events of chunks, the event's name in `type` where it has none.
@@ -38,10 +60,17 @@ pub(super) fn chunks(span: &Span) -> impl Iterator<Item = Value> {
 }
 
 /// Whether the chunks tell more than the recorded output.
-pub(super) fn is_better(streamed: &Message, recorded: &[Message]) -> bool {
-    let [recorded] = recorded else {
-        return recorded.is_empty();
-    };
+pub(super) fn is_better(streamed: &[Message], recorded: &[Message]) -> bool {
+    if streamed.len() != recorded.len() {
+        return streamed.len() > recorded.len();
+    }
+    streamed
+        .iter()
+        .zip(recorded)
+        .any(|(ours, theirs)| tells_more(ours, theirs))
+}
+
+fn tells_more(streamed: &Message, recorded: &Message) -> bool {
     let more = |of: fn(&Part) -> bool| {
         let count = |message: &Message| message.parts.iter().filter(|part| of(part)).count();
         count(streamed) > count(recorded)
@@ -67,40 +96,30 @@ fn completed(chunks: &[&Object]) -> Option<Message> {
     response(&Value::Object(last.clone()))?.pop()
 }
 
-/// Deltas of OpenAI's chat completions.
-fn of_chat(chunks: &[&Object]) -> Option<Message> {
+/// Deltas of OpenAI's chat completions, of one of the alternatives.
+fn of_chat(chunks: &[&Object], alternative: i64) -> Option<Message> {
     let mut text_so_far = String::new();
     let mut refusal = String::new();
     let mut thought = String::new();
     let mut calls: Vec<(i64, Map<String, Value>)> = Vec::new();
     let mut finish = None;
     let mut is_chat = false;
-    for chunk in chunks {
-        for choice in list(chunk, "choices").unwrap_or_default() {
-            let Some(choice) = choice.as_object() else {
-                continue;
-            };
-            // Of several alternatives the first.
-            if choice.get("index").and_then(Value::as_i64).unwrap_or(0) != 0 {
-                continue;
-            }
-            finish = first_text(choice, &["finish_reason"])
-                .map(str::to_owned)
-                .or(finish);
-            let Some(delta) = object(choice, "delta") else {
-                continue;
-            };
-            is_chat = true;
-            text_so_far.push_str(text(delta, "content").unwrap_or_default());
-            refusal.push_str(text(delta, "refusal").unwrap_or_default());
-            thought.push_str(
-                first_text(delta, &["reasoning_content", "reasoning"]).unwrap_or_default(),
-            );
-            for call in list(delta, "tool_calls").unwrap_or_default() {
-                if let Some(call) = call.as_object() {
-                    add_call(&mut calls, call);
-                }
-            }
+    let all = chunks.iter().copied().flat_map(choices);
+    for choice in all.filter(|choice| index_of(choice) == alternative) {
+        finish = first_text(choice, &["finish_reason"])
+            .map(str::to_owned)
+            .or(finish);
+        let Some(delta) = object(choice, "delta") else {
+            continue;
+        };
+        is_chat = true;
+        text_so_far.push_str(text(delta, "content").unwrap_or_default());
+        refusal.push_str(text(delta, "refusal").unwrap_or_default());
+        let thoughts = ["reasoning_content", "reasoning"];
+        thought.push_str(first_text(delta, &thoughts).unwrap_or_default());
+        let deltas = list(delta, "tool_calls").unwrap_or_default();
+        for call in deltas.iter().filter_map(Value::as_object) {
+            add_call(&mut calls, call);
         }
     }
     if !is_chat {

@@ -8,7 +8,7 @@ use crate::json::parse_value;
 use crate::model::{Span, ToolCall, ToolResult, attribute as keys};
 
 /// What a tool is called: the conventions' name, else the span's without its prefix.
-pub fn tool_name(span: &Span) -> String {
+fn name_of(span: &Span) -> String {
     let named = [
         "gen_ai.tool.name",
         "tool_name",
@@ -30,8 +30,8 @@ pub fn tool_name(span: &Span) -> String {
         .to_owned()
 }
 
-/// The call that a tool's span ran.
-pub fn tool_call(span: &Span) -> ToolCall {
+/// The id of the call that a tool's span ran.
+fn id_of(span: &Span) -> Option<String> {
     let ids = [
         "tool_call_id",
         "gen_ai.tool.call.id",
@@ -39,6 +39,11 @@ pub fn tool_call(span: &Span) -> ToolCall {
         "ai.toolCall.id",
         "tool_call.id",
     ];
+    ids.iter().find_map(|key| attribute_text(span, key))
+}
+
+/// The call that a tool's span ran.
+pub fn tool_call(span: &Span) -> ToolCall {
     let arguments = [
         "gen_ai.tool.call.arguments",
         "ai.toolCall.args",
@@ -49,8 +54,8 @@ pub fn tool_call(span: &Span) -> ToolCall {
     let given = attribute(span, keys::INPUTS)
         .or_else(|| arguments.iter().find_map(|key| attribute(span, key)));
     ToolCall {
-        id: ids.iter().find_map(|key| attribute_text(span, key)),
-        name: tool_name(span),
+        id: id_of(span),
+        name: name_of(span),
         arguments: given.map(unwrapped).unwrap_or_default(),
     }
 }
@@ -104,10 +109,9 @@ pub fn tool_result(span: &Span) -> Option<ToolResult> {
             .cloned()
         })?;
     let (response, is_error) = result_of(output);
-    let call = tool_call(span);
     Some(ToolResult {
-        id: call.id,
-        name: Some(call.name),
+        id: id_of(span),
+        name: Some(name_of(span)),
         response,
         is_error,
     })

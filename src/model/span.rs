@@ -148,6 +148,14 @@ impl Span {
     }
 }
 
+impl Span {
+    /// What went wrong in a span that failed; `None` of any other.
+    pub fn failure(&self) -> Option<String> {
+        let failed = self.status == StatusCode::Error;
+        failed.then(|| self.error_text().unwrap_or_else(|| "failed".to_owned()))
+    }
+}
+
 /// JSON text that holds a string becomes that string; anything else stays as it is.
 fn plain_text(json: &str) -> Cow<'_, str> {
     if let Some(inner) = json.strip_prefix('"').and_then(|s| s.strip_suffix('"'))

@@ -35,6 +35,12 @@ impl Cell {
         self
     }
 
+    /// The cell and all of another.
+    pub(crate) fn then(self, other: &Self) -> Self {
+        let pieces = other.pieces();
+        pieces.fold(self, |cell, (style, piece)| cell.and(style, piece))
+    }
+
     /// Columns that it takes.
     pub(crate) const fn width(&self) -> usize {
         self.width

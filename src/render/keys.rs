@@ -74,9 +74,7 @@ fn values(key: &KeyCount, most: usize, room: Option<usize>, layout: &Layout) -> 
             break;
         }
         cell = cell.and(text, comma);
-        for (style, piece) in value.pieces() {
-            cell = cell.and(style, piece);
-        }
+        cell = cell.then(&value);
         told += 1;
     }
     cell.and(muted, rest(key, told)).fit_if(room)

@@ -4,11 +4,11 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::summary::write_assessments;
+use super::summary::{self, write_assessments};
 use super::transcript::{TranscriptOptions, write_messages};
 use super::{Layout, usage};
 use crate::analysis::{LatencyReport, Quantile, Session, Turn, percentile};
-use crate::model::{Cost, Timestamp, TokenUsage, TraceState};
+use crate::model::{Cost, Timestamp, TokenUsage};
 use crate::text::width as text;
 use crate::units;
 
@@ -39,12 +39,7 @@ pub fn write_head(
     }
     writeln!(out, "{}", title.fit_if(layout.width))?;
     let mut facts = Vec::new();
-    if let Some(tokens) = session.usage.as_ref().and_then(usage::usage) {
-        facts.push(match tokens.split_once(' ') {
-            Some((total, parts)) => format!("{total} tokens {parts}"),
-            None => format!("{tokens} tokens"),
-        });
-    }
+    facts.extend(session.usage.as_ref().and_then(usage::tokens));
     facts.extend(session.cost.as_ref().and_then(Cost::total).map(units::cost));
     let mut durations = session.durations_ns.clone();
     durations.sort_unstable();
@@ -68,13 +63,9 @@ pub fn write_turn(
     let info = &report.trace.info;
     let style = layout.style;
     let rule = layout.glyphs.pick('─', '-');
-    let mark = match info.state {
-        TraceState::Error => layout.glyphs.pick("✗ ", "x "),
-        _ => "",
-    };
     let mut facts = Vec::new();
     if !report.tree.is_empty() {
-        facts.push(super::summary::total_text(report));
+        facts.push(summary::total_text(report));
     }
     let tokens = turn.usage.tokens.value().and_then(TokenUsage::total);
     facts.extend(tokens.map(|tokens| format!("{} tokens", units::count(tokens))));
@@ -83,10 +74,7 @@ pub fn write_turn(
     let head = Cell::new(style.muted(), format!("{rule}{rule} "))
         .and(style.heading(), turn.number.to_string())
         .and(style.text(), "  ")
-        .and(
-            style.state(&info.state),
-            format!("{mark}{}", info.state.as_str()),
-        )
+        .then(&summary::state(info, layout))
         .and(style.text(), format!("  {}", facts.join("  ")))
         .and(style.text(), "  ")
         .and(style.id(), &info.trace_id)

@@ -102,21 +102,27 @@ fn limited_preview(preview: &str, max_chars: Option<usize>, layout: &Layout) -> 
     }
 }
 
-fn write_title(
+/// How a trace ended, with a mark where it failed.
+pub(super) fn state(info: &TraceInfo, layout: &Layout) -> Cell {
+    let mark = match info.state {
+        TraceState::Error => layout.glyphs.pick("✗ ", "x "),
+        _ => "",
+    };
+    Cell::new(
+        layout.style.state(&info.state),
+        format!("{mark}{}", state_word(info)),
+    )
+}
+
+/// Writes the name, how it ended and how long it took, on a line.
+pub(super) fn write_title(
     out: &mut dyn Write,
     info: &TraceInfo,
     report: Option<&LatencyReport<'_>>,
     layout: &Layout,
 ) -> io::Result<()> {
     let style = layout.style;
-    let mark = match info.state {
-        TraceState::Error => layout.glyphs.pick("✗ ", "x "),
-        _ => "",
-    };
-    let state = Cell::new(
-        style.state(&info.state),
-        format!("{mark}{}", state_word(info)),
-    );
+    let state = state(info, layout);
     let total = match report {
         Some(report) => Some(total_text(report)),
         None => info.execution_duration_ns.map(|ns| {

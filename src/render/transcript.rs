@@ -104,7 +104,7 @@ pub(super) fn write_messages(
         let note = "nothing was said here: no call of a model, no tool, no messages";
         writeln!(out, "\n{}", Painted(layout.style.muted(), note))?;
     }
-    frame::write_failure(out, report, conversation, layout)?;
+    frame::write_failures(out, report, conversation, layout)?;
     frame::write_notes(out, conversation, layout)
 }
 
@@ -194,11 +194,7 @@ impl Page<'_> {
                 said,
             );
         } else if lines.is_empty() {
-            let note = match &said.message.finish_reason {
-                Some(_) => "(no content)",
-                None => "(not recorded)",
-            };
-            lines.push((self.layout.style.muted(), note.to_owned()));
+            lines.push((self.layout.style.muted(), nothing(said).to_owned()));
         }
         for (style, line) in lines {
             if line.is_empty() {
@@ -365,21 +361,13 @@ impl Page<'_> {
     fn add_json(&self, lines: &mut Vec<(anstyle::Style, String)>, value: &Value, said: &Said) {
         let (laid_out, _) = payload::limited_lines(&value.to_string(), None, payload::Form::Raw);
         let style = self.layout.style.text();
+        let room = self.room(said);
         for line in laid_out {
-            match self.room(said) {
-                Some(room) => {
-                    let lead = line.len() - line.trim_start_matches(' ').len();
-                    let mut wrapped = text::wrap(
-                        line.trim_start_matches(' '),
-                        room.saturating_sub(lead).max(16),
-                    )
-                    .into_iter();
-                    let first = wrapped.next().unwrap_or_default();
-                    lines.push((style, format!("{:lead$}{first}", "")));
-                    lines.extend(wrapped.map(|rest| (style, format!("{:lead$}{rest}", ""))));
-                }
-                None => lines.push((style, line)),
-            }
+            lines.extend(
+                payload::wrapped(&line, room)
+                    .into_iter()
+                    .map(|line| (style, line)),
+            );
         }
     }
 
@@ -412,6 +400,15 @@ impl Page<'_> {
         for (_, line) in &mut lines[from..] {
             line.insert_str(0, "  ");
         }
+    }
+}
+
+/// What stands in the place of an answer that says nothing.
+fn nothing(said: &Said) -> &'static str {
+    if said.is_unrecorded() {
+        "(not recorded)"
+    } else {
+        "(no content)"
     }
 }
 

@@ -5,7 +5,16 @@ use crate::units::count;
 
 /// `15 (10 in, 5 out)`.
 pub(crate) fn usage(usage: &TokenUsage) -> Option<String> {
-    let total = count(usage.total()?);
+    told(usage, "")
+}
+
+/// `15 tokens (10 in, 5 out)`.
+pub(crate) fn tokens(usage: &TokenUsage) -> Option<String> {
+    told(usage, " tokens")
+}
+
+fn told(usage: &TokenUsage, unit: &str) -> Option<String> {
+    let total = format!("{}{unit}", count(usage.total()?));
     let parts: Vec<String> = [
         (usage.input_tokens, "in"),
         (usage.output_tokens, "out"),
@@ -34,6 +43,10 @@ mod tests {
             ..TokenUsage::default()
         };
         assert_eq!(usage(&reported).unwrap(), "1,234 (1,200 in, 34 out)");
+        assert_eq!(
+            tokens(&reported).unwrap(),
+            "1,234 tokens (1,200 in, 34 out)"
+        );
         assert_eq!(usage(&TokenUsage::default()), None);
     }
 }

@@ -10,19 +10,19 @@ use crate::model::{Message, Role, Span, StatusCode, Trace};
 
 /// A call of a model.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(super) struct Call {
     /// Its place in the tree.
-    pub node: NodeId,
+    pub(super) node: NodeId,
     /// What was said.
-    pub content: Content,
+    pub(super) content: Content,
     /// The model that answered, else the one that was asked.
-    pub model: Option<String>,
+    pub(super) model: Option<String>,
     /// Tokens.
-    pub usage: Option<CallUsage>,
+    pub(super) usage: Option<CallUsage>,
     /// US dollars.
-    pub cost_usd: Option<f64>,
+    pub(super) cost_usd: Option<f64>,
     /// Why it ended, where its message does not say so.
-    pub finish_reason: Option<String>,
+    pub(super) finish_reason: Option<String>,
     /// Whether it stands for calls and tools below it that were not recorded.
     pub(super) is_whole: bool,
     response_id: Option<String>,
@@ -66,11 +66,10 @@ impl Call {
             .or_else(|| other.finish_reason.clone());
     }
 
+    /// Whether another recording of the same response tells the same.
     fn is_told_by(&self, other: &Self) -> bool {
         let outputs = (&self.content.output, &other.content.output);
-        self.response_id.is_some()
-            && self.response_id == other.response_id
-            && (outputs.0.is_empty() || outputs.1.is_empty() || said(outputs.0) == said(outputs.1))
+        outputs.0.is_empty() || outputs.1.is_empty() || said(outputs.0) == said(outputs.1)
     }
 }
 
@@ -81,9 +80,8 @@ fn said(messages: &[Message]) -> Vec<&[crate::model::Part]> {
         .collect()
 }
 
-/// The calls of a trace, in the order of their start, and those of which nothing
-/// could be read though something was recorded.
-pub(super) fn find(trace: &Trace, tree: &SpanTree) -> (Vec<Call>, Vec<NodeId>) {
+/// The calls of a trace, in the order of their start.
+pub(super) fn find(trace: &Trace, tree: &SpanTree) -> Vec<Call> {
     let mut calls: Vec<Call> = Vec::new();
     for (node, at) in tree.preorder() {
         let span = &trace.spans[at.span];
@@ -99,18 +97,8 @@ pub(super) fn find(trace: &Trace, tree: &SpanTree) -> (Vec<Call>, Vec<NodeId>) {
     let calls = without_wrappers(calls, tree);
     let calls = without_twins(calls);
     let mut calls = without_preparations(calls, trace, tree);
-    let has_payload = |call: &Call| {
-        let span = tree.span(call.node, trace);
-        let is_there = |payload: Option<&str>| payload.is_some_and(|payload| payload != "null");
-        is_there(span.inputs()) || is_there(span.outputs())
-    };
-    let unread = calls
-        .iter()
-        .filter(|call| call.content.is_empty() && has_payload(call))
-        .map(|call| call.node)
-        .collect();
     calls.sort_by_key(|call| (tree.node(call.node).start_ns, call.node.index()));
-    (calls, unread)
+    calls
 }
 
 /// What makes a prompt gives back messages that no model says.

@@ -91,7 +91,7 @@ fn write_media(media: &Media, to: &mut impl Hasher) {
         .uri
         .as_deref()
         .filter(|_| media.attachment().is_none());
-    (4, &media.mime_type, media.size, address).hash(to);
+    (4, &media.mime_type, media.size, address, &media.data).hash(to);
 }
 
 /// Objects without order and nulls; a text that is JSON as what it holds.

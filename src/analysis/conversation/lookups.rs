@@ -4,29 +4,21 @@
 use super::{Found, Lookup};
 use crate::analysis::SpanTree;
 use crate::messages;
-use crate::model::{Span, StatusCode, Trace};
+use crate::model::{Span, Trace};
 
 pub(super) fn find(trace: &Trace, tree: &SpanTree) -> Vec<Lookup> {
-    let mut found: Vec<Lookup> = Vec::new();
-    let mut skip_to = 0;
-    for (id, node) in tree.preorder() {
-        let span = &trace.spans[node.span];
-        if id.index() < skip_to {
-            continue;
-        }
-        let Some(what) = looked_up(span) else {
-            continue;
-        };
-        skip_to = tree.subtree(id).end;
-        let failed = span.status == StatusCode::Error;
-        found.push(Lookup {
+    let topmost = tree.topmost(|id| looked_up(tree.span(id, trace)));
+    let lookups = topmost.into_iter().map(|(id, found)| {
+        let node = tree.node(id);
+        Lookup {
             span: node.span,
             time_ns: node.start_ns,
             duration_ns: (!node.in_progress).then(|| node.duration_ns()),
-            error: failed.then(|| span.error_text().unwrap_or_else(|| "failed".to_owned())),
-            found: what,
-        });
-    }
+            error: tree.span(id, trace).failure(),
+            found,
+        }
+    });
+    let mut found: Vec<Lookup> = lookups.collect();
     found.sort_by_key(|lookup| (lookup.time_ns, lookup.span));
     found
 }

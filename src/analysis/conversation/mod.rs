@@ -13,11 +13,13 @@ mod session;
 mod tools;
 mod without_calls;
 
+use std::collections::HashSet;
+
 use super::SpanTree;
 use crate::messages::{CallUsage, Embedded, Retrieval};
 use crate::model::{Message, Part, Role, StatusCode, Trace};
 
-pub use calls::Call;
+use calls::Call;
 use fingerprint::Shown;
 pub use session::{Session, Turn};
 
@@ -73,9 +75,15 @@ impl Said {
             parallel: false,
         }
     }
-}
 
-impl Said {
+    /// Whether nobody recorded what the model said here.
+    pub fn is_unrecorded(&self) -> bool {
+        self.message.role == Role::Assistant
+            && self.message.parts.is_empty()
+            && self.source.is_none()
+            && self.error.is_none()
+    }
+
     /// Whether it was said after a time, nanoseconds since the Unix epoch.
     pub fn follows(&self, time_ns: i64) -> bool {
         self.call_ns.is_some_and(|call| call > time_ns)
@@ -113,8 +121,8 @@ pub struct Conversation {
     pub said: Vec<Said>,
     /// Documents that were found, and what was embedded.
     pub lookups: Vec<Lookup>,
-    /// A failure that no message tells of: the place of the span in which it began.
-    pub failure: Option<usize>,
+    /// Failures that no message tells of: the places of the spans in which they began.
+    pub failures: Vec<usize>,
     /// Calls of models.
     pub calls: usize,
     /// Runs of tools.
@@ -123,8 +131,6 @@ pub struct Conversation {
     pub repeated: usize,
     /// Calls whose content is in no known shape, by the place of their spans.
     pub unread: Vec<usize>,
-    /// Calls whose content nobody recorded.
-    pub unrecorded: usize,
 }
 
 /// What was said in a trace.
@@ -136,23 +142,28 @@ pub fn conversation(trace: &Trace, tree: &SpanTree) -> Conversation {
 /// A client that resends the history resends answers, too; where none comes again, what
 /// the user says again is said again, and only system prompts need not be repeated.
 fn conversation_after(trace: &Trace, tree: &SpanTree, shown: &mut Shown) -> Conversation {
-    let (calls, unread) = calls::find(trace, tree);
+    let calls = calls::find(trace, tree);
     let mut found = Conversation {
         calls: calls.len(),
-        unread: unread.iter().map(|node| tree.node(*node).span).collect(),
         ..Conversation::default()
     };
     let is_readable = calls.iter().any(|call| !call.content.is_empty());
-    let told = if is_readable {
+    let mut told = if is_readable {
         calls
     } else {
-        without_calls::substitutes(trace, tree, calls, !unread.is_empty())
+        without_calls::substitutes(trace, tree, calls)
     };
+    for call in told.iter_mut().filter(|call| !call.is_whole) {
+        let at = tree.node(call.node).span;
+        if without_calls::fill(&mut call.content, &trace.spans[at]) {
+            found.unread.push(at);
+        }
+    }
     let resends = told.first().is_some_and(|call| {
         let messages = call.content.input.iter();
         let answers = messages.filter(|one| matches!(one.role, Role::Assistant | Role::Tool));
-        let parts = answers.flat_map(|one| one.parts.iter().map(move |part| (&one.role, part)));
-        parts.into_iter().any(|(role, part)| shown.has(role, part))
+        let mut parts = answers.flat_map(|one| one.parts.iter().map(move |part| (&one.role, part)));
+        parts.any(|(role, part)| shown.has(role, part))
     });
     if !resends {
         shown.keep_system_prompts();
@@ -173,24 +184,36 @@ fn conversation_after(trace: &Trace, tree: &SpanTree, shown: &mut Shown) -> Conv
     tools::attach(&mut found, trace, tree);
     without_calls::add_request(&mut found, trace, tree, shown);
     found.lookups = lookups::find(trace, tree);
-    found.failure = untold_failure(&found, trace);
+    found.failures = untold_failures(&found, trace, tree);
     found
 }
 
-/// The span in which the first failure began, unless a message or a look-up tells of it.
-fn untold_failure(found: &Conversation, trace: &Trace) -> Option<usize> {
-    let origin = crate::field::first_failed(&trace.spans)?;
-    let at = trace
-        .spans
-        .iter()
-        .position(|span| std::ptr::eq(span, origin))?;
-    let text = origin.error_text();
-    let told = found
+/// The spans in which failures began of which neither a message nor a look-up tells.
+fn untold_failures(found: &Conversation, trace: &Trace, tree: &SpanTree) -> Vec<usize> {
+    let has_failed = |id| tree.span(id, trace).status == StatusCode::Error;
+    let of_messages = found
         .said
         .iter()
-        .any(|said| said.error.is_some() && (said.span == Some(at) || said.error == text));
-    let looked_up = found.lookups.iter().any(|lookup| lookup.error.is_some());
-    (!told && !looked_up).then_some(at)
+        .map(|said| (said.span, said.error.as_ref()));
+    let of_lookups = found.lookups.iter();
+    let of_lookups = of_lookups.map(|lookup| (Some(lookup.span), lookup.error.as_ref()));
+    let mut spans = HashSet::new();
+    let mut texts = HashSet::new();
+    for (span, error) in of_messages.chain(of_lookups) {
+        if let Some(error) = error {
+            spans.extend(span);
+            texts.insert(error);
+        }
+    }
+    let began = tree
+        .lowest(has_failed)
+        .into_iter()
+        .map(|id| tree.node(id).span);
+    let is_told = |at: &usize| {
+        let text = trace.spans[*at].failure();
+        spans.contains(at) || text.is_some_and(|text| texts.contains(&text))
+    };
+    began.filter(|at| !is_told(at)).collect()
 }
 
 /// Adds what is new in a call's history, and its answer.
@@ -214,8 +237,7 @@ fn tell(found: &mut Conversation, call: Call, trace: &Trace, tree: &SpanTree, sh
             found.repeated += usize::from(had_parts);
             continue;
         }
-        for parts in apart(&role, new) {
-            let (role, parts) = parts;
+        for (role, parts) in apart(&role, new) {
             let mut said = Said::new(Message {
                 role,
                 name: name.clone(),
@@ -227,11 +249,9 @@ fn tell(found: &mut Conversation, call: Call, trace: &Trace, tree: &SpanTree, sh
             found.said.push(said);
         }
     }
-    let error = (span.status == StatusCode::Error)
-        .then(|| span.error_text().unwrap_or_else(|| "failed".to_owned()));
+    let error = span.failure();
     let mut output = call.content.output;
     if output.is_empty() && (!call.is_whole || error.is_some()) {
-        found.unrecorded += usize::from(error.is_none());
         output.push(Message::new(Role::Assistant, Vec::new()));
     }
     let count = output

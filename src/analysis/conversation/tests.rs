@@ -96,7 +96,8 @@ fn a_wrapper_tells_nothing_new() {
     let found = conversation(&trace, &SpanTree::build(&trace));
     assert_eq!(found.said.len(), 2);
     assert_eq!(found.said[1].model.as_deref(), Some("m-1"));
-    assert_eq!((found.calls, found.unrecorded), (1, 0));
+    assert_eq!(found.calls, 1);
+    assert!(!found.said.iter().any(Said::is_unrecorded));
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn a_failure_that_no_message_tells_of_is_kept() {
     broken.status_message = "no such file".to_owned();
     let trace = trace([span("root", "", 0, 100), broken]);
     let found = conversation(&trace, &SpanTree::build(&trace));
-    assert_eq!(found.failure, Some(1));
+    assert_eq!(found.failures, [1]);
     assert!(found.said.is_empty());
 }
 
@@ -211,4 +212,119 @@ fn a_session_tells_what_is_resent_once_and_what_is_said_again_again() {
         turn(&[("system", "Be brief."), ("user", "yes")], "Done."),
     ];
     assert_eq!(lines(&stateless)[1], ["user: yes", "assistant: Done."]);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_beside_what_can() {
+    let asked = history(&[("user", "When?")]);
+    let own = r#"{"verdict": {"open": true}}"#;
+    let spans = vec![
+        span("root", "", 0, 100),
+        call("one", "root", 0, &asked, &answer("At nine.")),
+        call("two", "root", 20, r#"{"score": 1}"#, own),
+        call("three", "root", 40, &history(&[("user", "Open?")]), own),
+        call(
+            "four",
+            "root",
+            60,
+            &history(&[("user", "Sure?")]),
+            r#""<Stream object at 0x1>""#,
+        ),
+    ];
+    let trace = trace(spans);
+    let found = conversation(&trace, &SpanTree::build(&trace));
+    let lines: Vec<String> = found.said.iter().map(line).collect();
+    let json = |text: &str| {
+        lines
+            .iter()
+            .filter(|line| line.contains("Json") && line.contains(text))
+            .count()
+    };
+    assert_eq!((json("score"), json("verdict")), (1, 2), "{lines:?}");
+    assert_eq!(found.unread, [2, 3]);
+    // Of the last one nothing was recorded, which is something else.
+    assert_eq!(
+        found
+            .said
+            .iter()
+            .filter(|said| said.is_unrecorded())
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn each_failure_that_nobody_tells_of_is_kept() {
+    let broken = |name: &str, parent: &str, text: &str| {
+        let mut span = span(name, parent, 0, 10).failed();
+        span.status_message = text.to_owned();
+        span
+    };
+    let looked = broken("find", "root", "index offline").typed("RETRIEVER");
+    let trace = trace([
+        broken("root", "", "index offline"),
+        broken("load", "root", "no such file"),
+        looked,
+        broken("save", "root", "disk full"),
+    ]);
+    let found = conversation(&trace, &SpanTree::build(&trace));
+    let names: Vec<&str> = found
+        .failures
+        .iter()
+        .map(|at| trace.spans[*at].name.as_str())
+        .collect();
+    assert_eq!(names, ["load", "save"]);
+}
+
+#[test]
+fn all_that_was_streamed_is_told() {
+    let chunk = |at: usize, text: &str| {
+        crate::model::Event {
+        name: format!("mlflow.chunk.item.{at}"),
+        time_ns: 0,
+        attributes: serde_json::from_str(&format!(
+            r#"{{"mlflow.chunk.value": {{"choices": [{{"index": {}, "delta": {{"content": "{text}"}}}}]}}}}"#,
+            at % 2
+        ))
+        .unwrap(),
+    }
+    };
+    let mut streamed = call("one", "", 0, &history(&[("user", "When?")]), "null");
+    streamed.events = vec![
+        chunk(0, "At "),
+        chunk(1, "On "),
+        chunk(2, "nine."),
+        chunk(3, "Monday."),
+    ];
+    assert_eq!(
+        told(vec![streamed]),
+        [
+            "user: When?",
+            "assistant: At nine.",
+            "assistant: On Monday."
+        ]
+    );
+}
+
+#[test]
+fn an_odd_message_takes_no_other_along() {
+    let odd = span("one", "", 0, 10)
+        .typed("LLM")
+        .with("gen_ai.prompt.0.role", "\"user\"")
+        .with("gen_ai.prompt.0.content", "\"Hi\"")
+        .with("gen_ai.prompt.1.role", "5")
+        .with("gen_ai.prompt.1.content", "\"five\"")
+        .with("gen_ai.prompt.2", "\"bare\"")
+        .with("gen_ai.completion.0.role", "\"assistant\"")
+        .with("gen_ai.completion.0.content", "\"Hello\"");
+    let lines = told(vec![odd]);
+    assert_eq!(
+        (lines[0].as_str(), lines.last().map(String::as_str)),
+        ("user: Hi", Some("assistant: Hello"))
+    );
+    assert!(
+        lines.iter().any(|line| line.contains("five"))
+            && lines.iter().any(|line| line.contains("bare")),
+        "{lines:?}"
+    );
 }

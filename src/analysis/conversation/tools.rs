@@ -9,7 +9,7 @@ use super::fingerprint::Alike;
 use super::{Conversation, Said};
 use crate::analysis::SpanTree;
 use crate::messages;
-use crate::model::{Message, Part, Role, Span, StatusCode, ToolCall, ToolResult, Trace};
+use crate::model::{Message, Part, Role, Span, ToolCall, ToolResult, Trace};
 
 /// A run of a tool.
 struct Run {
@@ -31,24 +31,19 @@ fn is_tool(span: &Span) -> bool {
 
 /// The outermost spans of tools, in the order of their start.
 fn runs(trace: &Trace, tree: &SpanTree) -> Vec<Run> {
-    let mut found = Vec::new();
-    let mut skip_to = 0;
-    for (id, node) in tree.preorder() {
-        let span = &trace.spans[node.span];
-        if id.index() < skip_to || !is_tool(span) {
-            continue;
-        }
-        skip_to = tree.subtree(id).end;
-        let failed = span.status == StatusCode::Error;
-        found.push(Run {
+    let topmost = tree.topmost(|id| Some(tree.span(id, trace)).filter(|span| is_tool(span)));
+    let runs = topmost.into_iter().map(|(id, span)| {
+        let node = tree.node(id);
+        Run {
             span: node.span,
             start_ns: node.start_ns,
             duration_ns: (!node.in_progress).then(|| node.duration_ns()),
             call: messages::tool_call(span),
             result: messages::tool_result(span),
-            error: failed.then(|| span.error_text().unwrap_or_else(|| "failed".to_owned())),
-        });
-    }
+            error: span.failure(),
+        }
+    });
+    let mut found: Vec<Run> = runs.collect();
     found.sort_by_key(|run| run.start_ns);
     found
 }

@@ -13,28 +13,16 @@ use super::{Conversation, Said};
 use crate::analysis::{NodeId, SpanTree};
 use crate::json::parse_value;
 use crate::messages::{self, Content};
-use crate::model::{Message, Part, Role, Span, Trace};
+use crate::model::{Message, Part, Role, Span, Trace, attribute};
 
 /// What to take in the place of calls that tell nothing.
-pub(super) fn substitutes(
-    trace: &Trace,
-    tree: &SpanTree,
-    calls: Vec<Call>,
-    is_unread: bool,
-) -> Vec<Call> {
+pub(super) fn substitutes(trace: &Trace, tree: &SpanTree, calls: Vec<Call>) -> Vec<Call> {
     let found = longest_lists(trace, tree);
     if !found.is_empty() {
         return found;
     }
-    if !calls.is_empty() && !is_unread {
-        return calls;
-    }
     if !calls.is_empty() {
-        let as_json = |mut call: Call| {
-            call.content = whole(tree.span(call.node, trace));
-            call
-        };
-        return calls.into_iter().map(as_json).collect();
+        return calls;
     }
     let root = tree
         .root()
@@ -44,7 +32,8 @@ pub(super) fn substitutes(
     if messages::is_silent(span) {
         return Vec::new();
     }
-    let content = whole(span);
+    let mut content = messages::read_lists(span);
+    fill(&mut content, span);
     if content.is_empty() {
         return Vec::new();
     }
@@ -83,39 +72,41 @@ fn longest_lists(trace: &Trace, tree: &SpanTree) -> Vec<Call> {
     found
 }
 
-/// The request and the response of a span, as text where they are one.
-fn whole(span: &Span) -> Content {
-    let mut found = if messages::is_call(span) {
-        messages::read(span)
-    } else {
-        messages::read_lists(span)
-    };
-    let as_json = |payload: Option<&str>, role: Role| {
-        let value = parse_value(payload?)
-            .unwrap_or_else(|| Value::String(payload.unwrap_or_default().to_owned()));
-        match value {
-            Value::Null => None,
-            Value::Object(object) if object.is_empty() => None,
-            Value::String(text) => Some(vec![Message::new(role, vec![Part::Text(text)])]),
-            value => Some(vec![Message::new(role, vec![Part::Json(value)])]),
+/// Puts what a span was given and gave back in the place of messages that could not be
+/// read: as a text where it is one, else as JSON. Gives whether there is JSON among it.
+pub(super) fn fill(content: &mut Content, span: &Span) -> bool {
+    let said = |role: Role, part: Part| vec![Message::new(role, vec![part])];
+    let mut is_unread = false;
+    if content.input.is_empty() {
+        let asked = messages::asks(span).map(Part::Text);
+        if let Some(part) = asked.or_else(|| recorded(span.inputs())) {
+            is_unread |= matches!(part, Part::Json(_));
+            content.input = said(Role::User, part);
+            content.input_source = Some(attribute::INPUTS);
         }
-    };
-    if found.input.is_empty() {
-        let asked =
-            messages::asks(span).map(|text| vec![Message::new(Role::User, vec![Part::Text(text)])]);
-        found.input = asked
-            .or_else(|| as_json(span.inputs(), Role::User))
-            .unwrap_or_default();
     }
-    if found.output.is_empty() {
-        let answer = messages::answers(span)
-            .map(|text| vec![Message::new(Role::Assistant, vec![Part::Text(text)])]);
-        let unread = span.outputs().filter(|_| !messages::reads_output(span));
-        found.output = answer
-            .or_else(|| as_json(unread, Role::Assistant))
-            .unwrap_or_default();
+    if content.output.is_empty() && !messages::reads_output(span) {
+        let answer = messages::answers(span).map(Part::Text);
+        if let Some(part) = answer.or_else(|| recorded(span.outputs())) {
+            is_unread |= matches!(part, Part::Json(_));
+            content.output = said(Role::Assistant, part);
+            content.output_source = Some(attribute::OUTPUTS);
+        }
     }
-    found
+    is_unread
+}
+
+/// A payload, unless it is nothing, or tells nothing of what was in it.
+fn recorded(payload: Option<&str>) -> Option<Part> {
+    let payload = payload?;
+    let value = parse_value(payload).unwrap_or_else(|| Value::String(payload.to_owned()));
+    match value {
+        Value::Null => None,
+        Value::Object(object) if object.is_empty() => None,
+        Value::String(text) if messages::is_repr(&text) || text.is_empty() => None,
+        Value::String(text) => Some(Part::Text(text)),
+        value => Some(Part::Json(value)),
+    }
 }
 
 /// The request of the whole, where no message has it: some agents record only what
@@ -152,6 +143,6 @@ pub(super) fn add_request(
     shown.add(&Role::User, &part);
     let mut said = Said::new(Message::new(Role::User, vec![part]));
     said.call_ns = Some(tree.node(root).start_ns);
-    said.source = Some("mlflow.spanInputs");
+    said.source = Some(attribute::INPUTS);
     found.said.insert(0, said);
 }

@@ -40,20 +40,10 @@ pub(super) fn failures(trace: &Trace, kinds: &BTreeSet<FailureKind>) -> Vec<Occu
     found
 }
 
-/// Spans of which something is true and of none below them, as the tree has them.
+/// Spans of which something is true and of none below them.
 fn lowest<'t>(trace: &'t Trace, tree: &SpanTree, is_one: impl Fn(&Span) -> bool) -> Vec<&'t Span> {
-    let mut before = Vec::with_capacity(tree.len() + 1);
-    before.push(0_usize);
-    for (node, _) in tree.preorder() {
-        let one = usize::from(is_one(tree.span(node, trace)));
-        before.push(before[node.index()] + one);
-    }
-    let nodes = tree.preorder().map(|(node, _)| node);
-    let lowest = nodes.filter(|node| {
-        let (at, end) = (node.index(), tree.subtree(*node).end);
-        before[at] < before[at + 1] && before[at + 1] == before[end]
-    });
-    lowest.map(|node| tree.span(node, trace)).collect()
+    let lowest = tree.lowest(|id| is_one(tree.span(id, trace)));
+    lowest.into_iter().map(|id| tree.span(id, trace)).collect()
 }
 
 /// The spans in which failures began, the deepest and of these the first at the front.

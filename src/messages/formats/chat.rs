@@ -84,8 +84,10 @@ pub(super) fn tool_calls(value: &Value) -> Vec<Part> {
     };
     calls
         .iter()
-        .filter_map(Value::as_object)
-        .map(tool_call)
+        .map(|call| match call {
+            Value::Object(call) => tool_call(call),
+            other => Part::Json(other.clone()),
+        })
         .collect()
 }
 
@@ -151,7 +153,7 @@ fn message(object: &Object) -> Option<Vec<Message>> {
     if !known.iter().any(|key| object.contains_key(*key)) {
         return None;
     }
-    if let Some(results) = list(object, "tool_responses") {
+    if let Some(results) = list(object, "tool_responses").filter(|results| !results.is_empty()) {
         let results = results
             .iter()
             .filter_map(Value::as_object)
@@ -265,6 +267,7 @@ fn of_request(object: &Object) -> Option<Vec<Message>> {
         "chat_prompt",
         "new_messages",
         "message_log",
+        "items",
     ] {
         let Some(value) = some(object, key) else {
             continue;

@@ -1,35 +1,33 @@
 //! What stands around a transcript: the trace's name and figures above it, and below
-//! it a failure that no message tells of, and what was left out.
+//! it the failures that no message tells of, and what was left out.
 
 use std::io::{self, Write};
 
 use crate::analysis::{Conversation, Found, LatencyReport};
-use crate::model::{Cost, TraceState};
+use crate::model::Cost;
 use crate::render::cell::Cell;
-use crate::render::column::state_word;
 use crate::render::style::Painted;
 use crate::render::{Layout, sanitize, summary, text, usage};
 use crate::units;
 
-/// A failure of a span that says nothing.
-pub(super) fn write_failure(
+/// The failures of spans that say nothing.
+pub(super) fn write_failures(
     out: &mut dyn Write,
     report: &LatencyReport<'_>,
     conversation: &Conversation,
     layout: &Layout,
 ) -> io::Result<()> {
-    let span = conversation
-        .failure
-        .and_then(|at| report.trace.spans.get(at));
-    let Some(span) = span else { return Ok(()) };
     let mark = layout.glyphs.pick("✗", "x");
     let style = layout.style;
-    let head = Cell::new(style.error(), format!("{mark} ")).and(style.name(), &span.name);
-    writeln!(out, "\n{}", head.fit_if(layout.width))?;
-    let error = span.error_text().unwrap_or_else(|| "failed".to_owned());
-    for line in sanitize::block(&error).split('\n') {
-        for line in wrapped(line, layout.width.map(|width| width.saturating_sub(2))) {
-            writeln!(out, "  {}", Painted(style.error(), line))?;
+    for at in &conversation.failures {
+        let span = &report.trace.spans[*at];
+        let head = Cell::new(style.error(), format!("{mark} ")).and(style.name(), &span.name);
+        writeln!(out, "\n{}", head.fit_if(layout.width))?;
+        let error = span.failure().unwrap_or_default();
+        for line in sanitize::block(&error).split('\n') {
+            for line in wrapped(line, layout.width.map(|width| width.saturating_sub(2))) {
+                writeln!(out, "  {}", Painted(style.error(), line))?;
+            }
         }
     }
     Ok(())
@@ -44,24 +42,8 @@ pub(super) fn write_head(
 ) -> io::Result<()> {
     let info = &report.trace.info;
     let style = layout.style;
-    let mut title = match info.name() {
-        Some(name) => Cell::new(style.title(), name),
-        None => Cell::new(style.muted(), "(no name)"),
-    };
-    let state = state_word(info);
-    if state != units::NONE {
-        let mark = match info.state {
-            TraceState::Error => layout.glyphs.pick("✗ ", "x "),
-            _ => "",
-        };
-        title = title
-            .and(style.text(), "  ")
-            .and(style.state(&info.state), format!("{mark}{state}"));
-    }
-    if !report.tree.is_empty() {
-        title = title.and(style.title(), format!("  {}", summary::total_text(report)));
-    }
-    writeln!(out, "{}", title.fit_if(layout.width))?;
+    let known = Some(report).filter(|report| !report.tree.is_empty());
+    summary::write_title(out, info, known, layout)?;
     let mut facts = Vec::new();
     let retrievals = conversation
         .lookups
@@ -77,15 +59,9 @@ pub(super) fn write_head(
         }
     }
     let used = report.usage();
-    if let Some(tokens) = used.tokens.value().and_then(usage::usage) {
-        facts.push(match tokens.split_once(' ') {
-            Some((total, parts)) => format!("{total} tokens {parts}"),
-            None => format!("{tokens} tokens"),
-        });
-    }
-    if let Some(cost) = used.cost.value().and_then(Cost::total) {
-        facts.push(units::cost(cost));
-    }
+    facts.extend(used.tokens.value().and_then(usage::tokens));
+    let cost = used.cost.value().and_then(Cost::total);
+    facts.extend(cost.map(units::cost));
     let time = info.request_time.map(|time| units::time(time, layout.zone));
     let mut about = Cell::new(style.id(), &info.trace_id);
     if let Some(time) = time {
@@ -108,30 +84,37 @@ fn wrapped(line: &str, width: Option<usize>) -> Vec<String> {
     }
 }
 
-/// What is not told above, and why.
-pub(super) fn write_notes(
-    out: &mut dyn Write,
-    conversation: &Conversation,
-    layout: &Layout,
-) -> io::Result<()> {
+/// What is not told as it was said, and why.
+pub(super) fn notes(conversation: &Conversation) -> Option<String> {
     let mut notes = Vec::new();
     if !conversation.unread.is_empty() {
         let calls = units::counted(conversation.unread.len(), "call");
         notes.push(format!("{calls} in no known format, shown as JSON"));
     }
-    if conversation.unrecorded > 0 {
-        let calls = units::counted(conversation.unrecorded, "answer");
+    let said = conversation.said.iter();
+    let unrecorded = said.filter(|said| said.is_unrecorded()).count();
+    if unrecorded > 0 {
+        let calls = units::counted(unrecorded, "answer");
         notes.push(format!("{calls} not recorded"));
     }
     if conversation.repeated > 0 {
         let messages = units::counted(conversation.repeated, "repeated message");
         notes.push(format!("{messages} left out (--io has them)"));
     }
-    if notes.is_empty() {
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
+/// Writes them.
+pub(super) fn write_notes(
+    out: &mut dyn Write,
+    conversation: &Conversation,
+    layout: &Layout,
+) -> io::Result<()> {
+    let Some(notes) = notes(conversation) else {
         return Ok(());
-    }
+    };
     writeln!(out)?;
-    for line in wrapped(&notes.join("; "), layout.width) {
+    for line in wrapped(&notes, layout.width) {
         writeln!(out, "{}", Painted(layout.style.muted(), line))?;
     }
     Ok(())

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::{arguments, placeholder};
+use super::{arguments, frame, placeholder};
 use crate::analysis::{Conversation, Found, LatencyReport, Lookup, Said};
-use crate::messages;
+use crate::messages::{self, Document};
 use crate::model::{Assessment, Cost, Part, Role, Timestamp, TokenUsage, ToolResult};
 use crate::render::column::assessment_value;
 use crate::render::summary;
@@ -50,15 +50,15 @@ pub fn write(
         write_said(out, said)?;
     }
     lookups.try_for_each(|lookup| write_lookup(out, lookup))?;
-    let failed = conversation
-        .failure
-        .and_then(|at| report.trace.spans.get(at));
-    if let Some(span) = failed {
-        let error = span.error_text().unwrap_or_else(|| "failed".to_owned());
+    for at in &conversation.failures {
+        let span = &report.trace.spans[*at];
         writeln!(out, "\n**failed** in `{}`\n", code(&span.name))?;
-        fenced(out, "", &error)?;
+        fenced(out, "", &span.failure().unwrap_or_default())?;
     }
-    Ok(())
+    match frame::notes(conversation) {
+        Some(notes) => writeln!(out, "\n*{}*", plain(&notes)),
+        None => Ok(()),
+    }
 }
 
 fn write_said(out: &mut dyn Write, said: &Said) -> io::Result<()> {
@@ -93,7 +93,7 @@ fn write_said(out: &mut dyn Write, said: &Said) -> io::Result<()> {
         writeln!(out, "failed:\n")?;
         fenced(out, "", error)?;
     } else if message.parts.is_empty() {
-        writeln!(out, "(nothing recorded)")?;
+        writeln!(out, "{}", super::nothing(said))?;
     }
     Ok(())
 }
@@ -140,32 +140,44 @@ fn write_result(out: &mut dyn Write, result: &ToolResult) -> io::Result<()> {
 }
 
 fn write_lookup(out: &mut dyn Write, lookup: &Lookup) -> io::Result<()> {
-    let time = Timestamp::from_nanos(lookup.time_ns);
-    let Found::Documents(found) = &lookup.found else {
-        return Ok(());
-    };
-    let query = found.query.as_deref().map(plain).unwrap_or_default();
-    let verb = if found.before.is_some() {
-        "reranked"
-    } else {
-        "retrieved"
-    };
-    writeln!(
-        out,
-        "\n**{verb}** · {} · {query}\n",
-        units::time(time, Zone::Utc)
-    )?;
-    for (at, document) in found.documents.iter().enumerate() {
-        let score = document.score.map(units::score).unwrap_or_default();
-        let source = document
-            .source
-            .as_deref()
-            .or(document.id.as_deref())
-            .unwrap_or_default();
-        writeln!(out, "{}. {score} {}\n", at + 1, plain(source))?;
-        quoted(out, &document.text)?;
+    let time = units::time(Timestamp::from_nanos(lookup.time_ns), Zone::Utc);
+    match &lookup.found {
+        Found::Vectors(size) => {
+            let vectors = units::counted(size.count, "vector");
+            let numbers = units::whole(size.dimensions);
+            writeln!(
+                out,
+                "\n**embedded** · {time} · {vectors} × {numbers} numbers\n"
+            )?;
+        }
+        Found::Documents(found) => {
+            let verb = if found.before.is_some() {
+                "reranked"
+            } else {
+                "retrieved"
+            };
+            let query = found.query.as_deref().map(plain).unwrap_or_default();
+            writeln!(out, "\n**{verb}** · {time} · {query}\n")?;
+            for (at, document) in found.documents.iter().enumerate() {
+                write_document(out, at + 1, document)?;
+            }
+        }
     }
-    Ok(())
+    match &lookup.error {
+        Some(error) => {
+            writeln!(out, "failed:\n")?;
+            fenced(out, "", error)
+        }
+        None => Ok(()),
+    }
+}
+
+fn write_document(out: &mut dyn Write, rank: usize, document: &Document) -> io::Result<()> {
+    let score = document.score.map(units::score).unwrap_or_default();
+    let source = document.source.as_deref().or(document.id.as_deref());
+    let source = plain(source.unwrap_or_default());
+    writeln!(out, "{rank}. {score} {source}\n")?;
+    quoted(out, &document.text)
 }
 
 fn json(out: &mut dyn Write, value: &Value) -> io::Result<()> {

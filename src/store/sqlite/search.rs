@@ -141,7 +141,11 @@ impl Prepared {
     ) -> Result<Self, StoreError> {
         // Functions of this program decide what SQLite cannot, so that nothing is left.
         let plan = plan_of(query, &shared.name, &Sqlite)?;
-        let filter = &plan.searches[0];
+        let filter = plan.exact().ok_or_else(|| StoreError::Unsupported {
+            store: shared.name.clone(),
+            what: "way to ask for this filter",
+            instead: "leave out some of its conditions",
+        })?;
         let error = |e: rusqlite::Error| shared.database().error(&e);
         let schema = &shared.schema;
         let experiments = scope(shared, connection, &query.experiments)?;

@@ -113,11 +113,8 @@ fn digest(transcript: &Value) -> String {
         };
         lines.push(format!("  lookup {what}"));
     }
-    if transcript["failure"].is_object() {
-        lines.push(format!(
-            "  failure {}",
-            short(&transcript["failure"]["error"])
-        ));
+    for failure in transcript["failures"].as_array().into_iter().flatten() {
+        lines.push(format!("  failure {}", short(&failure["error"])));
     }
     lines.join("\n")
 }
@@ -367,6 +364,7 @@ fn the_newest_that_match_are_shown() {
     let list: Value =
         serde_json::from_str(frameworks().run("get --status ERROR -n 1 -o json").ok()).unwrap();
     assert_eq!(list["traces"].as_array().unwrap().len(), 1);
+    assert_eq!(list["truncated"], true);
 }
 
 #[test]
@@ -391,15 +389,54 @@ fn a_selection_is_ids_or_a_filter() {
 
 /// A trace of one call of a model.
 fn call(inputs: &str, outputs: &str) -> String {
-    let span = serde_json::json!({
-        "trace_id": "a".repeat(32), "span_id": "1".repeat(16), "name": "call",
-        "start_time_unix_nano": 1, "end_time_unix_nano": 2, "status": {"code": "OK"},
+    trace(&serde_json::json!({
+        "status": {"code": "OK"},
         "attributes": {
             "mlflow.spanType": "\"LLM\"", "mlflow.spanInputs": inputs, "mlflow.spanOutputs": outputs,
         },
+    }))
+}
+
+/// A trace of one span with these members.
+fn trace(members: &Value) -> String {
+    let mut span = serde_json::json!({
+        "trace_id": "a".repeat(32), "span_id": "1".repeat(16), "name": "call",
+        "start_time_unix_nano": 1, "end_time_unix_nano": 2,
     });
+    let members = members.as_object().unwrap().clone();
+    span.as_object_mut().unwrap().extend(members);
     let info = serde_json::json!({"trace_id": format!("tr-{}", "a".repeat(32)), "state": "OK"});
     serde_json::json!({"info": info, "data": {"spans": [span]}}).to_string()
+}
+
+#[test]
+fn what_went_wrong_and_what_is_missing_stands_in_markdown_too() {
+    let told = |trace: String| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.json");
+        std::fs::write(&path, trace).unwrap();
+        let run = mlt().on(path.to_str().unwrap());
+        run.run("get latest --chat -o markdown").ok().to_owned()
+    };
+    let failed = trace(&serde_json::json!({
+        "status": {"code": "ERROR", "message": "index offline"},
+        "attributes": {"mlflow.spanType": "\"RETRIEVER\"", "mlflow.spanInputs": "\"When?\""},
+    }));
+    let failed = told(failed);
+    assert!(
+        failed.contains("**retrieved**") && failed.contains("index offline"),
+        "{failed}"
+    );
+    let lost = told(call("\"When?\"", "\"<Stream object at 0x1>\""));
+    assert!(
+        lost.contains("(not recorded)") && lost.contains("1 answer not recorded"),
+        "{lost}"
+    );
+    let own = told(call("\"When?\"", r#"{"verdict": {"open": true}}"#));
+    assert!(
+        own.contains("verdict") && own.contains("in no known format, shown as JSON"),
+        "{own}"
+    );
 }
 
 #[test]
