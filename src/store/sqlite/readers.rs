@@ -236,12 +236,31 @@ impl Readers {
     /// # Errors
     /// Those of SQLite.
     pub(super) fn make_way(&self, reader: &mut Reader) -> Result<(), StoreError> {
+        self.apart(reader, || ())
+    }
+
+    /// Does what may take any time, such as waiting for whoever takes the traces, without
+    /// keeping those out who wait to write.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub(super) fn apart<T>(
+        &self,
+        reader: &mut Reader,
+        act: impl FnOnce() -> T,
+    ) -> Result<T, StoreError> {
         if self.database.sharing != Sharing::Journal {
-            return Ok(());
+            return Ok(act());
         }
+        self.end(reader)?;
+        let done = act();
+        self.begin(reader)?;
+        Ok(done)
+    }
+
+    fn end(&self, reader: &Reader) -> Result<(), StoreError> {
         let ended = reader.execute_batch("ROLLBACK");
-        ended.map_err(|e| self.database.error(&e))?;
-        self.begin(reader)
+        ended.map_err(|e| self.database.error(&e))
     }
 
     fn begin(&self, reader: &mut Reader) -> Result<(), StoreError> {

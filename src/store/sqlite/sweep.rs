@@ -99,9 +99,8 @@ fn read(
             .map(|trace| finish(shared, reader, trace))
             .collect();
         shared.readers.check()?;
-        // Before handing over, since whoever takes it may take all the time.
-        shared.readers.make_way(reader)?;
-        if sender.send(finished).is_err() {
+        let send = || sender.send(finished);
+        if shared.readers.apart(reader, send)?.is_err() {
             return Ok(());
         }
         if rows < ROWS {
@@ -116,8 +115,8 @@ fn read(
         };
         let found = infos.iter().map(look_up).collect();
         shared.readers.check()?;
-        shared.readers.make_way(reader)?;
-        if sender.send(found).is_err() {
+        let send = || sender.send(found);
+        if shared.readers.apart(reader, send)?.is_err() {
             return Ok(());
         }
     }

@@ -227,6 +227,8 @@ fn a_sweep_hands_over_each_trace_as_it_was_at_one_moment() {
     store
         .sweep(infos, Detail::Times, &mut |_, trace| {
             if seen == [0, 0] {
+                // By now the reader waits for this one.
+                thread::sleep(std::time::Duration::from_millis(500));
                 fixture.sql(&format!("PRAGMA busy_timeout = 5000; {NEXT_ROUND}"));
             }
             seen[round(&trace.unwrap()).parse::<usize>().unwrap()] += 1;
