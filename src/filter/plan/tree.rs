@@ -17,10 +17,16 @@ impl Filter {
         let bounds_hold = conjuncts
             .iter()
             .all(|expr| !is_bound(expr) || is_exact(expr, support));
+        // Without it the store looks at more spans, and finds more with a condition.
+        let wider = |condition: &Condition| match support(condition) {
+            Support::Exact if condition.field.needs_spans() => Support::Inexact(condition.clone()),
+            other => other,
+        };
+        let support: Supported<'_> = if bounds_hold { support } else { &wider };
         let mut pushed = Vec::new();
         let mut checked = Vec::new();
         for (index, expr) in conjuncts.iter().enumerate() {
-            if is_exact(expr, support) && (bounds_hold || !expr.needs_spans()) {
+            if is_exact(expr, support) {
                 pushed.push((*expr).clone());
             } else {
                 pushed.extend(at_most(expr, support));
@@ -141,6 +147,11 @@ mod tests {
             ),
             ("NOT status = 'OK'", "NOT status = 'OK'", ""),
             ("NOT name = 'a'", "", "NOT name = 'a'"),
+            (
+                "time > 5 AND status = 'OK' AND NOT span.name = 'a'",
+                "status = 'OK'",
+                "timestamp_ms > 5 AND NOT span.name = 'a'",
+            ),
             (
                 "NOT (status = 'OK' OR name = 'a')",
                 "NOT status = 'OK'",
