@@ -28,7 +28,7 @@
 //! | to add | touch |
 //! | --- | --- |
 //! | a field that is a tag or a metadata entry | a row of `field::DEFS`, a line of `filter/reference.txt`, a test |
-//! | any other field (filter, order, group, column) | a variant and a row in `field`, its value there, the arms that the compiler asks for in `filter` and `store/sql`, a line of `filter/reference.txt`, a test |
+//! | any other field (filter, order, group, measure, column) | a variant and a row in `field`, its value there, the arms that the compiler asks for in `filter` and `store/sql`, a line of `filter/reference.txt`, a test |
 //! | a column of another table | its line in `table/rows` |
 //! | a format of tables | a file in `table` |
 //! | a format of `export` | a file in `export`, a row in `export/registry.rs`, a test |

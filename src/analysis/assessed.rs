@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::measure::{Measured, Tally};
+use crate::field::Field;
 use crate::filter::aggregate::{Aggregate, Function, Measure};
 use crate::model::{AssessmentKind, Trace};
 
@@ -19,9 +20,9 @@ impl Subject {
     pub(super) fn mean(&self) -> Aggregate {
         let name = self.name.clone();
         let measure = if self.is_expectation {
-            Measure::Expectation(name)
+            Measure::Of(Field::Expectation(name))
         } else {
-            Measure::Feedback(name)
+            Measure::Of(Field::Feedback(name))
         };
         Aggregate::new(Function::Avg, measure)
     }

@@ -112,12 +112,12 @@ impl<'a> LatencyReport<'a> {
 
     /// Token counts that a node's span reports, possibly those of its descendants.
     pub fn tokens(&self, id: NodeId) -> Option<TokenUsage> {
-        super::span_usage(self.span(id))
+        self.span(id).reported_usage()
     }
 
     /// Cost that a node's span reports, possibly that of its descendants.
     pub fn cost(&self, id: NodeId) -> Option<Cost> {
-        super::span_cost(self.span(id))
+        self.span(id).reported_cost()
     }
 
     /// Tokens and cost of the whole trace.

@@ -70,7 +70,7 @@ pub use stats::{
 };
 pub use tree::{Guides, Node, NodeId, Place, Siblings, SpanTree, Standing, TotalBasis};
 pub use typical::{LogChange, Logs, Test};
-pub use usage::{Figure, FigureSource, UsageReport, roll_up, span_cost, span_usage, trace_usage};
+pub use usage::{Figure, FigureSource, UsageReport, roll_up, trace_usage};
 pub use verdict::{Change, Earlier, Failure, Judgement, Problem, Ruling, Terms};
 pub use warning::Warning;
 pub use welch::Moments;

@@ -51,25 +51,15 @@ pub struct UsageReport {
     pub cost: Figure<Cost>,
 }
 
-/// Token counts that a span reports; `None` where it reports none.
-pub fn span_usage(span: &Span) -> Option<TokenUsage> {
-    span.usage().filter(TokenUsage::is_reported)
-}
-
-/// Cost that a span reports; `None` where it reports no number.
-pub fn span_cost(span: &Span) -> Option<Cost> {
-    span.cost().filter(|c| *c != Cost::default())
-}
-
 /// Tokens and cost of a trace, from its metadata and from its spans.
 pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
     let tokens = (
         trace.info.recorded_usage().filter(TokenUsage::is_reported),
-        sum_of_topmost(trace, tree, span_usage, TokenUsage::plus),
+        sum_of_topmost(trace, tree, Span::reported_usage, TokenUsage::plus),
     );
     let cost = (
         trace.info.recorded_cost().filter(|c| *c != Cost::default()),
-        sum_of_topmost(trace, tree, span_cost, Cost::plus),
+        sum_of_topmost(trace, tree, Span::reported_cost, Cost::plus),
     );
     UsageReport {
         tokens: Figure {
@@ -96,8 +86,8 @@ pub fn roll_up(trace: &Trace) -> RolledUp {
     }
     let tree = SpanTree::build(trace);
     RolledUp {
-        usage: sum_of_topmost(trace, &tree, span_usage, TokenUsage::plus),
-        cost: sum_of_topmost(trace, &tree, span_cost, Cost::plus),
+        usage: sum_of_topmost(trace, &tree, Span::reported_usage, TokenUsage::plus),
+        cost: sum_of_topmost(trace, &tree, Span::reported_cost, Cost::plus),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
             .rows
             .truncate(usize::try_from(top).unwrap_or(usize::MAX));
     }
-    let of_spans = |aggregate: &Aggregate| aggregate.measure == Measure::SpanDuration;
+    let of_spans = |aggregate: &Aggregate| aggregate.measure == Measure::Of(Field::SpanDuration);
     let gathered = answer.gathered.as_ref();
     let by_server = gathered.is_none();
     let is_short = gathered.is_some_and(Gathered::is_short);
@@ -80,7 +80,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
         matches!(aggregate.function, Function::Sum | Function::Avg)
             && matches!(
                 aggregate.measure,
-                Measure::Tokens | Measure::Cost | Measure::SpanTokens | Measure::SpanCost
+                Measure::Of(Field::Tokens | Field::Cost | Field::SpanTokens | Field::SpanCost)
             )
     };
     if by_server && args.via == Via::Server && question.aggregates.iter().any(of_totals) {
@@ -231,16 +231,16 @@ fn default_aggregates(of_spans: bool) -> Vec<Aggregate> {
     let [all, duration, tokens, cost] = if of_spans {
         [
             Measure::Span,
-            Measure::SpanDuration,
-            Measure::SpanTokens,
-            Measure::SpanCost,
+            Measure::Of(Field::SpanDuration),
+            Measure::Of(Field::SpanTokens),
+            Measure::Of(Field::SpanCost),
         ]
     } else {
         [
             Measure::Trace,
-            Measure::Duration,
-            Measure::Tokens,
-            Measure::Cost,
+            Measure::Of(Field::ExecutionTime),
+            Measure::Of(Field::Tokens),
+            Measure::Of(Field::Cost),
         ]
     };
     let percentile = |parts| Aggregate::new(Function::Percentile(parts), duration.clone());
@@ -366,8 +366,7 @@ fn parts(question: &StatsQuestion) -> Option<InfoParts> {
     };
     Some(InfoParts {
         usage: measures(Measure::is_usage),
-        assessments: question.assessments
-            || measures(|m| matches!(m, Measure::Feedback(_) | Measure::Expectation(_))),
+        assessments: question.assessments || measures(Measure::is_assessment),
     })
 }
 

@@ -93,12 +93,20 @@ impl Uses {
     pub const GROUP: Self = Self(4);
     /// As a column.
     pub const COLUMN: Self = Self(8);
+    /// In `stats` and `check`, as something to measure.
+    pub const MEASURE: Self = Self(16);
     /// Of spans: in filters and to group by.
     pub const FILTER_GROUP: Self = Self(1 | 4);
     /// For everything but filters.
     pub const SHOWN: Self = Self(2 | 4 | 8);
     /// For everything.
     pub const ALL: Self = Self(1 | 2 | 4 | 8);
+
+    /// And these.
+    #[must_use]
+    pub const fn and(self, uses: Self) -> Self {
+        Self(self.0 | uses.0)
+    }
 
     /// Whether all of these are among them.
     pub const fn has(self, uses: Self) -> bool {
@@ -140,7 +148,7 @@ impl FieldDef {
         DEFS.iter().filter(move |def| def.uses.has(uses))
     }
 
-    /// The field that a name without a dot means; its foreign names count where they may.
+    /// The field that a name means, if nothing has to be filled in; its foreign names count where they may.
     pub fn named(name: &str, uses: Uses, foreign: bool) -> Option<Field> {
         let defs = || Self::with(uses).filter(|def| def.prefix().is_none());
         let is_foreign = |def: &&Self| {

@@ -130,7 +130,7 @@ const SPAN: FieldDef = FieldDef {
 };
 
 /// Every field.
-pub static DEFS: [FieldDef; 39] = [
+pub static DEFS: [FieldDef; 41] = [
     FieldDef {
         name: "status",
         aliases: &["state"],
@@ -199,6 +199,7 @@ pub static DEFS: [FieldDef; 39] = [
         comparators: NUMERIC,
         server: NUMBERS_BY_SERVER,
         server_name: "execution_time_ms",
+        uses: Uses::ALL.and(Uses::MEASURE),
         machine: "duration_ns",
         title: "DURATION",
         help: "how long the request took",
@@ -269,6 +270,7 @@ pub static DEFS: [FieldDef; 39] = [
         unit: Unit::Count,
         comparators: OPTIONAL_NUMBER,
         server_name: "tokens",
+        uses: Uses::ALL.and(Uses::MEASURE),
         machine: "total_tokens",
         title: "TOKENS",
         help: "tokens used",
@@ -282,6 +284,7 @@ pub static DEFS: [FieldDef; 39] = [
         unit: Unit::Count,
         comparators: OPTIONAL_NUMBER,
         server_name: "input_tokens",
+        uses: Uses::ALL.and(Uses::MEASURE),
         machine: "input_tokens",
         title: "INPUT",
         help: "prompt tokens used",
@@ -295,6 +298,7 @@ pub static DEFS: [FieldDef; 39] = [
         unit: Unit::Count,
         comparators: OPTIONAL_NUMBER,
         server_name: "output_tokens",
+        uses: Uses::ALL.and(Uses::MEASURE),
         machine: "output_tokens",
         title: "OUTPUT",
         help: "completion tokens used",
@@ -308,6 +312,7 @@ pub static DEFS: [FieldDef; 39] = [
         unit: Unit::Money,
         comparators: OPTIONAL_NUMBER,
         server_name: "cost",
+        uses: Uses::ALL.and(Uses::MEASURE),
         machine: "cost_usd",
         title: "COST",
         help: "cost in US dollars",
@@ -321,6 +326,7 @@ pub static DEFS: [FieldDef; 39] = [
         unit: Unit::Count,
         comparators: NUMERIC,
         server_name: "spans",
+        uses: Uses::ALL.and(Uses::MEASURE),
         machine: "spans",
         title: "SPANS",
         help: "number of spans",
@@ -538,7 +544,30 @@ pub static DEFS: [FieldDef; 39] = [
         unit: Unit::Duration,
         comparators: OPTIONAL_NUMBER,
         server_name: "span.duration",
+        uses: Uses::FILTER.and(Uses::MEASURE),
         help: "how long a span took",
+        ..SPAN
+    },
+    FieldDef {
+        name: "span.tokens",
+        foreign: &["span_tokens"],
+        make: |_| Field::SpanTokens,
+        unit: Unit::Count,
+        comparators: OPTIONAL_NUMBER,
+        server_name: "span.tokens",
+        uses: Uses::FILTER.and(Uses::MEASURE),
+        help: "tokens that a span reports",
+        ..SPAN
+    },
+    FieldDef {
+        name: "span.cost",
+        foreign: &["span_cost"],
+        make: |_| Field::SpanCost,
+        unit: Unit::Money,
+        comparators: OPTIONAL_NUMBER,
+        server_name: "span.cost",
+        uses: Uses::FILTER.and(Uses::MEASURE),
+        help: "cost that a span reports",
         ..SPAN
     },
     FieldDef {
@@ -582,7 +611,7 @@ pub static DEFS: [FieldDef; 39] = [
         server: &[Like, Ilike, Rlike],
         since: (3, 4),
         server_name: "span.attributes",
-        uses: Uses::FILTER_GROUP,
+        uses: Uses::FILTER_GROUP.and(Uses::MEASURE),
         help: "attribute of a span",
         missing: "(no attribute)",
         ..SPAN
@@ -595,6 +624,7 @@ pub static DEFS: [FieldDef; 39] = [
         server: ASSESSMENT_BY_SERVER,
         since: (3, 6),
         server_name: "feedback",
+        uses: Uses::ALL.and(Uses::MEASURE),
         machine: "feedback",
         help: "value of feedback",
         missing: "(no feedback)",
@@ -608,6 +638,7 @@ pub static DEFS: [FieldDef; 39] = [
         server: ASSESSMENT_BY_SERVER,
         since: (3, 6),
         server_name: "expectation",
+        uses: Uses::ALL.and(Uses::MEASURE),
         machine: "expectation",
         help: "value of an expectation",
         missing: "(no expectation)",

@@ -76,6 +76,10 @@ pub enum Field {
     SpanCount,
     /// How long a span took, in milliseconds; spans that have not ended have no value.
     SpanDuration,
+    /// The tokens that a span reports, which may repeat those of spans below it.
+    SpanTokens,
+    /// The cost that a span reports in US dollars, likewise.
+    SpanCost,
     /// What went wrong in a span, see [`span_error`](crate::filter::span_error).
     SpanError,
     /// The model that a span called.
@@ -169,7 +173,9 @@ impl Field {
             Self::SpanName | Self::SpanType | Self::SpanStatus | Self::SpanDuration => {
                 Some(Detail::Times)
             }
-            Self::SpanModel | Self::Models => Some(Detail::Measures),
+            Self::SpanModel | Self::SpanTokens | Self::SpanCost | Self::Models => {
+                Some(Detail::Measures)
+            }
             Self::SpanError | Self::Error | Self::Failed => Some(Detail::Events),
             Self::SpanContent | Self::SpanAttribute(_) => Some(Detail::Whole),
             Self::Status

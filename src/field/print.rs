@@ -54,6 +54,8 @@ impl Field {
             | Self::Cost
             | Self::SpanCount
             | Self::SpanDuration
+            | Self::SpanTokens
+            | Self::SpanCost
             | Self::SpanError
             | Self::SpanModel
             | Self::Models

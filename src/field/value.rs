@@ -173,6 +173,8 @@ impl Field {
             | Self::SpanContent
             | Self::SpanAttribute(_)
             | Self::SpanDuration
+            | Self::SpanTokens
+            | Self::SpanCost
             | Self::SpanError
             | Self::SpanModel => return None,
         })

@@ -286,6 +286,12 @@ impl Test {
             Field::SpanModel => self.matches_text(span.model_name().as_deref()),
             Field::SpanStatus => self.matches_text(Some(span.status.as_str())),
             Field::SpanDuration => self.matches_number(span.raw_duration_ns()),
+            Field::SpanTokens => {
+                self.matches_number(span.reported_usage().and_then(|usage| usage.total()))
+            }
+            Field::SpanCost => {
+                self.matches_fraction(span.reported_cost().and_then(|cost| cost.total()))
+            }
             Field::SpanError => self.matches_text(view.error()),
             Field::SpanAttribute(key) => match &self.operand {
                 Operand::Like(_) | Operand::Regex(_) => self.matches_text(Some(view.content())),

@@ -60,6 +60,8 @@ fn span_field() -> impl Strategy<Value = Field> + Clone {
         Field::SpanContent,
         Field::SpanAttribute("k".to_owned()),
         Field::SpanDuration,
+        Field::SpanTokens,
+        Field::SpanCost,
         Field::SpanError,
         Field::SpanModel,
     ])

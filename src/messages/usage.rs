@@ -23,7 +23,7 @@ pub(super) fn of_call(span: &Span, outputs: Option<&Object>) -> Option<CallUsage
         let usage = attribute(span, "usage")?;
         of_vendor(usage.as_object()?)
     });
-    let own = span.usage().filter(TokenUsage::is_reported);
+    let own = span.reported_usage();
     let told = told.or_else(|| match own {
         Some(_) => None,
         None => of_chunks(span).or_else(|| of_attributes(span)),

@@ -118,6 +118,16 @@ impl Span {
         Cost::parse(self.attribute(attribute::COST)?)
     }
 
+    /// Token counts that the span reports; zeros are none.
+    pub fn reported_usage(&self) -> Option<TokenUsage> {
+        self.usage().filter(TokenUsage::is_reported)
+    }
+
+    /// Cost that the span reports; none where there is no number.
+    pub fn reported_cost(&self) -> Option<Cost> {
+        self.cost().filter(|cost| *cost != Cost::default())
+    }
+
     /// End minus start in nanoseconds as recorded; negative in broken sources, `None` while in progress.
     pub fn raw_duration_ns(&self) -> Option<i64> {
         self.end_ns.map(|end| end.saturating_sub(self.start_ns))

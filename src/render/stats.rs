@@ -14,6 +14,7 @@ use super::{Layout, LeftOut, list};
 use crate::analysis::{
     AssessmentRow, Buckets, Start, Statistic, StatsQuestion, StatsReport, StatsRow,
 };
+use crate::field::Field;
 use crate::filter::aggregate::{Aggregate, Function, Measure, Unit};
 use crate::model::Timestamp;
 use crate::table::Column;
@@ -49,10 +50,10 @@ fn short_title(aggregate: &Aggregate) -> Option<String> {
     Some(match (aggregate.function, &aggregate.measure) {
         (Function::Count, _) => "COUNT".to_owned(),
         (Function::ErrorRate, _) => "ERRORS".to_owned(),
-        (Function::Sum, Measure::Tokens | Measure::SpanTokens) => "TOKENS".to_owned(),
-        (Function::Sum, Measure::Cost | Measure::SpanCost) => "COST".to_owned(),
+        (Function::Sum, Measure::Of(Field::Tokens | Field::SpanTokens)) => "TOKENS".to_owned(),
+        (Function::Sum, Measure::Of(Field::Cost | Field::SpanCost)) => "COST".to_owned(),
         (Function::Sum, _) => return None,
-        (function, Measure::Duration | Measure::SpanDuration) => {
+        (function, Measure::Of(Field::ExecutionTime | Field::SpanDuration)) => {
             function.to_string().to_uppercase()
         }
         _ => return None,

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::fingerprint::Alike;
-use crate::analysis::{NodeId, SpanTree, span_cost};
+use crate::analysis::{NodeId, SpanTree};
 use crate::messages::{self, About, CallUsage, Content};
 use crate::model::{Message, Role, Span, StatusCode, Trace};
 
@@ -48,7 +48,7 @@ impl Call {
             content,
             model,
             usage,
-            cost_usd: span_cost(span).and_then(|cost| cost.total()),
+            cost_usd: span.reported_cost().and_then(|cost| cost.total()),
             finish_reason,
             is_whole: false,
             response_id,

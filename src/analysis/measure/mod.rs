@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::{LatencyReport, Node, NodeId, SpanTree, Standing, analyse, span_cost, span_usage};
+use super::{LatencyReport, Node, NodeId, SpanTree, Standing, analyse};
+use crate::field::{Field, Value};
 use crate::filter::aggregate::{Aggregate, Function, Measure};
 use crate::filter::{Matcher, Number, SpanMatcher};
 use crate::model::Detail;
@@ -375,38 +376,37 @@ fn whole(number: usize) -> i64 {
 
 /// What a trace has of a measure.
 fn trace_values(measure: &Measure, trace: &Trace, mut sample: impl FnMut(Number)) {
+    let Measure::Of(field) = measure else {
+        return;
+    };
     let info = &trace.info;
-    let usage = || info.usage();
-    let value = match measure {
-        Measure::Duration if Standing::of(trace) == Standing::InProgress => None,
-        Measure::Duration => info.execution_duration_ns.map(Number::Integer),
-        Measure::Tokens => usage().and_then(|u| u.total()).map(Number::Integer),
-        Measure::InputTokens => usage().and_then(|u| u.input_tokens).map(Number::Integer),
-        Measure::OutputTokens => usage().and_then(|u| u.output_tokens).map(Number::Integer),
-        Measure::Cost => info.cost().and_then(|c| c.total()).and_then(finite),
-        Measure::Spans => Some(Number::Integer(whole(trace.spans.len()))),
-        Measure::Feedback(_) | Measure::Expectation(_) => {
-            assessments(measure, info)
+    let value = match field {
+        field if field.is_assessment() => {
+            assessments(field, info)
                 .filter_map(|assessment| assessed(assessment.value()))
                 .for_each(sample);
             return;
         }
-        _ => None,
+        Field::ExecutionTime if Standing::of(trace) == Standing::InProgress => None,
+        Field::ExecutionTime => info.execution_duration_ns.map(Number::Integer),
+        Field::SpanCount => Some(Number::Integer(whole(trace.spans.len()))),
+        field => match field.value_of_info(info) {
+            Some(Value::Count(number) | Value::Duration(number)) => Some(Number::Integer(number)),
+            Some(Value::Money(number) | Value::Number(number)) => finite(number),
+            Some(Value::Text(_) | Value::Time(_) | Value::Bool(_)) | None => None,
+        },
     };
     if let Some(value) = value {
         sample(value);
     }
 }
 
-/// The valid assessments that a measure is about.
-fn assessments<'t>(
-    measure: &'t Measure,
-    info: &'t TraceInfo,
-) -> impl Iterator<Item = &'t Assessment> {
+/// The valid assessments that are values of a field.
+fn assessments<'t>(field: &'t Field, info: &'t TraceInfo) -> impl Iterator<Item = &'t Assessment> {
     info.assessments.iter().filter(move |assessment| {
-        let ((Measure::Feedback(name), AssessmentKind::Feedback { .. })
-        | (Measure::Expectation(name), AssessmentKind::Expectation { .. })) =
-            (measure, &assessment.kind)
+        let ((Field::Feedback(name), AssessmentKind::Feedback { .. })
+        | (Field::Expectation(name), AssessmentKind::Expectation { .. })) =
+            (field, &assessment.kind)
         else {
             return false;
         };
@@ -450,7 +450,7 @@ fn span_value(
     // the critical path it has the part of a table of the trace, which it is in, too.
     let is_counted = !node.in_progress || aggregate.function == Function::Sum;
     match (&aggregate.measure, spans) {
-        (Measure::SpanDuration, _) if !node.in_progress => {
+        (Measure::Of(Field::SpanDuration), _) if !node.in_progress => {
             Some(Number::Integer(node.duration_ns()))
         }
         // Detached spans take no part in self time and the critical path.
@@ -460,11 +460,15 @@ fn span_value(
         (Measure::CriticalTime, Spans::Analysed(report)) if is_counted && !node.detached => {
             Some(Number::Integer(report.critical_ns(id)))
         }
-        (Measure::SpanTokens, _) => span_usage(span)
+        (Measure::Of(Field::SpanTokens), _) => span
+            .reported_usage()
             .and_then(|usage| usage.total())
             .map(Number::Integer),
-        (Measure::SpanCost, _) => span_cost(span).and_then(|c| c.total()).and_then(finite),
-        (Measure::SpanAttribute(key), _) => {
+        (Measure::Of(Field::SpanCost), _) => span
+            .reported_cost()
+            .and_then(|cost| cost.total())
+            .and_then(finite),
+        (Measure::Of(Field::SpanAttribute(key)), _) => {
             number_of(&serde_json::from_str(span.attribute(key)?).ok()?)
         }
         _ => None,

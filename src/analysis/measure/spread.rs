@@ -8,6 +8,7 @@ use crate::analysis::diff::Verdict;
 use crate::analysis::proportion::{Part, newcombe};
 use crate::analysis::typical::{self, Logs, Test, ln_ratio};
 use crate::analysis::welch::{self, Moments, float};
+use crate::field::Field;
 use crate::filter::aggregate::{Aggregate, Function, Measure};
 
 /// Samples that each side needs where not fewer are said to do.
@@ -129,8 +130,10 @@ impl Noise {
             (Some(Spread::Logs(a)), Spread::Logs(b)) => {
                 enough(LEAST, a.n(), b.n()).unwrap_or_else(|| {
                     let shift = if sums { ln_ratio(a.n(), b.n()) } else { 0.0 };
-                    let all =
-                        matches!(aggregate.measure, Measure::Duration | Measure::SpanDuration);
+                    let all = matches!(
+                        aggregate.measure,
+                        Measure::Of(Field::ExecutionTime | Field::SpanDuration)
+                    );
                     let found = if all {
                         typical::compare_all(a, b, shift)
                     } else {

@@ -9,8 +9,7 @@ use super::super::parser::{KeyText, Parser};
 use super::super::readable;
 use super::super::terms::Condition;
 use super::{Aggregate, Function, Measure, Unit};
-use crate::field::Comparator;
-use crate::field::suggest;
+use crate::field::{Comparator, Field, FieldDef, Subject, Uses, suggest};
 
 const FUNCTIONS: [&str; 11] = [
     "count",
@@ -28,21 +27,14 @@ const FUNCTIONS: [&str; 11] = [
 const EXPECTED_FUNCTION: &str =
     "`count`, `error_rate`, `min`, `max`, `avg`, `sum`, `median` or a percentile such as `p95`";
 
-const MEASURES: [&str; 13] = [
-    "duration",
-    "tokens",
-    "input_tokens",
-    "output_tokens",
-    "cost",
-    "spans",
-    "span.duration",
-    "self",
-    "critical",
-    "span",
-    "span.tokens",
-    "span.cost",
-    "span.attributes",
-];
+/// What can be measured, as far as it has a name of its own.
+fn measures() -> impl Iterator<Item = &'static str> {
+    let of_fields = FieldDef::with(Uses::MEASURE)
+        .filter(|def| def.prefix().is_none() || def.of == Subject::Span)
+        .map(|def| def.beginning().trim_end_matches('.'));
+    of_fields.chain(["span", "self", "critical"])
+}
+
 const EXPECTED_MEASURE: &str = "`duration`, `tokens`, `cost`, `spans`, `feedback.<name>`, \
      `span.duration`, `self`, `critical` or another measure";
 
@@ -202,7 +194,7 @@ pub(super) fn not_countable(
     if parser.peek().kind == TokenKind::Operator {
         return condition_first(error, function);
     }
-    if *measure == Measure::Spans {
+    if *measure == Measure::Of(Field::SpanCount) {
         return error.hint(format!("did you mean `{function}(span)`?"));
     }
     let subject = if measure.is_of_spans() { "span" } else { "" };
@@ -248,8 +240,9 @@ pub(super) fn unknown_measure(parser: &Parser<'_, '_>, key: &KeyText<'_>) -> Par
         }
         "trace" | "traces" => return error.hint("traces are counted by count()"),
         "span.latency" | "span.execution_time" | "span.duration_ms" => Some("span.duration"),
-        _ => suggest::nearest(&lower, MEASURES.into_iter())
-            .or_else(|| suggest::attribute(&lower).filter(|meant| MEASURES.contains(meant))),
+        _ => suggest::nearest(&lower, measures()).or_else(|| {
+            suggest::attribute(&lower).filter(|meant| measures().any(|known| known == *meant))
+        }),
     };
     match (meant, key.entity.map(|entity| entity.unquoted().to_owned())) {
         (Some(meant), _) => error.hint(did_you_mean(meant)),

@@ -29,7 +29,7 @@ mod worse;
 
 use super::ast::{Expr, Filter};
 use super::terms::Number;
-use crate::field::Comparator;
+use crate::field::{self, Comparator, Field};
 use crate::model::Detail;
 
 pub use parse::{parse_aggregates, parse_rule, without_comment};
@@ -74,36 +74,15 @@ pub enum Function {
 pub enum Measure {
     /// The traces themselves; written as nothing.
     Trace,
-    /// How long a trace took.
-    Duration,
-    /// All tokens of a trace.
-    Tokens,
-    /// Its prompt tokens.
-    InputTokens,
-    /// Its completion tokens.
-    OutputTokens,
-    /// What it cost in US dollars.
-    Cost,
-    /// The number of its spans.
-    Spans,
-    /// The values of feedback with this name: numbers; true, false, yes and no are 1 and 0.
-    Feedback(String),
-    /// The values of an expectation with this name, likewise.
-    Expectation(String),
     /// The spans themselves.
     Span,
-    /// How long a span took.
-    SpanDuration,
     /// The time in a span that none of its children covers.
     SelfTime,
     /// The time of a span on the critical path of its trace.
     CriticalTime,
-    /// The tokens that a span reports, which may repeat those of spans below it.
-    SpanTokens,
-    /// The cost that a span reports, likewise.
-    SpanCost,
-    /// An attribute of a span, where it is a number; true and false are 1 and 0.
-    SpanAttribute(String),
+    /// The values of a field with [`Uses::MEASURE`](crate::field::Uses::MEASURE): numbers;
+    /// true, false, yes and no of assessments, true and false of attributes are 1 and 0.
+    Of(Field),
 }
 
 /// What the values of an aggregate are.
@@ -142,57 +121,44 @@ pub struct Bound {
 impl Measure {
     /// Whether each span is a sample of its own.
     pub fn is_of_spans(&self) -> bool {
-        matches!(
-            self,
-            Self::Span
-                | Self::SpanDuration
-                | Self::SelfTime
-                | Self::CriticalTime
-                | Self::SpanTokens
-                | Self::SpanCost
-                | Self::SpanAttribute(_)
-        )
+        match self {
+            Self::Trace => false,
+            Self::Span | Self::SelfTime | Self::CriticalTime => true,
+            Self::Of(field) => field.is_span(),
+        }
     }
 
     /// What its values are.
     pub fn unit(&self) -> Unit {
         match self {
-            Self::Duration | Self::SpanDuration | Self::SelfTime | Self::CriticalTime => Unit::Time,
-            Self::Trace
-            | Self::Span
-            | Self::Spans
-            | Self::Tokens
-            | Self::InputTokens
-            | Self::OutputTokens
-            | Self::SpanTokens => Unit::Amount,
-            Self::Cost | Self::SpanCost => Unit::Dollars,
-            Self::Feedback(_) | Self::Expectation(_) | Self::SpanAttribute(_) => Unit::Number,
+            Self::Trace | Self::Span => Unit::Amount,
+            Self::SelfTime | Self::CriticalTime => Unit::Time,
+            Self::Of(field) => match field.def().unit {
+                field::Unit::Duration => Unit::Time,
+                field::Unit::Count => Unit::Amount,
+                field::Unit::Money => Unit::Dollars,
+                _ => Unit::Number,
+            },
         }
     }
 
     /// Whether it is about tokens or cost of whole traces.
     pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Tokens | Self::InputTokens | Self::OutputTokens | Self::Cost
-        )
+        matches!(self, Self::Of(field) if field.is_usage())
+    }
+
+    /// Whether it is about what was said of traces.
+    pub fn is_assessment(&self) -> bool {
+        matches!(self, Self::Of(field) if field.is_assessment())
     }
 
     fn detail(&self) -> Option<Detail> {
         match self {
-            Self::Spans | Self::Span | Self::SpanDuration | Self::SelfTime | Self::CriticalTime => {
+            Self::Trace => None,
+            Self::Span | Self::SelfTime | Self::CriticalTime | Self::Of(Field::SpanCount) => {
                 Some(Detail::Times)
             }
-            Self::SpanTokens | Self::SpanCost => Some(Detail::Measures),
-            Self::SpanAttribute(_) => Some(Detail::Whole),
-            Self::Trace
-            | Self::Duration
-            | Self::Tokens
-            | Self::InputTokens
-            | Self::OutputTokens
-            | Self::Cost
-            | Self::Feedback(_)
-            | Self::Expectation(_) => None,
+            Self::Of(field) => field.detail(),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::super::lexer::{Token, TokenKind, lex};
 use super::super::parser::{KeyText, Parser, sign, tokens_of};
 use super::limit::limit;
 use super::{Aggregate, Bound, Function, Measure, Rule, mistakes};
+use crate::field::{Field, FieldDef, Uses};
 use crate::units::Moment;
 
 /// Reads a rule such as `p95(duration) <= 2s`, or an aggregate alone.
@@ -168,31 +169,25 @@ fn measure(
 
 /// The names that filters know, as far as they can be measured.
 fn known_measure(key: &KeyText<'_>) -> Option<Measure> {
-    let entity = key.entity.map(|token| token.unquoted().to_owned());
     let name = key.name.as_str();
-    match entity.as_deref() {
-        None | Some("trace" | "attribute" | "attributes") => Some(match name {
-            "duration" | "latency" | "execution_time" | "execution_time_ms" => Measure::Duration,
-            "tokens" => Measure::Tokens,
-            "input_tokens" => Measure::InputTokens,
-            "output_tokens" => Measure::OutputTokens,
-            "cost" => Measure::Cost,
-            "spans" => Measure::Spans,
-            "span" if key.entity.is_none() => Measure::Span,
-            "self" if key.entity.is_none() => Measure::SelfTime,
-            "critical" if key.entity.is_none() => Measure::CriticalTime,
-            _ => return None,
-        }),
-        Some("feedback") => Some(Measure::Feedback(key.name.clone())),
-        Some("expectation") => Some(Measure::Expectation(key.name.clone())),
-        Some("span") => Some(match name {
-            "duration" => Measure::SpanDuration,
-            "tokens" => Measure::SpanTokens,
-            "cost" => Measure::SpanCost,
-            _ => Measure::SpanAttribute(name.strip_prefix("attributes.")?.to_owned()),
-        }),
-        _ => None,
-    }
+    let plain = |name: &str| FieldDef::named(name, Uses::MEASURE, false);
+    let field = match key.entity.as_ref().map(Token::unquoted) {
+        None => match name {
+            "span" => return Some(Measure::Span),
+            "self" => return Some(Measure::SelfTime),
+            "critical" => return Some(Measure::CriticalTime),
+            _ => plain(name),
+        },
+        Some("trace" | "attribute" | "attributes") => plain(name),
+        Some("feedback") => Some(Field::Feedback(key.name.clone())),
+        Some("expectation") => Some(Field::Expectation(key.name.clone())),
+        Some("span") => match name.strip_prefix("attributes.") {
+            Some(attribute) => Some(Field::SpanAttribute(attribute.to_owned())),
+            None => plain(&format!("span.{name}")),
+        },
+        Some(_) => None,
+    };
+    field.map(Measure::Of)
 }
 
 /// What stands after `where`.

@@ -5,7 +5,6 @@ use std::fmt;
 
 use super::super::compiled::holds;
 use super::{Aggregate, Bound, Function, Measure, Rule, Unit};
-use crate::field::Field;
 use crate::units::{Number, exact_duration, exact_share};
 
 impl fmt::Display for Function {
@@ -32,21 +31,10 @@ impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Trace => Ok(()),
-            Self::Duration => f.write_str("duration"),
-            Self::Tokens => f.write_str("tokens"),
-            Self::InputTokens => f.write_str("input_tokens"),
-            Self::OutputTokens => f.write_str("output_tokens"),
-            Self::Cost => f.write_str("cost"),
-            Self::Spans => f.write_str("spans"),
-            Self::Feedback(name) => Field::Feedback(name.clone()).fmt(f),
-            Self::Expectation(name) => Field::Expectation(name.clone()).fmt(f),
             Self::Span => f.write_str("span"),
-            Self::SpanDuration => f.write_str("span.duration"),
             Self::SelfTime => f.write_str("self"),
             Self::CriticalTime => f.write_str("critical"),
-            Self::SpanTokens => f.write_str("span.tokens"),
-            Self::SpanCost => f.write_str("span.cost"),
-            Self::SpanAttribute(key) => Field::SpanAttribute(key.clone()).fmt(f),
+            Self::Of(field) => f.write_str(&field.spelling()),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::super::diagnostics::render;
 use super::super::terms::Number;
 use super::super::tests::refused::mistakes;
 use super::*;
-use crate::field::Comparator;
+use crate::field::{Comparator, FieldDef, Uses};
 
 fn rule(text: &str) -> Rule {
     parse_rule(text, &Moment::utc()).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -276,23 +276,13 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn aggregate() -> impl Strategy<Value = Aggregate> {
+    let fields: Vec<_> = FieldDef::with(Uses::MEASURE).map(|def| def.make).collect();
+    let measured =
+        (prop::sample::select(fields), name()).prop_map(|(make, name)| Measure::Of(make(name)));
     let measure = prop_oneof![
-        prop::sample::select(vec![
-            Measure::Duration,
-            Measure::Tokens,
-            Measure::InputTokens,
-            Measure::OutputTokens,
-            Measure::Cost,
-            Measure::Spans,
-            Measure::SpanDuration,
-            Measure::SelfTime,
-            Measure::CriticalTime,
-            Measure::SpanTokens,
-            Measure::SpanCost,
-        ]),
-        name().prop_map(Measure::Feedback),
-        name().prop_map(Measure::Expectation),
-        name().prop_map(Measure::SpanAttribute),
+        10 => measured,
+        1 => Just(Measure::SelfTime),
+        1 => Just(Measure::CriticalTime),
     ];
     let counted = prop_oneof![Just(Function::Count), Just(Function::ErrorRate)];
     let counts = prop_oneof![Just(Measure::Trace), Just(Measure::Span)];

@@ -19,7 +19,7 @@ impl Aggregate {
                 any(&|expr| asks_for(expr, is_bad, false))
                     || !any(&|expr| asks_for(expr, is_good, false))
             }
-            (_, Measure::Feedback(_) | Measure::Expectation(_)) => false,
+            (_, measure) if measure.is_assessment() => false,
             _ => true,
         }
     }

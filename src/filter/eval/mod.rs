@@ -335,6 +335,8 @@ impl Test {
             | Field::SpanContent
             | Field::SpanAttribute(_)
             | Field::SpanDuration
+            | Field::SpanTokens
+            | Field::SpanCost
             | Field::SpanError
             | Field::SpanModel
             | Field::Models

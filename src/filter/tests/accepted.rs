@@ -126,6 +126,7 @@ fn the_extended_language_is_printed_as_it_is_written() {
         "tokens > 10000 AND input_tokens > 1 AND output_tokens <= 2 AND cost < 0.05",
         "experiment = 'shop' OR experiment NOT LIKE 'a%'",
         "span.model = 'gpt-4o' AND span.error ILIKE '%time%'",
+        "span.tokens > 4000 AND any(span.cost >= 0.01 AND span.tokens IS NOT NULL)",
         "client_request_id IS NULL AND span.duration IS NOT NULL",
         "prompt IN ('greeting/1', 'greeting/2')",
     ] {

@@ -46,6 +46,8 @@ pub(super) fn value(
         | Field::SpanContent
         | Field::SpanAttribute(_)
         | Field::SpanDuration
+        | Field::SpanTokens
+        | Field::SpanCost
         | Field::SpanError
         | Field::SpanModel
         | Field::Models

@@ -18,6 +18,7 @@ use self::filter::Bounds;
 use self::values::{Groups, Values};
 use super::http::Call;
 use super::{Generation, REQUESTS, RestStore};
+use crate::field::Field;
 use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Function, Measure};
 use crate::parallel;
@@ -80,13 +81,13 @@ impl Series {
     const fn of(measure: &Measure) -> Option<Self> {
         match measure {
             Measure::Trace => Some(Self::TraceCount),
-            Measure::Duration => Some(Self::TraceDuration),
-            Measure::Tokens => Some(Self::Tokens),
-            Measure::InputTokens => Some(Self::InputTokens),
-            Measure::OutputTokens => Some(Self::OutputTokens),
+            Measure::Of(Field::ExecutionTime) => Some(Self::TraceDuration),
+            Measure::Of(Field::Tokens) => Some(Self::Tokens),
+            Measure::Of(Field::InputTokens) => Some(Self::InputTokens),
+            Measure::Of(Field::OutputTokens) => Some(Self::OutputTokens),
             Measure::Span => Some(Self::SpanCount),
-            Measure::SpanDuration => Some(Self::SpanDuration),
-            Measure::SpanCost => Some(Self::SpanCost),
+            Measure::Of(Field::SpanDuration) => Some(Self::SpanDuration),
+            Measure::Of(Field::SpanCost) => Some(Self::SpanCost),
             _ => None,
         }
     }
@@ -444,7 +445,7 @@ fn requests(question: &MetricQuestion<'_>) -> Result<Vec<Ask>, Reason> {
         }
         match &aggregate.measure {
             // Traces without any are all that can be said of.
-            Measure::Cost => {
+            Measure::Of(Field::Cost) => {
                 relations.push(Relation::Usage);
                 wanted.push(Series::TraceCount);
             }

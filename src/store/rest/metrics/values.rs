@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Counts, Point, Reason, Relation, Series, dimension, fraction, value, whole};
+use crate::field::Field;
 use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Function, Measure};
 use crate::model::Timestamp;
@@ -174,7 +175,7 @@ impl Values {
                     if !same(all, counts.all) {
                         return Err("the server leaves traces without a name out".to_owned());
                     }
-                    if measures(&Measure::Duration) {
+                    if measures(&Measure::Of(Field::ExecutionTime)) {
                         if counts.both > 0 {
                             return Err("the server counts traces in progress".to_owned());
                         }
@@ -184,13 +185,13 @@ impl Values {
                     }
                 }
                 Relation::Usage => {
-                    if measures(&Measure::Cost) && counts.second > 0 {
+                    if measures(&Measure::Of(Field::Cost)) && counts.second > 0 {
                         return Err("the server does not know the costs of traces".to_owned());
                     }
                     for (measure, series) in [
-                        (Measure::Tokens, Series::Tokens),
-                        (Measure::InputTokens, Series::InputTokens),
-                        (Measure::OutputTokens, Series::OutputTokens),
+                        (Measure::Of(Field::Tokens), Series::Tokens),
+                        (Measure::Of(Field::InputTokens), Series::InputTokens),
+                        (Measure::Of(Field::OutputTokens), Series::OutputTokens),
                     ] {
                         let samples = || sum(&|group| group.samples(series));
                         if measures(&measure) && !same(samples(), counts.first) {
@@ -210,7 +211,7 @@ fn measured(aggregate: &Aggregate, group: &Group) -> Option<(Option<Number>, usi
     let series = match aggregate.measure {
         Measure::Trace => return counted(function, group.traces),
         Measure::Span => return counted(function, group.spans),
-        Measure::Cost => return Some((None, 0)),
+        Measure::Of(Field::Cost) => return Some((None, 0)),
         ref measure => Series::of(measure)?,
     };
     let n = match series {
