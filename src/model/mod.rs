@@ -8,7 +8,6 @@ mod decimal;
 mod detail;
 mod ids;
 mod message;
-mod request;
 mod span;
 mod time;
 mod trace;
@@ -20,7 +19,6 @@ pub use decimal::DecimalSum;
 pub use detail::Detail;
 pub use ids::{CATALOG_PREFIX, SpanId, looks_like_trace_id, normalize_trace_id, trace_id_digits};
 pub use message::{ATTACHMENT, Media, MediaKind, Message, Part, Role, ToolCall, ToolResult};
-pub use request::last_user_text;
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
 pub use time::Timestamp;
 pub use trace::{

@@ -12,7 +12,8 @@ use super::cell::Cell;
 use super::summary::lower_bound;
 use super::{Glyphs, Layout, text};
 use crate::field::{self, Field, FieldDef, Unit, Uses, Value, suggest};
-use crate::model::{Assessment, Trace, TraceInfo, TraceState, last_user_text};
+use crate::messages;
+use crate::model::{Assessment, Trace, TraceInfo, TraceState};
 use crate::table::{self, UnknownColumn, rows::traces};
 use crate::units;
 
@@ -115,17 +116,25 @@ fn shown(field: &Field, trace: &Trace, layout: &Layout) -> Option<String> {
     (!shown.is_empty()).then_some(shown)
 }
 
-/// Of a request that is a conversation, what the user said last. Previews can be long and
-/// there may be many: a line in a pipe says which request it is, and on a terminal the part
+/// What the user said last of a request that is a conversation, else all of it.
+pub(super) fn asked_text(request: &str) -> Cow<'_, str> {
+    messages::asked(request).unwrap_or(Cow::Borrowed(request))
+}
+
+/// The answer's text of a response that has one, else all of it.
+pub(super) fn answer_text(response: &str) -> Cow<'_, str> {
+    messages::answered(response).unwrap_or(Cow::Borrowed(response))
+}
+
+/// A request or a response as people read it. Previews can be long and there may be many: a line in a pipe says which request it is, and on a terminal the part
 /// beyond its edge is not worth escaping and measuring.
 fn preview(field: &Field, info: &TraceInfo, layout: &Layout) -> Option<String> {
     let (request, response) = info.previews();
     let is_request = *field == Field::Request;
     let full = if is_request {
-        let full = request?;
-        last_user_text(full).unwrap_or(Cow::Borrowed(full))
+        asked_text(request?)
     } else {
-        Cow::Borrowed(response?)
+        answer_text(response?)
     };
     // Most characters take a column or two; where they take none, less is shown.
     let most = match (layout.width, is_request) {

@@ -5,7 +5,7 @@ use std::io;
 
 use super::{Section, latency, short};
 use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
-use crate::render::column::{assessment_value, state_word};
+use crate::render::column::{answer_text, asked_text, assessment_value, state_word};
 use crate::render::{Layout, summary, usage};
 use crate::units::{self, Zone};
 
@@ -106,11 +106,14 @@ impl Section<'_, '_> {
             }
         }
         let (request, response) = info.previews();
-        for (term, text) in [("request", request), ("response", response)] {
+        for (term, text) in [
+            ("request", request.map(asked_text)),
+            ("response", response.map(answer_text)),
+        ] {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 self.html.element("dt", &[("class", "wide")], term)?;
                 self.html.raw("<dd class=\"preview\">")?;
-                self.write_line(text)?;
+                self.write_line(&text)?;
                 self.html.raw("</dd>")?;
             }
         }

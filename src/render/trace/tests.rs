@@ -35,8 +35,8 @@ fn a_pipe_gets_everything() {
     experiment  1
     session     s-1
     user        anna
-    request     {"question": "How do I get my money back?"}
-    response    "You can return it within 30 days."
+    request     How do I get my money back?
+    response    You can return it within 30 days.
     tags        env=prod
                 team=search
 
@@ -69,8 +69,8 @@ fn forty_columns_keep_names_and_durations() {
     experiment  1
     session     s-1
     user        anna
-    request     {"question": "How do I get…
-    response    "You can return it within 3…
+    request     How do I get my money back?
+    response    You can return it within 30…
     tags        env=prod
                 team=search
 
@@ -136,7 +136,7 @@ fn hostile_names_and_odd_places_are_marked() {
     session     s-1
     user        anna
     request     日本語の質問です。とても長いので切れます。👩‍👩‍👧‍👦 é\t\u{9b}31m
-    response    "You can return it within 30 days."
+    response    You can return it within 30 days.
     tags        env=prod
                 k\u{200b}ey=v\r\nX
                 team=search

@@ -287,8 +287,8 @@ fn columns_of_errors_say_whose_they_are() {
 fn requests_and_responses_are_cut_like_inputs_and_outputs() {
     let outcome = demo("get latest --io --max-chars 20");
     for line in [
-        "request         {\"question\": \"I want … 42 more characters\n",
-        "response        \"I've opened return  … 100 more characters\n",
+        "request         I want to return the … 11 more characters\n",
+        "response        I've opened return R … 98 more characters\n",
     ] {
         assert!(outcome.ok().contains(line), "{outcome}");
     }

@@ -1,11 +1,14 @@
-//! What the user said last, in a preview of a request. Previews are the root
-//! span's inputs in the shape of the library that was called, often cut in the
-//! middle; of a conversation only its last question tells requests apart. What
-//! is not shaped like a chat has nothing to find, and stays as it is.
+//! What the user said last and what the answer was, in previews of a request and a
+//! response. Previews are the root span's inputs and outputs in the shape of the library
+//! that was called, often cut in the middle; of a conversation only its last question tells
+//! requests apart. What is not shaped like a chat has nothing to find, and stays as it is.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
+
+use super::formats;
+use crate::model::{Message, Part, Role};
 
 /// What holds a conversation, or a single turn of one.
 const CONVERSATIONS: [&str; 3] = ["messages", "contents", "input"];
@@ -28,33 +31,101 @@ const QUESTIONS: [&str; 16] = [
     "query_str",
     "content",
 ];
+/// What single answers are called.
+const ANSWERS: [&str; 6] = ["answer", "response", "output", "result", "text", "raw"];
 /// What wraps the arguments of a call.
 const WRAPPERS: [&str; 5] = ["inputs", "body", "args", "kwargs", "request"];
 /// Deeper is no shape of a request.
 const DEEPEST: usize = 8;
 
 /// The last message of the user in a request; `None` where there is none to be found.
-pub fn last_user_text(request: &str) -> Option<Cow<'_, str>> {
-    let request = request.trim();
-    if !request.starts_with(['{', '[', '"']) {
-        return (!request.is_empty()).then_some(Cow::Borrowed(request));
+pub fn asked(request: &str) -> Option<Cow<'_, str>> {
+    found(request, |value| said(value, DEEPEST))
+}
+
+/// The text of the answer in a response, or the tools that it calls; `None` where there is
+/// neither.
+pub fn answered(response: &str) -> Option<Cow<'_, str>> {
+    found(response, |value| answer(value, DEEPEST))
+}
+
+/// What is found in a preview, with a mark where some of it was cut away.
+fn found(preview: &str, find: impl Fn(&Value) -> Option<String>) -> Option<Cow<'_, str>> {
+    let preview = preview.trim();
+    if !preview.starts_with(['{', '[', '"']) {
+        return (!preview.is_empty() && preview != "null").then_some(Cow::Borrowed(preview));
     }
-    let (value, cut) = match serde_json::from_str(request) {
+    let (value, cut) = match serde_json::from_str(preview) {
         Ok(value) => (value, false),
-        Err(_) => (serde_json::from_str(&completed(request)?).ok()?, true),
+        Err(_) => (serde_json::from_str(&completed(preview)?).ok()?, true),
     };
-    let said = said(&value, DEEPEST)?;
-    let said = said.trim();
-    if said.is_empty() {
+    let text = find(&value)?;
+    let text = text.trim();
+    if text.is_empty() {
         return None;
     }
     // What was cut away may have held a later message.
-    let mark = if cut && !said.ends_with('…') {
+    let mark = if cut && !text.ends_with('…') {
         "…"
     } else {
         ""
     };
-    Some(Cow::Owned(format!("{said}{mark}")))
+    Some(Cow::Owned(format!("{text}{mark}")))
+}
+
+fn answer(value: &Value, depth: usize) -> Option<String> {
+    let depth = depth.checked_sub(1)?;
+    if let Value::String(text) = value {
+        let inner = text.trim_start().starts_with(['{', '[']);
+        let inner = inner.then(|| serde_json::from_str(text).ok()).flatten();
+        return match inner {
+            Some(inner) => answer(&inner, depth),
+            None => Some(text.clone()),
+        };
+    }
+    if let Some(messages) = formats::response(value) {
+        // Answers alone are alternatives; in a state of messages the last one is the answer.
+        let mut answers = messages.iter().filter(|m| m.role == Role::Assistant);
+        return if messages.iter().all(|m| m.role == Role::Assistant) {
+            answers.find_map(spoken)
+        } else {
+            answers.rev().find_map(spoken)
+        };
+    }
+    let object = value.as_object()?;
+    let mut told = object.values().filter(|value| !value.is_null());
+    match (told.next(), told.next()) {
+        (Some(only), None) => answer(only, depth),
+        _ => ANSWERS
+            .iter()
+            .filter_map(|key| object.get(*key)?.as_str())
+            .find(|text| !text.is_empty())
+            .map(str::to_owned),
+    }
+}
+
+/// What a message says, or which tools it calls.
+fn spoken(message: &Message) -> Option<String> {
+    let texts: Vec<&str> = message
+        .parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Text(text) | Part::Refusal(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !texts.is_empty() {
+        return Some(texts.join(" "));
+    }
+    let calls: Vec<String> = message
+        .parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Call(call) => Some(format!("{}({})", call.shown_name(), call.arguments)),
+            _ => None,
+        })
+        .collect();
+    (!calls.is_empty()).then(|| calls.join(", "))
 }
 
 fn said(value: &Value, depth: usize) -> Option<String> {
@@ -251,11 +322,46 @@ mod tests {
             r#"{"recipient": "desk", "cache": null, "message": "Why?", "kwargs": {}}"#,
             r#"{"user_prompt": ["Why?", {"url": "https://example.org/x.png", "kind": "image-url"}]}"#,
         ] {
+            assert_eq!(asked(request).as_deref(), Some("Why?"), "{request}");
+        }
+    }
+
+    #[test]
+    fn the_answer_is_found_in_every_shape() {
+        for response in [
+            "Because.",
+            r#""Because.""#,
+            r#"{"answer": "Because.", "sources": [1]}"#,
+            r#"{"choices": [{"message": {"role": "assistant", "content": "Because."}}, {"message": {"role": "assistant", "content": "Ask."}}]}"#,
+            r#"{"id": "m", "type": "message", "role": "assistant", "content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Because."}]}"#,
+            r#"{"candidates": [{"content": {"parts": [{"text": "Because.", "thought": null}], "role": "model"}}], "model_version": "g"}"#,
+            r#"{"messages": [{"type": "human", "content": "Why?"}, {"type": "ai", "content": ""}, {"type": "ai", "content": "Because."}]}"#,
+            r#"{"agent": {"messages": [{"role": "user", "content": [{"text": "Why?"}]}, {"role": "assistant", "content": [{"text": "Because."}]}]}}"#,
+            r#"{"output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Because."}]}]}"#,
+        ] {
             assert_eq!(
-                last_user_text(request).as_deref(),
-                Some("Why?"),
-                "{request}"
+                answered(response).as_deref(),
+                Some("Because."),
+                "{response}"
             );
+        }
+        assert_eq!(
+            answered(r#"{"choices": [{"message": {"role": "assistant", "content": null, "tool_calls": [{"id": "1", "type": "function", "function": {"name": "look", "arguments": "{\"a\": 1}"}}]}}]}"#).as_deref(),
+            Some(r#"look({"a":1})"#)
+        );
+        assert_eq!(
+            answered(r#"{"choices": [{"message": {"role": "assistant", "content": "Beca..."#)
+                .as_deref(),
+            Some("Beca…")
+        );
+        for response in [
+            "",
+            "[1, 2]",
+            r#"{"order": 17, "reviews": ["a"]}"#,
+            "{broken}",
+            "null",
+        ] {
+            assert_eq!(answered(response), None, "{response}");
         }
     }
 
@@ -272,10 +378,10 @@ mod tests {
             "[",
             r#""""#,
         ] {
-            assert_eq!(last_user_text(request), None, "{request}");
+            assert_eq!(asked(request), None, "{request}");
         }
         let deep = "[".repeat(100_000);
-        assert_eq!(last_user_text(&deep), None);
+        assert_eq!(asked(&deep), None);
     }
 
     #[test]
@@ -284,7 +390,7 @@ mod tests {
         for end in (1..whole.len()).filter(|end| whole.is_char_boundary(*end)) {
             for mark in ["", "..."] {
                 let cut = format!("{}{mark}", &whole[..end]);
-                let text = last_user_text(&cut);
+                let text = asked(&cut);
                 let begun = text.as_deref().unwrap_or("…");
                 assert!(
                     begun.ends_with('…')
@@ -294,7 +400,7 @@ mod tests {
             }
         }
         assert_eq!(
-            last_user_text(r#"{"messages": [{"role": "user", "content": "Wh..."#).as_deref(),
+            asked(r#"{"messages": [{"role": "user", "content": "Wh..."#).as_deref(),
             Some("Wh…")
         );
     }
