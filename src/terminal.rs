@@ -12,7 +12,7 @@ use crate::io_words::plain_io_reason;
 use crate::progress::{Progress, Spinner};
 use crate::settings::Env;
 use crate::signals;
-use crate::text::{Clean, sanitize};
+use crate::text::{Clean, Sheet, sanitize};
 
 /// From here on, exit codes of a shell stand for signals.
 const KILLED: i32 = 128;
@@ -103,19 +103,19 @@ impl Terminal {
     pub(crate) fn output(&self) -> Output {
         let Some(pager) = &self.pager else {
             let out = io::BufWriter::with_capacity(1 << 16, self.screen());
-            return if self.in_log {
-                Output::Logged(LogLines::new(out))
+            return Output(if self.in_log {
+                Way::Logged(LogLines::new(out))
             } else {
-                Output::Direct(out)
-            };
+                Way::Direct(out)
+            });
         };
-        Output::Buffered {
+        Output(Way::Buffered {
             pager: pager.clone(),
             height: terminal_size::terminal_size().map_or(24, |(_, h)| usize::from(h.0)),
             lines: 0,
             text: Vec::new(),
             screen: self.screen(),
-        }
+        })
     }
 
     fn screen(&self) -> Screen {
@@ -154,9 +154,32 @@ impl Terminal {
     }
 }
 
+/// Standard output, with a door for people and one for machines.
+pub(crate) struct Output(Way);
+
+impl Output {
+    /// For people: takes only what is clean.
+    pub(crate) fn text(&mut self) -> Sheet<'_> {
+        Sheet::new(&mut self.0)
+    }
+
+    /// For formats that have escapes of their own.
+    pub(crate) fn data(&mut self) -> &mut (dyn Write + Send) {
+        &mut self.0
+    }
+
+    /// Writes out what is left and waits for the pager to be closed.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        self.0.finish()
+    }
+}
+
 /// Standard output, or a pager that is started only when the text does not fit
 /// on the screen.
-pub(crate) enum Output {
+enum Way {
     /// Straight to standard output.
     Direct(io::BufWriter<Screen>),
     /// To the log of a build.
@@ -183,12 +206,8 @@ pub(crate) enum Output {
     },
 }
 
-impl Output {
-    /// Writes out what is left and waits for the pager to be closed.
-    ///
-    /// # Errors
-    /// Those of writing.
-    pub(crate) fn finish(self) -> io::Result<()> {
+impl Way {
+    fn finish(self) -> io::Result<()> {
         match self {
             Self::Direct(mut out) => out.flush(),
             Self::Logged(out) => out.finish(),
@@ -245,7 +264,7 @@ impl Output {
     }
 }
 
-impl Write for Output {
+impl Write for Way {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Self::Direct(out) => out.write(buf),
@@ -287,7 +306,7 @@ impl Write for Output {
 
 /// Standard output, before which progress makes way.
 #[derive(Debug)]
-pub(crate) struct Screen {
+struct Screen {
     spinner: Option<Spinner>,
     stdout: io::Stdout,
 }

@@ -215,22 +215,23 @@ fn compare(contexts: Sides<&Context>, sources: &Sides<Source>, args: &DiffArgs) 
     match form {
         Form::Text => {
             let layout = context.layout();
-            left_out = render::diff::write(&mut out, &diff, rows, &described, columns, &layout)?;
+            left_out =
+                render::diff::write(&mut out.text(), &diff, rows, &described, columns, &layout)?;
         }
         Form::Json(JsonForm::Lines) if let Some(columns) = &columns => {
-            export::json::write_lines(&mut out, columns, &changes::of(rows))?;
+            export::json::write_lines(out.data(), columns, &changes::of(rows))?;
         }
         Form::Json(form) => {
             let all = [&gathered.before, &gathered.after].map(|side| side.unreadable.as_slice());
             let missing = (truncated, &*all.concat());
             let columns = columns.as_deref();
-            export::diff::write_json(&mut out, &diff, rows, &described, missing, columns, form)?;
+            export::diff::write_json(out.data(), &diff, rows, &described, missing, columns, form)?;
         }
         Form::Delimited(format) if let Some(columns) = columns => {
-            table::delimited::write(&mut out, format, columns, &changes::of(rows))?;
+            table::delimited::write(out.data(), format, columns, &changes::of(rows))?;
         }
         Form::Delimited(format) => {
-            export::diff::write_delimited(&mut out, &diff, rows, format)?;
+            export::diff::write_delimited(out.data(), &diff, rows, format)?;
         }
     }
     out.finish()?;

@@ -10,7 +10,7 @@ use crate::cli::{ErrorsArgs, SelectionArgs};
 use crate::error::Exit;
 use crate::export::errors::{self as export, ErrorsParts};
 use crate::export::{JsonForm, json};
-use crate::render::list::List;
+use crate::render::list;
 use crate::store::InfoParts;
 use crate::table::rows::errors::{self as rows, Errors};
 use crate::table::{Column, delimited};
@@ -78,13 +78,9 @@ fn write(
     let mut out = context.terminal.output();
     match form {
         Form::Text => {
-            let mut list = List::new(columns, context.layout());
-            for row in &shown {
-                list.push(&mut out, row)?;
-            }
-            list.flush(&mut out)?;
+            list::write(&mut out.text(), columns, &shown, &context.layout())?;
         }
-        Form::Json(JsonForm::Lines) => json::write_lines(&mut out, &columns, &shown)?,
+        Form::Json(JsonForm::Lines) => json::write_lines(out.data(), &columns, &shown)?,
         Form::Json(form) => {
             let parts = ErrorsParts {
                 columns: &columns,
@@ -94,9 +90,9 @@ fn write(
                     || report.merged > 0,
                 unreadable: &gathered.unreadable,
             };
-            export::write_json(&mut out, report, parts, form)?;
+            export::write_json(out.data(), report, parts, form)?;
         }
-        Form::Delimited(format) => delimited::write(&mut out, format, columns, &shown)?,
+        Form::Delimited(format) => delimited::write(out.data(), format, columns, &shown)?,
     }
     out.finish()?;
     Ok(())

@@ -38,16 +38,17 @@ pub(super) fn run(context: &Context, args: &ExperimentsArgs) -> Result<Exit> {
     let columns = experiments().plain().to_vec();
     match form {
         Form::Text => {
-            left_out = render::experiments::write(&mut out, &all, args.deleted, &context.layout())?;
+            left_out =
+                render::experiments::write(&mut out.text(), &all, args.deleted, &context.layout())?;
         }
         Form::Json(form) => {
             let mut list = RowList::new(form, "experiments", columns);
             for one in &all {
-                list.push(&mut out, one)?;
+                list.push(out.data(), one)?;
             }
-            list.finish(&mut out, false, &[])?;
+            list.finish(out.data(), false, &[])?;
         }
-        Form::Delimited(format) => delimited::write(&mut out, format, columns, &all)?,
+        Form::Delimited(format) => delimited::write(out.data(), format, columns, &all)?,
     }
     out.finish()?;
     if all.is_empty() {

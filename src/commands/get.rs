@@ -25,6 +25,7 @@ use crate::table::Column;
 use crate::table::delimited::DelimitedTable;
 use crate::table::rows::spans::{SpanRow, Spans, is_of_payload, spans};
 use crate::terminal::Output;
+use crate::text::Sheet;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let form = form_of(context, args)?;
@@ -259,16 +260,16 @@ struct Printer<'a> {
 }
 
 enum Kind<'a> {
-    Text(&'a mut Output),
-    Single(&'a mut Output, JsonForm),
-    List(&'a mut Output, TraceList),
-    Table(&'a mut Output, Box<List<Spans>>),
-    Rows(&'a mut Output, RowList<Spans>),
+    Text(Sheet<'a>),
+    Single(&'a mut dyn Write, JsonForm),
+    List(&'a mut dyn Write, TraceList),
+    Table(Sheet<'a>, Box<List<Spans>>),
+    Rows(&'a mut dyn Write, RowList<Spans>),
     Delimited(Box<DelimitedTable<'a, Spans>>),
-    Transcript(&'a mut Output),
-    Markdown(&'a mut Output),
-    TranscriptJson(&'a mut Output, JsonForm),
-    Transcripts(&'a mut Output, DocumentList),
+    Transcript(Sheet<'a>),
+    Markdown(Sheet<'a>),
+    TranscriptJson(&'a mut dyn Write, JsonForm),
+    Transcripts(&'a mut dyn Write, DocumentList),
 }
 
 impl<'a> Printer<'a> {
@@ -282,27 +283,29 @@ impl<'a> Printer<'a> {
     ) -> Result<Self> {
         let kind = match (form, columns) {
             (Form::Text, None) if context.flags.output == OutputFormat::Markdown => {
-                Kind::Markdown(out)
+                Kind::Markdown(out.text())
             }
-            (Form::Text, None) if args.chat => Kind::Transcript(out),
+            (Form::Text, None) if args.chat => Kind::Transcript(out.text()),
             (Form::Json(JsonForm::Pretty), None) if args.chat && single => {
-                Kind::TranscriptJson(out, JsonForm::Pretty)
+                Kind::TranscriptJson(out.data(), JsonForm::Pretty)
             }
             (Form::Json(form), None) if args.chat => {
-                Kind::Transcripts(out, DocumentList::new(form, "traces"))
+                Kind::Transcripts(out.data(), DocumentList::new(form, "traces"))
             }
-            (Form::Text, None) => Kind::Text(out),
+            (Form::Text, None) => Kind::Text(out.text()),
             (Form::Text, Some(columns)) => {
-                Kind::Table(out, Box::new(List::new(columns, context.layout())))
+                Kind::Table(out.text(), Box::new(List::new(columns, context.layout())))
             }
             (Form::Json(form), Some(columns)) => {
-                Kind::Rows(out, RowList::new(form, "spans", columns))
+                Kind::Rows(out.data(), RowList::new(form, "spans", columns))
             }
-            (Form::Json(JsonForm::Pretty), None) if single => Kind::Single(out, JsonForm::Pretty),
-            (Form::Json(form), None) => Kind::List(out, TraceList::new(form)),
+            (Form::Json(JsonForm::Pretty), None) if single => {
+                Kind::Single(out.data(), JsonForm::Pretty)
+            }
+            (Form::Json(form), None) => Kind::List(out.data(), TraceList::new(form)),
             (Form::Delimited(format), columns) => {
                 let columns = columns.unwrap_or_else(|| spans().plain().to_vec());
-                Kind::Delimited(Box::new(DelimitedTable::new(out, format, columns)?))
+                Kind::Delimited(Box::new(DelimitedTable::new(out.data(), format, columns)?))
             }
         };
         Ok(Self {
@@ -343,7 +346,7 @@ impl<'a> Printer<'a> {
             }
             Kind::Transcript(out) => {
                 if self.printed > 0 {
-                    writeln!(out)?;
+                    out.blank()?;
                 }
                 let options = TranscriptOptions {
                     reasoning: self.args.reasoning,
@@ -354,7 +357,7 @@ impl<'a> Printer<'a> {
             }
             Kind::Markdown(out) => {
                 if self.printed > 0 {
-                    writeln!(out)?;
+                    out.blank()?;
                 }
                 let report = analyse(trace);
                 let said = conversation(trace, &report.tree);
@@ -364,7 +367,7 @@ impl<'a> Printer<'a> {
             Kind::Transcripts(out, list) => list.push(out, &transcript_of(trace))?,
             Kind::Text(out) => {
                 if self.printed > 0 {
-                    writeln!(out)?;
+                    out.blank()?;
                 }
                 let left_out = print_text(self.context, self.args, out, trace)?;
                 self.left_out.extend(left_out);
@@ -378,7 +381,7 @@ impl<'a> Printer<'a> {
     fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<LeftOut> {
         match self.kind {
             Kind::List(out, list) => list.finish(out, None, truncated, unreadable)?,
-            Kind::Table(out, mut list) => list.flush(out)?,
+            Kind::Table(mut out, mut list) => list.flush(&mut out)?,
             Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Transcripts(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
@@ -431,7 +434,7 @@ fn warn_of_negative_durations(context: &Context, trace: &Trace) {
 fn print_text(
     context: &Context,
     args: &GetArgs,
-    out: &mut Output,
+    out: &mut Sheet<'_>,
     trace: &Trace,
 ) -> Result<LeftOut> {
     let mut left_out = LeftOut::new();
@@ -444,7 +447,7 @@ fn print_text(
         };
         for (at, id) in spans_named(&report, wanted).into_iter().enumerate() {
             if at > 0 {
-                writeln!(out)?;
+                out.blank()?;
             }
             render::span::write(out, &report, id, options, &layout)?;
         }

@@ -2,8 +2,6 @@
 //! begins with examples, has a line for each option, and leaves what all commands
 //! share to the pages about it.
 
-use std::io::Write as _;
-
 use anyhow::Result;
 use clap::builder::StyledStr;
 use clap::{Arg, Command, CommandFactory as _};
@@ -12,6 +10,7 @@ use crate::cli::{self, Cli, HELP_WIDTH, HelpArgs};
 use crate::error::{CommandError, Exit};
 use crate::filter::{REFERENCE, aggregate};
 use crate::terminal::Terminal;
+use crate::text::Clean;
 
 /// What has a limit, and what happens beyond it.
 const LIMITS: &str = include_str!("limits.txt");
@@ -48,11 +47,11 @@ pub(super) fn run(args: &HelpArgs, terminal: &Terminal) -> Result<Exit> {
         },
     };
     let mut out = terminal.output();
-    if terminal.color {
-        write!(out, "{}", help.ansi())?;
+    out.text().put(if terminal.color {
+        Clean::coloured(&help.ansi().to_string())
     } else {
-        write!(out, "{help}")?;
-    }
+        Clean::block(help.to_string())
+    })?;
     out.finish()?;
     Ok(Exit::Success)
 }
@@ -98,7 +97,7 @@ fn of_argument(arg: Arg) -> Arg {
 
 fn page(text: &str, terminal: &Terminal) -> Result<Exit> {
     let mut out = terminal.output();
-    out.write_all(text.as_bytes())?;
+    out.text().put(Clean::block(text))?;
     out.finish()?;
     Ok(Exit::Success)
 }

@@ -45,12 +45,14 @@ pub(super) fn run(context: &Context, args: &KeysArgs) -> Result<Exit> {
     let mut out = context.terminal.output();
     let mut left_out = render::LeftOut::new();
     match form {
-        Form::Text => left_out = render::keys::write(&mut out, &keys, most, &context.layout())?,
+        Form::Text => {
+            left_out = render::keys::write(&mut out.text(), &keys, most, &context.layout())?;
+        }
         Form::Json(form) => {
             let truncated = gathered.truncated() || census.keys_left_out();
-            export::write_json(&mut out, &keys, most, census.traces(), truncated, form)?;
+            export::write_json(out.data(), &keys, most, census.traces(), truncated, form)?;
         }
-        Form::Delimited(format) => export::write_rows(&mut out, &keys, most, format)?,
+        Form::Delimited(format) => export::write_rows(out.data(), &keys, most, format)?,
     }
     out.finish()?;
     if census.traces() == 0 && gathered.failures.is_empty() {

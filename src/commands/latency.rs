@@ -2,8 +2,6 @@
 
 mod many;
 
-use std::io::Write;
-
 use anyhow::Result;
 
 use super::form::Form;
@@ -79,10 +77,10 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
     let mut left_out = render::LeftOut::new();
     match form {
         Form::Json(JsonForm::Lines) if let Some(columns) = &columns => {
-            json::write_lines(&mut out, columns, &of_one(&report, &rows, by))?;
+            json::write_lines(out.data(), columns, &of_one(&report, &rows, by))?;
         }
         Form::Json(form) => {
-            json::write_latency(&mut out, &report, &rows, columns.as_deref(), parts, form)?;
+            json::write_latency(out.data(), &report, &rows, columns.as_deref(), parts, form)?;
         }
         Form::Delimited(format) => {
             if args.critical_path && args.gaps {
@@ -92,30 +90,30 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
                 .into());
             }
             if args.critical_path {
-                delimited::write_critical_path(&mut out, &report, format)?;
+                delimited::write_critical_path(out.data(), &report, format)?;
             } else if args.gaps {
-                delimited::write_gaps(&mut out, &report, format)?;
+                delimited::write_gaps(out.data(), &report, format)?;
             } else if let Some(columns) = columns {
                 let groups = of_one(&report, &rows, by);
-                table::delimited::write(&mut out, format, columns, &groups)?;
+                table::delimited::write(out.data(), format, columns, &groups)?;
             } else {
-                delimited::write_latency(&mut out, &report, &rows, by, format)?;
+                delimited::write_latency(out.data(), &report, &rows, by, format)?;
             }
         }
         Form::Text => {
-            let layout = context.layout();
+            let (layout, mut out) = (context.layout(), out.text());
             if let Some(columns) = columns {
                 render::latency::write_chosen(&mut out, &report, &rows, by, columns, &layout)?;
             } else {
                 left_out = render::latency::write(&mut out, &report, &rows, by, &layout)?;
             }
             if args.critical_path {
-                writeln!(out)?;
+                out.blank()?;
                 let more = render::timeline::write_critical_path(&mut out, &report, &layout)?;
                 left_out.extend(more);
             }
             if args.gaps {
-                writeln!(out)?;
+                out.blank()?;
                 render::timeline::write_gaps(&mut out, &report, &layout)?;
             }
         }

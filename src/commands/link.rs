@@ -1,7 +1,5 @@
 //! The page of a trace in MLflow's UI.
 
-use std::io::Write as _;
-
 use anyhow::Result;
 
 use super::Context;
@@ -10,7 +8,6 @@ use super::resolve::Failures;
 use crate::error::{CommandError, Exit};
 use crate::model::TraceInfo;
 use crate::store::Location;
-use crate::text::sanitize;
 
 /// The address, where the traces are on a server of MLflow.
 pub(super) fn of(context: &Context, info: &TraceInfo) -> Option<String> {
@@ -57,7 +54,7 @@ pub(super) fn print(context: &Context, ids: &[String], mut failures: Failures) -
     for id in ids {
         match store.info(id) {
             Ok(info) => match of(context, &info) {
-                Some(link) => writeln!(out, "{}", sanitize::line(&link))?,
+                Some(link) => out.text().line(link)?,
                 None => failures.push((
                     id.clone(),
                     CommandError::new(

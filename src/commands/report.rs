@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Exit> {
 
 fn to_stdout(context: &Context, args: &ReportArgs) -> Result<Exit> {
     let mut out = context.terminal.output();
-    let (page, gathered) = write(context, args, &mut out)?;
+    let (page, gathered) = write(context, args, out.data())?;
     out.finish()?;
     finish(context, args, &page, gathered)
 }

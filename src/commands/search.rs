@@ -28,7 +28,7 @@ use crate::store::{
 };
 use crate::table::delimited::DelimitedTable;
 use crate::terminal::Output;
-use crate::text::sanitize;
+use crate::text::Sheet;
 use crate::units;
 
 /// Traces that are shown where nobody says how many.
@@ -130,9 +130,10 @@ fn dry_run(
     let mut out = context.terminal.output();
     if context.flags.output == OutputFormat::Table {
         for request in requests {
-            writeln!(out, "{} {}", request.method, request.url)?;
+            let line = format!("{} {}", request.method, request.url);
+            out.text().line(line)?;
             if let Some(body) = request.body {
-                json_export::write(&mut out, &body, JsonForm::Pretty)?;
+                json_export::write(out.data(), &body, JsonForm::Pretty)?;
             }
         }
     } else {
@@ -140,7 +141,7 @@ fn dry_run(
             .iter()
             .map(|r| json!({"method": r.method, "url": r.url, "body": r.body}))
             .collect();
-        json_export::write(&mut out, &list, JsonForm::Pretty)?;
+        json_export::write(out.data(), &list, JsonForm::Pretty)?;
     }
     out.finish()?;
     Ok(Exit::Success)
@@ -150,21 +151,22 @@ fn show_explanation(context: &Context, store: &dyn Store, query: &Query) -> Resu
     let explanation = explanation(store, query)?;
     let mut out = context.terminal.output();
     if context.flags.output == OutputFormat::Table {
+        let mut text = out.text();
         for sent in &explanation.sent {
             let sent = if sent.is_empty() { "everything" } else { sent };
-            writeln!(out, "asked:  {}", sanitize::line(sent))?;
+            text.line(format!("asked:  {sent}"))?;
         }
         let here = explanation.here.as_deref().filter(|here| !here.is_empty());
         let here = here.unwrap_or("nothing");
-        writeln!(out, "here:   {}", sanitize::line(here))?;
-        writeln!(out, "takes:  {}", sanitize::line(&explanation.cost))?;
+        text.line(format!("here:   {here}"))?;
+        text.line(format!("takes:  {}", explanation.cost))?;
     } else {
         let document = json!({
             "asked": explanation.sent,
             "here": explanation.here,
             "takes": explanation.cost,
         });
-        json_export::write(&mut out, &document, JsonForm::Pretty)?;
+        json_export::write(out.data(), &document, JsonForm::Pretty)?;
     }
     out.finish()?;
     Ok(Exit::Success)
@@ -248,10 +250,10 @@ fn count(
     match Form::of(&context.flags.output) {
         Some(Form::Json(form)) => {
             add_to(&mut counted, &unreadable, form);
-            json_export::write(&mut out, &counted, form)?;
+            json_export::write(out.data(), &counted, form)?;
         }
-        Some(Form::Delimited(_)) => writeln!(out, "count\n{found}")?,
-        Some(Form::Text) | None => writeln!(out, "{found}")?,
+        Some(Form::Delimited(_)) => writeln!(out.data(), "count\n{found}")?,
+        Some(Form::Text) | None => out.text().line(found.to_string())?,
     }
     out.finish()?;
     Ok(Outcome { found, unreadable })
@@ -378,11 +380,11 @@ struct Printer<'a> {
 }
 
 enum Kind<'a> {
-    Table(&'a mut Output, SearchTable),
-    Json(&'a mut Output, TraceList),
-    Rows(&'a mut Output, RowList<Trace>),
+    Table(Sheet<'a>, SearchTable),
+    Json(&'a mut dyn Write, TraceList),
+    Rows(&'a mut dyn Write, RowList<Trace>),
     Delimited(DelimitedTable<'a, Trace>),
-    Ids(&'a mut Output),
+    Ids(Sheet<'a>),
 }
 
 impl<'a> Printer<'a> {
@@ -396,15 +398,17 @@ impl<'a> Printer<'a> {
         };
         let typed = || columns.iter().map(Column::in_table).collect::<Vec<_>>();
         let kind = match form {
-            Some(Form::Text) => Kind::Table(out, SearchTable::new(typed(), context.layout())),
+            Some(Form::Text) => {
+                Kind::Table(out.text(), SearchTable::new(typed(), context.layout()))
+            }
             Some(Form::Json(form)) if args.columns.is_empty() => {
-                Kind::Json(out, TraceList::new(form))
+                Kind::Json(out.data(), TraceList::new(form))
             }
-            Some(Form::Json(form)) => Kind::Rows(out, RowList::new(form, "traces", typed())),
+            Some(Form::Json(form)) => Kind::Rows(out.data(), RowList::new(form, "traces", typed())),
             Some(Form::Delimited(format)) => {
-                Kind::Delimited(DelimitedTable::new(out, format, typed())?)
+                Kind::Delimited(DelimitedTable::new(out.data(), format, typed())?)
             }
-            None => Kind::Ids(out),
+            None => Kind::Ids(out.text()),
         };
         Ok(Self {
             kind,
@@ -474,7 +478,7 @@ impl<'a> Printer<'a> {
             Kind::Json(out, list) => list.push(out, &TraceParts::info_only(info))?,
             Kind::Rows(out, list) => list.push(out, trace)?,
             Kind::Delimited(rows) => rows.push(trace)?,
-            Kind::Ids(out) => writeln!(out, "{}", crate::text::sanitize::line(&info.trace_id))?,
+            Kind::Ids(out) => out.line(&info.trace_id)?,
         }
         Ok(())
     }
@@ -488,7 +492,7 @@ impl<'a> Printer<'a> {
 
     fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<()> {
         match self.kind {
-            Kind::Table(out, mut table) => table.flush(out)?,
+            Kind::Table(mut out, mut table) => table.flush(&mut out)?,
             Kind::Json(out, list) => list.finish(out, None, truncated, unreadable)?,
             Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,

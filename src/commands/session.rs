@@ -1,7 +1,6 @@
 //! `mlt session`: the turns of one conversation, the oldest first, each message once.
 
 use std::collections::VecDeque;
-use std::io::Write as _;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -19,6 +18,7 @@ use crate::filter::parse_order_by;
 use crate::render::transcript::{TranscriptOptions, markdown};
 use crate::render::{self, Layout};
 use crate::store::{Detail, Query};
+use crate::text::{Clean, Sheet};
 
 pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
     context.formats("session", OF_TRANSCRIPTS)?;
@@ -48,25 +48,19 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
         let turn = session.turn(&trace, &report.tree);
         turns.keep(turn.number, || -> Result<Shown> {
             Ok(match form {
+                Form::Text if is_markdown => Shown::Text(Sheet::kept(|text| {
+                    text.blank()?;
+                    markdown::write(text, &report, &turn.conversation, Some(turn.number))?;
+                    markdown::write_assessments(text, &turn.assessments)
+                })?),
                 Form::Text => {
-                    let mut text = Vec::new();
-                    if is_markdown {
-                        writeln!(text)?;
-                        markdown::write(&mut text, &report, &turn.conversation, Some(turn.number))?;
-                        markdown::write_assessments(&mut text, &turn.assessments)?;
-                    } else {
-                        let options = TranscriptOptions {
-                            reasoning: args.reasoning,
-                        };
-                        render::session::write_turn(
-                            &mut text,
-                            &report,
-                            &turn,
-                            options,
-                            &context.layout(),
-                        )?;
-                    }
-                    Shown::Text(text)
+                    let options = TranscriptOptions {
+                        reasoning: args.reasoning,
+                    };
+                    let layout = context.layout();
+                    Shown::Text(Sheet::kept(|text| {
+                        render::session::write_turn(text, &report, &turn, options, &layout)
+                    })?)
                 }
                 _ => Shown::Json(transcript::turn(&trace, &turn)),
             })
@@ -86,29 +80,33 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
     let mut out = context.terminal.output();
     match form {
         Form::Text if is_markdown => {
-            writeln!(out, "# {}\n", markdown::plain(&id))?;
+            let mut text = out.text();
+            text.line(format!("# {}", markdown::plain(&id)))?;
+            text.blank()?;
             let plain = Layout::piped();
-            let mut head = Vec::new();
-            render::session::write_head(&mut head, &id, &session, &plain)?;
-            let head = String::from_utf8_lossy(&head);
+            let head =
+                Sheet::kept(|head| render::session::write_head(head, &id, &session, &plain))?;
             // The first line begins with the id.
-            for line in head.lines() {
-                writeln!(out, "{}", markdown::plain(line))?;
+            for line in head.as_str().lines() {
+                text.line(markdown::plain(line))?;
             }
         }
-        Form::Text => render::session::write_head(&mut out, &id, &session, &context.layout())?,
+        Form::Text => {
+            let layout = context.layout();
+            render::session::write_head(&mut out.text(), &id, &session, &layout)?;
+        }
         _ => {}
     }
     let mut documents = Vec::new();
     for turn in shown {
         match turn {
-            Shown::Text(text) => out.write_all(&text)?,
+            Shown::Text(text) => out.text().put(text)?,
             Shown::Json(value) => documents.push(value),
         }
     }
     if let Form::Json(form) = form {
         let document = transcript::session(&id, &session, documents, gathered.truncated());
-        json::write(&mut out, &document, form)?;
+        json::write(out.data(), &document, form)?;
     }
     out.finish()?;
     gathered.finish(context)
@@ -153,7 +151,7 @@ fn latest(context: &Context, args: &SessionArgs) -> Result<String> {
 
 /// A turn as it will be printed.
 enum Shown {
-    Text(Vec<u8>),
+    Text(Clean),
     Json(Value),
 }
 

@@ -289,10 +289,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::render::sample::{chain, hostile, info, printed, span, trace};
+    use crate::render::sample::{chain, hostile, info, span, trace, written};
 
     fn chrome(traces: &[Trace]) -> String {
-        printed(|out| {
+        written(|out| {
             let mut document = ChromeTrace::default();
             for trace in traces {
                 document.push(out, trace)?;

@@ -59,7 +59,7 @@ mod tests {
     use crate::analysis::{Sort, analyse};
     use crate::model::Trace;
     use crate::render::Column;
-    use crate::render::sample::{hostile, info, printed, trace};
+    use crate::render::sample::{hostile, info, trace, written};
     use crate::table::delimited::DelimitedTable;
     use crate::table::rows::spans;
 
@@ -84,7 +84,7 @@ mod tests {
             .tags
             .insert("formula".into(), "=HYPERLINK(\"http://x\")".into());
         hostile.request_preview = Some("two\nlines, \"quoted\"".into());
-        printed(|out| {
+        written(|out| {
             let mut rows = DelimitedTable::new(out, format, columns())?;
             for info in [&info(), &hostile] {
                 let (info, spans) = (info.clone(), Vec::new());
@@ -125,7 +125,7 @@ mod tests {
     fn spans_keep_exact_figures() {
         let trace = trace();
         let report = analyse(&trace);
-        let csv = printed(|out| {
+        let csv = written(|out| {
             let columns = spans::spans().some(&[
                 "trace_id",
                 "span_id",
@@ -165,7 +165,7 @@ mod tests {
         let trace = trace();
         let report = analyse(&trace);
         let rows = report.rows(By::Type, Sort::SelfTime);
-        assert_snapshot!(printed(|out| write_latency(out, &report, &rows, By::Type, Delimited::Csv)), @r#"
+        assert_snapshot!(written(|out| write_latency(out, &report, &rows, By::Type, Delimited::Csv)), @r#"
         name,type,count,errors,in_progress,total_ns,total_ratio,self_ns,self_ratio,critical_ns,critical_ratio
         CHAT_MODEL,CHAT_MODEL,1,0,0,930000000,0.5670731707317073,929000000,0.5664634146341463,929000000,0.5664634146341463
         TOOL,TOOL,1,1,0,370000000,0.22560975609756098,370000000,0.22560975609756098,370000000,0.22560975609756098
@@ -176,12 +176,12 @@ mod tests {
         TASK,TASK,1,0,0,1000000,0.0006097560975609756,1000000,0.0006097560975609756,1000000,0.0006097560975609756
         "#);
         let rows = &report.rows(By::Span, Sort::SelfTime)[..2];
-        assert_snapshot!(printed(|out| write_latency(out, &report, rows, By::Span, Delimited::Csv)), @r#"
+        assert_snapshot!(written(|out| write_latency(out, &report, rows, By::Span, Delimited::Csv)), @r#"
         span_id,name,type,count,errors,in_progress,total_ns,total_ratio,self_ns,self_ratio,critical_ns,critical_ratio
         00000000000000a4,chat,CHAT_MODEL,1,0,0,930000000,0.5670731707317073,929000000,0.5664634146341463,929000000,0.5664634146341463
         00000000000000a3,lookup_order,TOOL,1,1,0,370000000,0.22560975609756098,370000000,0.22560975609756098,370000000,0.22560975609756098
         "#);
-        assert_snapshot!(printed(|out| write_critical_path(out, &report, Delimited::Csv)), @r#"
+        assert_snapshot!(written(|out| write_critical_path(out, &report, Delimited::Csv)), @r#"
         span_id,name,start_offset_ns,duration_ns
         00000000000000a1,agent,0,12000000
         00000000000000a2,retrieve,12000000,1000000
@@ -195,7 +195,7 @@ mod tests {
         00000000000000a7,stream,1629000000,1000000
         00000000000000a1,agent,1630000000,10000000
         "#);
-        assert_snapshot!(printed(|out| write_gaps(out, &report, Delimited::Csv)), @r#"
+        assert_snapshot!(written(|out| write_gaps(out, &report, Delimited::Csv)), @r#"
         start_offset_ns,duration_ns,before_span_id,before,after_span_id,after
         0,12000000,,,00000000000000a2,retrieve
         310000000,10000000,00000000000000a2,retrieve,00000000000000a3,lookup_order

@@ -164,10 +164,10 @@ mod tests {
     use super::*;
     use crate::analysis::analyse;
     use crate::model::Trace;
-    use crate::render::sample::{chain, hostile, info, printed, span, trace};
+    use crate::render::sample::{chain, hostile, info, span, trace, written};
 
     fn folded(traces: &[Trace]) -> String {
-        printed(|out| {
+        written(|out| {
             let mut folded = Folded::default();
             traces.iter().try_for_each(|t| folded.push(out, t))
         })

@@ -147,10 +147,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::render::sample::{chain, hostile, info, printed, trace};
+    use crate::render::sample::{chain, hostile, info, trace, written};
 
     fn speedscope(traces: &[Trace]) -> String {
-        printed(|out| {
+        written(|out| {
             let mut document = Speedscope::default();
             for trace in traces {
                 document.push(out, trace)?;

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::style::Painted;
-use super::{sanitize, text};
+use super::text;
+use crate::text::Clean;
 
 /// One line of text in pieces. Whatever is put in is sanitised.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {
-    pieces: Vec<(anstyle::Style, String)>,
+    pieces: Vec<(anstyle::Style, Clean)>,
     /// Kept, since a long table asks for it again and again.
     width: usize,
 }
@@ -22,23 +22,29 @@ impl Cell {
 
     /// The cell and one more piece.
     pub(crate) fn and(mut self, style: anstyle::Style, content: impl AsRef<str>) -> Self {
-        let content = sanitize::line(content.as_ref());
-        if !content.is_empty() {
-            let width = content.is_ascii().then_some(content.len());
-            self.pieces.push((style, content.into_owned()));
+        self.push(style, Clean::line(content));
+        self
+    }
+
+    fn push(&mut self, style: anstyle::Style, content: Clean) {
+        let text = content.as_str();
+        if !text.is_empty() {
+            let width = text.is_ascii().then_some(text.len());
+            self.pieces.push((style, content));
             // Nothing before ASCII can join with it.
             match width {
                 Some(width) => self.width += width,
                 None => self.measure(),
             }
         }
-        self
     }
 
     /// The cell and all of another.
-    pub(crate) fn then(self, other: &Self) -> Self {
-        let pieces = other.pieces();
-        pieces.fold(self, |cell, (style, piece)| cell.and(style, piece))
+    pub(crate) fn then(mut self, other: &Self) -> Self {
+        for (style, piece) in &other.pieces {
+            self.push(*style, piece.clone());
+        }
+        self
     }
 
     /// Columns that it takes.
@@ -54,7 +60,7 @@ impl Cell {
     pub(crate) fn plain(&self) -> Cow<'_, str> {
         match self.pieces.as_slice() {
             [] => Cow::Borrowed(""),
-            [(_, only)] => Cow::Borrowed(only),
+            [(_, only)] => Cow::Borrowed(only.as_str()),
             many => Cow::Owned(many.iter().map(|(_, piece)| piece.as_str()).collect()),
         }
     }
@@ -63,10 +69,11 @@ impl Cell {
         self.pieces.is_empty()
     }
 
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = (anstyle::Style, &str)> {
-        self.pieces
-            .iter()
-            .map(|(style, piece)| (*style, piece.as_str()))
+    /// Adds it with its styles to the end of a text.
+    pub(crate) fn add_to(&self, text: &mut Clean) {
+        for (style, piece) in &self.pieces {
+            text.push(*style, piece);
+        }
     }
 
     /// Cuts it to `max` columns, with `…` at the cut.
@@ -80,13 +87,14 @@ impl Cell {
         };
         for at in 0..self.pieces.len() {
             let piece = &mut self.pieces[at].1;
-            if piece.len() <= left {
-                left -= piece.len();
+            let length = piece.as_str().len();
+            if length <= left {
+                left -= length;
                 continue;
             }
             piece.truncate(left);
             if max > 0 {
-                piece.push_str(text::ELLIPSIS);
+                *piece = std::mem::take(piece).then(text::ELLIPSIS);
             }
             self.pieces.truncate(at + 1);
             break;
@@ -125,10 +133,23 @@ impl Cell {
 }
 
 /// With its styles, without padding.
+impl From<&Cell> for Clean {
+    fn from(cell: &Cell) -> Self {
+        let mut text = Self::default();
+        cell.add_to(&mut text);
+        text
+    }
+}
+
+impl From<Cell> for Clean {
+    fn from(cell: Cell) -> Self {
+        Self::from(&cell)
+    }
+}
+
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.pieces()
-            .try_for_each(|(style, piece)| write!(f, "{}", Painted(style, piece)))
+        Clean::from(self).fmt(f)
     }
 }
 

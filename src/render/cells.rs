@@ -1,14 +1,15 @@
 //! The cells of a column, one piece of text each, side by side in one string:
 //! for tables so long that a [`Cell`] for each would be most of the work.
 
+use std::ops::Range;
+
 use super::cell::Cell;
-use super::style::Painted;
-use super::{sanitize, text};
+use crate::text::Clean;
 
 /// Cells in order. Whatever is put in is sanitised.
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
-    text: String,
+    text: Clean,
     pieces: Vec<Piece>,
     width: usize,
 }
@@ -32,12 +33,12 @@ impl Cells {
 
     /// One more.
     pub(crate) fn push(&mut self, style: anstyle::Style, content: impl AsRef<str>) {
-        let content = sanitize::line(content.as_ref());
-        let width = text::width(&content);
-        self.text.push_str(&content);
+        let content = Clean::line(content);
+        let width = content.width();
+        self.text.push(anstyle::Style::new(), &content);
         self.pieces.push(Piece {
             style,
-            end: self.text.len(),
+            end: self.text.as_str().len(),
             width,
         });
         self.width = self.width.max(width);
@@ -55,10 +56,12 @@ impl Cells {
 
     /// The text of one, without its style.
     pub(crate) fn text(&self, at: usize) -> &str {
-        let start = at
-            .checked_sub(1)
-            .map_or(0, |before| self.pieces[before].end);
-        &self.text[start..self.pieces[at].end]
+        &self.text.as_str()[self.place(at)]
+    }
+
+    fn place(&self, at: usize) -> Range<usize> {
+        let before = at.checked_sub(1);
+        before.map_or(0, |before| self.pieces[before].end)..self.pieces[at].end
     }
 
     /// Columns that one takes.
@@ -66,9 +69,9 @@ impl Cells {
         self.pieces[at].width
     }
 
-    /// One with its style.
-    pub(crate) fn painted(&self, at: usize) -> Painted<&str> {
-        Painted(self.pieces[at].style, self.text(at))
+    /// Adds one with its style to the end of a text.
+    pub(crate) fn add_to(&self, text: &mut Clean, at: usize) {
+        text.push_part(self.pieces[at].style, &self.text, self.place(at));
     }
 
     /// One by itself.

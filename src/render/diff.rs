@@ -7,17 +7,17 @@ mod feedback;
 mod notes;
 mod totals;
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::figures::{Figure, Figures, Shown};
 use super::latency::write_note;
-use super::style::Painted;
 use super::table::GAP;
 use super::{Layout, LeftOut, list};
 use crate::analysis::{Diff, DiffRow, LogChange, Side, Sides, Test, Verdict};
 use crate::table::Column;
 use crate::table::rows::diff::{self as changes, Changes};
+use crate::text::Sheet;
 use crate::units;
 
 const VERDICT: &str = "VERDICT";
@@ -26,7 +26,7 @@ const TYPICAL: &str = "TYPICAL %";
 /// Writes what is compared (the file or filter of each side, where there is one), the figures of the whole, and `rows`, which are all
 /// or the first of the comparison's. Gives the columns left out.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     diff: &Diff,
     rows: &[DiffRow],
     sources: &Sides<Option<String>>,
@@ -36,16 +36,16 @@ pub fn write(
     for (label, side) in [("before", Side::Before), ("after", Side::After)] {
         write_subject(out, label, diff, side, sources.get(side).as_deref(), layout)?;
     }
-    writeln!(out)?;
+    out.blank()?;
     let mut left_out = totals::write(out, diff, layout)?;
-    writeln!(out)?;
+    out.blank()?;
     if diff.rows.is_empty() {
         let nothing = if diff.is_empty() {
             "No difference."
         } else {
             "No row differs."
         };
-        writeln!(out, "{}", Painted(layout.style.ok(), nothing))?;
+        out.styled(layout.style.ok(), nothing)?;
         write_note(out, &notes::unchanged(diff), layout)?;
         for note in notes::on_totals(diff) {
             write_note(out, &note, layout)?;
@@ -63,7 +63,7 @@ pub fn write(
 }
 
 fn write_subject(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     label: &str,
     diff: &Diff,
     side: Side,
@@ -102,7 +102,7 @@ fn write_subject(
     } else {
         line.fit_if(layout.width)
     };
-    writeln!(out, "{line}")
+    out.line(line)
 }
 
 /// `2 → 3`, or once what did not change.
@@ -157,7 +157,7 @@ fn verdict_of(
 }
 
 fn write_rows(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     diff: &Diff,
     rows: &[DiffRow],
     layout: &Layout,

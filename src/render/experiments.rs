@@ -1,6 +1,6 @@
 //! Experiments with what is in them, a line for each.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::figures::{Figure, Figures};
 use super::table::Align;
@@ -8,13 +8,14 @@ use super::{Layout, LeftOut};
 use crate::model::ExperimentOverview;
 use crate::table::Kind;
 use crate::table::rows::experiments::{SHOWN, experiments};
+use crate::text::Sheet;
 
 /// Narrower than this, names tell nothing.
 const LEAST_NAME: usize = 12;
 
 /// Writes the experiments; gives the columns left out.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     all: &[ExperimentOverview],
     with_deleted: bool,
     layout: &Layout,

@@ -1,10 +1,10 @@
 //! A list of labelled values: muted labels in one column, values in the next.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
-use super::style::Painted;
 use super::{Layout, text};
+use crate::text::{Clean, Sheet};
 
 /// Labelled values, in the order in which they are added.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl<'a> Fields<'a> {
         });
     }
 
-    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut Sheet<'_>) -> io::Result<()> {
         let labels = self
             .rows
             .iter()
@@ -86,9 +86,10 @@ impl<'a> Fields<'a> {
                 .width
                 .map(|w| w.saturating_sub(labels + GAP).max(8));
             let room = room.filter(|_| !whole);
-            let label = Painted(self.layout.style.muted(), text::pad_end(label, labels));
+            let label = text::pad_end(label, labels);
+            let label = Clean::styled(self.layout.style.muted(), label);
             let value = value.clone().fit_if(room);
-            writeln!(out, "{label}{:GAP$}{value}", "")?;
+            out.line(label.then(Clean::blank(GAP)).then(value))?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! a bar at the end. Where the terminal is too narrow, columns give way one
 //! after the other, and then the names are cut.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::table::{Align, GAP, Table, TableColumn};
@@ -10,6 +10,7 @@ use super::text;
 use super::{Layout, LeftOut};
 use crate::analysis::By;
 use crate::table::{Column, Rows};
+use crate::text::Sheet;
 
 /// Width of the bars in text to a pipe.
 pub(super) const PIPED_BAR: usize = 24;
@@ -136,7 +137,7 @@ impl Shown {
 
 impl Figures<'_> {
     /// Writes heads and rows.
-    pub(super) fn write(mut self, out: &mut dyn Write, layout: &Layout) -> io::Result<Shown> {
+    pub(super) fn write(mut self, out: &mut Sheet<'_>, layout: &Layout) -> io::Result<Shown> {
         let rows = self.names.first().map_or(0, |names| names.cells.len());
         let mut bar = self.bars.as_ref().map(|_| PIPED_BAR);
         let wanted: Vec<String> = self.numbers.iter().map(|f| f.title.clone()).collect();
@@ -182,7 +183,7 @@ impl Figures<'_> {
             })
             .collect();
         for line in table.lines_of(&cells) {
-            writeln!(out, "{line}")?;
+            out.line(line)?;
         }
         let mut shown = Shown::default();
         let mut numbers = self

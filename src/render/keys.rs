@@ -1,11 +1,12 @@
 //! Keys with their commonest values, a line for each key.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
 use super::{Layout, LeftOut, text};
 use crate::analysis::KeyCount;
+use crate::text::Sheet;
 
 const HEADS: [&str; 3] = ["KEY", "TRACES", "VALUES"];
 /// The widest column of keys on a terminal.
@@ -15,7 +16,7 @@ const VALUE_WIDTH: usize = 40;
 
 /// Writes the keys, each with at most so many values.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     keys: &[KeyCount],
     most: usize,
     layout: &Layout,
@@ -50,7 +51,7 @@ pub fn write(
     );
     table.write_head(out)?;
     for line in table.lines_of(&rows) {
-        writeln!(out, "{line}")?;
+        out.line(line)?;
     }
     Ok(LeftOut::new())
 }

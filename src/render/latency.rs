@@ -1,11 +1,10 @@
 //! Where the time of a trace went: what it took in all, and one row for each
 //! group of spans. Warnings are not printed here; they belong on another stream.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures, Shown};
-use super::style::Painted;
 use super::summary::total_text;
 use super::table::GAP;
 use super::waterfall::share_bar;
@@ -13,11 +12,12 @@ use super::{Layout, LeftOut, list};
 use crate::analysis::{By, LatencyReport, Row, TotalBasis};
 use crate::table::rows::latency::{self, GroupRow, Groups};
 use crate::table::{Column, Columns};
+use crate::text::{Clean, Sheet};
 use crate::units;
 
 /// Writes the head and the table of groups; gives the columns left out.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     rows: &[Row],
     by: By,
@@ -25,15 +25,15 @@ pub fn write(
 ) -> io::Result<LeftOut> {
     write_head(out, report, layout)?;
     if report.tree.is_empty() {
-        let nothing = Painted(layout.style.muted(), "This trace has no spans.");
-        writeln!(out, "\n{nothing}")?;
+        out.blank()?;
+        out.styled(layout.style.muted(), "This trace has no spans.")?;
         return Ok(LeftOut::new());
     }
-    writeln!(out)?;
+    out.blank()?;
     write_rows(out, report, rows, by, layout)
 }
 
-fn write_head(out: &mut dyn Write, report: &LatencyReport<'_>, layout: &Layout) -> io::Result<()> {
+fn write_head(out: &mut Sheet<'_>, report: &LatencyReport<'_>, layout: &Layout) -> io::Result<()> {
     let (info, style) = (&report.trace.info, layout.style);
     let name = match info.name() {
         Some(name) => Cell::new(style.title(), name),
@@ -44,9 +44,10 @@ fn write_head(out: &mut dyn Write, report: &LatencyReport<'_>, layout: &Layout) 
         .width
         .is_none_or(|w| name.width() + GAP + id.width() <= w);
     if one_line {
-        writeln!(out, "{name}  {id}")?;
+        out.line(name.and(style.text(), "  ").then(&id))?;
     } else {
-        writeln!(out, "{}\n{id}", name.fit_if(layout.width))?;
+        out.line(name.fit_if(layout.width))?;
+        out.line(id)?;
     }
     if report.tree.is_empty() {
         return Ok(());
@@ -86,7 +87,7 @@ fn write_head(out: &mut dyn Write, report: &LatencyReport<'_>, layout: &Layout) 
 
 /// Parts side by side, on as many lines as they need.
 pub(super) fn write_flowing(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     parts: &[Cell],
     layout: &Layout,
 ) -> io::Result<()> {
@@ -95,14 +96,14 @@ pub(super) fn write_flowing(
     for part in parts {
         let columns = part.width();
         if used > 0 && layout.width.is_some_and(|w| used + BETWEEN + columns > w) {
-            writeln!(out)?;
+            out.blank()?;
             used = 0;
         }
         let gap = if used > 0 { BETWEEN } else { 0 };
-        write!(out, "{:gap$}{part}", "")?;
+        out.put(Clean::blank(gap).then(part))?;
         used += gap + columns;
     }
-    writeln!(out)
+    out.blank()
 }
 
 /// What is said of groups, and how readily each gives way; errors have no column where
@@ -140,7 +141,7 @@ const SHOWN: [(&str, u8); 9] = [
 
 /// Writes the head and the groups with the columns that were chosen.
 pub fn write_chosen(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     rows: &[Row],
     by: By,
@@ -148,14 +149,14 @@ pub fn write_chosen(
     layout: &Layout,
 ) -> io::Result<()> {
     write_head(out, report, layout)?;
-    writeln!(out)?;
+    out.blank()?;
     let shown = Shown::all(&columns);
     list::write(out, columns, &latency::of_one(report, rows, by), layout)?;
     write_footer(out, report, &shown, layout)
 }
 
 fn write_rows(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     rows: &[Row],
     by: By,
@@ -200,7 +201,7 @@ fn write_rows(
 
 /// Says what the shown percentages mean.
 fn write_footer(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     shown: &Shown,
     layout: &Layout,
@@ -222,7 +223,7 @@ fn write_footer(
             "CRIT %: time on the critical path; adds up to 100.",
         ),
     ];
-    writeln!(out)?;
+    out.blank()?;
     write_errors_note(out, shown, layout)?;
     let notes = notes.iter().filter(|(title, _)| shown.has(title));
     notes
@@ -232,7 +233,7 @@ fn write_footer(
 
 /// Whose errors are counted.
 pub(super) fn write_errors_note(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     shown: &Shown,
     layout: &Layout,
 ) -> io::Result<()> {
@@ -242,14 +243,11 @@ pub(super) fn write_errors_note(
     write_note(out, "ERRORS: spans that failed.", layout)
 }
 
-pub(super) fn write_note(out: &mut dyn Write, text: &str, layout: &Layout) -> io::Result<()> {
-    let lines = match layout.width {
-        Some(width) => super::text::wrap(text, width.max(20)),
-        None => vec![text.to_owned()],
-    };
+pub(super) fn write_note(out: &mut Sheet<'_>, text: &str, layout: &Layout) -> io::Result<()> {
+    let lines = Clean::line(text).wrapped(layout.width.map(|width| width.max(20)));
     lines
         .iter()
-        .try_for_each(|line| writeln!(out, "{}", Painted(layout.style.muted(), line)))
+        .try_for_each(|line| out.painted(layout.style.muted(), line))
 }
 
 #[cfg(test)]

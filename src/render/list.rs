@@ -4,7 +4,7 @@
 //! short for the columns all the same, each row takes two, and on very narrow
 //! terminals a small block. To a pipe goes one line for each row, as it comes.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::column::state_mark;
@@ -12,6 +12,7 @@ use super::short_id::ShortIds;
 use super::table::{GAP, Table, TableColumn, natural_widths};
 use super::{Glyphs, Layout};
 use crate::table::{Column, Kind, Room, Rows};
+use crate::text::{Clean, Sheet};
 use crate::units;
 
 /// How many rows are looked at before the widths are decided.
@@ -114,7 +115,7 @@ impl<R: Rows> List<R> {
     }
 
     /// Takes one row; prints it, or keeps it until enough were seen to decide the widths.
-    pub fn push<'r>(&mut self, out: &mut dyn Write, row: &'r R::Row<'r>) -> io::Result<()> {
+    pub fn push<'r>(&mut self, out: &mut Sheet<'_>, row: &'r R::Row<'r>) -> io::Result<()> {
         self.waiting.push(
             self.columns
                 .iter()
@@ -129,7 +130,7 @@ impl<R: Rows> List<R> {
     }
 
     /// Prints what was kept. To be called at the end; in between it decides the widths early.
-    pub fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    pub fn flush(&mut self, out: &mut Sheet<'_>) -> io::Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
@@ -158,7 +159,7 @@ impl<R: Rows> List<R> {
         })
     }
 
-    fn write_rows(&mut self, out: &mut dyn Write, mut rows: Vec<Vec<Cell>>) -> io::Result<()> {
+    fn write_rows(&mut self, out: &mut Sheet<'_>, mut rows: Vec<Vec<Cell>>) -> io::Result<()> {
         let glyphs = self.layout.glyphs;
         match &mut self.arrangement {
             None => Ok(()),
@@ -175,8 +176,8 @@ impl<R: Rows> List<R> {
                 }
                 table
                     .lines(&rows)
-                    .iter()
-                    .try_for_each(|line| writeln!(out, "{line}"))
+                    .into_iter()
+                    .try_for_each(|line| out.line(line))
             }
             Some(Arrangement::TwoLines { above, below, form }) => {
                 for row in &mut rows {
@@ -184,14 +185,14 @@ impl<R: Rows> List<R> {
                 }
                 let (above, below) = (above.lines(&rows), below.lines(&rows));
                 above
-                    .iter()
-                    .zip(&below)
-                    .try_for_each(|(a, b)| writeln!(out, "{a}\n{b}"))
+                    .into_iter()
+                    .zip(below)
+                    .try_for_each(|(a, b)| out.line(a.end().then(b)))
             }
             Some(Arrangement::Block { first }) => {
                 for row in rows {
                     if !std::mem::take(first) {
-                        writeln!(out)?;
+                        out.blank()?;
                     }
                     write_block(out, &self.columns, row, &self.layout)?;
                 }
@@ -390,7 +391,7 @@ fn cut(cell: &mut Cell, width: Option<usize>) {
 }
 
 impl Part {
-    fn lines(&self, rows: &[Vec<Cell>]) -> Vec<String> {
+    fn lines(&self, rows: &[Vec<Cell>]) -> Vec<Clean> {
         let rows: Vec<Vec<Cell>> = rows
             .iter()
             .map(|row| {
@@ -415,7 +416,7 @@ fn needs_no_label<R: Rows>(column: &Column<R>) -> bool {
 
 /// One row on a very narrow terminal.
 fn write_block<R: Rows>(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     columns: &[Column<R>],
     row: Vec<Cell>,
     layout: &Layout,
@@ -425,7 +426,7 @@ fn write_block<R: Rows>(
     let (mut flowing, mut long) = (Vec::new(), Vec::new());
     for (column, cell) in columns.iter().zip(row) {
         match column.room() {
-            Room::Id => writeln!(out, "{cell}")?,
+            Room::Id => out.line(cell)?,
             _ if cell.plain() == units::NONE => {}
             Room::Preview { .. } => long.push(cell.fit(inner)),
             _ if needs_no_label(column) => flowing.push(cell),
@@ -440,23 +441,23 @@ fn write_block<R: Rows>(
         let cell = cell.fit(inner.max(1));
         let columns = cell.width();
         if used > 0 && used + GAP + columns > width {
-            writeln!(out)?;
+            out.blank()?;
             used = 0;
         }
         let gap = if used == 0 { INDENT } else { GAP };
-        write!(out, "{:gap$}{cell}", "")?;
+        out.put(Clean::blank(gap).then(cell))?;
         used += gap + columns;
     }
     if used > 0 {
-        writeln!(out)?;
+        out.blank()?;
     }
     long.iter()
-        .try_for_each(|cell| writeln!(out, "{:INDENT$}{}", "", cell))
+        .try_for_each(|cell| out.line(Clean::from(cell).indented(INDENT)))
 }
 
 /// Writes all rows of a list.
 pub fn write<'r, R: Rows>(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     columns: Vec<Column<R>>,
     rows: &'r [R::Row<'r>],
     layout: &Layout,

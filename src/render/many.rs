@@ -1,19 +1,19 @@
 //! Where the time of many traces went: what they took, a row for each group of
 //! spans, the slowest traces, and what would be left if some spans took less.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures, Shown};
 use super::latency::{figures, write_errors_note, write_flowing, write_note};
 use super::short_id::ShortIds;
-use super::style::Painted;
 use super::waterfall::share_bar;
 use super::{Layout, LeftOut, list};
 use crate::analysis::{GroupKey, ManyReport, Question, Row, SlowTrace, Summary, Unit, WhatIf};
 use crate::model::Timestamp;
 use crate::table::Column;
 use crate::table::rows::latency::{self, Groups, percentile};
+use crate::text::Sheet;
 use crate::units;
 
 pub(super) const ROUGH_NOTE: &str =
@@ -21,7 +21,7 @@ pub(super) const ROUGH_NOTE: &str =
 
 /// Writes the head and the table of groups; gives the columns left out.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &ManyReport,
     question: &Question,
     layout: &Layout,
@@ -30,11 +30,11 @@ pub fn write(
     if report.rows.is_empty() {
         return Ok(LeftOut::new());
     }
-    writeln!(out)?;
+    out.blank()?;
     write_rows(out, report, question, layout)
 }
 
-fn write_head(out: &mut dyn Write, report: &ManyReport, layout: &Layout) -> io::Result<()> {
+fn write_head(out: &mut Sheet<'_>, report: &ManyReport, layout: &Layout) -> io::Result<()> {
     let style = layout.style;
     let labelled = |label: &str, text: String| {
         Cell::new(style.muted(), format!("{label} ")).and(style.text(), text)
@@ -71,7 +71,7 @@ fn write_head(out: &mut dyn Write, report: &ManyReport, layout: &Layout) -> io::
 }
 
 fn write_rows(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &ManyReport,
     question: &Question,
     layout: &Layout,
@@ -122,7 +122,7 @@ const SHOWN: [(&str, u8); 11] = [
 
 /// Writes the head and the groups with the columns that were chosen.
 pub fn write_chosen(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &ManyReport,
     question: &Question,
     columns: Vec<Column<Groups>>,
@@ -132,7 +132,7 @@ pub fn write_chosen(
     if report.rows.is_empty() {
         return Ok(());
     }
-    writeln!(out)?;
+    out.blank()?;
     let shown = Shown::all(&columns);
     list::write(out, columns, &latency::of_many(report), layout)?;
     write_notes(out, report, question, &shown, layout)
@@ -140,13 +140,13 @@ pub fn write_chosen(
 
 /// Says what is behind the figures that are shown.
 fn write_notes(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &ManyReport,
     question: &Question,
     shown: &Shown,
     layout: &Layout,
 ) -> io::Result<()> {
-    writeln!(out)?;
+    out.blank()?;
     let of_samples = ["N", "AVG", "MIN", "P50", "P95", "P99", "MAX"];
     if of_samples.iter().any(|title| shown.has(title)) {
         write_note(out, sample_note(question), layout)?;
@@ -192,12 +192,12 @@ const WIDE: usize = 120;
 
 /// Writes the slowest traces; gives the columns left out.
 pub fn write_slowest(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     slowest: &[SlowTrace],
     layout: &Layout,
 ) -> io::Result<LeftOut> {
     let style = layout.style;
-    writeln!(out, "{}", Painted(style.title(), "Slowest traces"))?;
+    out.styled(style.title(), "Slowest traces")?;
     let column = |cell: &dyn Fn(&SlowTrace) -> Cell| slowest.iter().map(cell).collect();
     let plain = |text: String| Cell::new(style.text(), text);
     let mostly = |slow: &SlowTrace| match &slow.mostly {
@@ -258,7 +258,7 @@ pub fn write_slowest(
 
 /// Writes what would be left if some spans took less time.
 pub fn write_what_if(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     what_if: &WhatIf,
     report: &ManyReport,
     layout: &Layout,
@@ -278,7 +278,7 @@ pub fn write_what_if(
     let title = Cell::new(style.title(), "What if ")
         .and(style.title(), &supposed.name)
         .and(style.title(), format!(" {whose} {takes}"));
-    writeln!(out, "{title}")?;
+    out.line(title)?;
     if what_if.traces == 0 {
         let nothing = if what_if.named {
             "It is on the critical path of no trace, so nothing would change."
@@ -287,14 +287,13 @@ pub fn write_what_if(
         };
         return write_note(out, nothing, layout);
     }
-    writeln!(
-        out,
+    out.line(format!(
         "at most {} less in all ({} %), in {} of {}",
         units::duration(what_if.saved_ns),
         units::percent(what_if.saved_ns, report.total_ns),
         units::whole(what_if.traces),
         units::counted(report.traces, "trace"),
-    )?;
+    ))?;
     if let (Some(now), Some(left)) = (&report.stats, &what_if.left) {
         // The table above explains the mark, as its head has a p99 of as many samples.
         let texts = |stats: &Summary| {

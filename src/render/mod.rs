@@ -1,7 +1,10 @@
-//! What people see: model and analysis results in, text to a writer. A renderer
-//! never asks a store, the network, the environment or the clock; everything it
-//! may depend on is in its [`Layout`]. Text from a trace is sanitised on its way
-//! in, whatever the output is.
+//! What people see: model and analysis results in, text to a [`Sheet`], which takes
+//! only what is clean. A renderer never asks a store, the network, the environment or
+//! the clock; everything it may depend on is in its [`Layout`].
+//!
+//! [`Sheet`]: crate::text::Sheet
+
+#![deny(clippy::disallowed_types)]
 
 pub mod column;
 pub mod diff;
@@ -12,6 +15,7 @@ pub mod list;
 pub mod many;
 pub mod plot;
 pub mod quantity;
+#[allow(clippy::disallowed_types, reason = "HTML has escapes of its own")]
 pub mod report;
 pub mod search;
 pub mod session;
@@ -36,11 +40,15 @@ mod usage;
 mod waterfall;
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_types,
+    reason = "formats for machines are tested, too"
+)]
 pub(crate) mod sample;
 
 pub use column::Column;
 pub use payload::DEEPEST;
-pub use style::{Painted, Style};
+pub use style::Style;
 
 pub(crate) use crate::text::{sanitize, width as text};
 

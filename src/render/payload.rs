@@ -7,7 +7,7 @@ mod layout;
 
 use serde::de::IgnoredAny;
 
-use super::{sanitize, text};
+use crate::text::Clean;
 use crate::units;
 
 pub use layout::DEEPEST;
@@ -57,18 +57,19 @@ pub(crate) fn is_plain(text: &str, form: Form) -> bool {
 }
 
 /// A line in lines of at most so many columns, all of which begin where it does.
-pub(crate) fn wrapped(line: &str, room: Option<usize>) -> Vec<String> {
-    let Some(room) = room.filter(|room| text::width(line) > *room) else {
-        return vec![line.to_owned()];
+pub(crate) fn wrapped(line: &Clean, room: Option<usize>) -> Vec<Clean> {
+    let Some(room) = room.filter(|room| line.width() > *room) else {
+        return vec![line.clone()];
     };
-    let content = line.trim_start_matches(' ');
-    let lead = (line.len() - content.len()).min(room.saturating_sub(NARROWEST));
+    let (lead, content) = line.clone().trim_start();
+    let lead = lead.min(room.saturating_sub(NARROWEST));
     // A value that goes on is not to be taken for the next key.
-    let hang = if content.starts_with('"') { 2 } else { 0 };
+    let is_value = content.as_str().starts_with('"');
+    let hang = if is_value { 2 } else { 0 };
     let room = room.saturating_sub(lead + hang).max(NARROWEST);
-    let lines = text::wrap(content, room).into_iter().enumerate();
+    let lines = content.wrapped(Some(room)).into_iter().enumerate();
     lines
-        .map(|(at, line)| format!("{:1$}{line}", "", lead + if at == 0 { 0 } else { hang }))
+        .map(|(at, line)| line.indented(lead + if at == 0 { 0 } else { hang }))
         .collect()
 }
 
@@ -78,9 +79,9 @@ pub(crate) fn limited_lines(
     json: &str,
     max_chars: Option<usize>,
     form: Form,
-) -> (Vec<String>, Option<String>) {
+) -> (Vec<Clean>, Option<String>) {
     let mut shown = Shown::up_to(max_chars);
-    let unset = each_line(json, form, &mut |line| shown.push(&sanitize::block(line)));
+    let unset = each_line(json, form, &mut |line| shown.push(Clean::block(line)));
     shown.finish(form.note(unset))
 }
 
@@ -94,7 +95,7 @@ pub(crate) fn limited(
     }
     let mut shown = Shown::up_to(max_chars);
     for line in lines {
-        shown.push(&line);
+        shown.push(line);
     }
     shown.finish(None)
 }
@@ -104,7 +105,7 @@ pub(crate) fn limited_pairs<'p>(
     pairs: impl IntoIterator<Item = (&'p str, &'p str)>,
     max_chars: Option<usize>,
     form: Form,
-) -> (Vec<String>, Option<String>) {
+) -> (Vec<Clean>, Option<String>) {
     let mut shown = Shown::up_to(max_chars);
     let mut unset = 0;
     for (key, value) in pairs {
@@ -114,25 +115,52 @@ pub(crate) fn limited_pairs<'p>(
         }
         let mut first = true;
         unset += each_line(value, form, &mut |line| {
-            let line = sanitize::block(line);
-            if std::mem::take(&mut first) {
-                shown.push(&format!("{}  {line}", sanitize::line(key)));
+            let line = Clean::block(line).indented(2);
+            shown.push(if std::mem::take(&mut first) {
+                Clean::line(key).then(line)
             } else {
-                shown.push(&format!("  {line}"));
-            }
+                line
+            });
         });
     }
     shown.finish(form.note(unset))
 }
 
+/// A line, clean or not yet.
+trait Line {
+    fn text(&self) -> &str;
+    /// Its first characters.
+    fn start(&self, characters: usize) -> Self;
+}
+
+impl Line for Clean {
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+
+    fn start(&self, characters: usize) -> Self {
+        self.start(characters)
+    }
+}
+
+impl Line for String {
+    fn text(&self) -> &str {
+        self
+    }
+
+    fn start(&self, characters: usize) -> Self {
+        self.chars().take(characters).collect()
+    }
+}
+
 /// Lines as far as they are shown; of the others only the characters are counted.
-struct Shown {
-    lines: Vec<String>,
+struct Shown<L> {
+    lines: Vec<L>,
     left: Option<usize>,
     left_out: usize,
 }
 
-impl Shown {
+impl<L: Line> Shown<L> {
     fn up_to(max_chars: Option<usize>) -> Self {
         Self {
             lines: Vec::new(),
@@ -141,26 +169,27 @@ impl Shown {
         }
     }
 
-    fn push(&mut self, line: &str) {
+    fn push(&mut self, line: L) {
         let Some(left) = &mut self.left else {
-            self.lines.push(line.to_owned());
+            self.lines.push(line);
             return;
         };
-        let length = line.chars().count();
+        let length = line.text().chars().count();
         if self.left_out > 0 {
             self.left_out += length;
         } else if length <= *left {
             *left -= length;
-            self.lines.push(line.to_owned());
+            self.lines.push(line);
         } else {
-            self.lines.push(line.chars().take(*left).collect());
+            self.lines.push(line.start(*left));
             self.left_out = length - *left;
         }
     }
 
-    fn finish(mut self, of_value: Option<String>) -> (Vec<String>, Option<String>) {
+    fn finish(mut self, of_value: Option<String>) -> (Vec<L>, Option<String>) {
+        let is_blank = |line: &L| line.text().trim().is_empty();
         if self.left_out > 0 {
-            while self.lines.last().is_some_and(|line| line.trim().is_empty()) {
+            while self.lines.last().is_some_and(is_blank) {
                 self.lines.pop();
             }
         }

@@ -1,23 +1,23 @@
 //! Pictures of durations out of block characters: how they are spread, and how
 //! their percentiles moved over time. They are read without colour.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures};
 use super::latency::write_note;
 use super::many::{ROUGH_NOTE, is_marked};
 use super::stats::{start_text, write_days_note};
-use super::style::Painted;
 use super::waterfall::share_bar;
 use super::{Glyphs, Layout, LeftOut};
 use crate::analysis::{Buckets, Histogram, Interval, Summary};
 use crate::table::rows::latency::percentile;
+use crate::text::Sheet;
 use crate::units;
 
 /// Writes a histogram; `what` says of which durations. Gives the columns left out.
 pub fn write_histogram(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     what: &str,
     histogram: &Histogram,
     layout: &Layout,
@@ -29,7 +29,7 @@ pub fn write_histogram(
         "ranges of equal width"
     };
     let title = Cell::new(style.title(), what).and(style.muted(), format!("  {scale}"));
-    writeln!(out, "{title}")?;
+    out.line(title)?;
     let all: usize = histogram.bins.iter().map(|bin| bin.count).sum();
     let peak = wide(histogram.peak());
     let bins = &histogram.bins;
@@ -64,14 +64,14 @@ pub fn write_histogram(
 /// Writes statistics for each interval; the bar's full part is the median, its
 /// light part reaches to the 95th percentile.
 pub fn write_over_time(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     what: &str,
     intervals: &[Interval],
     every: Option<Buckets>,
     layout: &Layout,
 ) -> io::Result<LeftOut> {
     let style = layout.style;
-    writeln!(out, "{}", Painted(style.title(), what))?;
+    out.styled(style.title(), what)?;
     let p95 = |interval: &Interval| interval.stats.map_or(0, |s| s.p95_ns);
     let longest = intervals.iter().map(p95).max().unwrap_or(0);
     let statistic = |pick: &dyn Fn(&Summary) -> String| -> Vec<Cell> {
@@ -126,7 +126,7 @@ pub fn write_over_time(
         }),
     }
     .write(out, layout)?;
-    writeln!(out)?;
+    out.blank()?;
     write_note(out, "Bars: up to the median, and on to the p95.", layout)?;
     write_days_note(out, every, layout)?;
     let samples = intervals

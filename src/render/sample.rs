@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Map, json};
 
 use super::{Layout, Style};
+use crate::text::Sheet;
 
 use crate::model::{
     Assessment, AssessmentKind, Event, Link, Source, Span, SpanId, StatusCode, Timestamp, Trace,
@@ -285,10 +286,18 @@ pub(crate) fn coloured(layout: Layout) -> Layout {
 }
 
 /// What a printer prints, with escape characters as `␛`.
-pub(crate) fn printed(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+pub(crate) fn printed(print: impl FnOnce(&mut Sheet<'_>) -> io::Result<()>) -> String {
+    visible(Sheet::kept(print).unwrap().as_str())
+}
+
+/// The same for a format for machines.
+pub(crate) fn written(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
     let mut out = Vec::new();
-    print(&mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
+    write(&mut out).unwrap();
+    visible(&String::from_utf8(out).unwrap())
+}
+
+fn visible(text: &str) -> String {
     // One accent stands alone in the samples; composed, it keeps the sources in one normal form.
     text.replace('\x1b', "␛").replace("e\u{301}", "é")
 }

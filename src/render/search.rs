@@ -1,11 +1,12 @@
 //! The list of traces.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::Layout;
 use super::list::List;
 use crate::model::Trace;
 use crate::table::Column;
+use crate::text::Sheet;
 
 /// Prints traces as they come.
 #[derive(Debug)]
@@ -18,12 +19,12 @@ impl SearchTable {
     }
 
     /// Takes one trace; prints it, or keeps it until enough were seen to decide the widths.
-    pub fn push(&mut self, out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
+    pub fn push(&mut self, out: &mut Sheet<'_>, trace: &Trace) -> io::Result<()> {
         self.0.push(out, trace)
     }
 
     /// Prints what was kept. To be called at the end; in between it decides the widths early.
-    pub fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    pub fn flush(&mut self, out: &mut Sheet<'_>) -> io::Result<()> {
         self.0.flush(out)
     }
 }

@@ -1,7 +1,7 @@
 //! A session: what it comes to, then its turns, each a transcript of what is new in
 //! it under a line with its figures.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::summary::{self, write_assessments};
@@ -9,7 +9,7 @@ use super::transcript::{TranscriptOptions, write_messages};
 use super::{Layout, usage};
 use crate::analysis::{LatencyReport, Quantile, Session, Turn, percentile};
 use crate::model::{Cost, Timestamp, TokenUsage};
-use crate::text::width as text;
+use crate::text::{Sheet, width as text};
 use crate::units;
 
 /// Columns of the line above a turn, in a pipe.
@@ -17,7 +17,7 @@ const RULE: usize = 80;
 
 /// Writes what stands above the turns.
 pub fn write_head(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     id: &str,
     session: &Session,
     layout: &Layout,
@@ -37,7 +37,7 @@ pub fn write_head(
         let took = units::duration(end.saturating_sub(start));
         title = title.and(style.muted(), format!("   from {time}, {took}"));
     }
-    writeln!(out, "{}", title.fit_if(layout.width))?;
+    out.line(title.fit_if(layout.width))?;
     let mut facts = Vec::new();
     facts.extend(session.usage.as_ref().and_then(usage::tokens));
     facts.extend(session.cost.as_ref().and_then(Cost::total).map(units::cost));
@@ -47,14 +47,14 @@ pub fn write_head(
     facts.extend(median.map(|ns| format!("median {} a turn", units::duration(ns))));
     if !facts.is_empty() {
         let line = Cell::new(style.muted(), facts.join("   "));
-        writeln!(out, "{}", line.fit_if(layout.width))?;
+        out.line(line.fit_if(layout.width))?;
     }
     write_assessments(out, &session.assessments, layout)
 }
 
 /// Writes a turn.
 pub fn write_turn(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     turn: &Turn,
     options: TranscriptOptions,
@@ -82,7 +82,8 @@ pub fn write_turn(
     let width = layout.width.unwrap_or(RULE);
     let left = width.saturating_sub(head.width() + text::width(" "));
     let head = head.and(style.muted(), rule.to_string().repeat(left));
-    writeln!(out, "\n{}", head.fit_if(layout.width))?;
+    out.blank()?;
+    out.line(head.fit_if(layout.width))?;
     write_messages(out, report, &turn.conversation, options, layout)?;
     write_assessments(out, &turn.assessments, layout)
 }

@@ -1,16 +1,16 @@
 //! One span in full: nothing of it is left out or cut, except on request.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::{Map, Value};
 
 use super::cell::Cell;
 use super::fields::Fields;
-use super::style::Painted;
 use super::summary::at_least;
-use super::{Layout, payload, sanitize, text, trace, usage};
+use super::{Layout, payload, trace, usage};
 use crate::analysis::{LatencyReport, NodeId};
 use crate::model::{Event, Span, StatusCode, Timestamp, attribute};
+use crate::text::{Clean, Sheet};
 use crate::units;
 
 /// How the inputs, outputs and attributes of a span are shown.
@@ -30,7 +30,7 @@ impl SpanOptions {
 
 /// Writes everything about one span.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     id: NodeId,
     options: SpanOptions,
@@ -50,7 +50,7 @@ pub fn write(
 }
 
 fn write_head(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     id: NodeId,
     layout: &Layout,
@@ -78,7 +78,7 @@ fn write_head(
             style.title(),
             at_least(node.duration_ns(), node.in_progress),
         );
-    writeln!(out, "{title}")?;
+    out.line(title)?;
 
     let mut fields = Fields::new(layout);
     fields.add_id("span id", span.span_id.as_str());
@@ -149,28 +149,29 @@ fn with_share(ns: i64, report: &LatencyReport<'_>, layout: &Layout) -> Cell {
     }
 }
 
-fn write_section(out: &mut dyn Write, title: &str, layout: &Layout) -> io::Result<()> {
-    writeln!(out, "\n{}", Painted(layout.style.heading(), title))
+fn write_section(out: &mut Sheet<'_>, title: &str, layout: &Layout) -> io::Result<()> {
+    out.blank()?;
+    out.styled(layout.style.heading(), title)
 }
 
 fn write_payload(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     value: &str,
     options: SpanOptions,
     layout: &Layout,
 ) -> io::Result<()> {
     let (lines, note) = payload::limited_lines(value, options.max_chars, options.form());
     for line in in_margin(&lines, 2, layout) {
-        writeln!(out, "{}", format!("  {line}").trim_end())?;
+        out.line(line.indented(2).trim_end())?;
     }
     match note {
-        Some(note) => writeln!(out, "  {}", Painted(layout.style.muted(), note)),
+        Some(note) => out.line(Clean::blank(2).and(layout.style.muted(), note)),
         None => Ok(()),
     }
 }
 
 /// Lines that begin at a column, as wide as the terminal lets them be.
-fn in_margin(lines: &[String], margin: usize, layout: &Layout) -> impl Iterator<Item = String> {
+fn in_margin(lines: &[Clean], margin: usize, layout: &Layout) -> impl Iterator<Item = Clean> {
     let room = layout.width.map(|width| width.saturating_sub(margin));
     lines
         .iter()
@@ -178,14 +179,17 @@ fn in_margin(lines: &[String], margin: usize, layout: &Layout) -> impl Iterator<
 }
 
 /// Text in lines of its own, escaped but not cut.
-fn write_block(out: &mut dyn Write, block: &str, style: anstyle::Style) -> io::Result<()> {
-    let safe = sanitize::block(block.trim_end());
-    safe.split('\n')
-        .try_for_each(|line| writeln!(out, "  {}", Painted(style, line)))
+fn write_block(out: &mut Sheet<'_>, block: &str, style: anstyle::Style) -> io::Result<()> {
+    for line in Clean::block(block.trim_end()).lines() {
+        let mut text = Clean::blank(2);
+        text.push(style, &line);
+        out.line(text)?;
+    }
+    Ok(())
 }
 
 fn write_attributes(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     span: &Span,
     options: SpanOptions,
     layout: &Layout,
@@ -210,7 +214,7 @@ fn write_attributes(
     match options.form().note(unset) {
         Some(note) => {
             let note = format!("… {note}");
-            writeln!(out, "  {}", Painted(layout.style.muted(), note))
+            out.line(Clean::blank(2).and(layout.style.muted(), note))
         }
         None => Ok(()),
     }
@@ -218,18 +222,19 @@ fn write_attributes(
 
 /// `key  value`, with a value of several lines below its key.
 fn write_pair(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     key: &str,
     value: &str,
     options: SpanOptions,
     layout: &Layout,
 ) -> io::Result<()> {
-    let beside = 2 + text::width(&sanitize::line(key)) + 2;
-    let fits = |line: &str| {
-        let end = beside + text::width(line);
+    let beside = 2 + Clean::line(key).width() + 2;
+    let fits = |line: &Clean| {
+        let end = beside + line.width();
         layout.width.is_none_or(|width| end <= width)
     };
-    let key = Painted(layout.style.muted(), key);
+    let muted = layout.style.muted();
+    let key = Clean::blank(2).and(muted, key);
     // An attribute that is text reads better without its quotes.
     let decoded: Option<String> = serde_json::from_str(value).ok();
     let plain = decoded.filter(|text| payload::is_plain(text, options.form()));
@@ -239,29 +244,29 @@ fn write_pair(
                 .max_chars
                 .is_none_or(|max| text.chars().count() <= max) =>
         {
-            (vec![sanitize::line(&text).into_owned()], None)
+            (vec![Clean::line(text)], None)
         }
         _ => payload::limited_lines(value, options.max_chars, options.form()),
     };
     match lines.as_slice() {
         [only] if note.is_none() && fits(only) => {
-            writeln!(out, "{}", format!("  {key}  {only}").trim_end())?;
+            out.line(key.then(only.clone().indented(2)).trim_end())?;
         }
         many => {
-            writeln!(out, "  {key}")?;
+            out.line(key)?;
             for line in in_margin(many, 4, layout) {
-                writeln!(out, "{}", format!("    {line}").trim_end())?;
+                out.line(line.indented(4).trim_end())?;
             }
         }
     }
     match note {
-        Some(note) => writeln!(out, "    {}", Painted(layout.style.muted(), note)),
+        Some(note) => out.line(Clean::blank(4).and(muted, note)),
         None => Ok(()),
     }
 }
 
 fn write_events(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     span: &Span,
     layout: &Layout,
@@ -276,7 +281,7 @@ fn write_events(
 }
 
 fn write_event(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     event: &Event,
     layout: &Layout,
@@ -290,14 +295,14 @@ fn write_event(
         style.name()
     };
     let head = Cell::new(look, &event.name).and(style.muted(), format!("  at {offset}"));
-    writeln!(out, "  {head}")?;
+    out.line(Clean::from(head).indented(2))?;
     for (key, value) in event.ordered_attributes() {
         match value {
             Value::String(text) if exception && key == "exception.stacktrace" => {
-                writeln!(out, "    {}", Painted(style.muted(), key))?;
-                let safe = sanitize::block(text.trim_end());
-                safe.split('\n')
-                    .try_for_each(|line| writeln!(out, "      {line}"))?;
+                out.line(Clean::blank(4).and(style.muted(), key))?;
+                for line in Clean::block(text.trim_end()).lines() {
+                    out.line(line.indented(6))?;
+                }
             }
             Value::String(text) => write_event_pair(out, key, text, layout)?,
             other => write_event_pair(out, key, &other.to_string(), layout)?,
@@ -307,40 +312,41 @@ fn write_event(
 }
 
 fn write_event_pair(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     key: &str,
     value: &str,
     layout: &Layout,
 ) -> io::Result<()> {
-    let key = Painted(layout.style.muted(), key);
-    let safe = sanitize::block(value);
-    let mut lines = safe.split('\n');
-    writeln!(out, "    {key}  {}", lines.next().unwrap_or_default())?;
-    lines.try_for_each(|line| writeln!(out, "      {line}"))
+    let key = Clean::blank(4).and(layout.style.muted(), key);
+    let mut lines = Clean::block(value).lines().into_iter();
+    let first = lines.next().unwrap_or_default();
+    out.line(key.then(first.indented(2)))?;
+    lines.try_for_each(|line| out.line(line.indented(6)))
 }
 
-fn write_links(out: &mut dyn Write, span: &Span, layout: &Layout) -> io::Result<()> {
+fn write_links(out: &mut Sheet<'_>, span: &Span, layout: &Layout) -> io::Result<()> {
     if span.links.is_empty() {
         return Ok(());
     }
     write_section(out, "LINKS", layout)?;
     for link in &span.links {
         let style = layout.style;
-        let cell = Cell::new(style.muted(), "trace ")
+        let line = Clean::blank(2)
+            .and(style.muted(), "trace ")
             .and(style.id(), &link.trace_id)
             .and(style.muted(), "  span ")
             .and(style.id(), link.span_id.as_str());
-        writeln!(out, "  {}{}", cell, attributes_in_line(&link.attributes))?;
+        out.line(line.then(attributes_in_line(&link.attributes)))?;
     }
     Ok(())
 }
 
-fn attributes_in_line(attributes: &Map<String, Value>) -> String {
+fn attributes_in_line(attributes: &Map<String, Value>) -> Clean {
     if attributes.is_empty() {
-        return String::new();
+        return Clean::default();
     }
     let json = serde_json::to_string(attributes).unwrap_or_default();
-    format!("  {}", sanitize::line(&json))
+    Clean::line(json).indented(2)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! a row for each group or interval, and a mark for each interval of a group.
 
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::figures::{Bars, Figure, Figures, Shown};
@@ -20,6 +20,7 @@ use crate::model::Timestamp;
 use crate::table::Column;
 use crate::table::rows::latency::ROUGH;
 use crate::table::rows::stats::{self as sums, SumRow, Sums};
+use crate::text::Sheet;
 use crate::units;
 
 const ROUGH_NOTE: &str =
@@ -62,7 +63,7 @@ fn short_title(aggregate: &Aggregate) -> Option<String> {
 
 /// Writes groups, or their intervals, with the columns that were chosen.
 pub fn write_chosen(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &StatsReport,
     question: &StatsQuestion,
     columns: Vec<Column<Sums>>,
@@ -74,7 +75,7 @@ pub fn write_chosen(
         return Ok(());
     }
     list::write(out, columns, &rows, layout)?;
-    writeln!(out)?;
+    out.blank()?;
     write_errors_note(out, question, &shown, layout)?;
     write_days_note(out, question.every, layout)?;
     write_rough_note(out, &rows, question, &shown, layout)
@@ -82,7 +83,7 @@ pub fn write_chosen(
 
 /// Writes what was found; gives the columns left out.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &StatsReport,
     question: &StatsQuestion,
     layout: &Layout,
@@ -98,14 +99,14 @@ pub fn write(
         rows => left_out = write_groups(out, report, rows, question, layout)?,
     }
     if !report.assessments.is_empty() {
-        writeln!(out)?;
+        out.blank()?;
         write_assessments(out, &report.assessments, layout)?;
     }
     Ok(left_out)
 }
 
 fn write_list(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     row: &StatsRow,
     question: &StatsQuestion,
     layout: &Layout,
@@ -129,14 +130,14 @@ fn write_list(
     }
     .write(out, layout)?;
     if row.values.iter().any(is_marked) {
-        writeln!(out)?;
+        out.blank()?;
         write_note(out, ROUGH_NOTE, layout)?;
     }
     Ok(())
 }
 
 fn write_intervals(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &StatsReport,
     all: &StatsRow,
     question: &StatsQuestion,
@@ -172,7 +173,7 @@ fn write_intervals(
         }),
     }
     .write(out, layout)?;
-    writeln!(out)?;
+    out.blank()?;
     write_sample_note(out, &shown, layout)?;
     write_errors_note(out, question, &shown, layout)?;
     write_days_note(out, question.every, layout)?;
@@ -184,7 +185,7 @@ fn write_intervals(
 }
 
 fn write_groups(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &StatsReport,
     rows: &[StatsRow],
     question: &StatsQuestion,
@@ -209,7 +210,7 @@ fn write_groups(
         bars: None,
     }
     .write(out, layout)?;
-    writeln!(out)?;
+    out.blank()?;
     write_sample_note(out, &shown, layout)?;
     write_errors_note(out, question, &shown, layout)?;
     if let (true, [first, .., last] | [first @ last], Some(aggregate)) = (
@@ -303,7 +304,7 @@ pub(crate) fn start_text(start: Start, layout: &Layout) -> String {
 
 /// Says where days begin, where intervals are days.
 pub(super) fn write_days_note(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     every: Option<Buckets>,
     layout: &Layout,
 ) -> io::Result<()> {
@@ -318,7 +319,7 @@ pub(super) fn write_days_note(
     write_note(out, &note, layout)
 }
 
-fn write_sample_note(out: &mut dyn Write, shown: &Shown, layout: &Layout) -> io::Result<()> {
+fn write_sample_note(out: &mut Sheet<'_>, shown: &Shown, layout: &Layout) -> io::Result<()> {
     if !shown.has("N") {
         return Ok(());
     }
@@ -327,7 +328,7 @@ fn write_sample_note(out: &mut dyn Write, shown: &Shown, layout: &Layout) -> io:
 
 /// Whose errors are counted.
 fn write_errors_note(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     question: &StatsQuestion,
     shown: &Shown,
     layout: &Layout,
@@ -353,7 +354,7 @@ fn is_marked(statistic: &Statistic) -> bool {
 }
 
 fn write_rough_note(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     rows: &[SumRow<'_>],
     question: &StatsQuestion,
     shown: &Shown,
@@ -371,7 +372,7 @@ fn write_rough_note(
 }
 
 fn write_assessments(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     rows: &[AssessmentRow],
     layout: &Layout,
 ) -> io::Result<()> {
@@ -404,7 +405,7 @@ fn write_assessments(
         bars: None,
     }
     .write(out, layout)?;
-    writeln!(out)?;
+    out.blank()?;
     write_note(
         out,
         "AVG: of the N that are numbers; true and yes are 1, false and no are 0.",

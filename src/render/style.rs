@@ -4,12 +4,9 @@
 //! of these only red and magenta for text: yellow, green and cyan can hardly be
 //! read on a light ground, blue on a dark one. Faint is only what may be skipped.
 
-use std::fmt;
-
 use anstyle::{AnsiColor, Effects};
 
 use crate::model::{StatusCode, TraceState};
-use crate::text::sanitize;
 
 /// What each kind of text looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,23 +136,10 @@ impl Style {
     }
 }
 
-/// Text of one line in a style, for `write!`, which sanitises it.
-pub struct Painted<T>(pub anstyle::Style, pub T);
-
-impl<T: AsRef<str>> fmt::Display for Painted<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(style, text) = self;
-        let text = sanitize::line(text.as_ref());
-        if style.is_plain() {
-            return text.fmt(f);
-        }
-        write!(f, "{style}{text}{style:#}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Clean;
 
     #[test]
     fn plain_styles_print_nothing_extra() {
@@ -176,19 +160,11 @@ mod tests {
             plain.status(StatusCode::Ok),
         ];
         for style in styles {
-            assert_eq!(Painted(style, "x").to_string(), "x");
+            assert_eq!(Clean::styled(style, "x").as_str(), "x");
         }
         assert_eq!(
-            Painted(Style::coloured().error(), "x").to_string(),
+            Clean::styled(Style::coloured().error(), "x").as_str(),
             "\x1b[31mx\x1b[0m"
-        );
-    }
-
-    #[test]
-    fn what_is_painted_is_sanitised() {
-        assert_eq!(
-            Painted(Style::plain().text(), "a\x1bb").to_string(),
-            "a\\x1bb"
         );
     }
 }

@@ -3,15 +3,15 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::column::{answer_text, asked_text, assessment_value, state_word};
 use super::fields::Fields;
-use super::style::Painted;
-use super::{Layout, payload, sanitize, text, usage};
+use super::{Layout, payload, text, usage};
 use crate::analysis::{Figure, LatencyReport, TotalBasis};
 use crate::model::{Assessment, AssessmentKind, Span, TraceInfo, TraceState};
+use crate::text::{Clean, Sheet};
 use crate::units;
 
 /// A time with all its parts does not fit beside the labels in fewer columns.
@@ -20,7 +20,7 @@ const NARROW: usize = 50;
 /// Writes title, id, fields, tags and assessments; request and response cut to
 /// `max_chars` characters.
 pub(crate) fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     info: &TraceInfo,
     report: Option<&LatencyReport<'_>>,
     max_chars: Option<usize>,
@@ -29,7 +29,8 @@ pub(crate) fn write(
     let report = report.filter(|r| !r.tree.is_empty());
     write_title(out, info, report, layout)?;
     let style = layout.style;
-    writeln!(out, "{}\n", Cell::new(style.id(), &info.trace_id))?;
+    out.line(Cell::new(style.id(), &info.trace_id))?;
+    out.blank()?;
     let mut fields = Fields::new(layout);
     if let Some(time) = info.request_time {
         let narrow = layout.width.is_some_and(|width| width < NARROW);
@@ -138,7 +139,7 @@ pub(super) fn state(info: &TraceInfo, layout: &Layout) -> Cell {
 
 /// Writes the name, how it ended and how long it took, on a line.
 pub(super) fn write_title(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     info: &TraceInfo,
     report: Option<&LatencyReport<'_>>,
     layout: &Layout,
@@ -163,14 +164,14 @@ pub(super) fn write_title(
         Some(name) => Cell::new(style.title(), name),
         None => Cell::new(style.muted(), "(no name)"),
     };
-    write!(out, "{}", name.fit_if(room))?;
+    let mut title = name.fit_if(room);
     if state.plain() != units::NONE {
-        write!(out, "  {state}")?;
+        title = title.and(style.text(), "  ").then(&state);
     }
     if let Some(total) = total {
-        write!(out, "  {}", Painted(style.title(), total))?;
+        title = title.and(style.text(), "  ").and(style.title(), total);
     }
-    writeln!(out)
+    out.line(title)
 }
 
 /// `1.64 s`, or `>= 1.64 s` while it can still grow.
@@ -249,7 +250,7 @@ pub(crate) fn figure<T>(
 
 /// One paragraph for each: value, who says so, and why.
 pub(super) fn write_assessments(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     assessments: &[Assessment],
     layout: &Layout,
 ) -> io::Result<()> {
@@ -257,7 +258,8 @@ pub(super) fn write_assessments(
         return Ok(());
     }
     let style = layout.style;
-    writeln!(out, "\n{}", Painted(style.heading(), "ASSESSMENTS"))?;
+    out.blank()?;
+    out.styled(style.heading(), "ASSESSMENTS")?;
     for assessment in assessments {
         let mut cell = Cell::new(style.name(), &assessment.name)
             .and(style.text(), "  ")
@@ -266,7 +268,7 @@ pub(super) fn write_assessments(
                 assessment_value(assessment),
             );
         cell = cell.and(style.muted(), format!("  {}", assessment_notes(assessment)));
-        writeln!(out, "{}", cell.fit_if(layout.width))?;
+        out.line(cell.fit_if(layout.width))?;
         if let AssessmentKind::Feedback {
             error: Some(error), ..
         } = &assessment.kind
@@ -303,7 +305,7 @@ fn value_style(assessment: &Assessment, layout: &Layout) -> anstyle::Style {
 }
 
 fn write_paragraph(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     paragraph: Option<&str>,
     style: anstyle::Style,
     layout: &Layout,
@@ -311,13 +313,12 @@ fn write_paragraph(
     let Some(paragraph) = paragraph.filter(|p| !p.is_empty()) else {
         return Ok(());
     };
-    for line in sanitize::block(paragraph).split('\n') {
-        let lines = match layout.width {
-            Some(width) => text::wrap(line, width.saturating_sub(2).max(16)),
-            None => vec![line.to_owned()],
-        };
-        for line in lines {
-            writeln!(out, "  {}", Painted(style, line))?;
+    let room = layout.width.map(|width| width.saturating_sub(2).max(16));
+    for line in Clean::block(paragraph).lines() {
+        for line in line.wrapped(room) {
+            let mut text = Clean::blank(2);
+            text.push(style, &line);
+            out.line(text)?;
         }
     }
     Ok(())

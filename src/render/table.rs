@@ -1,25 +1,25 @@
 //! A calm table: no borders, two spaces between columns, muted heads. The
-//! alignment is comfy-table's. As that measures whatever it is given, colours
-//! are kept out of it: every styled piece goes in between two characters of no
-//! width, which are replaced when the lines come out. No text can contain those
-//! characters, since sanitising escapes them.
+//! alignment is comfy-table's. What it is given are only the widths: a stand-in for
+//! every cell, in the place of which the cell goes when the lines come out. So nothing
+//! comes out of it but blanks between what was sanitised.
 
 use std::collections::VecDeque;
-use std::fmt::{self, Write as _};
-use std::io::{self, Write};
+use std::io;
 
 use comfy_table::{CellAlignment, ColumnConstraint, TableStyle, Width};
 
 use super::cell::Cell;
-use super::style::Painted;
 use super::{Layout, text};
 use crate::table::{Column, Rows};
+use crate::text::{Clean, Sheet};
 
 /// Between two columns.
 pub(crate) const GAP: usize = 2;
 
-/// Starts a piece; the pieces themselves wait in a queue, in order.
-const PIECE: char = '\u{fff0}';
+/// A column of a cell's stand-in; the cells themselves wait in a queue, in order.
+const FILLER: char = 'x';
+/// Begins it, and takes no room.
+const START: char = '\u{fff0}';
 const STYLE: TableStyle = TableStyle::new();
 /// Longer tables are padded here: at 20,000 rows, arranging them would take
 /// longer than everything else together.
@@ -78,19 +78,19 @@ impl Table {
     }
 
     /// Writes the heads.
-    pub(crate) fn write_head(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write_head(&self, out: &mut Sheet<'_>) -> io::Result<()> {
         let heads: Vec<Cell> = self.columns.iter().map(|c| c.head.clone()).collect();
         for line in self.lines(&[heads]) {
-            writeln!(out, "{line}")?;
+            out.line(line)?;
         }
         Ok(())
     }
 
     /// One line for each row, without the line feed. A cell that is wider than
     /// its column pushes the rest of its line to the right.
-    pub(crate) fn lines(&self, rows: &[Vec<Cell>]) -> Vec<String> {
+    pub(crate) fn lines(&self, rows: &[Vec<Cell>]) -> Vec<Clean> {
         if rows.is_empty() || self.columns.is_empty() {
-            return vec![String::new(); rows.len()];
+            return vec![Clean::default(); rows.len()];
         }
         if self
             .columns
@@ -101,29 +101,20 @@ impl Table {
         }
         let mut table = comfy_table::Table::new();
         table.load_style(STYLE);
-        // What a placeholder stands for: the painted text, and the filler to drop.
-        let mut pieces = VecDeque::new();
+        let mut cells = VecDeque::new();
         for row in rows {
-            let cells = row.iter().zip(&self.columns).map(|(cell, column)| {
+            let stand_ins = row.iter().zip(&self.columns).map(|(cell, column)| {
                 let mut content = String::new();
-                if cell.width() > column.width {
-                    // One placeholder as wide as the column takes the place of the whole cell.
-                    content.push(PIECE);
-                    content.extend(std::iter::repeat_n('x', column.width));
-                    pieces.push_back((cell.to_string(), column.width));
-                } else {
-                    for (style, piece) in cell.pieces() {
-                        if !style.is_plain() {
-                            content.push(PIECE);
-                            let painted = Painted(style, piece).to_string();
-                            pieces.push_back((painted, piece.chars().count()));
-                        }
-                        content.push_str(piece);
-                    }
+                if !cell.is_empty() {
+                    // No wider than the column, which a wider cell is to push.
+                    let width = cell.width().min(column.width);
+                    content.push(START);
+                    content.extend(std::iter::repeat_n(FILLER, width));
+                    cells.push_back(cell);
                 }
                 comfy_table::Cell::new_owned(content)
             });
-            table.add_row(cells.collect::<Vec<_>>());
+            table.add_row(stand_ins.collect::<Vec<_>>());
         }
         let last = self.columns.len() - 1;
         for (at, (column, spec)) in table.column_iter_mut().zip(&self.columns).enumerate() {
@@ -139,23 +130,23 @@ impl Table {
         }
         table
             .lines()
-            .map(|line| self.finish(&line, &mut pieces))
+            .map(|line| self.finish(&line, &mut cells))
             .collect()
     }
 
     /// One line for each row, however many there are.
-    pub(crate) fn lines_of(&self, rows: &[Vec<Cell>]) -> Vec<String> {
+    pub(crate) fn lines_of(&self, rows: &[Vec<Cell>]) -> Vec<Clean> {
         if rows.len() > MOST_ARRANGED {
             return rows.iter().map(|row| self.line(row)).collect();
         }
         self.lines(rows)
     }
 
-    fn line(&self, row: &[Cell]) -> String {
-        let mut text = String::new();
+    fn line(&self, row: &[Cell]) -> Clean {
+        let mut text = Clean::default();
         let mut line = self.start_line(&mut text);
         for cell in row {
-            line.cell(cell.width(), cell);
+            line.cell(cell.width(), |text| cell.add_to(text));
         }
         line.end();
         text
@@ -163,29 +154,30 @@ impl Table {
 
     /// Starts a line at the end of a text, as [`Table::lines`] makes it, for tables
     /// longer than [`MOST_ARRANGED`].
-    pub(crate) fn start_line<'t>(&'t self, text: &'t mut String) -> TableLine<'t> {
+    pub(crate) fn start_line<'t>(&'t self, text: &'t mut Clean) -> TableLine<'t> {
         TableLine {
             columns: self.columns.iter(),
-            start: text.len(),
+            start: text.as_str().len(),
             blank: self.indent,
             text,
         }
     }
 
-    /// Puts the pieces in and drops the spaces at the end.
-    fn finish(&self, line: &str, pieces: &mut VecDeque<(String, usize)>) -> String {
-        let mut out = " ".repeat(self.indent);
-        let mut chars = line.chars();
-        while let Some(c) = chars.next() {
-            if c != PIECE {
-                out.push(c);
-            } else if let Some((painted, dropped)) = pieces.pop_front() {
-                out.push_str(&painted);
-                chars.by_ref().take(dropped).for_each(drop);
+    /// Puts the cells in and drops the spaces at the end.
+    fn finish(&self, line: &str, cells: &mut VecDeque<&Cell>) -> Clean {
+        let mut out = Clean::blank(self.indent);
+        for c in line.chars() {
+            match c {
+                START => {
+                    if let Some(cell) = cells.pop_front() {
+                        cell.add_to(&mut out);
+                    }
+                }
+                FILLER => {}
+                _ => out.push_blank(1),
             }
         }
-        out.truncate(out.trim_end().len());
-        out
+        out.trim_end()
     }
 }
 
@@ -195,12 +187,12 @@ pub(crate) struct TableLine<'t> {
     start: usize,
     /// Spaces that nothing follows yet.
     blank: usize,
-    text: &'t mut String,
+    text: &'t mut Clean,
 }
 
 impl TableLine<'_> {
     /// The next cell, which takes so many columns.
-    pub(crate) fn cell(&mut self, width: usize, content: impl fmt::Display) {
+    pub(crate) fn cell(&mut self, width: usize, add: impl FnOnce(&mut Clean)) {
         let Some(column) = self.columns.next() else {
             return;
         };
@@ -212,9 +204,8 @@ impl TableLine<'_> {
         };
         self.blank += before;
         if width > 0 {
-            self.text.extend(std::iter::repeat_n(' ', self.blank));
-            // Writing to a string cannot fail.
-            let _ = write!(self.text, "{content}");
+            self.text.push_blank(self.blank);
+            add(self.text);
             self.blank = 0;
         }
         self.blank += after + GAP;
@@ -222,8 +213,7 @@ impl TableLine<'_> {
 
     /// Drops the spaces at its end.
     pub(crate) fn end(self) {
-        let line = self.text[self.start..].trim_end().len();
-        self.text.truncate(self.start + line);
+        self.text.trim_end_from(self.start);
     }
 }
 
@@ -258,8 +248,8 @@ mod tests {
         let table = Table::new(vec![column("ID", long.len()), column("N", 1)]);
         let cell = |text: &str| Cell::new(Style::plain().heading(), text);
         let lines = table.lines(&[vec![cell(&long), cell("1")], vec![cell("short"), cell("2")]]);
-        assert_eq!(lines[0], format!("{long}  1"));
-        assert_eq!(lines[1].len(), WIDEST_PADDED + GAP + 1);
+        assert_eq!(lines[0].as_str(), format!("{long}  1"));
+        assert_eq!(lines[1].as_str().len(), WIDEST_PADDED + GAP + 1);
     }
 
     fn table() -> Table {
@@ -296,6 +286,7 @@ mod tests {
             row(plain, ["much too long", "12", "overflows"]),
             row(plain, ["", "12345", "x y"]),
         ]);
+        let lines: Vec<&str> = lines.iter().map(Clean::as_str).collect();
         assert_eq!(
             lines,
             [
@@ -334,7 +325,7 @@ mod tests {
         ];
         let coloured = table().lines(&rows);
         assert_eq!(
-            coloured[0],
+            coloured[0].as_str(),
             "\x1b[31m日本\x1b[0m       \x1b[31m7\x1b[0m  \x1b[31mx\x1b[0m"
         );
         let plain = anstyle::Style::new();
@@ -344,8 +335,9 @@ mod tests {
         ]);
         let stripped: Vec<String> = coloured
             .iter()
-            .map(|l| anstream::adapter::strip_str(l).to_string())
+            .map(|l| anstream::adapter::strip_str(l.as_str()).to_string())
             .collect();
+        let plain: Vec<&str> = plain.iter().map(Clean::as_str).collect();
         assert_eq!(stripped, plain);
     }
 }

@@ -2,18 +2,18 @@
 //! gaps in which nothing but the root was running. A bar shows where in the
 //! trace each of them lies.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::figures::{LEAST_BAR, MOST_BAR, PIPED_BAR};
 use super::latency::write_note;
-use super::style::Painted;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
 use super::waterfall::{BarKind, Scale};
 use super::{Layout, LeftOut};
 use crate::analysis::LatencyReport;
 use crate::table::rows::stretches::{self, GapRow, SHOWN_OF_GAPS, SHOWN_OF_SECTIONS, SectionRow};
 use crate::table::{Column, Kind, Rows};
+use crate::text::Sheet;
 use crate::units;
 
 const LEAST_TEXT: usize = 6;
@@ -21,14 +21,14 @@ const LEAST_TEXT: usize = 6;
 /// Writes the stretches of the critical path in order of time; gives the columns
 /// left out.
 pub fn write_critical_path(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     layout: &Layout,
 ) -> io::Result<LeftOut> {
     let style = layout.style;
-    writeln!(out, "{}", Painted(style.title(), "Critical path"))?;
+    out.styled(style.title(), "Critical path")?;
     if report.sections.is_empty() {
-        writeln!(out, "{}", Painted(style.muted(), "The trace took no time."))?;
+        out.styled(style.muted(), "The trace took no time.")?;
         return Ok(LeftOut::new());
     }
     let columns = stretches::sections().some(&SHOWN_OF_SECTIONS);
@@ -58,7 +58,7 @@ pub fn write_critical_path(
 
 /// Writes the gaps, largest first.
 pub fn write_gaps(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     layout: &Layout,
 ) -> io::Result<()> {
@@ -72,15 +72,11 @@ pub fn write_gaps(
             units::percent(report.unaccounted_ns, total)
         ),
     );
-    writeln!(out, "{title}")?;
+    out.line(title)?;
     if report.gaps.is_empty() {
-        return writeln!(
-            out,
-            "{}",
-            Painted(
-                style.muted(),
-                "At every moment some span below the root was running."
-            )
+        return out.styled(
+            style.muted(),
+            "At every moment some span below the root was running.",
         );
     }
     let columns = stretches::gaps().some(&SHOWN_OF_GAPS);
@@ -99,14 +95,14 @@ pub fn write_gaps(
     )
 }
 
-fn note(out: &mut dyn Write, text: &str, layout: &Layout) -> io::Result<()> {
-    writeln!(out)?;
+fn note(out: &mut Sheet<'_>, text: &str, layout: &Layout) -> io::Result<()> {
+    out.blank()?;
     write_note(out, text, layout)
 }
 
 /// Three figures, two texts and a bar that shows where in the trace it is.
 fn write_list<'r, R: Rows>(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     columns: &[Column<R>],
     rows: &'r [R::Row<'r>],
@@ -155,7 +151,7 @@ fn write_list<'r, R: Rows>(
     let table = Table::new(columns);
     table.write_head(out)?;
     for line in table.lines(&rows) {
-        writeln!(out, "{line}")?;
+        out.line(line)?;
     }
     Ok(heads[shown..]
         .iter()

@@ -2,11 +2,10 @@
 //! pipe has every column and a bar of fixed width; on a terminal the columns
 //! that matter least give way to the names and the bars.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::cells::Cells;
-use super::style::Painted;
 use super::table::{Align, MOST_ARRANGED, Table, TableColumn};
 use super::tree::{GuideLines, Selection};
 use super::waterfall::Scale;
@@ -14,6 +13,7 @@ use super::{Layout, LeftOut, summary};
 use crate::analysis::{LatencyReport, Node, NodeId, Place};
 use crate::model::{Span, StatusCode, TraceInfo};
 use crate::parallel;
+use crate::text::Sheet;
 use crate::units;
 
 mod columns;
@@ -45,27 +45,23 @@ pub struct TraceOptions {
 const PIPED_GUIDES: usize = 90;
 
 /// Writes everything that is known about a trace without its spans.
-pub fn write_info(out: &mut dyn Write, info: &TraceInfo, layout: &Layout) -> io::Result<()> {
+pub fn write_info(out: &mut Sheet<'_>, info: &TraceInfo, layout: &Layout) -> io::Result<()> {
     summary::write(out, info, None, None, layout)
 }
 
 /// Writes the summary and the spans of a trace; gives the columns left out.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     options: &TraceOptions,
     layout: &Layout,
 ) -> io::Result<LeftOut> {
     let info = &report.trace.info;
     summary::write(out, info, Some(report), options.max_chars, layout)?;
-    writeln!(out)?;
+    out.blank()?;
     let style = layout.style;
     if report.tree.is_empty() {
-        writeln!(
-            out,
-            "{}",
-            Painted(style.muted(), "This trace has no spans.")
-        )?;
+        out.styled(style.muted(), "This trace has no spans.")?;
         return Ok(LeftOut::new());
     }
     let selection = Selection::new(&report.tree, options.max_depth, |id, _| {
@@ -78,11 +74,7 @@ pub fn write(
             "No span matches"
         };
         let all = units::counted(report.tree.len(), "span");
-        writeln!(
-            out,
-            "{}",
-            Painted(style.muted(), format!("{none} ({all} in the trace)."))
-        )?;
+        out.styled(style.muted(), format!("{none} ({all} in the trace)."))?;
         return Ok(LeftOut::new());
     }
     let page = Page {
@@ -120,7 +112,7 @@ impl Page<'_> {
     /// In blocks of so many lines; lines are arranged unless there are more than `most_arranged`.
     fn write(
         &self,
-        out: &mut dyn Write,
+        out: &mut Sheet<'_>,
         block: usize,
         most_arranged: usize,
     ) -> io::Result<LeftOut> {
@@ -166,7 +158,7 @@ impl Page<'_> {
             parallel::map_in_order(
                 &blocks,
                 |block| lines.long(block, guides.before(block.ids, &self.report.tree)),
-                |text| out.write_all(&text?),
+                |text| out.put(text),
             )?;
         } else {
             blocks.iter().try_for_each(|block| {
@@ -211,7 +203,7 @@ impl Page<'_> {
         }
     }
 
-    fn write_footer(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_footer(&self, out: &mut Sheet<'_>) -> io::Result<()> {
         let (shown, all) = (self.selection.len(), self.report.tree.len());
         if shown == all {
             return Ok(());
@@ -226,7 +218,8 @@ impl Page<'_> {
             units::count(count(shown)),
             units::counted(all, "span")
         );
-        writeln!(out, "\n{}", Painted(self.layout.style.muted(), note))
+        out.blank()?;
+        out.styled(self.layout.style.muted(), note)
     }
 }
 

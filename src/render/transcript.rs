@@ -8,16 +8,16 @@ mod lookups;
 pub mod markdown;
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::Value;
 
 use super::cell::Cell;
-use super::style::Painted;
-use super::{Layout, payload, sanitize, text};
+use super::{Layout, payload};
 use crate::analysis::{Conversation, LatencyReport, Lookup, Said};
 use crate::messages::{self, CallUsage};
 use crate::model::{Media, MediaKind, Part, Role, TokenUsage, ToolCall};
+use crate::text::{Clean, Sheet};
 use crate::units;
 
 /// How a transcript is drawn.
@@ -50,7 +50,7 @@ pub(crate) fn is_usual_end(reason: &str) -> bool {
 
 /// Writes the transcript of one trace.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     conversation: &Conversation,
     options: TranscriptOptions,
@@ -62,7 +62,7 @@ pub fn write(
 
 /// Writes what stands below the head.
 pub(super) fn write_messages(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     conversation: &Conversation,
     options: TranscriptOptions,
@@ -85,14 +85,15 @@ pub(super) fn write_messages(
         while let Some(lookup) = lookups.next_if(|lookup| said.follows(lookup.time_ns)) {
             page.write_lookup(out, lookup, report)?;
         }
-        writeln!(out)?;
+        out.blank()?;
         if names.len() > 1
             && let Some(name) = said.agent.as_deref()
             && agent != Some(name)
         {
-            let indent = " ".repeat(margin(said));
+            let indent = margin(said);
             let cell = Cell::new(layout.style.muted(), "agent ").and(layout.style.name(), name);
-            writeln!(out, "{indent}{}\n", cell.fit_if(layout.width))?;
+            out.line(Clean::from(cell.fit_if(layout.width)).indented(indent))?;
+            out.blank()?;
             agent = Some(name);
         }
         page.write_said(out, said)?;
@@ -102,7 +103,8 @@ pub(super) fn write_messages(
     }
     if conversation.said.is_empty() && conversation.lookups.is_empty() {
         let note = "nothing was said here: no call of a model, no tool, no messages";
-        writeln!(out, "\n{}", Painted(layout.style.muted(), note))?;
+        out.blank()?;
+        out.styled(layout.style.muted(), note)?;
     }
     frame::write_failures(out, report, conversation, layout)?;
     frame::write_notes(out, conversation, layout)
@@ -158,17 +160,17 @@ struct Page<'a> {
 impl Page<'_> {
     fn write_lookup(
         &self,
-        out: &mut dyn Write,
+        out: &mut Sheet<'_>,
         lookup: &Lookup,
         report: &LatencyReport<'_>,
     ) -> io::Result<()> {
-        writeln!(out)?;
+        out.blank()?;
         let span = report.trace.spans.get(lookup.span);
         lookups::write(out, lookup, span, self.origin_ns, self.layout)
     }
 
-    fn write_said(&mut self, out: &mut dyn Write, said: &Said) -> io::Result<()> {
-        let indent = " ".repeat(margin(said));
+    fn write_said(&mut self, out: &mut Sheet<'_>, said: &Said) -> io::Result<()> {
+        let indent = margin(said);
         let mut lines = Vec::new();
         let mut number = None;
         for part in &said.message.parts {
@@ -176,15 +178,15 @@ impl Page<'_> {
             self.add_part(&mut lines, part, said, &mut number);
             // A paragraph between two texts of one message.
             if before > 0 && matches!(part, Part::Text(_)) && lines.len() > before {
-                lines.insert(before, (anstyle::Style::new(), String::new()));
+                lines.insert(before, (anstyle::Style::new(), Clean::default()));
             }
         }
         let head = self.head(said, number);
         let head_width = self
             .layout
             .width
-            .map(|width| width.saturating_sub(indent.len()).max(16));
-        writeln!(out, "{indent}{}", head.fit_if(head_width))?;
+            .map(|width| width.saturating_sub(indent).max(16));
+        out.line(Clean::from(head.fit_if(head_width)).indented(indent))?;
         if let Some(error) = &said.error {
             let mark = self.layout.glyphs.pick("✗", "x");
             self.add_text(
@@ -194,13 +196,15 @@ impl Page<'_> {
                 said,
             );
         } else if lines.is_empty() {
-            lines.push((self.layout.style.muted(), nothing(said).to_owned()));
+            lines.push((self.layout.style.muted(), nothing(said).into()));
         }
         for (style, line) in lines {
-            if line.is_empty() {
-                writeln!(out)?;
+            if line.as_str().is_empty() {
+                out.blank()?;
             } else {
-                writeln!(out, "{indent}  {}", Painted(style, line))?;
+                let mut text = Clean::blank(indent + 2);
+                text.push(style, &line);
+                out.line(text)?;
             }
         }
         Ok(())
@@ -261,7 +265,7 @@ impl Page<'_> {
 
     fn add_part(
         &mut self,
-        lines: &mut Vec<(anstyle::Style, String)>,
+        lines: &mut Vec<(anstyle::Style, Clean)>,
         part: &Part,
         said: &Said,
         number: &mut Option<usize>,
@@ -272,19 +276,17 @@ impl Page<'_> {
                 Value::String(_) => self.add_text(lines, text, style.text(), said),
                 structure => self.add_json(lines, structure, said),
             },
-            Part::Reasoning(None) => lines.push((
-                style.muted(),
-                "~ (thought, not shown by the vendor)".to_owned(),
-            )),
+            Part::Reasoning(None) => {
+                lines.push((style.muted(), "~ (thought, not shown by the vendor)".into()));
+            }
             Part::Reasoning(Some(thought)) if self.options.reasoning => {
                 self.add_text(lines, &format!("~ {thought}"), style.muted(), said);
             }
             Part::Reasoning(Some(thought)) => {
                 let line = thought.split_whitespace().collect::<Vec<_>>().join(" ");
                 let room = self.room(said).unwrap_or(PREVIEW);
-                let line = sanitize::line(&line).into_owned();
-                let line = text::fit(&line, room.saturating_sub(2)).into_owned();
-                lines.push((style.muted(), format!("~ {line}")));
+                let line = Clean::line(line).fit(room.saturating_sub(2));
+                lines.push((style.muted(), Clean::line("~ ").then(line)));
             }
             Part::Call(call) => {
                 let given = self.numbers.of_call(call);
@@ -304,22 +306,19 @@ impl Page<'_> {
                         "{} {name}:",
                         known.map(|n| n.to_string()).unwrap_or_default()
                     );
-                    lines.push((
-                        style.muted(),
-                        sanitize::line(head.trim_start()).into_owned(),
-                    ));
+                    lines.push((style.muted(), Clean::line(head.trim_start())));
                 }
                 if result.is_error == Some(true) && said.error.is_none() {
                     lines.push((
                         style.error(),
-                        format!("{} failed", self.layout.glyphs.pick("✗", "x")),
+                        format!("{} failed", self.layout.glyphs.pick("✗", "x")).into(),
                     ));
                 }
                 match &*messages::decoded(&result.response) {
                     Value::Null if said.error.is_some() => {}
-                    Value::Null => lines.push((style.muted(), "(no result)".to_owned())),
+                    Value::Null => lines.push((style.muted(), "(no result)".into())),
                     Value::String(text) if text.is_empty() => {
-                        lines.push((style.muted(), "(empty)".to_owned()));
+                        lines.push((style.muted(), "(empty)".into()));
                     }
                     Value::String(text) => self.add_text(lines, text, style.text(), said),
                     structure => self.add_json(lines, structure, said),
@@ -342,23 +341,19 @@ impl Page<'_> {
 
     fn add_text(
         &self,
-        lines: &mut Vec<(anstyle::Style, String)>,
+        lines: &mut Vec<(anstyle::Style, Clean)>,
         text: &str,
         style: anstyle::Style,
         said: &Said,
     ) {
-        let safe = sanitize::block(text.trim_end_matches(['\n', ' ']));
-        for line in safe.split('\n') {
-            match self.room(said) {
-                Some(room) => {
-                    lines.extend(text::wrap(line, room).into_iter().map(|line| (style, line)));
-                }
-                None => lines.push((style, line.to_owned())),
-            }
+        let room = self.room(said);
+        for line in Clean::block(text.trim_end_matches(['\n', ' '])).lines() {
+            let wrapped = line.wrapped(room).into_iter();
+            lines.extend(wrapped.map(|line| (style, line)));
         }
     }
 
-    fn add_json(&self, lines: &mut Vec<(anstyle::Style, String)>, value: &Value, said: &Said) {
+    fn add_json(&self, lines: &mut Vec<(anstyle::Style, Clean)>, value: &Value, said: &Said) {
         let (laid_out, _) = payload::limited_lines(&value.to_string(), None, payload::Form::Raw);
         let style = self.layout.style.text();
         let room = self.room(said);
@@ -375,7 +370,7 @@ impl Page<'_> {
     /// they do not fit beside it.
     fn add_call(
         &self,
-        lines: &mut Vec<(anstyle::Style, String)>,
+        lines: &mut Vec<(anstyle::Style, Clean)>,
         call: &ToolCall,
         number: usize,
         said: &Said,
@@ -383,22 +378,17 @@ impl Page<'_> {
         let style = self.layout.style;
         let name = call.shown_name();
         let line = format!("{number} {name}({})", arguments(&call.arguments));
-        let line = sanitize::line(&line);
-        let fits = self
-            .room(said)
-            .is_none_or(|room| text::width(&line) <= room);
+        let line = Clean::line(line);
+        let fits = self.room(said).is_none_or(|room| line.width() <= room);
         if fits || !call.arguments.is_object() {
-            self.add_text(lines, &line, style.text(), said);
+            self.add_text(lines, line.as_str(), style.text(), said);
             return;
         }
-        lines.push((
-            style.text(),
-            sanitize::line(&format!("{number} {name}")).into_owned(),
-        ));
+        lines.push((style.text(), format!("{number} {name}").into()));
         let from = lines.len();
         self.add_json(lines, &call.arguments, said);
         for (_, line) in &mut lines[from..] {
-            line.insert_str(0, "  ");
+            *line = std::mem::take(line).indented(2);
         }
     }
 }

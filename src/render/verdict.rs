@@ -2,16 +2,16 @@
 //! was asked, and which traces or spans are to blame. The words are shared with
 //! the formats for other readers.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::cell::Cell;
 use super::figures::{Figure, Figures};
 use super::quantity::{exactly, quantity};
-use super::style::Painted;
 use super::{Layout, LeftOut, NO_MATCH, sanitize, text};
 use crate::analysis::{Change, Failure, Judgement, MOST_BLAMED, Noise, Problem, Ruling, Sample};
 use crate::filter::Number;
 use crate::model::looks_like_trace_id;
+use crate::text::{Clean, Sheet};
 use crate::units::{self, change, change_beyond};
 
 /// Said of an aggregate that was not computed when the baseline was saved.
@@ -27,7 +27,7 @@ const NAMED: usize = 5;
 
 /// Writes the table and the summary below it; gives the columns left out. What
 /// says why a rule failed is not left out: without a column it stands below the rule.
-pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::Result<LeftOut> {
+pub fn write(out: &mut Sheet<'_>, verdict: &Judgement, layout: &Layout) -> io::Result<LeftOut> {
     let style = layout.style;
     let room = layout.width.map(|width| {
         let shortest = rows(verdict, Some(0), layout);
@@ -35,16 +35,15 @@ pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::R
         let others = shortest.width() - blamed.map_or(0, Figure::width);
         width.saturating_sub(others)
     });
-    let mut table = Vec::new();
-    let mut left_out = rows(verdict, room, layout)
-        .write(&mut table, layout)?
-        .left_out;
-    let below = below(verdict, &left_out, layout);
-    let mut lines = table.split_inclusive(|byte| *byte == b'\n');
-    out.write_all(lines.next().unwrap_or_default())?;
-    for (line, below) in lines.zip(below) {
-        out.write_all(line)?;
-        out.write_all(below.as_bytes())?;
+    let mut left_out = LeftOut::new();
+    let table = Sheet::kept(|table| -> io::Result<()> {
+        left_out = rows(verdict, room, layout).write(table, layout)?.left_out;
+        Ok(())
+    })?;
+    let mut lines = table.lines().into_iter();
+    out.line(lines.next().unwrap_or_default())?;
+    for (line, below) in lines.zip(below(verdict, &left_out, layout)) {
+        out.put(line.end().then(below))?;
     }
     let all_failed = verdict.failed() == verdict.rulings.len();
     left_out.retain(|title| match title.as_str() {
@@ -53,55 +52,52 @@ pub fn write(out: &mut dyn Write, verdict: &Judgement, layout: &Layout) -> io::R
         BEFORE => !all_failed,
         _ => true,
     });
-    writeln!(out)?;
+    out.blank()?;
     let summary = summary(verdict);
     let meaning = if verdict.passed() {
         style.ok()
     } else {
         style.error()
     };
-    writeln!(out, "{}", Painted(meaning, summary))?;
+    out.styled(meaning, summary)?;
     if verdict.rulings.iter().any(is_rough) {
         let note = "~ a percentile of few samples: it stands for little more than the largest";
-        writeln!(out, "{}", Painted(style.muted(), note))?;
+        out.styled(style.muted(), note)?;
     }
     let has_more = |r: &Ruling| !r.passed() && r.blamed.len() == MOST_BLAMED;
     if verdict.rulings.iter().any(has_more) {
         let note = format!("TO BLAME: {MOST_BLAMED} at the most, the worst first");
-        writeln!(out, "{}", Painted(style.muted(), note))?;
+        out.styled(style.muted(), note)?;
     }
     Ok(left_out)
 }
 
 /// For each rule the lines below it: why it failed, as far as the columns for that
 /// had no room.
-fn below(verdict: &Judgement, left_out: &LeftOut, layout: &Layout) -> Vec<String> {
+fn below(verdict: &Judgement, left_out: &LeftOut, layout: &Layout) -> Vec<Clean> {
     let (muted, id) = (layout.style.muted(), layout.style.id());
     let lacks = |title: &str| left_out.iter().any(|left_out| left_out == title);
     let line = |label: &str, style: anstyle::Style, text: String| match text.as_str() {
-        "" => String::new(),
+        "" => Clean::default(),
         text => {
             let label = format!("{label}:").to_lowercase();
-            format!(
-                "{INDENT}{} {}\n",
-                Painted(muted, label),
-                Painted(style, text)
-            )
+            let label = Clean::line(INDENT).and(muted, label);
+            label.then(" ").and(style, text).end()
         }
     };
     let lines = |ruling: &Ruling| {
-        let mut lines = String::new();
+        let mut lines = Clean::default();
         if ruling.passed() {
             return lines;
         }
         if lacks(BEFORE) {
             let text = comparison(ruling).unwrap_or_default();
-            lines.push_str(&line(BEFORE, layout.style.text(), text));
+            lines = lines.then(line(BEFORE, layout.style.text(), text));
         }
         if lacks(TO_BLAME) {
             let taken = INDENT.len() + TO_BLAME.len() + ": ".len();
             let room = layout.width.map(|width| width.saturating_sub(taken));
-            lines.push_str(&line(TO_BLAME, id, blame_within(ruling, room)));
+            lines = lines.then(line(TO_BLAME, id, blame_within(ruling, room)));
         }
         lines
     };

@@ -1,9 +1,13 @@
 //! Text as such: what of it may be shown, and how wide it is. Whatever comes from
-//! outside reaches a person as [`Clean`], which only sanitising makes. This room
-//! knows no other.
+//! outside reaches a person as [`Clean`], which only sanitising makes: standard error
+//! takes it from `terminal`, layouts for standard output write it to a [`Sheet`], and
+//! cells and their tables are made of it. Formats for machines have escapes of their
+//! own and write bytes. This room knows no other.
 
 mod clean;
 pub mod sanitize;
+mod sheet;
 pub mod width;
 
 pub use clean::Clean;
+pub use sheet::Sheet;

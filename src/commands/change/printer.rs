@@ -15,7 +15,7 @@ use crate::export::unreadable::add_to;
 use crate::export::{self, JsonForm};
 use crate::model::Unreadable;
 use crate::terminal::Output;
-use crate::text::sanitize;
+use crate::text::Sheet;
 use crate::units;
 
 /// How many traces came to what.
@@ -44,9 +44,9 @@ pub(super) struct Printer<'a> {
 }
 
 enum Kind<'a> {
-    Text(&'a mut Output),
-    Lines(&'a mut Output),
-    Document(&'a mut Output, Vec<Value>),
+    Text(Sheet<'a>),
+    Lines(&'a mut dyn Write),
+    Document(&'a mut dyn Write, Vec<Value>),
     Delimited(Box<RowWriter<'a>>),
 }
 
@@ -70,11 +70,11 @@ impl<'a> Printer<'a> {
         out: &'a mut Output,
     ) -> Result<Self> {
         let kind = match form {
-            Form::Text => Kind::Text(out),
-            Form::Json(JsonForm::Lines) => Kind::Lines(out),
-            Form::Json(JsonForm::Pretty) => Kind::Document(out, Vec::new()),
+            Form::Text => Kind::Text(out.text()),
+            Form::Json(JsonForm::Lines) => Kind::Lines(out.data()),
+            Form::Json(JsonForm::Pretty) => Kind::Document(out.data(), Vec::new()),
             Form::Delimited(format) => {
-                let mut rows = RowWriter::new(out, format);
+                let mut rows = RowWriter::new(out.data(), format);
                 let heads = ["trace_id", "status", "error", "changes"];
                 let heads = &heads[..if dry_run { 4 } else { 3 }];
                 rows.row(heads.iter().copied().map(Cow::Borrowed))?;
@@ -148,10 +148,7 @@ impl<'a> Printer<'a> {
             line
         };
         match &mut self.kind {
-            Kind::Text(out) => {
-                let (id, described) = (sanitize::line(id), sanitize::line(&told.described));
-                writeln!(out, "{id}  {described}")?;
-            }
+            Kind::Text(out) => out.line(format!("{id}  {}", told.described))?,
             Kind::Lines(out) => export::json::write(out, &json(), JsonForm::Lines)?,
             Kind::Document(_, lines) => lines.push(json()),
             Kind::Delimited(rows) => {

@@ -82,11 +82,11 @@ fn print(
     let mut out = context.terminal.output();
     let mut left_out = render::LeftOut::new();
     match format {
-        OutputFormat::Json => check::write_json(&mut out, verdict)?,
-        OutputFormat::Jsonl => check::write_lines(&mut out, verdict)?,
-        OutputFormat::Junit => check::write_junit(&mut out, verdict)?,
-        OutputFormat::Github => check::write_github(&mut out, verdict)?,
-        _ => left_out = render::verdict::write(&mut out, verdict, &context.layout())?,
+        OutputFormat::Json => check::write_json(out.data(), verdict)?,
+        OutputFormat::Jsonl => check::write_lines(out.data(), verdict)?,
+        OutputFormat::Junit => check::write_junit(out.data(), verdict)?,
+        OutputFormat::Github => check::write_github(out.data(), verdict)?,
+        _ => left_out = render::verdict::write(&mut out.text(), verdict, &context.layout())?,
     }
     out.finish()?;
     Ok(left_out)

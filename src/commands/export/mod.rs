@@ -385,7 +385,7 @@ enum Lazy<'a> {
 impl<'a> Lazy<'a> {
     fn get(&mut self, export: &Export<'_>) -> io::Result<&mut (dyn Document + 'a)> {
         *self = match std::mem::replace(self, Self::Broken) {
-            Self::Out(out) => Self::Document(export.begin(out, false)?),
+            Self::Out(out) => Self::Document(export.begin(out.data(), false)?),
             begun => begun,
         };
         match self {

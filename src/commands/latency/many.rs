@@ -1,7 +1,5 @@
 //! `mlt latency` over many traces: a row for each group of spans, and pictures.
 
-use std::io::Write;
-
 use anyhow::Result;
 
 use super::super::form::Form;
@@ -20,7 +18,7 @@ use crate::store::{Detail, InfoParts};
 use crate::table;
 use crate::table::rows::latency::{groups_of_many, of_many};
 use crate::terminal::Output;
-use crate::text::sanitize;
+use crate::text::Sheet;
 use crate::units;
 
 pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
@@ -195,15 +193,17 @@ fn write(
     match Form::of(&context.flags.output) {
         None => {
             for slow in &report.slowest {
-                writeln!(out, "{}", sanitize::line(&slow.trace_id))?;
+                out.text().line(&slow.trace_id)?;
             }
         }
         Some(Form::Json(JsonForm::Lines)) if let Some(columns) = parts.columns => {
-            json::write_lines(out, columns, &of_many(report))?;
+            json::write_lines(out.data(), columns, &of_many(report))?;
         }
-        Some(Form::Json(form)) => export::write_json(out, report, question, parts, form)?,
+        Some(Form::Json(form)) => export::write_json(out.data(), report, question, parts, form)?,
         Some(Form::Delimited(format)) => write_table(args, out, report, question, parts, format)?,
-        Some(Form::Text) => return write_text(context, args, out, report, question, parts),
+        Some(Form::Text) => {
+            return write_text(context, args, &mut out.text(), report, question, parts);
+        }
     }
     Ok(LeftOut::new())
 }
@@ -217,16 +217,16 @@ fn write_table(
     format: Delimited,
 ) -> Result<()> {
     if let Some(intervals) = parts.intervals {
-        export::write_over_time(out, intervals, format)?;
+        export::write_over_time(out.data(), intervals, format)?;
     } else if args.plot.is_some() {
         let bins = parts.histogram.map_or(&[][..], |h| &h.bins);
-        export::write_histogram(out, bins, format)?;
+        export::write_histogram(out.data(), bins, format)?;
     } else if args.slowest.is_some() {
-        export::write_slowest(out, &report.slowest, format)?;
+        export::write_slowest(out.data(), &report.slowest, format)?;
     } else if let Some(columns) = parts.columns {
-        table::delimited::write(out, format, columns.to_vec(), &of_many(report))?;
+        table::delimited::write(out.data(), format, columns.to_vec(), &of_many(report))?;
     } else {
-        export::write_rows(out, report, question, format)?;
+        export::write_rows(out.data(), report, question, format)?;
     }
     Ok(())
 }
@@ -234,7 +234,7 @@ fn write_table(
 fn write_text(
     context: &Context,
     args: &LatencyArgs,
-    out: &mut Output,
+    out: &mut Sheet<'_>,
     report: &ManyReport,
     question: &Question,
     parts: ManyParts<'_>,
@@ -251,13 +251,13 @@ fn write_text(
         left_out = render::write(out, report, question, &layout)?;
     }
     if let Some(what_if) = &report.what_if {
-        writeln!(out)?;
+        out.blank()?;
         render::write_what_if(out, what_if, report, &layout)?;
     }
     if args.plot.is_some() {
         match parts.histogram {
             Some(histogram) => {
-                writeln!(out)?;
+                out.blank()?;
                 left_out.extend(plot::write_histogram(out, &what, histogram, &layout)?);
             }
             None if report.traces > 0 => {
@@ -267,7 +267,7 @@ fn write_text(
         }
     }
     if let Some(intervals) = parts.intervals.filter(|intervals| !intervals.is_empty()) {
-        writeln!(out)?;
+        out.blank()?;
         let title = format!("{what} over time");
         left_out.extend(plot::write_over_time(
             out,
@@ -278,7 +278,7 @@ fn write_text(
         )?);
     }
     if !report.slowest.is_empty() {
-        writeln!(out)?;
+        out.blank()?;
         left_out.extend(render::write_slowest(out, &report.slowest, &layout)?);
     }
     Ok(left_out)

@@ -24,19 +24,27 @@ pub(super) fn write(
     let layout = context.layout();
     match (form, parts.columns) {
         (Form::Json(JsonForm::Lines), Some(columns)) => {
-            json::write_lines(out, columns, &sums::of(report, question))?;
+            json::write_lines(out.data(), columns, &sums::of(report, question))?;
         }
-        (Form::Json(form), _) => export::write_json(out, report, question, parts, form)?,
+        (Form::Json(form), _) => export::write_json(out.data(), report, question, parts, form)?,
         (Form::Delimited(format), Some(columns)) => {
             let rows = sums::of(report, question);
-            table::delimited::write(out, format, columns.to_vec(), &rows)?;
+            table::delimited::write(out.data(), format, columns.to_vec(), &rows)?;
         }
-        (Form::Delimited(format), None) => export::write_rows(out, report, question, format)?,
+        (Form::Delimited(format), None) => {
+            export::write_rows(out.data(), report, question, format)?;
+        }
         (Form::Text, Some(columns)) => {
-            render::stats::write_chosen(out, report, question, columns.to_vec(), &layout)?;
+            let columns = columns.to_vec();
+            render::stats::write_chosen(&mut out.text(), report, question, columns, &layout)?;
         }
         (Form::Text, None) => {
-            return Ok(render::stats::write(out, report, question, &layout)?);
+            return Ok(render::stats::write(
+                &mut out.text(),
+                report,
+                question,
+                &layout,
+            )?);
         }
     }
     Ok(render::LeftOut::new())

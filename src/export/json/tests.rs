@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::*;
 use crate::analysis::{Sort, analyse};
 use crate::model::{Assessment, AssessmentError, AssessmentKind, Source, SpanId};
-use crate::render::sample::{hostile, info, printed, trace, with};
+use crate::render::sample::{hostile, info, trace, with, written};
 
 fn parse(json: &str) -> Value {
     serde_json::from_str(json).unwrap()
@@ -21,7 +21,7 @@ fn timed(mut info: crate::model::TraceInfo) -> crate::model::TraceInfo {
 
 #[test]
 fn assessments_that_mlflow_does_not_read_stand_beside_the_info() {
-    let json = printed(|out| write_trace(out, &TraceParts::info_only(&info()), JsonForm::Lines));
+    let json = written(|out| write_trace(out, &TraceParts::info_only(&info()), JsonForm::Lines));
     let trace = parse(&json);
     assert_eq!(trace["info"].get("assessments"), None);
     assert_eq!(trace["assessments"][0]["assessment_name"], "correctness");
@@ -33,7 +33,7 @@ fn a_trace_has_the_shape_of_mlflow() {
     trace.spans.drain(5..);
     trace.spans.drain(..4);
     trace.info = timed(trace.info);
-    assert_snapshot!(printed(|out| write_trace(out, &TraceParts::whole(&trace, None), JsonForm::Pretty)), @r#"
+    assert_snapshot!(written(|out| write_trace(out, &TraceParts::whole(&trace, None), JsonForm::Pretty)), @r#"
     {
       "info": {
         "trace_id": "tr-b6df45fdeeac3d7f64f3de29e167bcbd",
@@ -132,7 +132,7 @@ fn a_trace_has_the_shape_of_mlflow() {
 fn unseen_characters_are_escaped_and_mean_the_same() {
     let trace = hostile();
     for form in [JsonForm::Pretty, JsonForm::Lines] {
-        let json = printed(|out| write_trace(out, &TraceParts::whole(&trace, None), form));
+        let json = written(|out| write_trace(out, &TraceParts::whole(&trace, None), form));
         assert!(
             json.chars()
                 .all(|c| c == '\n' || (!sanitize::is_unseen(c) && c != '␛'))
@@ -160,7 +160,7 @@ fn payloads_are_embedded_only_where_they_are_json() {
     );
     span = with(span, "mlflow.spanOutputs", "NaN");
     trace.spans = vec![span];
-    let json = printed(|out| write_trace(out, &TraceParts::whole(&trace, None), JsonForm::Lines));
+    let json = written(|out| write_trace(out, &TraceParts::whole(&trace, None), JsonForm::Lines));
     assert_eq!(json.lines().count(), 1);
     assert!(
         json.contains(r#""inputs":{   "a": [1, 1e999, "\u202ex"]  },"outputs":"NaN""#),
@@ -177,7 +177,7 @@ fn payloads_are_embedded_only_where_they_are_json() {
 #[test]
 fn lists_say_whether_there_is_more() {
     let list = |count: usize, form: JsonForm, truncated: bool| {
-        printed(|out| {
+        written(|out| {
             let mut list = TraceList::new(form);
             for _ in 0..count {
                 list.push(out, &TraceParts::info_only(&info()))?;
@@ -210,7 +210,7 @@ fn lists_say_whether_there_is_more() {
 fn long_values_are_cut_on_request_and_say_so() {
     let trace = trace();
     let json =
-        printed(|out| write_trace(out, &TraceParts::whole(&trace, Some(20)), JsonForm::Lines));
+        written(|out| write_trace(out, &TraceParts::whole(&trace, Some(20)), JsonForm::Lines));
     let parsed = parse(&json);
     assert_eq!(parsed["truncated"], true);
     assert_eq!(
@@ -253,7 +253,7 @@ fn assessments_have_the_shape_of_the_rest_api() {
             ..base
         },
     ];
-    let json = printed(|out| write_trace(out, &TraceParts::info_only(&info), JsonForm::Pretty));
+    let json = written(|out| write_trace(out, &TraceParts::info_only(&info), JsonForm::Pretty));
     assert_snapshot!(serde_json::to_string_pretty(&parse(&json)["info"]["assessments"]).unwrap(), @r#"
     [
       {
@@ -302,7 +302,7 @@ fn latency(trace: &crate::model::Trace, parts: LatencyParts) -> String {
     let report = analyse(trace);
     let rows = report.rows(parts.by, Sort::SelfTime);
     let rows = &rows[..rows.len().min(1)];
-    printed(|out| write_latency(out, &report, rows, None, parts, JsonForm::Pretty))
+    written(|out| write_latency(out, &report, rows, None, parts, JsonForm::Pretty))
 }
 
 #[test]

@@ -4,10 +4,10 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 use super::*;
-use crate::render::sample::{chain, hostile, info, printed, trace, with};
+use crate::render::sample::{chain, hostile, info, trace, with, written};
 
 fn otlp(traces: &[Trace]) -> String {
-    printed(|out| {
+    written(|out| {
         let mut document = OtlpJson::default();
         traces.iter().try_for_each(|t| document.push(out, t))?;
         document.finish(out).map(drop)

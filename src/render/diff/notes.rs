@@ -1,6 +1,6 @@
 //! What is said below a comparison about its figures.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::TYPICAL;
 use crate::analysis::{Diff, FeedbackTotal, Measure, Side, Test, Total, Verdict};
@@ -8,6 +8,7 @@ use crate::render::Layout;
 use crate::render::figures::Shown;
 use crate::render::latency::write_note;
 use crate::render::many::ROUGH_NOTE;
+use crate::text::Sheet;
 use crate::units;
 
 pub(super) fn unchanged(diff: &Diff) -> String {
@@ -100,12 +101,12 @@ fn on_rows(diff: &Diff) -> Option<String> {
 
 /// Says what the figures mean.
 pub(super) fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     diff: &Diff,
     shown: &Shown,
     layout: &Layout,
 ) -> io::Result<()> {
-    writeln!(out)?;
+    out.blank()?;
     let mut notes: Vec<String> = Vec::new();
     notes.push(if diff.pair {
         "BEFORE, AFTER: time on the critical path. The changes add up to that of the duration.".to_owned()

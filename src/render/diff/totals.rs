@@ -1,7 +1,7 @@
 //! The figures of the whole, of one trace on each side or of sets, with the
 //! verdict on each.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::{VERDICT, both, feedback, signed_percent, verdict_of};
 use crate::analysis::{
@@ -11,6 +11,7 @@ use crate::render::cell::Cell;
 use crate::render::figures::{Figure, Figures};
 use crate::render::{Layout, LeftOut};
 use crate::table::rows::latency::percentile;
+use crate::text::Sheet;
 use crate::units;
 
 /// A row of the table.
@@ -26,7 +27,7 @@ pub(super) struct Line {
     pub(super) verdict: Cell,
 }
 
-pub(super) fn write(out: &mut dyn Write, diff: &Diff, layout: &Layout) -> io::Result<LeftOut> {
+pub(super) fn write(out: &mut Sheet<'_>, diff: &Diff, layout: &Layout) -> io::Result<LeftOut> {
     let totals = diff.totals.iter();
     let totals = totals.map(|total| line(total, diff.pair, layout));
     let feedback = diff.feedback.iter();

@@ -179,13 +179,15 @@ impl Section<'_, '_> {
             // An attribute that is text reads better without its quotes.
             match serde_json::from_str::<String>(value) {
                 Ok(text) if payload::is_plain(&text, FORM) => self.write_line(&text)?,
-                _ => match payload::limited_lines(value, self.max_chars, FORM) {
-                    (lines, note) if lines.len() == 1 => {
-                        self.html.text(&lines.concat())?;
+                _ => {
+                    let (lines, note) = payload::limited_lines(value, self.max_chars, FORM);
+                    if let [only] = lines.as_slice() {
+                        self.html.text(only.as_str())?;
                         self.write_cut(note)?;
+                    } else {
+                        self.write_lines(&lines, note)?;
                     }
-                    (lines, note) => self.write_lines(&lines, note)?,
-                },
+                }
             }
             self.html.raw("</dd>")?;
         }

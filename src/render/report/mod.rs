@@ -19,6 +19,7 @@ use std::io::{self, Write};
 use super::payload;
 use crate::analysis::{LatencyReport, NodeId};
 use crate::model::Span;
+use crate::text::Clean;
 use crate::units;
 
 use html::Html;
@@ -213,17 +214,21 @@ impl Section<'_, '_> {
     fn write_text(&mut self, text: &str) -> io::Result<()> {
         let lines = text.trim_end().split('\n').map(str::to_owned).collect();
         let (lines, note) = payload::limited(lines, self.max_chars);
-        self.write_lines(&lines, note)
+        self.write_box(&lines.join("\n"), lines.len(), note)
     }
 
-    fn write_lines(&mut self, lines: &[String], note: Option<String>) -> io::Result<()> {
+    fn write_lines(&mut self, lines: &[Clean], note: Option<String>) -> io::Result<()> {
+        let lines: Vec<&str> = lines.iter().map(Clean::as_str).collect();
+        self.write_box(&lines.join("\n"), lines.len(), note)
+    }
+
+    fn write_box(&mut self, text: &str, lines: usize, note: Option<String>) -> io::Result<()> {
         const SHORT_LINES: usize = 16;
         const SHORT_CHARS: usize = 1000;
-        let text = lines.join("\n");
-        if lines.len() > SHORT_LINES || text.len() > SHORT_CHARS {
-            self.html.long_block(&text)?;
+        if lines > SHORT_LINES || text.len() > SHORT_CHARS {
+            self.html.long_block(text)?;
         } else {
-            self.html.block(&text)?;
+            self.html.block(text)?;
         }
         self.write_cut(note)
     }

@@ -1,18 +1,18 @@
 //! The lines of the table of spans, and what stands below a span's line: what
 //! went wrong, inputs and outputs, how much is hidden.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::columns::{Block, Columns, Figure};
 use super::{Page, place_mark};
 use crate::analysis::NodeId;
 use crate::model::StatusCode;
 use crate::render::cell::Cell;
-use crate::render::style::Painted;
 use crate::render::table::Table;
 use crate::render::tree::GuideLines;
 use crate::render::waterfall::{BarKind, Scale};
 use crate::render::{payload, text};
+use crate::text::{Clean, Sheet};
 use crate::units;
 
 /// How the lines of the table are made.
@@ -30,7 +30,7 @@ impl Lines<'_> {
         &self,
         block: &Block<'_>,
         mut guides: GuideLines<'_>,
-        out: &mut dyn Write,
+        out: &mut Sheet<'_>,
     ) -> io::Result<()> {
         let tree = &self.page.report.tree;
         let mut rows = Vec::with_capacity(block.ids.len());
@@ -46,60 +46,57 @@ impl Lines<'_> {
                 figure => block.cells(figure).cell(at),
             }));
             rows.push(row);
-            let mut text = Vec::new();
-            self.write_below(&mut text, *id, &guides)?;
+            let mut text = Clean::default();
+            self.add_below(&mut text, *id, &guides);
             below.push(text);
         }
-        for (line, below) in self.table.lines(&rows).iter().zip(below) {
-            writeln!(out, "{line}")?;
-            out.write_all(&below)?;
+        for (line, below) in self.table.lines(&rows).into_iter().zip(below) {
+            out.put(line.end().then(below))?;
         }
         Ok(())
     }
 
     /// The same lines, of a table that is too long for that.
-    pub(super) fn long(
-        &self,
-        block: &Block<'_>,
-        mut guides: GuideLines<'_>,
-    ) -> io::Result<Vec<u8>> {
+    pub(super) fn long(&self, block: &Block<'_>, mut guides: GuideLines<'_>) -> Clean {
         let (tree, style) = (&self.page.report.tree, self.page.layout.style);
-        let mut text = Vec::new();
-        let mut line_text = String::new();
+        let mut text = Clean::default();
         for (at, id) in block.ids.iter().enumerate() {
             let node = tree.node(*id);
-            let guide = guides.enter(*id, node);
-            line_text.clear();
-            let mut line = self.table.start_line(&mut line_text);
+            let guide = Clean::line(guides.enter(*id, node));
+            let mut line = self.table.start_line(&mut text);
             let width = guides.width(node.depth) + block.names.width_of(at);
             if place_mark(node).is_none() && width <= self.name_width {
-                let look = if guide.is_empty() {
+                let look = if guide.as_str().is_empty() {
                     style.text()
                 } else {
                     style.muted()
                 };
-                let (guide, name) = (Painted(look, &guide), block.names.painted(at));
-                line.cell(width, format_args!("{guide}{name}"));
+                line.cell(width, |text| {
+                    text.push(look, &guide);
+                    block.names.add_to(text, at);
+                });
             } else {
-                let name = self.name(block, at, &guide);
-                line.cell(name.width(), name);
+                let name = self.name(block, at, guide.as_str());
+                line.cell(name.width(), |text| name.add_to(text));
             }
             for column in &self.columns.shown {
                 if column.figure == Figure::Bar {
                     let (blank, look, bar) = self.bar(*id);
-                    let width = blank + text::width(&bar);
-                    line.cell(width, format_args!("{:blank$}{}", "", Painted(look, bar)));
+                    let bar = Clean::line(bar);
+                    line.cell(blank + bar.width(), |text| {
+                        text.push_blank(blank);
+                        text.push(look, &bar);
+                    });
                 } else {
                     let cells = block.cells(column.figure);
-                    line.cell(cells.width_of(at), cells.painted(at));
+                    line.cell(cells.width_of(at), |text| cells.add_to(text, at));
                 }
             }
             line.end();
-            text.extend_from_slice(line_text.as_bytes());
-            text.push(b'\n');
-            self.write_below(&mut text, *id, &guides)?;
+            text.push_end();
+            self.add_below(&mut text, *id, &guides);
         }
-        Ok(text)
+        text
     }
 
     fn name(&self, block: &Block<'_>, at: usize, guide: &str) -> Cell {
@@ -130,12 +127,7 @@ impl Lines<'_> {
     }
 
     /// What belongs to a span but does not fit into columns.
-    fn write_below(
-        &self,
-        out: &mut Vec<u8>,
-        id: NodeId,
-        guides: &GuideLines<'_>,
-    ) -> io::Result<()> {
+    fn add_below(&self, text: &mut Clean, id: NodeId, guides: &GuideLines<'_>) {
         let Page {
             report,
             options,
@@ -148,69 +140,55 @@ impl Lines<'_> {
         {
             let cell =
                 Cell::new(style.muted(), guides.below(id)).and(style.error(), error.trim_end());
-            writeln!(out, "{}", cell.fit_if(layout.width))?;
+            text.push_line(cell.fit_if(layout.width));
         }
         if options.io {
             let prefix = guides.below(id);
             for (label, value) in [("inputs", span.inputs()), ("outputs", span.outputs())] {
                 if let Some(value) = value {
-                    self.write_payload(out, &prefix, label, value)?;
+                    self.add_payload(text, &prefix, label, value);
                 }
             }
         }
         match selection.cut_below(id) {
-            0 => Ok(()),
+            0 => {}
             hidden => {
                 let note = format!(
                     "{}… {} below",
                     guides.note(),
                     units::counted(hidden, "span")
                 );
-                writeln!(out, "{}", Painted(style.muted(), note))
+                text.push_line(Clean::styled(style.muted(), note));
             }
         }
     }
 
     /// A labelled value: on the label's line where it has one line, below it otherwise.
-    fn write_payload(
-        &self,
-        out: &mut dyn Write,
-        prefix: &str,
-        label: &str,
-        value: &str,
-    ) -> io::Result<()> {
+    fn add_payload(&self, to: &mut Clean, prefix: &str, label: &str, value: &str) {
         let (layout, options) = (self.page.layout, self.page.options);
-        let style = layout.style;
+        let muted = layout.style.muted();
         let form = payload::Form::of(options.raw);
         let (shown, note) = payload::limited_lines(value, options.max_chars, form);
         let beside = layout
             .width
             .map(|width| width.saturating_sub(text::width(prefix)));
+        let guide = Clean::styled(muted, prefix);
         if let ([only], None) = (shown.as_slice(), &note) {
             let label = text::pad_end(label, "outputs".len());
-            let fits = |room| text::width(&label) + 2 + text::width(only) <= room;
+            let fits = |room| text::width(&label) + 2 + only.width() <= room;
             if beside.is_none_or(fits) {
-                return writeln!(
-                    out,
-                    "{}{}  {only}",
-                    self.guide(prefix),
-                    Painted(style.muted(), label)
-                );
+                to.push_line(guide.and(muted, label).then(only.clone().indented(2)));
+                return;
             }
         }
-        let guide = self.guide(prefix);
-        writeln!(out, "{guide}{}", Painted(style.muted(), label))?;
+        to.push_line(guide.clone().and(muted, label));
         let room = beside.map(|room| room.saturating_sub(2));
+        let begun = guide.then(Clean::blank(2));
         for line in shown.iter().flat_map(|line| payload::wrapped(line, room)) {
-            writeln!(out, "{}", format!("{guide}  {line}").trim_end())?;
+            to.push_line(begun.clone().then(line).trim_end());
         }
-        match note {
-            Some(note) => writeln!(out, "{guide}  {}", Painted(style.muted(), note)),
-            None => Ok(()),
+        if let Some(note) = note {
+            to.push_line(begun.and(muted, note));
         }
-    }
-
-    fn guide(&self, prefix: &str) -> String {
-        Painted(self.page.layout.style.muted(), prefix).to_string()
     }
 }

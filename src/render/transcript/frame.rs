@@ -1,18 +1,18 @@
 //! What stands around a transcript: the trace's name and figures above it, and below
 //! it the failures that no message tells of, and what was left out.
 
-use std::io::{self, Write};
+use std::io;
 
 use crate::analysis::{Conversation, Found, LatencyReport};
 use crate::model::Cost;
 use crate::render::cell::Cell;
-use crate::render::style::Painted;
-use crate::render::{Layout, sanitize, summary, text, usage};
+use crate::render::{Layout, summary, usage};
+use crate::text::{Clean, Sheet};
 use crate::units;
 
 /// The failures of spans that say nothing.
 pub(super) fn write_failures(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     conversation: &Conversation,
     layout: &Layout,
@@ -22,11 +22,14 @@ pub(super) fn write_failures(
     for at in &conversation.failures {
         let span = &report.trace.spans[*at];
         let head = Cell::new(style.error(), format!("{mark} ")).and(style.name(), &span.name);
-        writeln!(out, "\n{}", head.fit_if(layout.width))?;
-        let error = span.failure().unwrap_or_default();
-        for line in sanitize::block(&error).split('\n') {
-            for line in wrapped(line, layout.width.map(|width| width.saturating_sub(2))) {
-                writeln!(out, "  {}", Painted(style.error(), line))?;
+        out.blank()?;
+        out.line(head.fit_if(layout.width))?;
+        let room = layout.width.map(|width| width.saturating_sub(2));
+        for line in Clean::block(span.failure().unwrap_or_default()).lines() {
+            for line in wrapped(&line, room) {
+                let mut text = Clean::blank(2);
+                text.push(style.error(), &line);
+                out.line(text)?;
             }
         }
     }
@@ -35,7 +38,7 @@ pub(super) fn write_failures(
 
 /// The name, the id and the figures of the trace.
 pub(super) fn write_head(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     conversation: &Conversation,
     layout: &Layout,
@@ -67,21 +70,18 @@ pub(super) fn write_head(
     if let Some(time) = time {
         about = about.and(style.muted(), format!("  {time}"));
     }
-    writeln!(out, "{about}")?;
+    out.line(about)?;
     if !facts.is_empty() {
-        let line = facts.join("   ");
+        let line = Clean::line(facts.join("   "));
         for line in wrapped(&line, layout.width) {
-            writeln!(out, "{}", Painted(style.muted(), line))?;
+            out.painted(style.muted(), &line)?;
         }
     }
     Ok(())
 }
 
-fn wrapped(line: &str, width: Option<usize>) -> Vec<String> {
-    match width {
-        Some(width) => text::wrap(line, width.max(16)),
-        None => vec![line.to_owned()],
-    }
+fn wrapped(line: &Clean, width: Option<usize>) -> Vec<Clean> {
+    line.wrapped(width.map(|width| width.max(16)))
 }
 
 /// What is not told as it was said, and why.
@@ -106,16 +106,16 @@ pub(super) fn notes(conversation: &Conversation) -> Option<String> {
 
 /// Writes them.
 pub(super) fn write_notes(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     conversation: &Conversation,
     layout: &Layout,
 ) -> io::Result<()> {
     let Some(notes) = notes(conversation) else {
         return Ok(());
     };
-    writeln!(out)?;
-    for line in wrapped(&notes, layout.width) {
-        writeln!(out, "{}", Painted(layout.style.muted(), line))?;
+    out.blank()?;
+    for line in wrapped(&Clean::line(notes), layout.width) {
+        out.painted(layout.style.muted(), &line)?;
     }
     Ok(())
 }

@@ -2,15 +2,15 @@
 //! each around the words of the question, those of a reranker before and after, and
 //! the size of what was embedded.
 
-use std::io::{self, Write};
+use std::io;
 
 use crate::analysis::{Found, Lookup};
 use crate::messages::{Better, Document, Retrieval};
 use crate::model::Span;
 use crate::render::cell::Cell;
-use crate::render::style::Painted;
 use crate::render::table::{Align, GAP, Table, TableColumn, natural_widths};
-use crate::render::{Layout, sanitize, text};
+use crate::render::{Layout, text};
+use crate::text::{Clean, Sheet};
 use crate::units;
 
 const HEADS: [&str; 4] = ["#", "SCORE", "SOURCE", "TEXT"];
@@ -22,7 +22,7 @@ const SOURCE: usize = 32;
 
 /// Writes one look-up.
 pub(super) fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     lookup: &Lookup,
     span: Option<&Span>,
     origin_ns: i64,
@@ -49,11 +49,14 @@ pub(super) fn write(
     if let Some(duration) = lookup.duration_ns {
         head = head.and(style.muted(), format!("  {}", units::duration(duration)));
     }
-    writeln!(out, "{}", head.fit_if(layout.width))?;
+    out.line(head.fit_if(layout.width))?;
     if let Some(error) = &lookup.error {
         let mark = layout.glyphs.pick("✗", "x");
-        for line in wrapped(&format!("{mark} {error}"), layout) {
-            writeln!(out, "  {}", Painted(style.error(), line))?;
+        let room = layout.width.map(|width| width.saturating_sub(2).max(16));
+        for line in Clean::line(format!("{mark} {error}")).wrapped(room) {
+            let mut text = Clean::blank(2);
+            text.push(style.error(), &line);
+            out.line(text)?;
         }
     }
     let Found::Documents(retrieval) = &lookup.found else {
@@ -62,12 +65,12 @@ pub(super) fn write(
     if let Some(query) = &retrieval.query {
         let query = Cell::new(style.muted(), "query  ").and(style.text(), query);
         let room = layout.width.map(|width| width.saturating_sub(2));
-        writeln!(out, "  {}", query.fit_if(room))?;
+        out.line(Clean::from(query.fit_if(room)).indented(2))?;
     }
     if let Some(before) = &retrieval.before {
-        writeln!(out, "  {}", Painted(style.muted(), "before"))?;
+        out.line(Clean::blank(2).and(style.muted(), "before"))?;
         write_table(out, before, retrieval.query.as_deref(), layout)?;
-        writeln!(out, "  {}", Painted(style.muted(), "after"))?;
+        out.line(Clean::blank(2).and(style.muted(), "after"))?;
     }
     write_table(
         out,
@@ -84,16 +87,8 @@ fn documents(retrieval: &Retrieval) -> String {
     }
 }
 
-fn wrapped(line: &str, layout: &Layout) -> Vec<String> {
-    let safe = sanitize::line(line);
-    match layout.width {
-        Some(width) => text::wrap(&safe, width.saturating_sub(2).max(16)),
-        None => vec![safe.into_owned()],
-    }
-}
-
 fn write_table(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     documents: &[Document],
     query: Option<&str>,
     layout: &Layout,
@@ -176,7 +171,7 @@ fn write_table(
     let table = Table::new(columns.collect()).indented(2);
     table.write_head(out)?;
     for line in table.lines_of(&rows) {
-        writeln!(out, "{}", line.trim_end())?;
+        out.line(line.trim_end())?;
     }
     Ok(())
 }

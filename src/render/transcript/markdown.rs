@@ -2,7 +2,7 @@
 //! so that its own headings and lists stay within it; tags, images and mentions in it
 //! are made harmless, since a page would load and call them.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::Value;
 
@@ -12,12 +12,12 @@ use crate::messages::{self, Document};
 use crate::model::{Assessment, Cost, Part, Role, Timestamp, TokenUsage, ToolResult};
 use crate::render::column::assessment_value;
 use crate::render::summary;
-use crate::text::sanitize;
+use crate::text::{Clean, Sheet, sanitize};
 use crate::units::{self, Zone};
 
 /// Writes the transcript of one trace; of a session's turn with its number.
 pub fn write(
-    out: &mut dyn Write,
+    out: &mut Sheet<'_>,
     report: &LatencyReport<'_>,
     conversation: &Conversation,
     turn: Option<usize>,
@@ -25,9 +25,10 @@ pub fn write(
     let info = &report.trace.info;
     let name = plain(info.name().unwrap_or("(no name)"));
     match turn {
-        Some(number) => writeln!(out, "## Turn {number}: {name}\n")?,
-        None => writeln!(out, "## {name}\n")?,
+        Some(number) => out.line(format!("## Turn {number}: {name}"))?,
+        None => out.line(format!("## {name}"))?,
     }
+    out.blank()?;
     let mut facts = vec![
         format!("`{}`", code(&info.trace_id)),
         info.state.as_str().to_owned(),
@@ -41,7 +42,7 @@ pub fn write(
     facts.extend(tokens.map(|tokens| format!("{} tokens", units::count(tokens))));
     let cost = used.cost.value().and_then(Cost::total);
     facts.extend(cost.map(units::cost));
-    writeln!(out, "{}", facts.join(" · "))?;
+    out.line(facts.join(" · "))?;
     let mut lookups = conversation.lookups.iter().peekable();
     for said in &conversation.said {
         while let Some(lookup) = lookups.next_if(|lookup| said.follows(lookup.time_ns)) {
@@ -52,16 +53,19 @@ pub fn write(
     lookups.try_for_each(|lookup| write_lookup(out, lookup))?;
     for at in &conversation.failures {
         let span = &report.trace.spans[*at];
-        writeln!(out, "\n**failed** in `{}`\n", code(&span.name))?;
+        paragraph(out, format!("**failed** in `{}`", code(&span.name)))?;
         fenced(out, "", &span.failure().unwrap_or_default())?;
     }
     match frame::notes(conversation) {
-        Some(notes) => writeln!(out, "\n*{}*", plain(&notes)),
+        Some(notes) => {
+            out.blank()?;
+            out.line(format!("*{}*", plain(&notes)))
+        }
         None => Ok(()),
     }
 }
 
-fn write_said(out: &mut dyn Write, said: &Said) -> io::Result<()> {
+fn write_said(out: &mut Sheet<'_>, said: &Said) -> io::Result<()> {
     let message = &said.message;
     let mut head = vec![format!("**{}**", plain(message.role.as_str()))];
     let is_answer = message.role == Role::Assistant;
@@ -81,7 +85,7 @@ fn write_said(out: &mut dyn Write, said: &Said) -> io::Result<()> {
     head.extend(said.duration_ns.map(units::duration));
     let end = message.finish_reason.as_deref();
     head.extend(end.filter(|end| !super::is_usual_end(end)).map(plain));
-    writeln!(out, "\n{}\n", head.join(" · "))?;
+    paragraph(out, head.join(" · "))?;
     for part in &message.parts {
         // A tool that failed gave nothing; what went wrong follows.
         let is_nothing = matches!(part, Part::Result(result) if result.response.is_null());
@@ -90,64 +94,64 @@ fn write_said(out: &mut dyn Write, said: &Said) -> io::Result<()> {
         }
     }
     if let Some(error) = &said.error {
-        writeln!(out, "failed:\n")?;
+        headed(out, "failed:")?;
         fenced(out, "", error)?;
     } else if message.parts.is_empty() {
-        writeln!(out, "{}", super::nothing(said))?;
+        out.line(super::nothing(said))?;
     }
     Ok(())
 }
 
-fn write_part(out: &mut dyn Write, part: &Part) -> io::Result<()> {
+fn write_part(out: &mut Sheet<'_>, part: &Part) -> io::Result<()> {
     match part {
         Part::Text(text) => match messages::decoded(&Value::from(text.as_str())).as_ref() {
             Value::String(_) => quoted(out, text),
             structure => json(out, structure),
         },
         Part::Reasoning(Some(thought)) => {
-            writeln!(out, "<details><summary>reasoning</summary>\n")?;
+            headed(out, "<details><summary>reasoning</summary>")?;
             quoted(out, thought)?;
-            writeln!(out, "</details>")
+            out.line("</details>")
         }
-        Part::Reasoning(None) => writeln!(out, "(reasoning, not shown by the vendor)"),
+        Part::Reasoning(None) => out.line("(reasoning, not shown by the vendor)"),
         Part::Call(call) => {
             let call = format!("{}({})", call.shown_name(), arguments(&call.arguments));
-            writeln!(out, "calls\n")?;
+            headed(out, "calls")?;
             fenced(out, "", &call)
         }
         Part::Result(result) => write_result(out, result),
-        Part::Media(media) => writeln!(out, "`{}`", code(&placeholder(media))),
+        Part::Media(media) => out.line(format!("`{}`", code(&placeholder(media)))),
         Part::Refusal(text) => {
-            writeln!(out, "refused:\n")?;
+            headed(out, "refused:")?;
             quoted(out, text)
         }
         Part::Json(value) => json(out, value),
     }
 }
 
-fn write_result(out: &mut dyn Write, result: &ToolResult) -> io::Result<()> {
+fn write_result(out: &mut Sheet<'_>, result: &ToolResult) -> io::Result<()> {
     let name = result.name.as_deref().unwrap_or("tool");
     let verb = if result.is_error == Some(true) {
         "failed with"
     } else {
         "gives"
     };
-    writeln!(out, "`{}` {verb}\n", code(name))?;
+    headed(out, format!("`{}` {verb}", code(name)))?;
     match messages::decoded(&result.response).as_ref() {
         Value::String(text) => fenced(out, "", text),
         structure => json(out, structure),
     }
 }
 
-fn write_lookup(out: &mut dyn Write, lookup: &Lookup) -> io::Result<()> {
+fn write_lookup(out: &mut Sheet<'_>, lookup: &Lookup) -> io::Result<()> {
     let time = units::time(Timestamp::from_nanos(lookup.time_ns), Zone::Utc);
     match &lookup.found {
         Found::Vectors(size) => {
             let vectors = units::counted(size.count, "vector");
             let numbers = units::whole(size.dimensions);
-            writeln!(
+            paragraph(
                 out,
-                "\n**embedded** · {time} · {vectors} × {numbers} numbers\n"
+                format!("**embedded** · {time} · {vectors} × {numbers} numbers"),
             )?;
         }
         Found::Documents(found) => {
@@ -157,7 +161,7 @@ fn write_lookup(out: &mut dyn Write, lookup: &Lookup) -> io::Result<()> {
                 "retrieved"
             };
             let query = found.query.as_deref().map(plain).unwrap_or_default();
-            writeln!(out, "\n**{verb}** · {time} · {query}\n")?;
+            paragraph(out, format!("**{verb}** · {time} · {query}"))?;
             for (at, document) in found.documents.iter().enumerate() {
                 write_document(out, at + 1, document)?;
             }
@@ -165,22 +169,22 @@ fn write_lookup(out: &mut dyn Write, lookup: &Lookup) -> io::Result<()> {
     }
     match &lookup.error {
         Some(error) => {
-            writeln!(out, "failed:\n")?;
+            headed(out, "failed:")?;
             fenced(out, "", error)
         }
         None => Ok(()),
     }
 }
 
-fn write_document(out: &mut dyn Write, rank: usize, document: &Document) -> io::Result<()> {
+fn write_document(out: &mut Sheet<'_>, rank: usize, document: &Document) -> io::Result<()> {
     let score = document.score.map(units::score).unwrap_or_default();
     let source = document.source.as_deref().or(document.id.as_deref());
     let source = plain(source.unwrap_or_default());
-    writeln!(out, "{rank}. {score} {source}\n")?;
+    headed(out, format!("{rank}. {score} {source}"))?;
     quoted(out, &document.text)
 }
 
-fn json(out: &mut dyn Write, value: &Value) -> io::Result<()> {
+fn json(out: &mut Sheet<'_>, value: &Value) -> io::Result<()> {
     fenced(
         out,
         "json",
@@ -189,22 +193,40 @@ fn json(out: &mut dyn Write, value: &Value) -> io::Result<()> {
 }
 
 /// What was judged, an item each.
-pub fn write_assessments(out: &mut dyn Write, all: &[Assessment]) -> io::Result<()> {
+pub fn write_assessments(out: &mut Sheet<'_>, all: &[Assessment]) -> io::Result<()> {
     for one in all {
         let value = plain(&assessment_value(one));
         let notes = plain(&summary::assessment_notes(one));
         let why = one.rationale.as_deref().map(plain).unwrap_or_default();
-        writeln!(out, "\n- **{}** {value} ({notes}) {why}", plain(&one.name))?;
+        out.blank()?;
+        out.line(format!(
+            "- **{}** {value} ({notes}) {why}",
+            plain(&one.name)
+        ))?;
     }
     Ok(())
 }
 
+/// A line with nothing below it.
+fn headed(out: &mut Sheet<'_>, line: impl Into<Clean>) -> io::Result<()> {
+    out.line(line)?;
+    out.blank()
+}
+
+/// A line by itself.
+fn paragraph(out: &mut Sheet<'_>, line: impl Into<Clean>) -> io::Result<()> {
+    out.blank()?;
+    headed(out, line)
+}
+
 /// A block of code behind a fence that is longer than any in it.
-fn fenced(out: &mut dyn Write, language: &str, text: &str) -> io::Result<()> {
-    let safe = sanitize::block(text.trim_end());
-    let longest = safe.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    writeln!(out, "{fence}{language}\n{safe}\n{fence}\n")
+fn fenced(out: &mut Sheet<'_>, language: &str, text: &str) -> io::Result<()> {
+    let safe = Clean::block(text.trim_end());
+    let ticks = safe.as_str().split(|c| c != '`').map(str::len);
+    let fence = "`".repeat(ticks.max().unwrap_or(0).max(2) + 1);
+    out.line(format!("{fence}{language}"))?;
+    out.line(safe)?;
+    headed(out, fence)
 }
 
 /// Text for a span of code.
@@ -218,7 +240,7 @@ pub fn plain(text: &str) -> String {
 }
 
 /// A quotation, code in it as it is.
-fn quoted(out: &mut dyn Write, text: &str) -> io::Result<()> {
+fn quoted(out: &mut Sheet<'_>, text: &str) -> io::Result<()> {
     let safe = sanitize::block(text.trim_end());
     let mut is_inside = false;
     for line in safe.split('\n') {
@@ -229,13 +251,13 @@ fn quoted(out: &mut dyn Write, text: &str) -> io::Result<()> {
             harmless(line)
         };
         is_inside ^= is_fence;
-        writeln!(out, "> {shown}")?;
+        out.line(format!("> {shown}"))?;
     }
     // A fence that was never closed would swallow what follows.
     if is_inside {
-        writeln!(out, "> ```")?;
+        out.line("> ```")?;
     }
-    writeln!(out)
+    out.blank()
 }
 
 /// Without tags, images and mentions outside of spans of code.
@@ -262,9 +284,8 @@ mod tests {
     use super::*;
 
     fn quoted_text(text: &str) -> String {
-        let mut out = Vec::new();
-        quoted(&mut out, text).unwrap();
-        String::from_utf8(out).unwrap()
+        let text = Sheet::kept(|out| quoted(out, text));
+        text.unwrap().to_string()
     }
 
     #[test]
@@ -279,11 +300,7 @@ mod tests {
     #[test]
     fn code_is_kept_and_closed() {
         assert_eq!(quoted_text("```py\na < b"), "> ```py\n> a < b\n> ```\n\n");
-        let mut out = Vec::new();
-        fenced(&mut out, "", "```\nx\n```").unwrap();
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "````\n```\nx\n```\n````\n\n"
-        );
+        let text = Sheet::kept(|out| fenced(out, "", "```\nx\n```"));
+        assert_eq!(text.unwrap().as_str(), "````\n```\nx\n```\n````\n\n");
     }
 }
