@@ -7,6 +7,7 @@ mod confined;
 mod errors;
 pub(crate) mod faults;
 pub(crate) mod help;
+mod hostile;
 mod io;
 mod numbers;
 mod reading;

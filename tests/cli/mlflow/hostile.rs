@@ -4,18 +4,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use crate::support::mlflow::{current, on_cases, on_server};
-use crate::support::mlt;
-
-/// Characters that move a cursor, hide, or turn text around.
-pub(crate) fn is_dangerous(c: char) -> bool {
-    (c.is_control() && c != '\n')
-        || matches!(
-            c,
-            '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{feff}' | '\u{2028}' | '\u{2029}'
-        )
-        || ('\u{202a}'..='\u{202e}').contains(&c)
-        || ('\u{2060}'..='\u{206f}').contains(&c)
-}
+use crate::support::{is_dangerous, mlt};
 
 fn cases() -> impl Iterator<Item = (&'static String, &'static String)> {
     current().cases.iter()

@@ -13,7 +13,7 @@ mod files;
 mod filters;
 mod fuzz;
 mod get;
-pub(crate) mod hostile;
+mod hostile;
 mod keys;
 mod latencies;
 mod latency;

@@ -8,3 +8,14 @@ pub(crate) mod mlflow;
 pub(crate) mod venv;
 
 pub(crate) use env::{Mlt, Outcome, mlt, without_link};
+
+/// Characters that move a cursor, hide, or turn text around.
+pub(crate) fn is_dangerous(c: char) -> bool {
+    (c.is_control() && c != '\n')
+        || matches!(
+            c,
+            '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{feff}' | '\u{2028}' | '\u{2029}'
+        )
+        || ('\u{202a}'..='\u{202e}').contains(&c)
+        || ('\u{2060}'..='\u{206f}').contains(&c)
+}

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::mutate::{Random, damaged};
 use crate::alone::faults::corpus::ANSWERS;
-use crate::mlflow::hostile::is_dangerous;
+use crate::support::is_dangerous;
 use crate::support::mlflow::file_store;
 use crate::support::{Outcome, mlt};
 
