@@ -7,7 +7,9 @@ use std::io;
 use crate::filter;
 use crate::render::Style;
 use crate::settings::SettingsError;
-use crate::store::{Attempt, StoreError};
+use crate::store::{
+    Attempt, BadBody, CertificateFault, ConnectionFault, Found, ProxyFault, Refusal, StoreError,
+};
 use crate::text::Clean;
 
 /// How a command ended, as the shell sees it.
@@ -217,7 +219,7 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
     let one = |hint: &str| vec![hint.to_owned()];
     match error {
         StoreError::Unreachable { reason, .. } => (
-            one(if reason.contains("client certificate") {
+            one(if *reason == ConnectionFault::WantsCertificate {
                 "name its PEM file, with the key in it, in MLFLOW_TRACKING_CLIENT_CERT_PATH"
             } else {
                 "check the tracking URI, and that the server runs"
@@ -234,7 +236,7 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
         StoreError::Proxy {
             variable, reason, ..
         } => {
-            let hint = if reason.contains("login") {
+            let hint = if *reason == ProxyFault::WantsLogin {
                 format!("name it as http://user:password@host:port in {variable}")
             } else {
                 format!("check {variable}, or list the server in NO_PROXY")
@@ -244,14 +246,13 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
         StoreError::BrokenOff { .. } => (one("try again"), Exit::Server),
         StoreError::Refused {
             status,
-            code,
-            message,
+            meaning,
             retry_after,
             ..
         } => (
-            refused_hints(*status, code.as_deref(), message, *retry_after),
-            match (status, code.as_deref()) {
-                (404, Some("RESOURCE_DOES_NOT_EXIST")) => Exit::NotFound,
+            refused_hints(*status, *meaning, *retry_after),
+            match meaning {
+                Refusal::NotThere => Exit::NotFound,
                 _ => Exit::Server,
             },
         ),
@@ -265,11 +266,13 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             }),
             Exit::Unauthorized,
         ),
-        StoreError::Forbidden { message, .. } => {
-            let hint = if message.contains("Cross-origin") {
-                "the server takes mlt for a web page; check its allowed hosts"
-            } else {
-                "ask for permission, or log in as somebody else"
+        StoreError::Forbidden { meaning, .. } => {
+            let hint = match meaning {
+                Refusal::CrossOrigin => {
+                    "the server takes mlt for a web page; check its allowed hosts"
+                }
+                Refusal::UnknownHost => UNKNOWN_HOST,
+                _ => "ask for permission, or log in as somebody else",
             };
             (one(hint), Exit::Unauthorized)
         }
@@ -280,7 +283,7 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             Exit::Server,
         ),
         StoreError::NotJson { found, .. } => (
-            one(if found.contains("HTML") {
+            one(if *found == Found::Html {
                 "this may be a login page or a proxy; check the tracking URI"
             } else {
                 "check that the tracking URI is that of an MLflow server"
@@ -288,10 +291,14 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             Exit::Server,
         ),
         // Whole JSON is the server's own.
-        StoreError::BadAnswer { reason, .. } if !reason.starts_with("it is cut short") => {
-            (Vec::new(), Exit::Server)
+        StoreError::BadAnswer {
+            reason: BadBody::NotJson { .. } | BadBody::OtherForm(_),
+            ..
+        } => (Vec::new(), Exit::Server),
+        StoreError::BadAnswer {
+            reason: BadBody::CutShort(_),
+            ..
         }
-        StoreError::BadAnswer { .. }
         | StoreError::RepeatedPage { .. }
         | StoreError::BarrenPages { .. }
         | StoreError::OtherTrace { .. } => (
@@ -389,36 +396,33 @@ fn absolute_of(path: &str) -> Option<String> {
     .then_some(absolute)
 }
 
-fn certificate_hint(reason: &str) -> &'static str {
-    if reason.contains("of an authority") {
-        "give the server a certificate of its own, or accept any with MLFLOW_TRACKING_INSECURE_TLS=true"
-    } else if reason.contains("its authority") {
-        "name the authority's PEM file in MLFLOW_TRACKING_SERVER_CERT_PATH"
-    } else {
-        "check the host in the tracking URI; MLFLOW_TRACKING_INSECURE_TLS=true accepts any certificate"
+fn certificate_hint(fault: &CertificateFault) -> &'static str {
+    match fault {
+        CertificateFault::OfAuthority => {
+            "give the server a certificate of its own, or accept any with MLFLOW_TRACKING_INSECURE_TLS=true"
+        }
+        CertificateFault::UnknownAuthority => {
+            "name the authority's PEM file in MLFLOW_TRACKING_SERVER_CERT_PATH"
+        }
+        _ => {
+            "check the host in the tracking URI; MLFLOW_TRACKING_INSECURE_TLS=true accepts any certificate"
+        }
     }
 }
 
-fn refused_hints(
-    status: u16,
-    code: Option<&str>,
-    message: &str,
-    retry_after: Option<u64>,
-) -> Vec<String> {
+const UNKNOWN_HOST: &str = "the server does not know itself by this name; see its --allowed-hosts";
+
+fn refused_hints(status: u16, meaning: Refusal, retry_after: Option<u64>) -> Vec<String> {
     let mut hints = Vec::new();
     let retry_after = retry_after.filter(|seconds| *seconds > 0);
     if let Some(seconds) = retry_after {
         hints.push(format!("the server asks to wait {seconds} s"));
     }
-    match (status, code) {
-        (500, Some("FEATURE_DISABLED")) => {
+    match (status, meaning) {
+        (_, Refusal::NoWorkspaces) => {
             hints.push("the server has no workspaces; unset MLFLOW_WORKSPACE".to_owned());
         }
-        (403 | 400, _) if message.contains("Invalid Host header") => {
-            hints.push(
-                "the server does not know itself by this name; see its --allowed-hosts".to_owned(),
-            );
-        }
+        (_, Refusal::UnknownHost) => hints.push(UNKNOWN_HOST.to_owned()),
         (407, _) => hints.push(
             "the proxy wants a login; name it as http://user:password@host in HTTP_PROXY or HTTPS_PROXY"
                 .to_owned(),

@@ -1,7 +1,13 @@
-//! What can go wrong between mlt and the traces. Words for people, hints and
-//! exit codes are not made here.
+//! What can go wrong between mlt and the traces, by kind: whoever wants to know what
+//! happened matches, and reads no sentence. Hints and exit codes are not made here.
+
+mod answer;
+mod connection;
 
 use std::fmt;
+
+pub use self::answer::{BadBody, Found, Refusal};
+pub use self::connection::{CertificateFault, ConnectionFault, ProxyFault};
 
 use super::artifact;
 use crate::model::Unreadable;
@@ -14,16 +20,16 @@ pub enum StoreError {
     Unreachable {
         /// Host and port.
         host: String,
-        /// The cause, in the operating system's words.
-        reason: String,
+        /// Why.
+        reason: ConnectionFault,
     },
     /// The server's certificate was not accepted.
     #[error("cannot trust the certificate of {host}: {reason}")]
     Tls {
         /// Host and port.
         host: String,
-        /// The cause, in the TLS library's words.
-        reason: String,
+        /// What is wrong with it.
+        reason: CertificateFault,
     },
     /// Nothing came for too long.
     #[error("{host} did not answer within {seconds} s")]
@@ -49,7 +55,7 @@ pub enum StoreError {
         /// The variable that names it.
         variable: &'static str,
         /// Why not.
-        reason: String,
+        reason: ProxyFault,
     },
     /// A body that is longer than is read.
     #[error("the answer of {host} to {path} is larger than {}", size(*limit))]
@@ -68,8 +74,8 @@ pub enum StoreError {
         host: String,
         /// Bytes of the body that had arrived.
         received: usize,
-        /// The cause.
-        reason: String,
+        /// Why.
+        reason: ConnectionFault,
     },
     /// The server refused the request with an MLflow error.
     #[error("{host} answered {status}{}: {message}", code.as_ref().map(|c| format!(" {c}")).unwrap_or_default())]
@@ -82,6 +88,8 @@ pub enum StoreError {
         code: Option<String>,
         /// MLflow's message.
         message: String,
+        /// What it means by that.
+        meaning: Refusal,
         /// Seconds the server asked to wait, where it did.
         retry_after: Option<u64>,
     },
@@ -102,6 +110,8 @@ pub enum StoreError {
         host: String,
         /// The server's own message.
         message: String,
+        /// What it means by that.
+        meaning: Refusal,
     },
     /// 404 without MLflow's JSON: no such path.
     #[error("{host} has no {path}")]
@@ -118,8 +128,8 @@ pub enum StoreError {
         host: String,
         /// The URL's path.
         path: String,
-        /// What came: `an HTML page`, `an empty body` …
-        found: String,
+        /// What came.
+        found: Found,
     },
     /// JSON, but not what MLflow sends.
     #[error("cannot read the answer of {host} to {path}: {reason}")]
@@ -129,7 +139,7 @@ pub enum StoreError {
         /// The URL's path.
         path: String,
         /// What is wrong and where.
-        reason: String,
+        reason: BadBody,
     },
     /// A redirect that is not followed.
     #[error("{host} redirects to {target}")]

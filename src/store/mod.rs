@@ -29,7 +29,9 @@ use crate::model::{Experiment, ExperimentOverview, TraceInfo, Unreadable};
 
 pub use crate::model::Detail;
 pub use change::{Change, OnChange, TagChanges};
-pub use error::{Attempt, StoreError};
+pub use error::{
+    Attempt, BadBody, CertificateFault, ConnectionFault, Found, ProxyFault, Refusal, StoreError,
+};
 pub use explain::{DryRequest, Explain, Explanation};
 pub(crate) use fetch::going_on;
 pub use fetch::{OnTrace, Pages, TraceRefs, Want};

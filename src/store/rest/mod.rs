@@ -29,7 +29,7 @@ use super::fetch;
 use super::local::{Doubts, lock};
 use super::{
     Change, Connection, Explain, Explanation, FilterSource, MetricAnswer, MetricQuestion, Notice,
-    OnChange, OnTrace, Page, Pages, Query, Scope, Store, StoreError, Want,
+    OnChange, OnTrace, Page, Pages, Query, Refusal, Scope, Store, StoreError, Want,
 };
 use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
 use crate::model::{Experiment, ExperimentOverview};
@@ -62,9 +62,6 @@ const LAST_V2: (u32, u32) = (3, 1);
 const FIRST_V3: (u32, u32) = (3, 2);
 /// Taken for the release of a server until it refuses something.
 const NEWEST: (u32, u32) = (u32::MAX, 0);
-
-/// What a server says that keeps its traces in files when it is asked about spans.
-const NO_SPANS_HERE: &str = "Span filtering requires database support";
 
 /// Which trace endpoints a server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -406,8 +403,15 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{s}")
 }
 
+/// Whether the server keeps its traces in files, and was asked about spans.
 fn knows_no_spans(error: &StoreError) -> bool {
-    matches!(error, StoreError::Refused { status: 400, message, .. } if message.starts_with(NO_SPANS_HERE))
+    matches!(
+        error,
+        StoreError::Refused {
+            meaning: Refusal::NoSpanFilters,
+            ..
+        }
+    )
 }
 
 fn plan(filter: &Filter, server: &Server) -> Result<Plan, StoreError> {

@@ -10,7 +10,7 @@ use crate::model::{Span, Trace, TraceInfo, Unreadable, tag};
 use crate::store::wire::{
     Brief, Depth, Eventful, SpanList, Whole, null_as_default, spans_from_slice,
 };
-use crate::store::{Attempt, Detail, StoreError};
+use crate::store::{Attempt, Detail, Found, Refusal, StoreError};
 
 const ARTIFACT: &str = "get-trace-artifact";
 
@@ -67,9 +67,10 @@ pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetch
             Err(StoreError::Refused {
                 status: status @ (400 | 404 | 405 | 500 | 501),
                 message,
+                meaning,
                 ..
             }) => {
-                absent &= status == 404 || message.contains("not stored in tracking store");
+                absent &= status == 404 || meaning == Refusal::SpansElsewhere;
                 tried.push(Attempt {
                     way,
                     outcome: format!("{status}: {}", message.trim_end_matches('.')),
@@ -80,9 +81,7 @@ pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetch
                 broken.get_or_insert(format!("{way} gives what is no list of spans: {reason}"));
             }
             // The endpoint gives a file as it is, whatever is in it.
-            Err(StoreError::NotJson { found, .. })
-                if way == ARTIFACT && !found.contains("HTML") =>
-            {
+            Err(StoreError::NotJson { found, .. }) if way == ARTIFACT && found != Found::Html => {
                 broken.get_or_insert(format!("{way} gives no JSON"));
             }
             Err(error) => return Err(error),

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::RestStore;
 use super::http::Call;
 use super::ids;
-use crate::store::StoreError;
 use crate::store::fetch::Ways as _;
+use crate::store::{Refusal, StoreError};
 
 impl RestStore {
     fn tag_call(&self, method: Method, trace_id: &str, body: Value) -> Result<Call, StoreError> {
@@ -27,15 +27,13 @@ impl RestStore {
         let call = self.tag_call(Method::PATCH, trace_id, json!({"key": key, "value": value}))?;
         match self.http.send(&call) {
             Ok(_) => Ok(()),
-            Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),
-            // SQL backends let the database notice that there is no such trace.
-            Err(StoreError::Refused {
-                status: 400,
-                message,
-                ..
-            }) if message.to_ascii_lowercase().contains("foreign key") => {
-                Err(self.unknown_trace(trace_id))
-            }
+            Err(
+                StoreError::Refused { status: 404, .. }
+                | StoreError::Refused {
+                    meaning: Refusal::NoSuchTrace,
+                    ..
+                },
+            ) => Err(self.unknown_trace(trace_id)),
             Err(error) => Err(error),
         }
     }

@@ -22,6 +22,7 @@ mod mlruns;
 mod no_match;
 mod old_servers;
 mod readme;
+mod refusals;
 mod search;
 mod sqlite;
 mod stats;

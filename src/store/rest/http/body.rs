@@ -7,6 +7,8 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::store::Found;
+
 /// Larger bodies are read all the same, but are not trusted to be announced truthfully.
 const MAX_PREALLOCATION: u64 = 64 << 20;
 /// So much of the body of an error is read; nobody reads more.
@@ -104,26 +106,26 @@ pub(super) fn starts_as_json(body: &[u8]) -> bool {
     matches!(first, Some(b'{' | b'['))
 }
 
-/// What a body that is not JSON looks like, in two or three words.
-pub(super) fn describe(body: &[u8], hide: impl Fn(&str) -> String) -> String {
+/// What a body is that is not JSON.
+pub(super) fn describe(body: &[u8], hide: impl Fn(&str) -> String) -> Found {
     const SHOWN: usize = 200;
     let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
     let text = text.trim();
     let start = text.get(..15).unwrap_or(text).to_ascii_lowercase();
     if text.is_empty() {
-        "an empty body".to_owned()
+        Found::Nothing
     } else if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        "an HTML page".to_owned()
+        Found::Html
     } else if start.starts_with('<') {
-        "XML".to_owned()
+        Found::Xml
     } else {
         let first = text.lines().next().unwrap_or_default();
         let line = hide(first);
         let cut: String = line.chars().take(SHOWN).collect();
         if cut.len() < line.len() || first.len() < text.len() {
-            format!("the text `{cut}…`")
+            Found::Text(cut + "…")
         } else {
-            format!("the text `{cut}`")
+            Found::Text(cut)
         }
     }
 }

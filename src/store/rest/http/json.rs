@@ -2,21 +2,29 @@
 
 use serde_json::error::Category;
 
-/// Where and what, in a clause.
-pub(super) fn fault(error: &serde_json::Error) -> String {
-    let place = format!("line {}, column {}", error.line(), error.column());
+use crate::store::BadBody;
+
+/// Where and what.
+pub(super) fn fault(error: &serde_json::Error) -> BadBody {
+    let (line, column) = (error.line(), error.column());
+    let place = format!("line {line}, column {column}");
     match error.classify() {
-        Category::Eof => format!("it is cut short ({place})"),
-        Category::Syntax | Category::Io => format!("it is no JSON from {place} on"),
+        Category::Eof => BadBody::CutShort(place),
+        Category::Syntax | Category::Io => BadBody::NotJson { line, column },
         // Values that were read before have no place any more.
-        Category::Data if error.line() == 0 => shape(&error.to_string()),
-        Category::Data => format!("{} ({place})", shape(&error.to_string())),
+        Category::Data if line == 0 => BadBody::OtherForm(shape(error)),
+        Category::Data => BadBody::OtherForm(format!("{} ({place})", shape(error))),
     }
 }
 
-/// The data are not of the form that was expected.
-fn shape(text: &str) -> String {
-    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+/// In which way data are not of the form that was expected. `serde_json` keeps that to
+/// itself, and its own words quote what it found, so they are taken apart, and put
+/// together again without that.
+fn shape(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(text, _)| text);
     if let Some(field) = text.strip_prefix("missing field ") {
         return format!("it lacks {field}");
     }
@@ -79,16 +87,31 @@ mod tests {
                 r#"{"traces": [{}]}"#,
                 "expected text, found an object (line 1, column 12)",
             ),
+            (
+                r#"{"traces": [true]}"#,
+                "expected text, found true or false (line 1, column 16)",
+            ),
+            (
+                r#"{"traces": [1.5]}"#,
+                "expected text, found a number (line 1, column 15)",
+            ),
+            (
+                r#"{"traces": [null]}"#,
+                "expected text, found null (line 1, column 16)",
+            ),
             (r"{}", "it lacks `traces` (line 1, column 2)"),
-            (r"[1]", "expected text, found a number"),
+            (r"[1]", "expected a list, found a number (line 1, column 2)"),
+            (
+                r"3",
+                "expected an object, found a number (line 1, column 1)",
+            ),
             (r#"{"traces": ["#, "it is cut short (line 1, column 12)"),
             (r"{hunter2}", "it is no JSON from line 1, column 2 on"),
         ] {
             let error = serde_json::from_str::<Page>(json).unwrap_err();
-            let text = fault(&error);
+            let text = fault(&error).to_string();
             assert!(!text.contains("hunter2"), "{text}");
-            let starts = json == "[1]" || text == said;
-            assert!(starts, "{json}: {text}");
+            assert_eq!(text, said, "{json}");
         }
     }
 }

@@ -2,13 +2,16 @@
 //! follow redirects within the host, and turn everything that can go wrong into
 //! a typed error. Knows nothing of traces.
 
+mod answers;
 mod body;
 mod client;
 mod fault;
+mod hidden;
 mod json;
 mod mask;
 mod redirect;
 mod retry;
+mod tls;
 
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -24,9 +27,8 @@ use url::Url;
 use self::body::{ServerError, Stopped};
 use self::fault::Place;
 use self::mask::Masks;
-use crate::store::StoreError;
 use crate::store::wire::{self, Flaw, InfoPage};
-use crate::store::{Connection, Credentials};
+use crate::store::{BadBody, Connection, Credentials, ProxyFault, StoreError};
 
 /// Called once for every exchange, for `--verbose`; `None` for silence.
 pub type RequestLog = Option<Arc<dyn Fn(&RequestRecord) + Send + Sync>>;
@@ -159,9 +161,9 @@ impl Http {
             host: self.host(),
             path: self.path(call),
             reason: if flaw.is_cut {
-                format!("it is cut short ({flaw})")
+                BadBody::CutShort(flaw.to_string())
             } else {
-                flaw.to_string()
+                BadBody::OtherForm(flaw.to_string())
             },
         }
     }
@@ -319,7 +321,7 @@ impl Http {
                     None => StoreError::BrokenOff {
                         host,
                         received,
-                        reason: fault::broken_body(&error),
+                        reason: fault::connection(&error),
                     },
                 }
             }
@@ -349,7 +351,7 @@ impl Http {
             return Err(Failure::Final(StoreError::Proxy {
                 proxy: proxy.place.clone(),
                 variable: proxy.variable,
-                reason: fault::WANTS_LOGIN.to_owned(),
+                reason: ProxyFault::WantsLogin,
             }));
         }
         let mut server = ServerError::read(&body);
@@ -357,14 +359,19 @@ impl Http {
         let code = code.map(|code| body::cut(&self.masks.hide(&code), CODE));
         let message = server
             .text()
-            .map_or_else(describe, |text| self.shown(&text));
+            .map_or_else(|| describe().to_string(), |text| self.shown(&text));
+        let meaning = answers::meaning(status.as_u16(), code.as_deref(), &message);
         Err(match status.as_u16() {
             401 => Failure::Final(StoreError::Unauthorized {
                 host,
                 had_credentials: self.connection.credentials.is_some(),
                 message,
             }),
-            403 => Failure::Final(StoreError::Forbidden { host, message }),
+            403 => Failure::Final(StoreError::Forbidden {
+                host,
+                message,
+                meaning,
+            }),
             404 if !starts_as_json => Failure::Final(StoreError::NoSuchEndpoint { host, path }),
             status => {
                 let refused = StoreError::Refused {
@@ -372,6 +379,7 @@ impl Http {
                     status,
                     code,
                     message,
+                    meaning,
                     retry_after,
                 };
                 match status {

@@ -48,6 +48,29 @@ fn what_is_not_allowed_is_not_authorised() {
 }
 
 #[test]
+fn a_server_that_does_not_know_itself_by_the_name_in_the_uri_says_where_to_set_it() {
+    let words = "Invalid Host header - possible DNS rebinding attack detected";
+    let reply = Reply::text("text/plain", words).status(403);
+    assert_snapshot!(fault(search_gives(&reply), "search", 5), @"
+    --- stderr
+    error: HOST does not allow this: the text `Invalid Host header - possible DNS rebinding attack detected`
+    hint: the server does not know itself by this name; see its --allowed-hosts
+    --- exit 5
+    ");
+}
+
+#[test]
+fn a_server_that_takes_mlt_for_a_web_page_says_where_to_set_it() {
+    let reply = Reply::text("text/plain", "Cross-origin request blocked").status(403);
+    assert_snapshot!(fault(search_gives(&reply), "search", 5), @"
+    --- stderr
+    error: HOST does not allow this: the text `Cross-origin request blocked`
+    hint: the server takes mlt for a web page; check its allowed hosts
+    --- exit 5
+    ");
+}
+
+#[test]
 fn a_tag_that_may_not_be_set_is_not_authorised() {
     let path = format!("/api/2.0/mlflow/traces/{}/tags", trace_id(1));
     let reply = Reply::error(403, "PERMISSION_DENIED", "Permission denied.");
