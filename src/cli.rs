@@ -18,6 +18,7 @@ mod report;
 mod search;
 mod selection;
 mod session;
+mod sessions;
 mod stats;
 mod tag;
 mod values;
@@ -54,6 +55,7 @@ pub use report::ReportArgs;
 pub use search::SearchArgs;
 pub use selection::{LimitArgs, MlflowIds, SelectionArgs};
 pub use session::SessionArgs;
+pub use sessions::SessionsArgs;
 pub use stats::{StatsArgs, StatsBy, Via};
 pub use tag::TagArgs;
 
@@ -86,7 +88,7 @@ Exit codes:
   6    data that cannot be read or written
   7    done, but some traces could not be read; 1 to 6 go before it
   130  interrupted
-A filter that matches no traces is no failure of mlt search, stats, errors, latency, export and
+A filter that matches no traces is no failure of mlt search, sessions, stats, errors, latency, export and
 tag: they say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
 
 const COMPLETIONS: &str = "\
@@ -144,7 +146,13 @@ pub struct GlobalArgs {
     /// Longest wait for a sign of life from the server [default: 30s]
     ///
     /// A number with a unit, such as 5s or 2m. The default is $MLFLOW_HTTP_REQUEST_TIMEOUT, else 30s.
-    #[arg(long, global = true, value_name = "TIME", help_heading = "Connection")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub timeout: Option<Period>,
 
     /// Longest time for one request as a whole [default: 10m]
@@ -199,7 +207,7 @@ pub struct GlobalArgs {
     pub color: ColorChoice,
 
     /// Do not page long output on a terminal
-    #[arg(long, global = true, help_heading = "Output")]
+    #[arg(long, global = true, help_heading = "Output", hide_short_help = true)]
     pub no_pager: bool,
 
     /// Print no notes: only data, warnings and errors
@@ -255,6 +263,9 @@ pub enum Command {
     /// Show a conversation of several traces
     #[command(arg(output::arg(OF_TRANSCRIPTS)))]
     Session(SessionArgs),
+    /// List conversations of several traces
+    #[command(after_long_help = sessions::HELP, arg(output::arg(WITH_IDS)))]
+    Sessions(Box<SessionsArgs>),
     /// Set and delete tags of traces
     #[command(arg(output::arg(TABULAR)))]
     Tag(TagArgs),

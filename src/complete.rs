@@ -200,6 +200,11 @@ pub(crate) fn error_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
     one_of(typed, rows::errors::names())
 }
 
+/// Columns of sessions, likewise.
+pub(crate) fn session_columns(typed: &OsStr) -> Vec<CompletionCandidate> {
+    one_of(typed, rows::sessions::names())
+}
+
 /// Kinds of failures, likewise.
 pub(crate) fn failure_kinds(typed: &OsStr) -> Vec<CompletionCandidate> {
     let kinds = FailureKind::ALL.map(FailureKind::as_str);

@@ -26,6 +26,7 @@ mod over_time;
 mod percentile;
 mod proportion;
 mod self_time;
+mod sessions;
 mod stats;
 mod student;
 mod tree;
@@ -65,6 +66,7 @@ pub use measure::{Bundled, MOST_BLAMED, Measured, Noise, Sample, SampleSpan, Spr
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
 pub use percentile::{Quantile, Summary, percentile};
+pub use sessions::{SessionSort, SessionSummary, Sessions};
 pub use stats::{
     AssessmentRow, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsRow, StatsSort,
 };

@@ -1,6 +1,10 @@
 //! Traces for tests, written as one line per span.
 
-use crate::model::{Span, SpanId, StatusCode, Trace, TraceInfo, attribute};
+use std::collections::BTreeMap;
+
+use crate::model::{
+    Assessment, AssessmentKind, Source, Span, SpanId, StatusCode, Trace, TraceInfo, attribute,
+};
 
 pub(super) const MS: i64 = 1_000_000;
 
@@ -33,6 +37,26 @@ pub(super) fn trace(spans: impl IntoIterator<Item = Span>) -> Trace {
     Trace {
         info: TraceInfo::new("tr-1"),
         spans: spans.into_iter().collect(),
+    }
+}
+
+/// Feedback that says nothing yet.
+pub(super) fn assessment() -> Assessment {
+    Assessment {
+        id: None,
+        name: String::new(),
+        span_id: None,
+        source: Source {
+            kind: "HUMAN".to_owned(),
+            id: None,
+        },
+        create_time: None,
+        last_update_time: None,
+        kind: AssessmentKind::Other,
+        rationale: None,
+        metadata: BTreeMap::new(),
+        overrides: None,
+        valid: true,
     }
 }
 

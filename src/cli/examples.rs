@@ -76,6 +76,12 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt stats 'p95(duration), sum(tokens)' --by tags.env
   mlt stats 'count(span), p95(span.duration)' --by name --top 5"
         }
+        "sessions" => {
+            "\
+  mlt sessions
+  mlt sessions --since 7d --sort cost -n 10
+  mlt sessions --status ERROR -o ids"
+        }
         "errors" => {
             "\
   mlt errors

@@ -25,6 +25,7 @@ mod resolve;
 mod search;
 mod selection;
 mod session;
+mod sessions;
 mod stats;
 mod tag;
 mod unreadable;
@@ -61,6 +62,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Search(args) => with_context(flags, env, terminal, |c| search::run(c, args)),
         Command::Get(args) => with_context(flags, env, terminal, |c| get::run(c, args)),
         Command::Session(args) => with_context(flags, env, terminal, |c| session::run(c, args)),
+        Command::Sessions(args) => with_context(flags, env, terminal, |c| sessions::run(c, args)),
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
         Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),
         Command::Errors(args) => with_context(flags, env, terminal, |c| errors::run(c, args)),

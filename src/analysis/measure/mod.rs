@@ -414,6 +414,11 @@ fn assessments<'t>(field: &'t Field, info: &'t TraceInfo) -> impl Iterator<Item 
     })
 }
 
+/// The number that an assessment comes to, as aggregates measure it.
+pub(super) fn score(assessment: &Assessment) -> Option<f64> {
+    assessed(assessment.value()).map(Number::as_f64)
+}
+
 /// An assessment as MLflow aggregates it: judges also say yes and no.
 fn assessed(value: &Json) -> Option<Number> {
     match value {

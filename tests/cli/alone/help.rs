@@ -13,6 +13,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "search",
     "get",
     "session",
+    "sessions",
     "tag",
     "latency",
     "diff",

@@ -123,6 +123,7 @@ fn no_subcommand_lets_anything_through_to_people() {
         &["stats", "count()", "--by", "tags.env", "--every", "1d"],
         &["stats"],
         &["errors", "--all"],
+        &["sessions", "--all"],
         &["keys", "--all"],
         &["keys", "--all", "span."],
         &["session", "--latest", "--user", &format!("anna{EVIL}")],

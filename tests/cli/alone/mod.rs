@@ -13,5 +13,6 @@ mod numbers;
 mod reading;
 mod regression;
 mod session;
+mod sessions;
 mod times;
 mod writing;

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Folder;
 use crate::support::mlt;
 
-const PRINTING: [&str; 21] = [
+const PRINTING: [&str; 22] = [
     "--version",
     "--help",
     "-h",
@@ -25,6 +25,7 @@ const PRINTING: [&str; 21] = [
     "get latest",
     "stats",
     "errors",
+    "sessions",
     "latency latest",
     "keys tags",
     "experiments",
