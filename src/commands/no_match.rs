@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use self::values::{Looked, tail};
 use super::Context;
-use super::selection::{Part, experiment_ids, parts_of};
+use super::selection::{Meaning, Part, experiment_ids, parts_of};
 use crate::cli::FilterArgs;
 use crate::error::{CommandError, Exit};
 use crate::filter::{Expr, Filter, OrderBy};
@@ -238,7 +238,7 @@ impl CauseSearch<'_> {
 
     /// What there is instead.
     fn say_more(&self, part: &Part, looked: &Looked) -> Result<(), Stopped> {
-        let conditions = part.expr.as_ref().map(Expr::conditions);
+        let conditions = part.expr().map(Expr::conditions);
         match conditions.and_then(|all| tail(self, &all, looked)) {
             Some(tail) => self.tell(Told::More(format!("; {tail}"))),
             None => Ok(()),
@@ -257,19 +257,21 @@ impl CauseSearch<'_> {
         order_by: OrderBy,
         limit: usize,
     ) -> Result<Looked, Stopped> {
-        let exprs = parts.iter().filter_map(|part| part.expr.clone());
+        let exprs = parts.iter().filter_map(|part| part.expr().cloned());
         let mut filter: Filter = exprs.collect();
         if filter.names_experiments() {
             let known = self.store.experiments(Scope::Active).map_err(|_| Stopped)?;
             let known: Vec<_> = known.into_iter().map(|e| (e.id, e.name)).collect();
             filter.resolve_experiments(&known);
         }
-        let raw = parts.iter().find(|part| part.expr.is_none());
-        let raw = raw.and_then(|part| part.label.strip_prefix("--raw-filter "));
+        let raw = parts.iter().find_map(|part| match &part.meaning {
+            Meaning::Servers(raw) => Some(raw),
+            Meaning::Known(_) => None,
+        });
         let query = Query {
             experiments: experiments.to_vec(),
             filter: match raw {
-                Some(raw) if filter.is_empty() => FilterSource::Raw(raw.to_owned()),
+                Some(raw) if filter.is_empty() => FilterSource::Raw(raw.clone()),
                 Some(raw) => FilterSource::Raw(format!("{raw} AND {filter}")),
                 None => FilterSource::Parsed(filter),
             },

@@ -17,8 +17,27 @@ use crate::units;
 pub(super) struct Part {
     /// As it was typed, or as near to it as can be.
     pub(super) label: String,
-    /// What it says; `None` where only the server knows.
-    pub(super) expr: Option<Expr>,
+    /// What it says.
+    pub(super) meaning: Meaning,
+}
+
+/// What a condition says.
+#[derive(Debug, Clone)]
+pub(super) enum Meaning {
+    /// This.
+    Known(Expr),
+    /// What the server makes of this text.
+    Servers(String),
+}
+
+impl Part {
+    /// What it says, where that is known.
+    pub(super) fn expr(&self) -> Option<&Expr> {
+        match &self.meaning {
+            Meaning::Known(expr) => Some(expr),
+            Meaning::Servers(_) => None,
+        }
+    }
 }
 
 /// The filter that the flags come to. Doubts about it go to standard error.
@@ -82,17 +101,17 @@ pub(super) fn parts_of(args: &FilterArgs, context: &Context) -> Result<Vec<Part>
     for filter in parsed(args, context)? {
         parts.extend(filter.effective_conjuncts().map(|expr| Part {
             label: expr.spelling(),
-            expr: Some(expr.clone()),
+            meaning: Meaning::Known(expr.clone()),
         }));
     }
     let shorthands = shorthands(args, context)?.into_iter();
     parts.extend(shorthands.map(|(label, condition)| Part {
         label,
-        expr: Some(condition.into()),
+        meaning: Meaning::Known(condition.into()),
     }));
     parts.extend(args.raw_filter.iter().map(|raw| Part {
         label: format!("--raw-filter {raw}"),
-        expr: None,
+        meaning: Meaning::Servers(raw.clone()),
     }));
     Ok(parts)
 }
