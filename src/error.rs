@@ -346,41 +346,40 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
         StoreError::TagKey { .. } | StoreError::TraceId { .. } | StoreError::Setting { .. } => {
             (Vec::new(), Exit::Usage)
         }
-        StoreError::File { path, reason } | StoreError::Data { path, reason } => {
-            (reading_hint(path, reason), Exit::Data)
+        StoreError::File { path, .. } | StoreError::Data { path, .. } => {
+            (path_hint(path).into_iter().collect(), Exit::Data)
+        }
+        StoreError::NotTraces { path, .. } => {
+            let hint = path_hint(path).unwrap_or_else(|| {
+                "a file of traces is JSON or JSON lines, as `mlt export -o jsonl` writes it"
+                    .to_owned()
+            });
+            (vec![hint], Exit::Data)
+        }
+        StoreError::NoExperiments { path, within } => {
+            let folder = path.trim_end_matches('/');
+            let hint = match within {
+                Some(store) => format!("name that: `-u {folder}/{store}`"),
+                None => one_after_the_other(&format!("{folder}/*.json")),
+            };
+            (vec![hint], Exit::Data)
         }
         _ => (Vec::new(), Exit::Data),
     }
 }
 
-/// What to do about a file or folder that holds no traces.
-fn reading_hint(path: &str, reason: &str) -> Vec<String> {
-    if reason.starts_with("it is a directory without experiments") {
-        let folder = path.trim_end_matches('/');
-        let within = reason
-            .strip_suffix(" in it")
-            .and_then(|reason| reason.rsplit(' ').next());
-        if let Some(store) = within {
-            return vec![format!("name that: `-u {folder}/{store}`")];
-        }
-        vec![format!(
-            "files of traces are read one after the other as in `cat {folder}/*.json | mlt -u - search`"
-        )]
-    } else if let Some(absolute) = absolute_of(path) {
-        vec![format!(
+/// What to do about a file that cannot be read, where its path tells.
+fn path_hint(path: &str) -> Option<String> {
+    if let Some(absolute) = absolute_of(path) {
+        return Some(format!(
             "a path behind three slashes is relative; this one is `-u sqlite:///{absolute}`, with four"
-        )]
-    } else if path.contains('*') {
-        vec![format!(
-            "files of traces are read one after the other as in `cat {path} | mlt -u - search`"
-        )]
-    } else if reason.starts_with("expected ") && reason.ends_with(char::is_numeric) {
-        vec![
-            "a file of traces is JSON or JSON lines, as `mlt export -o jsonl` writes it".to_owned(),
-        ]
-    } else {
-        Vec::new()
+        ));
     }
+    path.contains('*').then(|| one_after_the_other(path))
+}
+
+fn one_after_the_other(files: &str) -> String {
+    format!("files of traces are read one after the other as in `cat {files} | mlt -u - search`")
 }
 
 /// What a relative path is from the root, where nothing is at the one and
@@ -439,3 +438,6 @@ fn refused_hints(status: u16, meaning: Refusal, retry_after: Option<u64>) -> Vec
     }
     hints
 }
+
+#[cfg(test)]
+mod tests;

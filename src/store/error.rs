@@ -284,6 +284,25 @@ pub enum StoreError {
         /// What is wrong and where.
         reason: String,
     },
+    /// A file in which nothing is a trace, from the first thing in it on.
+    #[error("cannot read {path}: {reason}")]
+    NotTraces {
+        /// The path, or `standard input`.
+        path: String,
+        /// What is there instead and where.
+        reason: String,
+    },
+    /// A folder that is no store of MLflow's.
+    #[error(
+        "cannot read {path}: it is a directory without experiments of MLflow (folders with a meta.yaml){}",
+        within.map(|within| format!(", but with {within} in it")).unwrap_or_default()
+    )]
+    NoExperiments {
+        /// The path.
+        path: String,
+        /// The file or folder in it that is one.
+        within: Option<&'static str>,
+    },
     /// A database that another program keeps to itself.
     #[error("cannot use {path}: another program has locked it for {seconds} s")]
     Locked {
@@ -320,6 +339,8 @@ impl StoreError {
                 | Self::OutsideArtifact { .. }
                 | Self::File { .. }
                 | Self::Data { .. }
+                | Self::NotTraces { .. }
+                | Self::NoExperiments { .. }
                 | Self::TooLarge { .. }
                 | Self::OtherTrace { .. }
                 | Self::TraceId { .. }
@@ -345,7 +366,9 @@ impl StoreError {
     pub fn into_unreadable(self, trace_id: &str) -> Result<Unreadable, Self> {
         let unreadable = match self {
             Self::Unreadable(unreadable) => *unreadable,
-            Self::File { path, reason } | Self::Data { path, reason } => Unreadable {
+            Self::File { path, reason }
+            | Self::Data { path, reason }
+            | Self::NotTraces { path, reason } => Unreadable {
                 file: Some(path),
                 ..Unreadable::trace(trace_id, reason)
             },

@@ -101,7 +101,7 @@ impl<'a, 's, R: BufRead> Elements<'a, 's, R> {
             line: from.line,
             column: from.column + 1,
             cut: false,
-            is_data: true,
+            is_alien: true,
             is_end: false,
         };
         let place = Place::new(from, self.position - from.at);
@@ -386,7 +386,7 @@ impl<'a, 's, R: BufRead> Elements<'a, 's, R> {
             line: self.line,
             column,
             cut,
-            is_data: false,
+            is_alien: true,
             is_end: false,
         })
     }

@@ -201,7 +201,17 @@ impl FileStore {
             is_bare &= !odd.is_empty();
         }
         match odd.first() {
-            Some(first) if is_bare => Err(data(first.fault.to_string())),
+            Some(first) if is_bare => {
+                let reason = first.fault.to_string();
+                Err(if first.fault.begins_otherwise() {
+                    StoreError::NotTraces {
+                        path: self.name.clone(),
+                        reason,
+                    }
+                } else {
+                    data(reason)
+                })
+            }
             _ => {
                 let odd = odd.into_iter().map(|odd| self.unreadable(odd));
                 Ok(self.unreadable.iter().cloned().chain(odd).collect())

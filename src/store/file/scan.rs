@@ -176,7 +176,7 @@ fn broken_off(line: &[u8], here: Position) -> Odd {
         column: here.column + line.trim_ascii_end().len(),
         // Whoever writes at the end of the input does not mend it.
         cut: false,
-        is_data: false,
+        is_alien: false,
         is_end: false,
     };
     Odd::new(line, fault)

@@ -100,3 +100,42 @@ fn all_matches_come_page_by_page_and_whole() {
         .collect();
     assert_eq!(ids, ["0", "1", "2"]);
 }
+
+#[test]
+fn what_is_no_file_of_traces_is_told_from_a_damaged_one() {
+    let fault = |text: &str| {
+        let (_dir, store) = store(text);
+        store.search(&Query::default(), 10, None).unwrap_err()
+    };
+    for text in [
+        "hello, world\n",
+        "key: value\n",
+        "3",
+        "[1, 2]",
+        "{name: 1}",
+        r#"{"a" 1}"#,
+        r#"{"a": 01}"#,
+        r#""{\"a\" 1}""#,
+    ] {
+        let error = fault(text);
+        assert!(
+            matches!(error, StoreError::NotTraces { .. }),
+            "{text}: {error:?}"
+        );
+    }
+    let whole = trace(1);
+    for text in [
+        &whole[..whole.len() - 3],
+        &format!("{}\n{}", &whole[..20], &whole[..20]),
+        r#"{"info": 3}"#,
+        r#"{"info": {"trace_id": []}}"#,
+        r#"{"a": 1}"#,
+        r#"{"traceEvents": []}"#,
+    ] {
+        let error = fault(text);
+        assert!(
+            matches!(error, StoreError::Data { .. }),
+            "{text}: {error:?}"
+        );
+    }
+}

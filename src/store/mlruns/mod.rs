@@ -40,17 +40,16 @@ impl Mlruns {
     pub(super) fn open(root: &Path, artifacts: Artifacts) -> Result<Self, StoreError> {
         folder::experiment_folders(root)?;
         if !folder::is_store(root) {
-            let mut reason =
-                "it is a directory without experiments of MLflow (folders with a meta.yaml)"
-                    .to_owned();
-            if folder::is_store(&root.join("mlruns")) {
-                reason.push_str(", but with mlruns in it");
+            let within = if folder::is_store(&root.join("mlruns")) {
+                Some("mlruns")
             } else if root.join("mlflow.db").is_file() {
-                reason.push_str(", but with mlflow.db in it");
-            }
-            return Err(StoreError::Data {
+                Some("mlflow.db")
+            } else {
+                None
+            };
+            return Err(StoreError::NoExperiments {
                 path: root.display().to_string(),
-                reason,
+                within,
             });
         }
         Ok(Self {

@@ -23,8 +23,8 @@ pub(in crate::store) struct Fault {
     pub(in crate::store) column: usize,
     /// Whether the JSON ends too early.
     pub(in crate::store) cut: bool,
-    /// Whether it is JSON, and only not what it should be.
-    pub(in crate::store) is_data: bool,
+    /// Whether this is no JSON, or JSON of a kind in which no traces are.
+    pub(in crate::store) is_alien: bool,
     /// Whether what follows is not read either.
     pub(in crate::store) is_end: bool,
 }
@@ -39,9 +39,15 @@ impl Fault {
             line: if column > 0 { lines + 1 } else { 0 },
             column,
             cut: flaw.is_cut,
-            is_data: flaw.is_json,
+            is_alien: flaw.is_alien && flaw.member.is_empty(),
             is_end: false,
         }
+    }
+
+    /// Whether what begins here is something else than traces, and not traces that are
+    /// damaged.
+    pub(in crate::store) fn begins_otherwise(&self) -> bool {
+        self.is_alien && !self.cut && !self.is_end
     }
 
     /// The words and where, without the member and the line.
@@ -116,11 +122,11 @@ mod tests {
             line,
             column,
             cut: false,
-            is_data: true,
+            is_alien: false,
             is_end: false,
         };
         let first = fault(1, 5).within(7, 10);
-        assert_eq!((first.line, first.column, first.is_data), (7, 15, true));
+        assert_eq!((first.line, first.column), (7, 15));
         let second = fault(2, 6).within(7, 10);
         assert_eq!((second.line, second.column), (8, 6));
     }

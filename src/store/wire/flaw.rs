@@ -16,8 +16,8 @@ pub(in crate::store) struct Flaw {
     pub(in crate::store) offset: Option<usize>,
     /// The text ends before the value does.
     pub(in crate::store) is_cut: bool,
-    /// It is JSON, and only not what it should be.
-    pub(in crate::store) is_json: bool,
+    /// It is no JSON, or JSON of a kind in which no traces are.
+    pub(in crate::store) is_alien: bool,
     /// It holds spans of traces of which other parts may stand elsewhere.
     pub(in crate::store) is_part: bool,
 }
@@ -29,7 +29,7 @@ impl Flaw {
             reason: reason.into(),
             offset: None,
             is_cut: false,
-            is_json: true,
+            is_alien: false,
             is_part: false,
         }
     }
@@ -39,6 +39,14 @@ impl Flaw {
         Self {
             is_part: true,
             ..Self::new(what)
+        }
+    }
+
+    /// Something in which no traces are.
+    pub(super) fn alien(self) -> Self {
+        Self {
+            is_alien: true,
+            ..self
         }
     }
 
@@ -96,7 +104,7 @@ impl From<Trouble> for Flaw {
     fn from(trouble: Trouble) -> Self {
         Self {
             is_cut: trouble.is_cut,
-            is_json: false,
+            is_alien: true,
             ..Self::new(trouble.reason).at(trouble.offset)
         }
     }

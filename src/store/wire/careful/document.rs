@@ -54,7 +54,7 @@ impl Reader<'_> {
             Kind::List => self.list(node, depth),
             Kind::Object => self.object(node, depth),
             Kind::Text => inner(node, EXPECTED, &mut |node| self.value(node, depth - 1)),
-            _ => Err(unexpected(node, EXPECTED)),
+            _ => Err(unexpected(node, EXPECTED).alien()),
         }
     }
 

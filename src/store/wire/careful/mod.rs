@@ -75,7 +75,9 @@ pub(super) fn trace_id(json: &[u8]) -> Option<String> {
 fn whole<T>(json: &[u8], read: impl FnOnce(Node<'_>) -> Result<T, Flaw>) -> Result<T, Flaw> {
     let (tape, end) = parse_at(json, 0)?;
     if let Some(more) = json[end..].iter().position(|b| !b.is_ascii_whitespace()) {
-        return Err(Flaw::new("expected nothing after the JSON").at(end + more));
+        return Err(Flaw::new("expected nothing after the JSON")
+            .alien()
+            .at(end + more));
     }
     read(tape.root())
 }

@@ -1,3 +1,5 @@
+//! Faults that the libraries make of what a listener on this machine answers.
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread;
