@@ -144,14 +144,20 @@ fn operand(f: &mut fmt::Formatter<'_>, expr: &Expr, reader: Reader) -> fmt::Resu
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.field, self.comparator)?;
-        match &self.value {
-            Value::None => Ok(()),
-            Value::Text(text) => write!(f, " {}", quoted_text(text)),
-            Value::Number(number) => write!(f, " {number}"),
-            Value::Range(low, high) => write!(f, " {low} AND {high}"),
-            Value::Bool(value) => write!(f, " {value}"),
-            Value::List(texts) => {
+        write!(f, "{} {}{}", self.field, self.comparator, self.value)
+    }
+}
+
+/// With the space before it, where there is one.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Text(text) => write!(f, " {}", quoted_text(text)),
+            Self::Number(number) => write!(f, " {number}"),
+            Self::Range(low, high) => write!(f, " {low} AND {high}"),
+            Self::Bool(value) => write!(f, " {value}"),
+            Self::List(texts) => {
                 f.write_str(" (")?;
                 for (index, text) in texts.iter().enumerate() {
                     if index > 0 {

@@ -32,11 +32,7 @@ impl Condition {
                 let (low, high) = (number(low), number(high));
                 format!("{field} {comparator} {low} AND {high}")
             }
-            _ => {
-                let printed = self.to_string();
-                let rest = printed.strip_prefix(&self.field.to_string());
-                rest.map_or(printed.clone(), |rest| format!("{field}{rest}"))
-            }
+            value => format!("{field} {comparator}{value}"),
         }
     }
 }
