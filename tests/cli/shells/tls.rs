@@ -46,7 +46,8 @@ sys.stdin.read()
 ";
 
 /// An authority (`ca.pem`), and a server's and a client's certificate with keys
-/// (`server.pem`, `client.pem`) that it signed.
+/// (`server.pem`, `client.pem`) that it signed, and one of the past and one of the
+/// future (`past.pem`, `future.pem`).
 const MAKE_CERTIFICATES: &str = "\
 set -e
 key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
@@ -60,6 +61,17 @@ for name in server client; do
     cat $name.crt $name.key > $name.pem
 done
 cat ca.pem ca.key > self.pem
+printf '[ca]\\ndefault_ca=own\\n[own]\\ndatabase=index\\nserial=serial\\nnew_certs_dir=.\\ndefault_md=sha256\\n\
+    unique_subject=no\\npolicy=any\\n[any]\\ncommonName=supplied\\n' > ca.cnf
+: > index
+for name in past:2020 future:2090; do
+    year=${name#*:}
+    name=${name%:*}
+    openssl ca -batch -notext -config ca.cnf -create_serial -cert ca.pem -keyfile ca.key \
+        -startdate ${year}0102000000Z -enddate ${year}0203000000Z \
+        -in server.csr -extfile server.ext -out $name.crt
+    cat $name.crt server.key > $name.pem
+done
 ";
 
 fn certificates() -> &'static Path {
@@ -195,6 +207,24 @@ fn an_authority_that_serves_as_a_certificate_is_told_apart() {
     hint: give the server a certificate of its own, or accept any with MLFLOW_TRACKING_INSECURE_TLS=true
     --- exit 4
     ");
+}
+
+#[test]
+fn a_certificate_of_another_time_is_not_trusted() {
+    for (certificate, said) in [
+        ("past.pem", "it expired on 2020-02-03"),
+        ("future.pem", "it is not valid before 2090-01-02"),
+    ] {
+        let server = Server::start(certificate, None);
+        let outcome =
+            server.run(|run| run.env("MLFLOW_TRACKING_SERVER_CERT_PATH", &file("ca.pem")));
+        let expected = format!(
+            "error: cannot trust the certificate of 127.0.0.1:{}: {said}\n\
+             hint: check the host in the tracking URI; MLFLOW_TRACKING_INSECURE_TLS=true accepts any certificate\n",
+            server.port
+        );
+        assert_eq!(outcome.fails(4), expected);
+    }
 }
 
 #[test]
