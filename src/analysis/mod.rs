@@ -29,6 +29,7 @@ mod self_time;
 mod sessions;
 mod stats;
 mod student;
+mod tool_use;
 mod tree;
 mod tree_build;
 mod typical;
@@ -70,6 +71,7 @@ pub use sessions::{SessionSort, SessionSummary, Sessions};
 pub use stats::{
     AssessmentRow, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsRow, StatsSort,
 };
+pub use tool_use::{ToolUse, UsedCall, tool_uses};
 pub use tree::{Guides, Node, NodeId, Place, Siblings, SpanTree, Standing, TotalBasis};
 pub use typical::{LogChange, Logs, Test};
 pub use usage::{Figure, FigureSource, UsageReport, roll_up, trace_usage};

@@ -39,6 +39,10 @@ pub struct GetArgs {
     #[arg(long, conflicts_with_all = ["link", "io", "span", "errors", "shown_type", "depth", "columns", "max_chars"])]
     pub chat: bool,
 
+    /// Show which tools were offered, which were called, and calls with arguments that their definition does not allow
+    #[arg(long, conflicts_with_all = ["chat", "link", "io", "span", "errors", "shown_type", "depth", "columns", "max_chars"])]
+    pub tools: bool,
+
     /// With --chat: show all of what the models thought
     #[arg(long, requires = "chat")]
     pub reasoning: bool,

@@ -9,7 +9,7 @@ use super::gather::{Gathered, Need, fail_with, gather_found};
 use super::selection::{filter_of, name_experiments};
 use super::{Context, IN_TABLES, columns, link, resolve};
 use crate::analysis::{
-    LatencyReport, Node, NodeId, SpanTree, Warning, analyse, conversation, trace_usage,
+    LatencyReport, Node, NodeId, SpanTree, Warning, analyse, conversation, tool_uses, trace_usage,
 };
 use crate::cli::{FilterArgs, GetArgs, OF_TRANSCRIPTS, OutputFormat};
 use crate::error::{CommandError, Exit};
@@ -24,6 +24,7 @@ use crate::store::{Detail, Query, StoreError, TraceRefs, Want};
 use crate::table::Column;
 use crate::table::delimited::DelimitedTable;
 use crate::table::rows::spans::{SpanRow, Spans, is_of_payload, spans};
+use crate::table::rows::tools::{ToolRow, Tools, tools};
 use crate::terminal::Output;
 use crate::text::Sheet;
 
@@ -56,7 +57,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     // The table of spans shows of payloads nothing but what went wrong.
     let needs_payloads = match &columns {
         Some(columns) => columns.iter().any(is_of_payload),
-        None => args.io || args.chat || args.span.is_some(),
+        None => args.io || args.chat || args.tools || args.span.is_some(),
     };
     let detail = match form {
         Form::Text if !needs_payloads => Detail::Events,
@@ -270,6 +271,9 @@ enum Kind<'a> {
     Markdown(Sheet<'a>),
     TranscriptJson(&'a mut dyn Write, JsonForm),
     Transcripts(&'a mut dyn Write, DocumentList),
+    Tools(Sheet<'a>),
+    ToolRows(&'a mut dyn Write, RowList<Tools>),
+    ToolTable(Box<DelimitedTable<'a, Tools>>),
 }
 
 impl<'a> Printer<'a> {
@@ -284,6 +288,15 @@ impl<'a> Printer<'a> {
         let kind = match (form, columns) {
             (Form::Text, None) if context.flags.output == OutputFormat::Markdown => {
                 Kind::Markdown(out.text())
+            }
+            (Form::Text, None) if args.tools => Kind::Tools(out.text()),
+            (Form::Json(form), None) if args.tools => {
+                let columns = tools().plain().to_vec();
+                Kind::ToolRows(out.data(), RowList::new(form, "tools", columns))
+            }
+            (Form::Delimited(format), None) if args.tools => {
+                let columns = tools().plain().to_vec();
+                Kind::ToolTable(Box::new(DelimitedTable::new(out.data(), format, columns)?))
             }
             (Form::Text, None) if args.chat => Kind::Transcript(out.text()),
             (Form::Json(JsonForm::Pretty), None) if args.chat && single => {
@@ -344,6 +357,18 @@ impl<'a> Printer<'a> {
                 warn_of_negative_durations(self.context, trace);
                 each_wanted(trace, self.args, |row| rows.push(row))?;
             }
+            Kind::Tools(out) => {
+                if self.printed > 0 {
+                    out.blank()?;
+                }
+                let report = analyse(trace);
+                let uses = tool_uses(trace, &report.tree);
+                render::tools::write(out, &report, &uses, &self.context.layout())?;
+            }
+            Kind::ToolRows(out, list) => {
+                each_tool(trace, |row| list.push(out, row))?;
+            }
+            Kind::ToolTable(rows) => each_tool(trace, |row| rows.push(row))?,
             Kind::Transcript(out) => {
                 if self.printed > 0 {
                     out.blank()?;
@@ -385,7 +410,10 @@ impl<'a> Printer<'a> {
             Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Transcripts(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
-            Kind::Text(_)
+            Kind::ToolRows(out, list) => list.finish(out, truncated, unreadable)?,
+            Kind::ToolTable(rows) => rows.finish()?,
+            Kind::Tools(_)
+            | Kind::Text(_)
             | Kind::Single(..)
             | Kind::Transcript(_)
             | Kind::Markdown(_)
@@ -399,6 +427,16 @@ fn transcript_of(trace: &Trace) -> serde_json::Value {
     let tree = SpanTree::build(trace);
     let conversation = conversation(trace, &tree);
     transcript(trace, &conversation, &trace_usage(trace, &tree))
+}
+
+/// Does something with each tool of a trace.
+fn each_tool(
+    trace: &Trace,
+    mut with: impl FnMut(&ToolRow<'_>) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let uses = tool_uses(trace, &SpanTree::build(trace));
+    let mut rows = uses.iter().map(|tool| ToolRow { trace, tool });
+    rows.try_for_each(|row| with(&row))
 }
 
 /// The spans that were asked for, with the figures that they have among all of them.

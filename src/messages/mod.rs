@@ -9,6 +9,7 @@
 //! [`Part::Json`]: crate::model::Part::Json
 
 mod about;
+mod definitions;
 mod documents;
 mod formats;
 mod media;
@@ -20,6 +21,7 @@ mod usage;
 mod value;
 
 pub use about::{About, about, answers, asks, embeds, is_call, is_silent};
+pub use definitions::offered;
 pub use documents::{Better, Document, Embedded, Retrieval, embedded, retrieval};
 pub use media::{DATA_FROM, LongData, long_data};
 pub use preview::{answered, asked};

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Who says something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,6 +102,17 @@ pub struct ToolCall {
     pub name: String,
     /// Mostly an object; text where that is no JSON.
     pub arguments: Value,
+}
+
+/// A tool as it is offered to a model.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ToolDefinition {
+    /// What it is called.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The JSON Schema of its arguments.
+    pub parameters: Option<Map<String, Value>>,
 }
 
 /// What a tool gave back.

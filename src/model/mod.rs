@@ -18,7 +18,9 @@ pub use assessment::{Assessment, AssessmentError, AssessmentKind, Source};
 pub use decimal::DecimalSum;
 pub use detail::Detail;
 pub use ids::{CATALOG_PREFIX, SpanId, looks_like_trace_id, normalize_trace_id, trace_id_digits};
-pub use message::{ATTACHMENT, Media, MediaKind, Message, Part, Role, ToolCall, ToolResult};
+pub use message::{
+    ATTACHMENT, Media, MediaKind, Message, Part, Role, ToolCall, ToolDefinition, ToolResult,
+};
 pub use span::{Event, Exception, Link, Span, StatusCode, attribute};
 pub use time::Timestamp;
 pub use trace::{

@@ -23,6 +23,7 @@ pub mod span;
 pub mod stats;
 pub mod style;
 pub mod timeline;
+pub mod tools;
 pub mod trace;
 pub mod transcript;
 pub mod verdict;

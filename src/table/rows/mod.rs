@@ -8,4 +8,5 @@ pub mod sessions;
 pub mod spans;
 pub mod stats;
 pub mod stretches;
+pub mod tools;
 pub mod traces;

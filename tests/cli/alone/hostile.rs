@@ -104,6 +104,7 @@ fn no_subcommand_lets_anything_through_to_people() {
         &["get", "-f", all, "-n", "200", "--io", "--raw"],
         &["get", "-f", all, "-n", "200", "--errors"],
         &["get", "-f", all, "-n", "200", "--chat", "--reasoning"],
+        &["get", "-f", all, "-n", "200", "--tools"],
         &["get", "-f", all, "-n", "200", "--chat", "-o", "markdown"],
         &[
             "get",

@@ -15,4 +15,5 @@ mod regression;
 mod session;
 mod sessions;
 mod times;
+mod tools;
 mod writing;
