@@ -2,14 +2,12 @@
 //! nanoseconds; a ratio is null where the total is 0, and statistics are null
 //! where there was no sample.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::Delimited;
-use super::delimited::{RowWriter, number};
 use super::json::{JsonForm, write};
 use super::unreadable::add_to;
 use crate::analysis::{
@@ -20,7 +18,7 @@ use crate::table::Column;
 use crate::table::delimited;
 use crate::table::json::RowsJson;
 use crate::table::rows::latency::{self, Groups};
-use crate::table::rows::stats::moment;
+use crate::table::rows::many::{self as rows, OF_BINS, of_bins};
 
 /// What is written besides the rows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,9 +61,8 @@ pub fn write_json(
         },
     });
     if let Some(histogram) = parts.histogram {
-        let bins = histogram.bins.iter();
-        let bins = bins.map(|b| json!({"from_ns": b.from_ns, "to_ns": b.to_ns, "count": b.count}));
-        document["histogram"] = bins.collect();
+        let (columns, rows) = (&rows::bins().some(&OF_BINS), &of_bins(&histogram.bins));
+        document["histogram"] = json!(RowsJson { columns, rows });
     }
     if let Some(intervals) = parts.intervals {
         let intervals = intervals.iter().map(|interval| {
@@ -161,14 +158,18 @@ pub(super) fn by_json<'k>(keys: &[String], values: impl Iterator<Item = &'k RowK
 }
 
 fn slow_json(slow: &SlowTrace) -> Value {
-    json!({
-        "trace_id": slow.trace_id,
-        "start": Timestamp::from_nanos(slow.start_ns).to_string(),
-        "total_ns": slow.total_ns,
-        "spans": slow.spans,
-        "errors": slow.errors,
-        "mostly": slow.mostly.as_ref().map(|(name, ns)| json!({"name": name, "critical_ns": ns})),
-    })
+    let columns = rows::slowest();
+    let told = columns
+        .plain()
+        .iter()
+        .map(|column| (column.name(), json!(column.value(slow))));
+    let mut told: Map<String, Value> = told.map(|(name, value)| (name.to_owned(), value)).collect();
+    // Both parts of it in one, or none.
+    let critical = told.remove("mostly_critical_ns");
+    if let Some(mostly) = told.get_mut("mostly").filter(|mostly| !mostly.is_null()) {
+        *mostly = json!({"name": mostly.take(), "critical_ns": critical});
+    }
+    Value::Object(told)
 }
 
 fn what_if_json(what_if: &WhatIf) -> Value {
@@ -194,24 +195,9 @@ pub fn write_rows(
     delimited::write(out, format, columns, &latency::of_many(report))
 }
 
-const STATISTICS: [&str; 6] = ["avg_ns", "min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns"];
-
-fn statistics(stats: Option<&Summary>) -> [Cow<'static, str>; 6] {
-    let values = stats.map(|s| [s.avg_ns, s.min_ns, s.p50_ns, s.p95_ns, s.p99_ns, s.max_ns]);
-    match values {
-        Some(values) => values.map(number),
-        None => std::array::from_fn(|_| Cow::Borrowed("")),
-    }
-}
-
 /// Writes the ranges of a histogram.
 pub fn write_histogram(out: &mut dyn Write, bins: &[Bin], format: Delimited) -> io::Result<()> {
-    let mut writer = RowWriter::new(out, format);
-    writer.row(["from_ns", "to_ns", "count"].map(Cow::Borrowed))?;
-    for bin in bins {
-        writer.row([number(bin.from_ns), number(bin.to_ns), number(bin.count)])?;
-    }
-    writer.finish()
+    delimited::write(out, format, rows::bins().some(&OF_BINS), &of_bins(bins))
 }
 
 /// Writes the statistics of each interval.
@@ -220,20 +206,7 @@ pub fn write_over_time(
     intervals: &[Interval],
     format: Delimited,
 ) -> io::Result<()> {
-    let mut writer = RowWriter::new(out, format);
-    writer.row(
-        ["start", "n"]
-            .into_iter()
-            .chain(STATISTICS)
-            .map(Cow::Borrowed),
-    )?;
-    for interval in intervals {
-        let start = moment(interval.start);
-        let n = interval.stats.map_or(0, |s| s.n);
-        let first = [Cow::Owned(start), number(n)];
-        writer.row(first.into_iter().chain(statistics(interval.stats.as_ref())))?;
-    }
-    writer.finish()
+    delimited::write(out, format, rows::intervals().plain().to_vec(), intervals)
 }
 
 /// Writes the slowest traces.
@@ -242,31 +215,5 @@ pub fn write_slowest(
     slowest: &[SlowTrace],
     format: Delimited,
 ) -> io::Result<()> {
-    let mut writer = RowWriter::new(out, format);
-    let heads = [
-        "trace_id",
-        "start",
-        "total_ns",
-        "spans",
-        "errors",
-        "mostly",
-        "mostly_critical_ns",
-    ];
-    writer.row(heads.map(Cow::Borrowed))?;
-    for slow in slowest {
-        let (name, critical) = match &slow.mostly {
-            Some((name, ns)) => (Cow::Borrowed(name.as_str()), number(*ns)),
-            None => (Cow::Borrowed(""), Cow::Borrowed("")),
-        };
-        writer.row([
-            Cow::Borrowed(slow.trace_id.as_str()),
-            Cow::Owned(Timestamp::from_nanos(slow.start_ns).to_string()),
-            number(slow.total_ns),
-            number(slow.spans),
-            number(slow.errors),
-            name,
-            critical,
-        ])?;
-    }
-    writer.finish()
+    delimited::write(out, format, rows::slowest().plain().to_vec(), slowest)
 }

@@ -9,7 +9,7 @@ use super::table::{Align, GAP, Table, TableColumn};
 use super::text;
 use super::{Layout, LeftOut};
 use crate::analysis::By;
-use crate::table::{Column, Rows};
+use crate::table::{Column, Columns, Rows};
 use crate::text::Sheet;
 
 /// Width of the bars in text to a pipe.
@@ -78,6 +78,20 @@ impl Figure {
         let cells = self.cells.iter().map(Cell::width);
         cells.chain([self.title.len()]).max().unwrap_or(0)
     }
+}
+
+/// Columns of a table by their names, and how readily each gives way.
+pub(super) fn figures<'r, R: Rows>(
+    known: &Columns<R>,
+    wanted: &[(&str, u8)],
+    rows: &'r [R::Row<'r>],
+    layout: &Layout,
+) -> Vec<Figure> {
+    let wanted = wanted.iter().flat_map(|(name, gives_way)| {
+        let columns = known.some(&[*name]).into_iter();
+        columns.map(|column| Figure::of(&column, *gives_way, rows, layout))
+    });
+    wanted.collect()
 }
 
 /// A path loses its first names, since the last one says most.

@@ -115,15 +115,9 @@ pub(super) fn figures<'r>(
 ) -> Vec<Figure> {
     let known = Columns::new(latency::figures());
     let failed = rows.iter().any(|row| row.row.errors > 0);
-    let wanted = wanted
-        .iter()
-        .filter(|(name, _)| *name != "errors" || failed);
-    wanted
-        .flat_map(|(name, gives_way)| {
-            let columns = known.some(&[*name]).into_iter();
-            columns.map(|column| Figure::of(&column, *gives_way, rows, layout))
-        })
-        .collect()
+    let is_wanted = |(name, _): &&(&str, u8)| *name != "errors" || failed;
+    let wanted: Vec<(&str, u8)> = wanted.iter().filter(is_wanted).copied().collect();
+    super::figures::figures(&known, &wanted, rows, layout)
 }
 
 /// What is said of the groups of one trace.

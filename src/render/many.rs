@@ -10,9 +10,9 @@ use super::short_id::ShortIds;
 use super::waterfall::share_bar;
 use super::{Layout, LeftOut, list};
 use crate::analysis::{GroupKey, ManyReport, Question, Row, SlowTrace, Summary, Unit, WhatIf};
-use crate::model::Timestamp;
 use crate::table::Column;
 use crate::table::rows::latency::{self, Groups, percentile};
+use crate::table::rows::many as slow_traces;
 use crate::text::Sheet;
 use crate::units;
 
@@ -198,63 +198,37 @@ pub fn write_slowest(
 ) -> io::Result<LeftOut> {
     let style = layout.style;
     out.styled(style.title(), "Slowest traces")?;
-    let column = |cell: &dyn Fn(&SlowTrace) -> Cell| slowest.iter().map(cell).collect();
-    let plain = |text: String| Cell::new(style.text(), text);
-    let mostly = |slow: &SlowTrace| match &slow.mostly {
-        Some((name, ns)) => Cell::new(style.text(), name).and(
-            style.muted(),
-            format!(
-                " {} ({} %)",
-                units::duration(*ns),
-                units::percent(*ns, slow.total_ns)
-            ),
-        ),
-        None => Cell::new(style.muted(), units::NONE),
-    };
-    let errors = |slow: &SlowTrace| match slow.errors {
-        0 => Cell::new(style.muted(), units::NONE),
-        errors => Cell::new(style.error(), units::whole(errors)),
-    };
-    let time = |slow: &SlowTrace| units::time(Timestamp::from_nanos(slow.start_ns), layout.zone);
-    let mut figures = vec![
-        Figure::numbers(
-            "TOTAL",
-            0,
-            column(&|slow| plain(units::duration(slow.total_ns))),
-        ),
-        Figure::numbers("SPANS", 3, column(&|slow| plain(units::whole(slow.spans)))),
-    ];
-    if slowest.iter().any(|slow| slow.errors > 0) {
-        figures.push(Figure::numbers("ERRORS", 2, column(&errors)));
-    }
-    figures.push(Figure::words(
-        "STARTED",
-        4,
-        column(&|slow| plain(time(slow))),
-    ));
-    figures.push(Figure::words("MOSTLY WAITED FOR", 1, column(&mostly)));
+    let has_errors = slowest.iter().any(|slow| slow.errors > 0);
+    let is_shown = |(name, _): &(&str, u8)| *name != "errors" || has_errors;
+    let wanted: Vec<(&str, u8)> = SHOWN_OF_SLOWEST.into_iter().filter(is_shown).collect();
+    let known = slow_traces::slowest();
+    let figures = |wanted: &[(&str, u8)]| super::figures::figures(&known, wanted, slowest, layout);
     // Its beginning finds a trace, too, but not what a cut of the table would leave of it.
     let narrow = layout.width.is_some_and(|width| width < WIDE);
     let mut short = ShortIds::among(slowest.iter().map(|slow| slow.trace_id.as_str()));
-    let ids = slowest.iter().map(|slow| {
-        let id = if narrow {
-            short.short(&slow.trace_id)
-        } else {
-            &slow.trace_id
-        };
-        Cell::new(style.id(), id)
-    });
-    let ids = Figure {
-        least: usize::MAX,
-        ..Figure::words("TRACE ID", 0, ids.collect())
-    };
+    let mut ids = figures(&[("trace_id", 0)]);
+    for figure in &mut ids {
+        figure.least = usize::MAX;
+        for cell in figure.cells.iter_mut().filter(|_| narrow) {
+            *cell = cell.like(short.short(&cell.plain()));
+        }
+    }
     let shown = Figures {
-        names: vec![ids],
-        numbers: figures,
+        names: ids,
+        numbers: figures(&wanted),
         bars: None,
     };
     Ok(shown.write(out, layout)?.left_out)
 }
+
+/// What is said of the slowest traces, and how readily each gives way.
+const SHOWN_OF_SLOWEST: [(&str, u8); 5] = [
+    ("total_ns", 0),
+    ("spans", 3),
+    ("errors", 2),
+    ("start", 4),
+    ("mostly", 1),
+];
 
 /// Writes what would be left if some spans took less time.
 pub fn write_what_if(

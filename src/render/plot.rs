@@ -4,16 +4,15 @@
 use std::io;
 
 use super::cell::Cell;
-use super::figures::{Bars, Figure, Figures};
+use super::figures::{Bars, Figure, Figures, figures};
 use super::latency::write_note;
 use super::many::{ROUGH_NOTE, is_marked};
-use super::stats::{start_text, write_days_note};
+use super::stats::write_days_note;
 use super::waterfall::share_bar;
 use super::{Glyphs, Layout, LeftOut};
-use crate::analysis::{Buckets, Histogram, Interval, Summary};
-use crate::table::rows::latency::percentile;
+use crate::analysis::{Buckets, Histogram, Interval};
+use crate::table::rows::many as rows;
 use crate::text::Sheet;
-use crate::units;
 
 /// Writes a histogram; `what` says of which durations. Gives the columns left out.
 pub fn write_histogram(
@@ -30,28 +29,17 @@ pub fn write_histogram(
     };
     let title = Cell::new(style.title(), what).and(style.muted(), format!("  {scale}"));
     out.line(title)?;
-    let all: usize = histogram.bins.iter().map(|bin| bin.count).sum();
-    let peak = wide(histogram.peak());
     let bins = &histogram.bins;
-    let cell = |text: String| Cell::new(style.text(), text);
-    let bar =
-        |at: usize, width: usize| cell(share_bar(wide(bins[at].count), peak, width, layout.glyphs));
-    let share = |n: usize| match n {
-        0 => Cell::new(style.muted(), units::NONE),
-        n => Cell::new(style.text(), units::percent(wide(n), wide(all))),
+    let peak = wide(histogram.peak());
+    let bar = |at: usize, width: usize| {
+        let bar = share_bar(wide(bins[at].count), peak, width, layout.glyphs);
+        Cell::new(style.text(), bar)
     };
-    let numbers =
-        |title: &str, gives_way, cells: Vec<Cell>| Figure::numbers(title, gives_way, cells);
-    let from = bins.iter().map(|bin| cell(units::duration(bin.from_ns)));
-    let below = bins.iter().map(|bin| cell(units::duration(bin.to_ns)));
-    let counts = bins.iter().map(|bin| cell(units::whole(bin.count)));
+    let (known, rows) = (rows::bins(), rows::of_bins(bins));
+    let figures = |wanted: &[(&str, u8)]| figures(&known, wanted, &rows, layout);
     let shown = Figures {
-        names: vec![numbers("FROM", 0, from.collect())],
-        numbers: vec![
-            numbers("BELOW", 0, below.collect()),
-            numbers("COUNT", 0, counts.collect()),
-            numbers("%", 1, bins.iter().map(|bin| share(bin.count)).collect()),
-        ],
+        names: figures(&[("from_ns", 0)]),
+        numbers: figures(&[("to_ns", 0), ("count", 0), ("ratio", 1)]),
         bars: Some(Bars {
             title: "",
             draw: &bar,
@@ -74,13 +62,6 @@ pub fn write_over_time(
     out.styled(style.title(), what)?;
     let p95 = |interval: &Interval| interval.stats.map_or(0, |s| s.p95_ns);
     let longest = intervals.iter().map(p95).max().unwrap_or(0);
-    let statistic = |pick: &dyn Fn(&Summary) -> String| -> Vec<Cell> {
-        let cells = intervals.iter().map(|interval| match &interval.stats {
-            Some(stats) => Cell::new(style.text(), pick(stats)),
-            None => Cell::new(style.muted(), units::NONE),
-        });
-        cells.collect()
-    };
     let bar = |at: usize, width: usize| {
         let Some(stats) = &intervals[at].stats else {
             return Cell::default();
@@ -91,35 +72,21 @@ pub fn write_over_time(
         let shade = layout.glyphs.pick("░", ".");
         Cell::new(style.text(), median).and(style.muted(), shade.repeat(light))
     };
-    let starts = intervals
-        .iter()
-        .map(|interval| Cell::new(style.text(), start_text(interval.start, layout)));
-    let n = intervals.iter().map(|interval| {
-        Cell::new(
-            style.text(),
-            units::whole(interval.stats.map_or(0, |s| s.n)),
-        )
+    let known = rows::intervals();
+    let figures = |wanted: &[(&str, u8)]| figures(&known, wanted, intervals, layout);
+    let starts = figures(&[("start", 0)]).into_iter().map(|starts| Figure {
+        least: usize::MAX,
+        ..starts
     });
     let shown = Figures {
-        names: vec![Figure {
-            least: usize::MAX,
-            ..Figure::words("FROM", 0, starts.collect())
-        }],
-        numbers: vec![
-            Figure::numbers("N", 0, n.collect()),
-            Figure::numbers("P50", 1, statistic(&|s| units::duration(s.p50_ns))),
-            Figure::numbers(
-                "P95",
-                0,
-                statistic(&|s| percentile(s.p95_ns, s.p95_is_rough())),
-            ),
-            Figure::numbers(
-                "P99",
-                2,
-                statistic(&|s| percentile(s.p99_ns, s.p99_is_rough())),
-            ),
-            Figure::numbers("MAX", 3, statistic(&|s| units::duration(s.max_ns))),
-        ],
+        names: starts.collect(),
+        numbers: figures(&[
+            ("n", 0),
+            ("p50_ns", 1),
+            ("p95_ns", 0),
+            ("p99_ns", 2),
+            ("max_ns", 3),
+        ]),
         bars: Some(Bars {
             title: "P50, P95",
             draw: &bar,

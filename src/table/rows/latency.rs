@@ -173,7 +173,7 @@ pub(crate) fn name_cell(key: &RowKey, errors: usize, layout: &Layout) -> Cell {
 /// What is said of every group.
 pub(crate) fn figures() -> Vec<Column<Groups>> {
     type C = Column<Groups>;
-    vec![
+    let counts = [
         C::new("type", Kind::Text, |row| Datum::maybe(row.row.span_type()))
             .in_room(Room::Rigid)
             .shown_as(type_cell),
@@ -191,12 +191,8 @@ pub(crate) fn figures() -> Vec<Column<Groups>> {
             Some(stats) => Cell::new(layout.style.text(), units::whole(stats.n)),
             None => Cell::new(layout.style.muted(), units::NONE),
         }),
-        statistic("avg_ns", |stats| (stats.avg_ns, false)),
-        statistic("min_ns", |stats| (stats.min_ns, false)),
-        statistic("p50_ns", |stats| (stats.p50_ns, false)),
-        statistic("p95_ns", |stats| (stats.p95_ns, stats.p95_is_rough())),
-        statistic("p99_ns", |stats| (stats.p99_ns, stats.p99_is_rough())),
-        statistic("max_ns", |stats| (stats.max_ns, false)),
+    ];
+    let times = [
         time("total_ns", |row| row.total_ns).shown_as(|row, layout| {
             let total = at_least(row.row.total_ns, row.row.in_progress > 0);
             Cell::new(layout.style.text(), total)
@@ -206,7 +202,9 @@ pub(crate) fn figures() -> Vec<Column<Groups>> {
         part("self_ratio", "SELF %", |row| row.self_ns),
         time("critical_ns", |row| row.critical_ns),
         part("critical_ratio", "CRIT %", |row| row.critical_ns),
-    ]
+    ];
+    let statistics = statistics(|row: &GroupRow<'_>| row.row.stats);
+    counts.into_iter().chain(statistics).chain(times).collect()
 }
 
 fn type_cell(row: &GroupRow<'_>, layout: &Layout) -> Cell {
@@ -246,16 +244,34 @@ fn part(name: &'static str, title: &'static str, of: fn(&Row) -> i64) -> Column<
     .titled(title)
 }
 
-/// One of the statistics, and whether it is of too few samples.
-fn statistic(name: &'static str, of: fn(&Summary) -> (i64, bool)) -> Column<Groups> {
+/// The statistics of a row, where it has some.
+type Statistics<R> = for<'a> fn(&'a <R as Rows>::Row<'a>) -> Option<Summary>;
+
+/// A column for each of the statistics.
+pub(super) fn statistics<R: Rows + 'static>(of: Statistics<R>) -> [Column<R>; 6] {
+    [
+        statistic("avg_ns", of, |stats| (stats.avg_ns, false)),
+        statistic("min_ns", of, |stats| (stats.min_ns, false)),
+        statistic("p50_ns", of, |stats| (stats.p50_ns, false)),
+        statistic("p95_ns", of, |stats| (stats.p95_ns, stats.p95_is_rough())),
+        statistic("p99_ns", of, |stats| (stats.p99_ns, stats.p99_is_rough())),
+        statistic("max_ns", of, |stats| (stats.max_ns, false)),
+    ]
+}
+
+/// One of them, and whether it is of too few samples.
+fn statistic<R: Rows + 'static>(
+    name: &'static str,
+    of: Statistics<R>,
+    one: fn(&Summary) -> (i64, bool),
+) -> Column<R> {
     let plain = name.trim_end_matches("_ns");
-    let ns = move |row: &GroupRow<'_>| row.row.stats.as_ref().map(of);
-    Column::new(name, Kind::Duration, move |row: &GroupRow<'_>| {
-        Datum::some(Datum::Duration, ns(row).map(|(ns, _)| ns))
+    Column::new(name, Kind::Duration, move |row| {
+        Datum::some(Datum::Duration, of(row).map(|stats| one(&stats).0))
     })
     .titled(plain.to_uppercase())
     .also([plain])
-    .shown_as(move |row, layout| match ns(row) {
+    .shown_as(move |row, layout| match of(row).map(|stats| one(&stats)) {
         Some((ns, rough)) => Cell::new(layout.style.text(), percentile(ns, rough)),
         None => Cell::new(layout.style.muted(), units::NONE),
     })

@@ -4,6 +4,7 @@ pub mod diff;
 pub mod errors;
 pub mod experiments;
 pub mod latency;
+pub mod many;
 pub mod sessions;
 pub mod spans;
 pub mod stats;

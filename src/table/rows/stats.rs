@@ -5,6 +5,7 @@ use crate::analysis::{RowKey, Start, Statistic, StatsQuestion, StatsReport, Stat
 use crate::filter::Number;
 use crate::filter::aggregate::{Aggregate, Unit};
 use crate::model::Timestamp;
+use crate::render::Layout;
 use crate::render::cell::Cell;
 use crate::render::stats::{start_text, titles, value_cell};
 use crate::table::{Column, Columns, Datum, Kind, Room, Rows};
@@ -115,9 +116,13 @@ pub fn start() -> C {
     .in_room(Room::Rigid)
     .also(["from", "time"])
     .shown_as(|row, layout| match row.start {
-        Some(start) => Cell::new(layout.style.text(), start_text(start, layout)),
+        Some(start) => start_cell(start, layout),
         None => Cell::default(),
     })
+}
+
+pub(super) fn start_cell(start: Start, layout: &Layout) -> Cell {
+    Cell::new(layout.style.text(), start_text(start, layout))
 }
 
 /// When an interval begins: a day has no time of day.
