@@ -9,14 +9,12 @@ use serde::{Serialize, Serializer};
 use super::delimited::Delimited;
 use super::json::{self, JsonForm};
 use super::unreadable::{self, UnreadableJson};
-use crate::analysis::{
-    Diff, DiffRow, FeedbackTotal, LogChange, Measure, Side, Sides, Test, Total, UNITS_PER_DOLLAR,
-    UNITS_PER_WHOLE, Verdict,
-};
+use crate::analysis::{Diff, DiffRow, Side, Sides};
 use crate::model::Unreadable;
 use crate::table::json::RowsJson;
 use crate::table::rows::diff::{self as changes, ChangeRow, Changes};
-use crate::table::{Column, delimited};
+use crate::table::rows::totals::{self, TotalRow, Totals};
+use crate::table::{Column, Rows, delimited};
 
 /// Writes a comparison with `rows`, which are all or the first of its rows, and the columns
 /// of these that were chosen; beside them, whether something is missing, and the traces that cannot be read.
@@ -43,6 +41,7 @@ pub fn write_json(
     };
     let sets = !diff.pair;
     let changes = changes::of(rows);
+    let (figures, totals) = (totals::totals(), totals::of(diff));
     let document = DiffJson {
         by: diff.by.as_str(),
         compared: if diff.pair { "traces" } else { "sets" },
@@ -50,7 +49,7 @@ pub fn write_json(
         after: side(Side::After),
         change_ns: diff.change_ns(),
         is_empty: diff.is_empty(),
-        totals: TotalsJson(&diff.totals, &diff.feedback),
+        totals: TotalsJson(figures.plain(), &totals),
         spans: diff.matching.map(|m| MatchingJson {
             matched: m.matched,
             new: m.new,
@@ -125,116 +124,19 @@ struct MatchingJson {
     matched_change_ns: i64,
 }
 
-/// By the measure's name with its unit, and feedback by its key.
-struct TotalsJson<'a>(&'a [Total], &'a [FeedbackTotal]);
+/// By the measure's name with its unit, and feedback by its key: the first column.
+struct TotalsJson<'a>(&'a [Column<Totals>], &'a [TotalRow<'a>]);
 
 impl Serialize for TotalsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len() + self.1.len()))?;
-        for total in self.0 {
-            let key = match total.measure {
-                Measure::Typical => "duration_typical_ns",
-                Measure::Duration => "duration_ns",
-                Measure::P50 => "duration_p50_ns",
-                Measure::P95 => "duration_p95_ns",
-                Measure::Spans => "spans",
-                Measure::FailedSpans => "failed_spans",
-                Measure::ErrorRate => "error_rate",
-                Measure::Tokens => "tokens",
-                Measure::InputTokens => "input_tokens",
-                Measure::OutputTokens => "output_tokens",
-                Measure::Cost => "cost_usd",
-            };
-            map.serialize_entry(key, &TotalJson::from(total))?;
-        }
-        for total in self.1 {
-            let key = format!("feedback.{}", total.name);
-            map.serialize_entry(&key, &TotalJson::from(total))?;
-        }
-        map.end()
+        let Some((name, columns)) = self.0.split_first() else {
+            return serializer.serialize_none();
+        };
+        let totals = self.1.iter();
+        serializer.collect_map(
+            totals.map(|row| (name.value(row).to_string(), WithIntervals { columns, row })),
+        )
     }
-}
-
-#[derive(Serialize)]
-struct TotalJson {
-    before: Option<Value>,
-    after: Option<Value>,
-    change: Option<Value>,
-    n_before: usize,
-    n_after: usize,
-    interval: Option<[Value; 2]>,
-    typical_change_ratio: Option<f64>,
-    typical_interval_ratio: Option<[f64; 2]>,
-    test: Option<&'static str>,
-    p: Option<f64>,
-    verdict: Option<&'static str>,
-}
-
-/// Time and counts are whole numbers, money and rates are not.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Value {
-    Whole(i64),
-    Part(f64),
-}
-
-impl Value {
-    #[expect(clippy::cast_precision_loss, reason = "JSON numbers are such floats")]
-    fn of(measure: Measure, value: i64) -> Self {
-        match measure {
-            Measure::Cost => Self::Part(value as f64 / UNITS_PER_DOLLAR as f64),
-            Measure::ErrorRate => Self::Part(value as f64 / UNITS_PER_WHOLE as f64),
-            _ => Self::Whole(value),
-        }
-    }
-}
-
-impl From<&Total> for TotalJson {
-    fn from(total: &Total) -> Self {
-        let value = |value| Value::of(total.measure, value);
-        Self {
-            before: total.value.before.map(value),
-            after: total.value.after.map(value),
-            change: total.change().map(value),
-            n_before: total.n.before,
-            n_after: total.n.after,
-            interval: total.interval.map(|i| [value(i.low), value(i.high)]),
-            typical_change_ratio: total.typical.map(change_ratio),
-            typical_interval_ratio: total.typical.map(interval_ratio),
-            test: total.test.map(Test::as_str),
-            p: total.p,
-            verdict: total.verdict.map(Verdict::as_str),
-        }
-    }
-}
-
-impl From<&FeedbackTotal> for TotalJson {
-    fn from(total: &FeedbackTotal) -> Self {
-        let told = total.told();
-        let interval = told.and_then(|told| told.interval);
-        Self {
-            before: total.value.before.map(Value::Part),
-            after: total.value.after.map(Value::Part),
-            change: total.change().map(Value::Part),
-            n_before: total.n.before,
-            n_after: total.n.after,
-            interval: interval.map(|interval| interval.map(Value::Part)),
-            typical_change_ratio: None,
-            typical_interval_ratio: None,
-            test: told.map(|told| told.test.as_str()),
-            p: told.and_then(|told| told.p),
-            verdict: total.verdict().map(Verdict::as_str),
-        }
-    }
-}
-
-fn change_ratio(typical: LogChange) -> f64 {
-    typical.ratios()[0]
-}
-
-fn interval_ratio(typical: LogChange) -> [f64; 2] {
-    let [_, low, high] = typical.ratios();
-    [low, high]
 }
 
 /// Rows with the columns that were chosen, or else with all, where intervals are lists.
@@ -248,30 +150,31 @@ impl Serialize for RowsOf<'_> {
         match self {
             Self::Chosen(rows) => rows.serialize(serializer),
             Self::All(columns, rows) => {
-                serializer.collect_seq(rows.iter().map(|row| RowWithInterval { columns, row }))
+                serializer.collect_seq(rows.iter().map(|row| WithIntervals { columns, row }))
             }
         }
     }
 }
 
-struct RowWithInterval<'a> {
-    columns: &'a [Column<Changes>],
-    row: &'a ChangeRow<'a>,
+/// A row in which bounds that stand side by side, `low` and `high`, are one list.
+struct WithIntervals<'a, R: Rows> {
+    columns: &'a [Column<R>],
+    row: &'a R::Row<'a>,
 }
 
-impl Serialize for RowWithInterval<'_> {
+impl<R: Rows> Serialize for WithIntervals<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for column in self.columns {
-            match column.name() {
-                "typical_low_ratio" => {
-                    let typical = self.row.0.finding.and_then(|finding| finding.typical);
-                    let interval = typical.map(interval_ratio);
-                    map.serialize_entry("typical_interval_ratio", &interval)?;
-                }
-                "typical_high_ratio" => {}
-                name => map.serialize_entry(name, &column.value(self.row))?,
-            }
+        let mut columns = self.columns.iter().peekable();
+        while let Some(column) = columns.next() {
+            let (name, value) = (column.name(), column.value(self.row));
+            let is_low = name.split('_').any(|word| word == "low");
+            let Some(high) = columns.next_if(|_| is_low) else {
+                map.serialize_entry(name, &value)?;
+                continue;
+            };
+            let both = (!value.is_missing()).then(|| [value, high.value(self.row)]);
+            map.serialize_entry(&name.replace("low", "interval"), &both)?;
         }
         map.end()
     }

@@ -5,7 +5,7 @@
 
 mod feedback;
 mod notes;
-mod totals;
+pub(crate) mod totals;
 
 use std::io;
 
@@ -20,7 +20,6 @@ use crate::table::rows::diff::{self as changes, Changes};
 use crate::text::Sheet;
 use crate::units;
 
-const VERDICT: &str = "VERDICT";
 const TYPICAL: &str = "TYPICAL %";
 
 /// Writes what is compared (the file or filter of each side, where there is one), the figures of the whole, and `rows`, which are all

@@ -4,8 +4,7 @@
 use std::cmp::Ordering;
 
 use super::signed_percent;
-use super::totals::{Line, counts};
-use crate::analysis::{FeedbackTotal, Side, Verdict};
+use crate::analysis::{FeedbackTotal, Verdict};
 use crate::filter::Number;
 use crate::filter::aggregate::Unit;
 use crate::render::Layout;
@@ -13,42 +12,33 @@ use crate::render::cell::Cell;
 use crate::render::quantity::quantity;
 use crate::units;
 
-pub(super) fn line(total: &FeedbackTotal, layout: &Layout) -> Line {
+/// The change as a share of what there was before.
+pub(super) fn relative(total: &FeedbackTotal) -> Option<String> {
+    // Percent of percent help nobody.
+    let before = total.value.before.filter(|_| !total.is_share)?;
+    let change = total.change().filter(|_| before != 0.0)?;
+    Some(signed_percent(change / before.abs()))
+}
+
+/// That of the change, where there is one.
+pub(super) fn interval(total: &FeedbackTotal) -> Option<String> {
+    let interval = total.told()?.interval?;
+    let [low, high] = interval.map(|bound| change_of(total, bound));
+    Some(format!("{low} to {high}"))
+}
+
+pub(super) fn verdict(total: &FeedbackTotal, layout: &Layout) -> Cell {
     let style = layout.style;
-    let none = || Cell::new(style.muted(), units::NONE);
-    let value = |side| match *total.value.get(side) {
-        Some(value) => Cell::new(style.text(), amount(total, value)),
-        None => none(),
-    };
-    let interval = total.told().and_then(|told| told.interval);
-    Line {
-        label: Cell::new(style.text(), format!("feedback.{}", total.name)),
-        before: value(Side::Before),
-        after: value(Side::After),
-        change: change(total, layout),
-        relative: match (total.is_share, total.change(), total.value.before) {
-            // Percent of percent help nobody.
-            (false, Some(change), Some(before)) if before != 0.0 => {
-                Cell::new(style.text(), signed_percent(change / before.abs()))
-            }
-            _ => none(),
-        },
-        n: counts(&total.n, layout),
-        interval: interval.map(|interval| {
-            let [low, high] = interval.map(|bound| change_of(total, bound));
-            Cell::new(style.text(), format!("{low} to {high}"))
-        }),
-        verdict: match total.verdict() {
-            None => none(),
-            Some(Verdict::Higher) => Cell::new(style.ok(), "higher"),
-            Some(Verdict::Lower) => Cell::new(style.error(), "lower"),
-            Some(Verdict::Noise) => Cell::new(style.text(), "within noise"),
-            Some(Verdict::TooFew) => Cell::new(style.text(), "too few"),
-        },
+    match total.verdict() {
+        None => Cell::new(style.muted(), units::NONE),
+        Some(Verdict::Higher) => Cell::new(style.ok(), "higher"),
+        Some(Verdict::Lower) => Cell::new(style.error(), "lower"),
+        Some(Verdict::Noise) => Cell::new(style.text(), "within noise"),
+        Some(Verdict::TooFew) => Cell::new(style.text(), "too few"),
     }
 }
 
-fn amount(total: &FeedbackTotal, value: f64) -> String {
+pub(super) fn amount(total: &FeedbackTotal, value: f64) -> String {
     let unit = if total.is_share {
         Unit::Share
     } else {
@@ -66,7 +56,7 @@ fn change_of(total: &FeedbackTotal, change: f64) -> String {
     format!("{plus}{}", units::score(change))
 }
 
-fn change(total: &FeedbackTotal, layout: &Layout) -> Cell {
+pub(super) fn change(total: &FeedbackTotal, layout: &Layout) -> Cell {
     let style = layout.style;
     let Some(change) = total.change() else {
         return Cell::new(style.muted(), units::NONE);

@@ -3,105 +3,129 @@
 
 use std::io;
 
-use super::{VERDICT, both, feedback, signed_percent, verdict_of};
-use crate::analysis::{
-    Diff, Measure, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
-};
+use super::{both, feedback, signed_percent, verdict_of};
+use crate::analysis::{Diff, Measure, Side, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict};
 use crate::render::cell::Cell;
-use crate::render::figures::{Figure, Figures};
+use crate::render::figures::{Figure, Figures, figures};
 use crate::render::{Layout, LeftOut};
 use crate::table::rows::latency::percentile;
+use crate::table::rows::totals::{self, TotalOf, TotalRow};
 use crate::text::Sheet;
 use crate::units;
 
-/// A row of the table.
-pub(super) struct Line {
-    pub(super) label: Cell,
-    pub(super) before: Cell,
-    pub(super) after: Cell,
-    pub(super) change: Cell,
-    pub(super) relative: Cell,
-    pub(super) n: Cell,
-    /// Of the change, where there is one.
-    pub(super) interval: Option<Cell>,
-    pub(super) verdict: Cell,
-}
-
 pub(super) fn write(out: &mut Sheet<'_>, diff: &Diff, layout: &Layout) -> io::Result<LeftOut> {
-    let totals = diff.totals.iter();
-    let totals = totals.map(|total| line(total, diff.pair, layout));
-    let feedback = diff.feedback.iter();
-    let feedback = feedback.map(|total| feedback::line(total, layout));
-    let lines: Vec<Line> = totals.chain(feedback).collect();
-    let column = |of: fn(&Line) -> &Cell| lines.iter().map(of).cloned().collect::<Vec<Cell>>();
-    let title = if diff.pair { "TRACE" } else { "PER TRACE" };
-    let mut figures = vec![
-        Figure::numbers("BEFORE", 0, column(|line| &line.before)),
-        Figure::numbers("AFTER", 0, column(|line| &line.after)),
-        Figure::numbers("CHANGE", 0, column(|line| &line.change)),
-        Figure::numbers("CHANGE %", 2, column(|line| &line.relative)),
-    ];
+    let (known, rows) = (totals::totals(), totals::of(diff));
+    let figures = |wanted: &[(&str, u8)]| figures(&known, wanted, &rows, layout);
+    let column = |title, gives_way, cell: fn(&TotalRow<'_>, &Layout) -> Cell| {
+        let cells = rows.iter().map(|row| cell(row, layout)).collect();
+        Figure::numbers(title, gives_way, cells)
+    };
+    let names = figures(&[("name", 0)]).into_iter().map(|names| Figure {
+        title: if diff.pair { "TRACE" } else { "PER TRACE" }.to_owned(),
+        ..names
+    });
+    let mut numbers = figures(&[("before", 0), ("after", 0), ("change", 0)]);
+    numbers.push(column("CHANGE %", 2, relative_cell));
     if !diff.pair {
-        figures.push(Figure::numbers("TRACES", 3, column(|line| &line.n)));
-        if lines.iter().any(|line| line.interval.is_some()) {
-            let none = || Cell::new(layout.style.muted(), units::NONE);
-            let interval = |line: &Line| line.interval.clone().unwrap_or_else(none);
-            let intervals = lines.iter().map(interval).collect();
-            figures.push(Figure::numbers("95 % INTERVAL", 1, intervals));
+        numbers.push(column("TRACES", 3, counts_cell));
+        if rows.iter().any(|row| interval(row).is_some()) {
+            numbers.push(column("95 % INTERVAL", 1, |row, layout| {
+                cell_of(interval(row), layout)
+            }));
         }
-        figures.push(Figure::words(VERDICT, 0, column(|line| &line.verdict)));
+        numbers.extend(figures(&[("verdict", 0)]));
     }
     let table = Figures {
-        names: vec![Figure::words(title, 0, column(|line| &line.label))],
-        numbers: figures,
+        names: names.collect(),
+        numbers,
         bars: None,
     };
     Ok(table.write(out, layout)?.left_out)
 }
 
-fn line(total: &Total, pair: bool, layout: &Layout) -> Line {
-    let style = layout.style;
-    let plain = |text: String| Cell::new(style.text(), text);
-    let value = |side| match *total.value.get(side) {
-        Some(ns) if total.is_rough(side) => plain(percentile(ns, true)),
-        Some(value) => plain(amount(total.measure, value)),
-        None => Cell::new(style.muted(), units::NONE),
-    };
-    let interval = match (total.interval, total.typical) {
-        (Some(i), _) => Some(plain(format!(
-            "{} to {}",
-            change_of(total.measure, i.low),
-            change_of(total.measure, i.high)
-        ))),
-        (None, Some(typical)) => {
-            let [_, low, high] = typical.ratios();
-            Some(plain(format!(
-                "{} to {} %",
-                signed_percent(low),
-                signed_percent(high)
-            )))
+fn cell_of(text: Option<String>, layout: &Layout) -> Cell {
+    match text {
+        Some(text) => Cell::new(layout.style.text(), text),
+        None => Cell::new(layout.style.muted(), units::NONE),
+    }
+}
+
+/// What a figure is called.
+pub(crate) fn label(row: &TotalRow<'_>, layout: &Layout) -> Cell {
+    let text = layout.style.text();
+    match row.of {
+        TotalOf::Measure(total) => Cell::new(text, label_of(total.measure, row.pair)),
+        TotalOf::Feedback(total) => Cell::new(text, format!("feedback.{}", total.name)),
+    }
+}
+
+/// The figure of one side.
+pub(crate) fn value_cell(row: &TotalRow<'_>, side: Side, layout: &Layout) -> Cell {
+    let text = match row.of {
+        TotalOf::Measure(total) => total.value.get(side).map(|value| {
+            if total.is_rough(side) {
+                percentile(value, true)
+            } else {
+                amount(total.measure, value)
+            }
+        }),
+        TotalOf::Feedback(total) => {
+            let value = *total.value.get(side);
+            value.map(|value| feedback::amount(total, value))
         }
-        (None, None) => None,
     };
-    Line {
-        label: plain(label(total.measure, pair).to_owned()),
-        before: value(Side::Before),
-        after: value(Side::After),
-        change: total_change(total, pair, layout),
-        relative: plain(relative(total)),
-        n: counts(&total.n, layout),
-        interval,
-        verdict: verdict(total, layout),
+    cell_of(text, layout)
+}
+
+/// What changed, for better or worse.
+pub(crate) fn change_cell(row: &TotalRow<'_>, layout: &Layout) -> Cell {
+    match row.of {
+        TotalOf::Measure(total) => total_change(total, row.pair, layout),
+        TotalOf::Feedback(total) => feedback::change(total, layout),
+    }
+}
+
+fn relative_cell(row: &TotalRow<'_>, layout: &Layout) -> Cell {
+    match row.of {
+        TotalOf::Measure(total) => Cell::new(layout.style.text(), relative(total)),
+        TotalOf::Feedback(total) => cell_of(feedback::relative(total), layout),
     }
 }
 
 /// How many there are on each side.
-pub(super) fn counts(n: &Sides<usize>, layout: &Layout) -> Cell {
+fn counts_cell(row: &TotalRow<'_>, layout: &Layout) -> Cell {
+    let n = match row.of {
+        TotalOf::Measure(total) => &total.n,
+        TotalOf::Feedback(total) => &total.n,
+    };
     let n = n.map(|n| units::whole(*n));
     Cell::new(layout.style.text(), both(&n, layout))
 }
 
-fn label(measure: Measure, pair: bool) -> &'static str {
+/// That of the change, where there is one.
+fn interval(row: &TotalRow<'_>) -> Option<String> {
+    let total = match row.of {
+        TotalOf::Measure(total) => total,
+        TotalOf::Feedback(total) => return feedback::interval(total),
+    };
+    if let Some(interval) = total.interval {
+        let [low, high] =
+            [interval.low, interval.high].map(|bound| change_of(total.measure, bound));
+        return Some(format!("{low} to {high}"));
+    }
+    let [_, low, high] = total.typical?.ratios().map(signed_percent);
+    Some(format!("{low} to {high} %"))
+}
+
+/// What chance has to do with it.
+pub(crate) fn verdict_cell(row: &TotalRow<'_>, layout: &Layout) -> Cell {
+    match row.of {
+        TotalOf::Measure(total) => verdict(total, layout),
+        TotalOf::Feedback(total) => feedback::verdict(total, layout),
+    }
+}
+
+fn label_of(measure: Measure, pair: bool) -> &'static str {
     match measure {
         Measure::Typical => "typical duration",
         Measure::Duration if pair => "duration",

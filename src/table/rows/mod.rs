@@ -10,4 +10,5 @@ pub mod spans;
 pub mod stats;
 pub mod stretches;
 pub mod tools;
+pub mod totals;
 pub mod traces;
