@@ -1,7 +1,5 @@
 //! Lists of traces, of spans and of what is told of one trace as delimited text.
 
-use std::borrow::Cow;
-use std::fmt::Display;
 use std::io::{self, Write};
 
 use crate::analysis::{By, LatencyReport, Row};
@@ -45,10 +43,6 @@ pub fn write_gaps(
     let gaps = report.gaps.iter();
     let rows: Vec<GapRow<'_>> = gaps.map(|gap| GapRow { report, gap }).collect();
     write(out, format, stretches::gaps().some(&OF_GAPS), &rows)
-}
-
-pub(super) fn number<'a>(number: impl Display) -> Cow<'a, str> {
-    Cow::Owned(format!("{number}"))
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! Keys and their values as JSON and as delimited text, where each value of a key
 //! is a line of its own.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use super::Delimited;
-use super::delimited::{RowWriter, number};
 use super::json::{JsonForm, write};
 use crate::analysis::KeyCount;
+use crate::table::delimited;
+use crate::table::json::RowJson;
+use crate::table::rows::keys::{self as rows, KeyRow, OF_KEYS};
 
 /// Writes the keys, each with at most so many values.
 pub fn write_json(
@@ -20,23 +21,23 @@ pub fn write_json(
     truncated: bool,
     form: JsonForm,
 ) -> io::Result<()> {
-    let one = |key: &KeyCount| -> Value {
+    let (columns, rows) = (&rows::keys().some(&OF_KEYS), rows::of(keys));
+    let one = |row: &KeyRow<'_>| -> Value {
+        let key = row.key;
         let values = key.values.iter().take(most);
-        json!({
-            "key": key.field.spelling(),
-            "traces": key.traces,
-            "values": values
-                .map(|(value, traces)| json!({"value": value, "traces": traces}))
-                .collect::<Vec<_>>(),
-            "more_values": key.more_values || key.values.len() > most,
-        })
+        let mut one = json!(RowJson { columns, row });
+        one["values"] = values
+            .map(|(value, traces)| json!({"value": value, "traces": traces}))
+            .collect();
+        one["more_values"] = json!(key.more_values || key.values.len() > most);
+        one
     };
     match form {
-        JsonForm::Lines => keys.iter().try_for_each(|key| write(out, &one(key), form)),
+        JsonForm::Lines => rows.iter().try_for_each(|row| write(out, &one(row), form)),
         JsonForm::Pretty => {
             let document = json!({
                 "traces": traces,
-                "keys": keys.iter().map(one).collect::<Vec<_>>(),
+                "keys": rows.iter().map(one).collect::<Vec<_>>(),
                 "truncated": truncated,
             });
             write(out, &document, form)
@@ -51,24 +52,6 @@ pub fn write_rows(
     most: usize,
     format: Delimited,
 ) -> io::Result<()> {
-    let mut writer = RowWriter::new(out, format);
-    writer.row(["key", "traces", "value", "value_traces"].map(Cow::Borrowed))?;
-    for key in keys {
-        let name = key.field.spelling();
-        let mut row = |value: &str, traces: Option<usize>| {
-            writer.row([
-                Cow::Borrowed(name.as_str()),
-                number(key.traces),
-                Cow::Borrowed(value),
-                traces.map_or(Cow::Borrowed(""), number),
-            ])
-        };
-        if key.values.is_empty() {
-            row("", None)?;
-        }
-        for (value, traces) in key.values.iter().take(most) {
-            row(value, Some(*traces))?;
-        }
-    }
-    writer.finish()
+    let (columns, rows) = (rows::keys().plain().to_vec(), rows::of_values(keys, most));
+    delimited::write(out, format, columns, &rows)
 }

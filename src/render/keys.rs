@@ -6,9 +6,11 @@ use super::cell::Cell;
 use super::table::{Align, GAP, Table, TableColumn, natural_widths};
 use super::{Layout, LeftOut, text};
 use crate::analysis::KeyCount;
+use crate::table::Column;
+use crate::table::rows::keys::{self as rows, OF_KEYS};
 use crate::text::Sheet;
 
-const HEADS: [&str; 3] = ["KEY", "TRACES", "VALUES"];
+const VALUES: &str = "VALUES";
 /// The widest column of keys on a terminal.
 const KEY_WIDTH: usize = 44;
 /// Columns of one value.
@@ -24,31 +26,34 @@ pub fn write(
     if keys.is_empty() {
         return Ok(LeftOut::new());
     }
-    let style = layout.style;
-    let firsts = keys.iter().map(|key| {
-        let name = Cell::new(style.name(), key.field.spelling());
-        let name = name.fit_if(layout.width.map(|width| KEY_WIDTH.min(width / 2)));
-        vec![name, Cell::new(style.text(), key.traces.to_string())]
+    let columns = rows::keys().some(&OF_KEYS);
+    let firsts = rows::of(keys);
+    let firsts = firsts.iter().map(|row| -> Vec<Cell> {
+        let cells = columns.iter().map(|column| column.cell(row, layout));
+        let mut cells: Vec<Cell> = cells.collect();
+        let most = layout.width.map(|width| KEY_WIDTH.min(width / 2));
+        cells[0] = std::mem::take(&mut cells[0]).fit_if(most);
+        cells
     });
     let mut rows: Vec<Vec<Cell>> = firsts.collect();
-    let mut widths = natural_widths(&HEADS[..2], &rows);
+    let mut heads: Vec<&str> = columns.iter().map(Column::title).collect();
+    let widths = natural_widths(&heads, &rows);
     let room = layout
         .width
-        .map(|width| width.saturating_sub(widths[0] + widths[1] + 2 * GAP));
+        .map(|width| width.saturating_sub(widths.iter().map(|taken| taken + GAP).sum()));
     for (row, key) in rows.iter_mut().zip(keys) {
         row.push(values(key, most, room, layout));
     }
-    widths = natural_widths(&HEADS, &rows);
-    let columns = HEADS.iter().zip(widths).enumerate();
-    let table = Table::new(
-        columns
-            .map(|(at, (head, width))| TableColumn {
-                head: Cell::new(style.heading(), head),
-                align: if at == 1 { Align::Right } else { Align::Left },
-                width,
-            })
-            .collect(),
-    );
+    heads.push(VALUES);
+    let widths = natural_widths(&heads, &rows);
+    let firsts = columns.iter().zip(&widths);
+    let firsts = firsts.map(|(column, width)| TableColumn::of(column, *width, layout));
+    let values = TableColumn {
+        head: Cell::new(layout.style.heading(), VALUES),
+        align: Align::Left,
+        width: widths[columns.len()],
+    };
+    let table = Table::new(firsts.chain([values]).collect());
     table.write_head(out)?;
     for line in table.lines_of(&rows) {
         out.line(line)?;

@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod errors;
 pub mod experiments;
+pub mod keys;
 pub mod latency;
 pub mod many;
 pub mod sessions;
