@@ -13,6 +13,7 @@ mod census;
 mod conversation;
 mod critical_path;
 mod diff;
+mod excerpt;
 mod failures;
 mod gaps;
 mod group;
@@ -53,6 +54,7 @@ pub use diff::{
     Comparison, Diff, DiffRow, DiffSort, FeedbackTotal, Finding, Intake, Matching, Measure,
     OnlyTrace, RowsFound, Side, Sides, Total, UNITS_PER_DOLLAR, UNITS_PER_WHOLE, Verdict,
 };
+pub use excerpt::excerpt;
 pub use failures::{
     CountedPer, FailureGroup, FailureKind, FailureReport, Failures, MOST_FAILURE_GROUPS,
     MOST_MESSAGE_CHARS, template,

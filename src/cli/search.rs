@@ -20,7 +20,7 @@ Filters:
   Keys: status, name, time, duration, end_time, experiment, session, user, tokens, cost, spans,
   trace_id, client_request_id, run_id, prompt, tags.K, metadata.K, feedback.K, expectation.K,
   issue.id, span.name, span.type, span.status, span.duration, span.model, span.error,
-  span.attributes.K, text.
+  span.tokens, span.cost, span.attributes.K, text.
   Comparators: = != < <= > >= BETWEEN IN LIKE ILIKE RLIKE, NOT before those, IS NULL, IS NOT NULL.
   Text is quoted; keys with spaces or dashes go in back quotes. All of it: mlt help filter";
 

@@ -2,7 +2,13 @@
 
 use anyhow::Result;
 
+use super::completing::Lack;
 use crate::error::CommandError;
+use crate::field::Field;
+use crate::model::{Trace, TraceState, looks_like_trace_id};
+use crate::render;
+use crate::store::{FilterSource, Query};
+use crate::table::rows::traces;
 use crate::table::{Column, Columns, Rows, split_names};
 
 /// The columns that were asked for; `None` where none were.
@@ -35,4 +41,33 @@ pub(super) fn only_of_rows(typed: &[String], other: Option<&str>) -> Result<()> 
         .into()),
         _ => Ok(()),
     }
+}
+
+/// The columns of a search, and what these need of each trace. Where people did not choose
+/// any, what they searched for decides: failures show what failed, and texts where they are.
+pub(super) fn of_search(
+    typed: &[render::Column],
+    searched: Option<(&Query, Option<&str>)>,
+) -> (Vec<Column<Trace>>, Lack) {
+    let requires_error = |query: &Query| match &query.filter {
+        FilterSource::Parsed(filter) => filter.requires(&Field::Status, TraceState::Error.as_str()),
+        FilterSource::Raw(_) => false,
+    };
+    let mut fields = match searched {
+        Some((query, _)) if requires_error(query) => render::Column::of_failed_ones(),
+        _ => render::Column::chosen(typed),
+    };
+    let text = searched.and_then(|(_, text)| text);
+    let text = text.filter(|text| !looks_like_trace_id(text.trim()));
+    if text.is_some() {
+        fields.retain(|column| *column.field() != Field::Request);
+    }
+    let mut lack = Lack::of(fields.iter().map(render::Column::field));
+    let mut columns: Vec<Column<Trace>> = fields.iter().map(render::Column::in_table).collect();
+    if let Some(text) = text {
+        let matched = traces::matched(text.trim().to_owned());
+        lack.detail = lack.detail.max(matched.detail());
+        columns.push(matched);
+    }
+    (columns, lack)
 }

@@ -5,7 +5,6 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::json;
 
-use super::Context;
 use super::completing::{Lack, complete};
 use super::form::Form;
 use super::ordered::Ordered;
@@ -13,6 +12,7 @@ use super::selection::{
     check_experiments, explain, filter_of, looks_like_filter, name_experiments,
 };
 use super::usage::UsageLookup;
+use super::{Context, columns};
 use crate::cli::{OutputFormat, SearchArgs, WITH_IDS};
 use crate::error::{CommandError, Exit, FilterError};
 use crate::export::JsonForm;
@@ -21,7 +21,6 @@ use crate::export::unreadable::add_to;
 use crate::field::Field;
 use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo, Unreadable};
-use crate::render::Column;
 use crate::render::search::SearchTable;
 use crate::store::{
     Detail, Explain, Explanation, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want,
@@ -77,7 +76,14 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
     let Outcome { found, unreadable } = if args.count {
         count(context, store, &query, args)?
     } else {
-        list(context, store, &query, args, limit)?
+        list(
+            context,
+            store,
+            &query,
+            args,
+            filter_args.text.as_deref(),
+            limit,
+        )?
     };
     let exit = context.say_unreadable(found, &unreadable);
     if found == 0 {
@@ -264,6 +270,7 @@ fn list(
     store: &dyn Store,
     query: &Query,
     args: &SearchArgs,
+    text: Option<&str>,
     limit: Option<usize>,
 ) -> Result<Outcome> {
     let sample = args.sample.map(|fraction| {
@@ -286,7 +293,7 @@ fn list(
     let mut cut = false;
     let mut unreadable = Vec::new();
     {
-        let mut printer = Printer::new(context, args, &mut out)?;
+        let mut printer = Printer::new(context, args, query, text, &mut out)?;
         while let Some(mut page) = search.next_page()? {
             unreadable.extend(search.take_unreadable());
             scanned += page.len();
@@ -388,25 +395,32 @@ enum Kind<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(context: &Context, args: &SearchArgs, out: &'a mut Output) -> Result<Self> {
-        let columns = Column::chosen(&args.columns);
+    /// `text` is what was searched for, where it was a text.
+    fn new(
+        context: &Context,
+        args: &SearchArgs,
+        query: &Query,
+        text: Option<&str>,
+        out: &'a mut Output,
+    ) -> Result<Self> {
         let form = Form::of(&context.flags.output);
+        let free = args.columns.is_empty() && form == Some(Form::Text);
+        let (columns, needed) = columns::of_search(&args.columns, free.then_some((query, text)));
         let needed = match form {
             Some(Form::Json(_)) if args.columns.is_empty() => Lack::default(),
             None => Lack::default(),
-            Some(_) => Lack::of(columns.iter().map(Column::field)),
+            Some(_) => needed,
         };
-        let typed = || columns.iter().map(Column::in_table).collect::<Vec<_>>();
         let kind = match form {
             Some(Form::Text) => {
-                Kind::Table(out.text(), SearchTable::new(typed(), context.layout()))
+                Kind::Table(out.text(), SearchTable::new(columns, context.layout()))
             }
             Some(Form::Json(form)) if args.columns.is_empty() => {
                 Kind::Json(out.data(), TraceList::new(form))
             }
-            Some(Form::Json(form)) => Kind::Rows(out.data(), RowList::new(form, "traces", typed())),
+            Some(Form::Json(form)) => Kind::Rows(out.data(), RowList::new(form, "traces", columns)),
             Some(Form::Delimited(format)) => {
-                Kind::Delimited(DelimitedTable::new(out.data(), format, typed())?)
+                Kind::Delimited(DelimitedTable::new(out.data(), format, columns)?)
             }
             None => Kind::Ids(out.text()),
         };

@@ -217,6 +217,21 @@ impl Filter {
             .map(|(_, expr)| expr)
     }
 
+    /// Whether nothing passes but what has one text for a field, by a condition that says
+    /// just this.
+    pub fn requires(&self, field: &Field, text: &str) -> bool {
+        self.conjuncts.iter().any(|expr| match expr {
+            Expr::Condition(condition) if condition.field == *field => {
+                match (condition.comparator, &condition.value) {
+                    (Comparator::Equal, Value::Text(wanted)) => wanted == text,
+                    (Comparator::In, Value::List(wanted)) => wanted.iter().all(|one| one == text),
+                    _ => false,
+                }
+            }
+            _ => false,
+        })
+    }
+
     /// Whether every trace matches.
     pub fn is_empty(&self) -> bool {
         self.conjuncts.is_empty()

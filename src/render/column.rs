@@ -37,6 +37,20 @@ impl Column {
         .to_vec()
     }
 
+    /// What `search` shows of traces that all failed.
+    pub fn of_failed_ones() -> Vec<Self> {
+        [
+            Field::Timestamp,
+            Field::RequestId,
+            Field::Name,
+            Field::ExecutionTime,
+            Field::Failed,
+            Field::Error,
+        ]
+        .map(Self)
+        .to_vec()
+    }
+
     /// These, or those by default where there are none; each once, whatever it was called.
     pub fn chosen(typed: &[Self]) -> Vec<Self> {
         if typed.is_empty() {

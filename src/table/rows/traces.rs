@@ -3,11 +3,14 @@
 
 use std::borrow::Cow;
 
+use crate::analysis::excerpt;
 use crate::field::{Field, FieldDef, Unit, Uses, Value};
-use crate::model::Trace;
+use crate::model::{Detail, Trace};
+use crate::render::cell::Cell;
 use crate::render::column::cell;
 use crate::table::parts::{AssessmentJson, json_list};
 use crate::table::{Column, Columns, Datum, Keyed, Kind, Room, Rows};
+use crate::units;
 
 impl Rows for Trace {
     type Row<'a> = Self;
@@ -102,6 +105,24 @@ fn whole() -> [Column<Trace>; 3] {
             Datum::some(Datum::Json, list.map(Cow::Owned))
         }),
     ]
+}
+
+/// Where the traces of a search for a text have it: the span, and the words around it.
+pub fn matched(text: String) -> Column<Trace> {
+    let of = move |trace: &Trace| excerpt(trace, &text);
+    let shown = of.clone();
+    Column::new("match", Kind::Text, move |trace: &Trace| {
+        let found = of(trace).map(|(span, words)| Cow::Owned(format!("{span}: {words}")));
+        Datum::cow(found)
+    })
+    .in_room(Room::Preview { at_least: 16 })
+    .needing(Some(Detail::Whole))
+    .shown_as(move |trace, layout| match shown(trace) {
+        Some((span, words)) => {
+            Cell::new(layout.style.name(), span).and(layout.style.text(), format!(": {words}"))
+        }
+        None => Cell::new(layout.style.muted(), units::NONE),
+    })
 }
 
 /// The column of a field.

@@ -388,3 +388,34 @@ fn what_is_no_column_is_told_with_what_is() {
         assert!(outcome.fails(2).contains(message), "{outcome}");
     }
 }
+
+#[test]
+fn what_was_searched_for_is_shown_without_asking() {
+    let failed = mlt().on("demo:").run("search --status ERROR -n 2");
+    insta::assert_snapshot!(failed.stdout, @"
+    TIME                  TRACE ID                             NAME           DURATION  FAILED         ERROR
+    2026-11-22 22:39:23Z  tr-6495b93d25146b0127e6f91ead274b09  support-agent    745 ms  refund_status  LookupError: return R-404 is locked by another clerk
+    2026-11-22 22:39:22Z  tr-773c0d89db676a1ce92b9f370bb1449b  Completions      101 ms  Completions    RateLimitError: Error code: 429 - Rate limit reached for requests per minute: limit 500, used 500. Try again in 120ms.
+    ");
+    let by_filter = mlt()
+        .on("demo:")
+        .args(["search", "-f", "state = 'ERROR'", "-n", "2"])
+        .run("");
+    assert_eq!(failed.stdout, by_filter.stdout);
+    let found = mlt().on("demo:").run("search refund");
+    insta::assert_snapshot!(found.ok(), @"
+    TIME                  TRACE ID                             NAME              STATE  DURATION  TOKENS  MATCH
+    2026-11-22 22:39:23Z  tr-6495b93d25146b0127e6f91ead274b09  support-agent     ERROR    745 ms      95  support-agent: What is the refund status R-404?
+    2026-11-22 22:39:12Z  tr-3b3a0f735569c4f54c37a0703293b8e9  summarise-ticket  OK       1.07 s      64  summarise-ticket: …owl, wants a replacement, not a refund. Photos attached. Priority: nor…
+    2026-11-22 22:39:08Z  tr-d1b491b4e0b9f8d311c94f38ccd03be0  order-helper      OK       1.56 s     267  cancel_order: refund
+    ");
+    // Ids are looked up, and who chooses columns gets these.
+    let id = mlt().on("demo:").run("search tr-3934");
+    assert!(!id.ok().contains("MATCH"), "{id}");
+    let chosen = mlt()
+        .on("demo:")
+        .run("search refund --status ERROR --columns name");
+    assert_eq!(chosen.ok(), "NAME\nsupport-agent\n");
+    let json = mlt().on("demo:").run("search refund -n 1 -o json").json();
+    assert!(json["traces"][0].get("match").is_none(), "{json}");
+}

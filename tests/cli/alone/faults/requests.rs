@@ -193,8 +193,9 @@ fn a_dry_run_of_a_search_sends_nothing_and_that_of_tags_only_looks() {
 #[test]
 fn the_requests_of_a_dry_run_are_those_of_the_search() {
     let fake = Fake::with_traces();
-    let words = "search -x 1 --status ERROR --order-by name -n 5";
-    let dry = on(&fake).run(&format!("{words} --dry-run -o json")).json();
+    // The table of failures asks for spans besides.
+    let words = "search -x 1 --status ERROR --order-by name -n 5 -o json";
+    let dry = on(&fake).run(&format!("{words} --dry-run")).json();
     on(&fake).run(words);
     let sent = fake.only_request();
     assert_eq!(dry[0]["method"], sent.method.as_str());
