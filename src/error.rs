@@ -326,7 +326,9 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
             one("ask the server that keeps its artifacts, with `-u http://HOST:PORT`"),
             Exit::NotFound,
         ),
-        StoreError::NoSpans { .. } => (Vec::new(), Exit::NotFound),
+        StoreError::NoSpans { .. } | StoreError::NoAttachment { .. } => {
+            (Vec::new(), Exit::NotFound)
+        }
         StoreError::RemoteArtifact { .. } => (
             one("start `mlflow server` over this store, and use its URL"),
             Exit::Data,

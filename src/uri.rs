@@ -5,6 +5,11 @@ use std::path::PathBuf;
 
 /// Percent escapes decoded; anything that is not an escape stays.
 pub(crate) fn percent_decode(text: &str) -> String {
+    String::from_utf8_lossy(&percent_decoded(text)).into_owned()
+}
+
+/// The same, which may be no text.
+pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -22,7 +27,7 @@ pub(crate) fn percent_decode(text: &str) -> String {
             rest = tail;
         }
     }
-    String::from_utf8_lossy(&decoded).into_owned()
+    decoded
 }
 
 /// The path of a `file:` URI: `file:///a`, `file://localhost/a`, `file:/a` or

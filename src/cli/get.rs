@@ -1,6 +1,8 @@
 //! What may be typed after `mlt get`.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::values::{at_least_one, whole_number};
@@ -46,6 +48,10 @@ pub struct GetArgs {
     /// With --chat: show all of what the models thought
     #[arg(long, requires = "chat")]
     pub reasoning: bool,
+
+    /// With --chat: save the images, sounds and files of what was said in this folder
+    #[arg(long, requires = "chat", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub attachments: Option<PathBuf>,
 
     /// Show the inputs and outputs of each span
     #[arg(long, group = "payloads")]

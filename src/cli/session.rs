@@ -1,6 +1,8 @@
 //! What may be typed after `mlt session`.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::values::at_least_one;
@@ -33,4 +35,8 @@ pub struct SessionArgs {
     /// Show all of what the models thought
     #[arg(long)]
     pub reasoning: bool,
+
+    /// Save the images, sounds and files of what was said in this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub attachments: Option<PathBuf>,
 }

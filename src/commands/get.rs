@@ -4,12 +4,13 @@ use std::io::Write;
 
 use anyhow::Result;
 
+use super::attachments::{Attachments, said_in};
 use super::form::Form;
 use super::gather::{Gathered, Need, fail_with, gather_found};
 use super::selection::{filter_of, name_experiments};
 use super::{Context, IN_TABLES, columns, link, resolve};
 use crate::analysis::{
-    LatencyReport, Node, NodeId, SpanTree, Warning, analyse, conversation, tool_uses, trace_usage,
+    LatencyReport, Node, NodeId, SpanTree, Warning, analyse, tool_uses, trace_usage,
 };
 use crate::cli::{FilterArgs, GetArgs, OF_TRANSCRIPTS, OutputFormat};
 use crate::error::{CommandError, Exit};
@@ -67,6 +68,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let mut out = context.terminal.output();
     let mut progress = context.terminal.progress("fetching traces").of(ids.len());
     let mut done = 0;
+    let mut attachments = Attachments::asked_for(context, args.attachments.as_deref())?;
     let left_out = {
         let mut printer = Printer::new(context, args, &mut out, columns, form, single)?;
         store.try_fetch_all(
@@ -78,7 +80,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
                     .and_then(|trace| selected(trace, args, as_rows))
                     .and_then(|trace| {
                         progress.clear();
-                        let outcome = printer.print(&trace);
+                        let outcome = printer.print(&trace, &mut attachments);
                         if single {
                             // The end of the process gives its memory back more quickly.
                             std::mem::forget(trace);
@@ -103,7 +105,10 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     progress.clear();
     out.finish()?;
     context.note_left_out(left_out, IN_TABLES);
-    let exit = context.say_unreadable(done, &unreadable);
+    let mut exit = context.say_unreadable(done, &unreadable);
+    if let Some(attachments) = attachments {
+        exit = attachments.finish(exit);
+    }
     fail_with(context, failures)?;
     Ok(exit)
 }
@@ -330,7 +335,7 @@ impl<'a> Printer<'a> {
         })
     }
 
-    fn print(&mut self, trace: &Trace) -> Result<()> {
+    fn print(&mut self, trace: &Trace, attachments: &mut Option<Attachments<'_>>) -> Result<()> {
         let max_chars = self.args.max_chars;
         match &mut self.kind {
             Kind::Single(out, form) => {
@@ -377,7 +382,7 @@ impl<'a> Printer<'a> {
                     reasoning: self.args.reasoning,
                 };
                 let report = analyse(trace);
-                let said = conversation(trace, &report.tree);
+                let said = said_in(trace, &report.tree, attachments);
                 render::transcript::write(out, &report, &said, options, &self.context.layout())?;
             }
             Kind::Markdown(out) => {
@@ -385,11 +390,15 @@ impl<'a> Printer<'a> {
                     out.blank()?;
                 }
                 let report = analyse(trace);
-                let said = conversation(trace, &report.tree);
+                let said = said_in(trace, &report.tree, attachments);
                 render::transcript::markdown::write(out, &report, &said, None)?;
             }
-            Kind::TranscriptJson(out, form) => json::write(out, &transcript_of(trace), *form)?,
-            Kind::Transcripts(out, list) => list.push(out, &transcript_of(trace))?,
+            Kind::TranscriptJson(out, form) => {
+                json::write(out, &transcript_of(trace, attachments), *form)?;
+            }
+            Kind::Transcripts(out, list) => {
+                list.push(out, &transcript_of(trace, attachments))?;
+            }
             Kind::Text(out) => {
                 if self.printed > 0 {
                     out.blank()?;
@@ -423,9 +432,9 @@ impl<'a> Printer<'a> {
     }
 }
 
-fn transcript_of(trace: &Trace) -> serde_json::Value {
+fn transcript_of(trace: &Trace, attachments: &mut Option<Attachments<'_>>) -> serde_json::Value {
     let tree = SpanTree::build(trace);
-    let conversation = conversation(trace, &tree);
+    let conversation = said_in(trace, &tree, attachments);
     transcript(trace, &conversation, &trace_usage(trace, &tree))
 }
 

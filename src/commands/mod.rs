@@ -1,6 +1,7 @@
 //! One file per subcommand: resolve what was asked for, ask the store, analyse,
 //! render. What several of them need is beside them.
 
+mod attachments;
 mod change;
 mod check;
 mod columns;

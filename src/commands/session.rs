@@ -6,15 +6,17 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::Context;
+use super::attachments::Attachments;
 use super::form::Form;
 use super::gather::{Need, gather_found};
 use super::selection::{filter_of, name_experiments};
-use crate::analysis::{Session, analyse};
+use crate::analysis::{LatencyReport, Session, Turn, analyse};
 use crate::cli::{FilterArgs, OF_TRANSCRIPTS, OutputFormat, SessionArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::json;
 use crate::export::transcript;
 use crate::filter::parse_order_by;
+use crate::model::Trace;
 use crate::render::transcript::{TranscriptOptions, markdown};
 use crate::render::{self, Layout};
 use crate::store::{Detail, Query};
@@ -42,29 +44,25 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
         ..Query::default()
     };
     name_experiments(context, context.store()?, &mut query)?;
+    let mut attachments = Attachments::asked_for(context, args.attachments.as_deref())?;
     let need = Need::with_spans(Detail::Whole);
     let mut gathered = gather_found(context, query, None, need, "fetching turns", |trace| {
         let report = analyse(&trace);
-        let turn = session.turn(&trace, &report.tree);
-        turns.keep(turn.number, || -> Result<Shown> {
-            Ok(match form {
-                Form::Text if is_markdown => Shown::Text(Sheet::kept(|text| {
-                    text.blank()?;
-                    markdown::write(text, &report, &turn.conversation, Some(turn.number))?;
-                    markdown::write_assessments(text, &turn.assessments)
-                })?),
-                Form::Text => {
-                    let options = TranscriptOptions {
-                        reasoning: args.reasoning,
-                    };
-                    let layout = context.layout();
-                    Shown::Text(Sheet::kept(|text| {
-                        render::session::write_turn(text, &report, &turn, options, &layout)
-                    })?)
-                }
-                _ => Shown::Json(transcript::turn(&trace, &turn)),
-            })
-        })
+        let mut turn = session.turn(&trace, &report.tree);
+        if !turns.want(turn.number) {
+            return Ok(());
+        }
+        // Which turns are the last is known at the end.
+        if attachments.is_some() && args.last.is_some() {
+            drop(report);
+            turns.keep(Kept::Waiting(Box::new((trace, turn))));
+            return Ok(());
+        }
+        if let Some(attachments) = &mut attachments {
+            attachments.save(&trace, &mut turn.conversation);
+        }
+        turns.keep(Kept::Shown(shown(context, args, form, &report, &turn)?));
+        Ok(())
     })?;
     if session.turns == 0 {
         if let Some(error) = gathered.take_error() {
@@ -76,7 +74,7 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
         let error = CommandError::new(Exit::NotFound, message);
         return Err(error.hint("`mlt keys session` lists sessions").into());
     }
-    let shown = turns.finish(session.turns)?;
+    let kept = turns.finish(session.turns)?;
     let mut out = context.terminal.output();
     match form {
         Form::Text if is_markdown => {
@@ -98,7 +96,17 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
         _ => {}
     }
     let mut documents = Vec::new();
-    for turn in shown {
+    for turn in kept {
+        let turn = match turn {
+            Kept::Shown(shown) => shown,
+            Kept::Waiting(waiting) => {
+                let (trace, mut turn) = *waiting;
+                if let Some(attachments) = &mut attachments {
+                    attachments.save(&trace, &mut turn.conversation);
+                }
+                shown(context, args, form, &analyse(&trace), &turn)?
+            }
+        };
         match turn {
             Shown::Text(text) => out.text().put(text)?,
             Shown::Json(value) => documents.push(value),
@@ -109,7 +117,37 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
         json::write(out.data(), &document, form)?;
     }
     out.finish()?;
-    gathered.finish(context)
+    let exit = gathered.finish(context)?;
+    Ok(attachments.map_or(exit, |attachments| attachments.finish(exit)))
+}
+
+/// A turn in the format that was asked for.
+fn shown(
+    context: &Context,
+    args: &SessionArgs,
+    form: Form,
+    report: &LatencyReport<'_>,
+    turn: &Turn,
+) -> Result<Shown> {
+    Ok(match form {
+        Form::Text if context.flags.output == OutputFormat::Markdown => {
+            Shown::Text(Sheet::kept(|text| {
+                text.blank()?;
+                markdown::write(text, report, &turn.conversation, Some(turn.number))?;
+                markdown::write_assessments(text, &turn.assessments)
+            })?)
+        }
+        Form::Text => {
+            let options = TranscriptOptions {
+                reasoning: args.reasoning,
+            };
+            let layout = context.layout();
+            Shown::Text(Sheet::kept(|text| {
+                render::session::write_turn(text, report, turn, options, &layout)
+            })?)
+        }
+        _ => Shown::Json(transcript::turn(report.trace, turn)),
+    })
 }
 
 /// What of a session is wanted, as flags of other commands say it.
@@ -155,11 +193,18 @@ enum Shown {
     Json(Value),
 }
 
+/// A turn that is kept.
+enum Kept {
+    Shown(Shown),
+    /// Whose attachments are saved when it is known to be among the last.
+    Waiting(Box<(Trace, Turn)>),
+}
+
 /// The turns that were asked for. All are read, for what was said before.
 struct Turns {
     only: Option<usize>,
     last: Option<usize>,
-    kept: VecDeque<Shown>,
+    kept: VecDeque<Kept>,
 }
 
 impl Turns {
@@ -172,20 +217,20 @@ impl Turns {
         }
     }
 
-    fn keep(&mut self, number: usize, show: impl FnOnce() -> Result<Shown>) -> Result<()> {
-        if self.only.is_some_and(|only| only != number) {
-            return Ok(());
-        }
-        self.kept.push_back(show()?);
+    fn want(&self, number: usize) -> bool {
+        self.only.is_none_or(|only| only == number)
+    }
+
+    fn keep(&mut self, turn: Kept) {
+        self.kept.push_back(turn);
         if self.last.is_some_and(|last| self.kept.len() > last) {
             self.kept.pop_front();
         }
-        Ok(())
     }
 
     /// # Errors
     /// A turn that there is not.
-    fn finish(self, turns: usize) -> Result<VecDeque<Shown>> {
+    fn finish(self, turns: usize) -> Result<VecDeque<Kept>> {
         match self.only {
             Some(only) if self.kept.is_empty() => {
                 let turns = crate::units::counted(turns, "turn");

@@ -19,6 +19,7 @@ pub mod speedscope;
 pub mod stats;
 pub mod transcript;
 
+mod attachment_name;
 mod file_name;
 mod hash;
 mod latency;
@@ -31,6 +32,7 @@ mod properties;
 #[cfg(test)]
 pub(crate) mod sample;
 
+pub use attachment_name::attachment_name;
 pub use delimited::Delimited;
 pub use file_name::file_name;
 pub use format::{Chosen, Document, End, Format, Order, What};

@@ -58,6 +58,7 @@ fn of_media(media: &Media) -> Map<String, Value> {
         ("size", json!(media.size)),
         ("uri", json!(media.uri)),
         ("name", json!(media.name)),
+        ("path", json!(media.path)),
     ])
 }
 

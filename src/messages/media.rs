@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::value::{Object, first, first_text, object, text};
 use crate::model::{ATTACHMENT, Media, MediaKind, Part};
+use crate::uri;
 
 /// From what text on a run of base64 is taken for data and not for a word.
 pub const DATA_FROM: usize = 1024;
@@ -21,6 +22,7 @@ pub(super) fn of_address(address: &str, kind: &str, name: Option<&str>) -> Part 
         uri: Some(address.to_owned()),
         name: name.map(str::to_owned),
         data: None,
+        path: None,
     };
     if let Some(rest) = address.strip_prefix("data:") {
         let (head, data) = rest.split_once(',').unwrap_or((rest, ""));
@@ -29,8 +31,13 @@ pub(super) fn of_address(address: &str, kind: &str, name: Option<&str>) -> Part 
         }
         media.kind = MediaKind::Blob;
         media.uri = None;
-        media.size = Some(bytes_of(data));
-        media.data = Some(data.to_owned());
+        let is_base64 = head.ends_with(";base64");
+        media.size = Some(if is_base64 {
+            bytes_of(data)
+        } else {
+            u64::try_from(uri::percent_decoded(data).len()).unwrap_or(u64::MAX)
+        });
+        media.data = Some(if is_base64 { data } else { address }.to_owned());
     } else if let Some(rest) = address.strip_prefix(ATTACHMENT)
         && let Some((_, query)) = rest.split_once('?')
     {
@@ -57,6 +64,7 @@ pub(super) fn of_data(data: &str, mime: &str, name: Option<&str>) -> Part {
         uri: None,
         name: name.map(str::to_owned),
         data: Some(data.to_owned()),
+        path: None,
     })
 }
 
@@ -69,6 +77,7 @@ pub(super) fn of_file_id(id: &str, mime: &str, name: Option<&str>) -> Part {
         uri: Some(id.to_owned()),
         name: name.map(str::to_owned),
         data: None,
+        path: None,
     })
 }
 
@@ -138,6 +147,7 @@ pub(super) fn in_text(text: &str) -> Option<Part> {
             uri: None,
             name: None,
             data: None,
+            path: None,
         }));
     }
     let is_data = text.starts_with("data:") && text.contains(";base64,")
@@ -201,11 +211,11 @@ fn split_data_url(text: &str) -> Option<(&str, &str)> {
     is_url.then(|| text.split_at(comma + 1))
 }
 
-fn is_bytes_repr(text: &str) -> bool {
+pub(super) fn is_bytes_repr(text: &str) -> bool {
     text.starts_with("b'") && text.ends_with('\'') || text.starts_with("b\"") && text.ends_with('"')
 }
 
-fn is_base64(text: &str) -> bool {
+pub(super) fn is_base64(text: &str) -> bool {
     let is_digit = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
     let digits = text.trim_end_matches('=');
     text.len() - digits.len() <= 2

@@ -9,6 +9,7 @@
 //! [`Part::Json`]: crate::model::Part::Json
 
 mod about;
+mod bytes;
 mod definitions;
 mod documents;
 mod formats;
@@ -21,6 +22,7 @@ mod usage;
 mod value;
 
 pub use about::{About, about, answers, asks, embeds, is_call, is_silent};
+pub use bytes::bytes;
 pub use definitions::offered;
 pub use documents::{Better, Document, Embedded, Retrieval, embedded, retrieval};
 pub use media::{DATA_FROM, LongData, long_data};

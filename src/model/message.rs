@@ -163,8 +163,11 @@ pub struct Media {
     pub uri: Option<String>,
     /// The file's name.
     pub name: Option<String>,
-    /// The bytes of a blob as they were recorded, mostly base64.
+    /// The bytes of a blob as they were recorded: mostly base64, what Python
+    /// prints of bytes, or a data URL that is not base64.
     pub data: Option<String>,
+    /// The file that they were saved in.
+    pub path: Option<String>,
 }
 
 /// What stands before the id of an attachment that MLflow took out of a payload.
@@ -218,6 +221,7 @@ mod tests {
             )),
             name: None,
             data: None,
+            path: None,
         };
         assert_eq!(media.attachment(), Some("886e-1"));
     }

@@ -421,7 +421,8 @@ pub(crate) fn arguments(value: &Value) -> String {
     }
 }
 
-/// `[image/png, 75 B: attachment 886efd5b]`.
+/// `[image/png, 75 B: attachment 886efd5b]`, with the file that it was saved in instead
+/// of its id where there is one.
 pub(crate) fn placeholder(media: &Media) -> String {
     let mut about: Vec<String> = vec![
         media
@@ -431,11 +432,12 @@ pub(crate) fn placeholder(media: &Media) -> String {
     ];
     about.extend(media.name.clone());
     about.extend(media.size.map(units::bytes));
-    let at = match (media.attachment(), &media.uri, media.kind) {
-        (Some(id), ..) => format!(": attachment {id}"),
-        (None, Some(id), MediaKind::File) => format!(": file {id}"),
-        (None, Some(uri), _) => format!(": {uri}"),
-        (None, None, _) => String::new(),
+    let at = match (&media.path, media.attachment(), &media.uri, media.kind) {
+        (Some(path), ..) => format!(": {path}"),
+        (None, Some(id), ..) => format!(": attachment {id}"),
+        (None, None, Some(id), MediaKind::File) => format!(": file {id}"),
+        (None, None, Some(uri), _) => format!(": {uri}"),
+        (None, None, None, _) => String::new(),
     };
     format!("[{}{at}]", about.join(", "))
 }

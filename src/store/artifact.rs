@@ -14,7 +14,10 @@ use crate::uri::{file_uri_path, percent_decode, without_credentials};
 /// The file in a trace's artifact folder that holds its spans.
 pub(super) const FILE_NAME: &str = "traces.json";
 
-/// The largest file of a trace's spans, in bytes.
+/// What artifacts mostly hold.
+const SPANS: &str = "spans";
+
+/// The largest file of a trace's spans, and the largest attachment, in bytes.
 const LARGEST: u64 = 1 << 30;
 /// The folder beside a store in which a server keeps artifacts by default.
 const SERVED: &str = "mlartifacts";
@@ -107,12 +110,20 @@ impl Artifacts {
         real.is_ok_and(|real| self.allows(&real) && real.is_file())
     }
 
+    /// All folders that a location may stand for, the likeliest first.
+    pub(super) fn folders(
+        &self,
+        location: &str,
+    ) -> impl Iterator<Item = Result<PathBuf, StoreError>> {
+        self.served.iter().map(move |root| folder(location, root))
+    }
+
     fn allows(&self, real: &Path) -> bool {
         self.allowed.iter().any(|folder| real.starts_with(folder))
     }
 
     /// A file in a folder, with what to call it.
-    fn read(&self, folder: &Path, name: &str) -> Result<(String, Vec<u8>), StoreError> {
+    pub(super) fn read(&self, folder: &Path, name: &str) -> Result<(String, Vec<u8>), StoreError> {
         let path = folder.join(name);
         let refused = |error: &io::Error| StoreError::File {
             path: path.display().to_string(),
@@ -121,6 +132,7 @@ impl Artifacts {
         let real = fs::canonicalize(&path).map_err(|error| refused(&error))?;
         if !self.allows(&real) {
             return Err(StoreError::OutsideArtifact {
+                what: SPANS,
                 folder: folder.display().to_string(),
                 own: self.own.display().to_string(),
                 allow: to_allow(real.parent().unwrap_or(&real))
@@ -183,6 +195,7 @@ impl Artifacts {
     /// [`Self::spans_in`] otherwise.
     pub(super) fn archived(&self, location: &str) -> Result<Vec<Span>, StoreError> {
         let elsewhere = |reason: &'static str| StoreError::RemoteArtifact {
+            what: SPANS,
             location: shown(location.trim()),
             reason,
         };
@@ -213,6 +226,7 @@ impl Artifacts {
 fn folder(location: &str, root: &Path) -> Result<PathBuf, StoreError> {
     let location = location.trim();
     let remote = |reason: &'static str| StoreError::RemoteArtifact {
+        what: SPANS,
         location: shown(location),
         reason,
     };

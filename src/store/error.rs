@@ -216,25 +216,38 @@ pub enum StoreError {
     /// A trace that is there and cannot be read.
     #[error("cannot read {0}")]
     Unreadable(Box<Unreadable>),
-    /// Spans that are kept where only a server can read them.
-    #[error("the spans are kept at {location}, and {reason}")]
+    /// Spans or attachments that are kept where only a server can read them.
+    #[error("the {what} are kept at {location}, and {reason}")]
     RemoteArtifact {
+        /// `spans` or `attachments`.
+        what: &'static str,
         /// The location, without credentials.
         location: String,
         /// Why it is not read.
         reason: &'static str,
     },
-    /// Spans that are kept in a folder that is not looked into unless the user says so.
+    /// Spans or attachments that are kept in a folder that is not looked into unless the
+    /// user says so.
     #[error(
-        "the spans are kept in {folder}, outside of {own}: `--allow-artifacts {allow}` lets mlt read them"
+        "the {what} are kept in {folder}, outside of {own}: `--allow-artifacts {allow}` lets mlt read them"
     )]
     OutsideArtifact {
+        /// `spans` or `attachments`.
+        what: &'static str,
         /// The folder.
         folder: String,
         /// The store's own folder.
         own: String,
         /// The folder to allow.
         allow: String,
+    },
+    /// An attachment that is not to be had.
+    #[error("cannot get attachment `{id}`: {reason}")]
+    NoAttachment {
+        /// Its id, perhaps cut.
+        id: String,
+        /// Why not.
+        reason: String,
     },
     /// A filter of which only a server can decide a part, in a place where it cannot be asked.
     #[error("{reason}")]

@@ -3,6 +3,7 @@
 //! or command lines. [`open`] picks the store that a location names.
 
 mod artifact;
+mod attachment;
 mod change;
 mod demo;
 mod error;
@@ -180,6 +181,16 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Those of the pages, and what is no single trace's.
     fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError>;
+
+    /// The bytes of an attachment of a trace, by its id: MLflow takes images, sounds and
+    /// files out of payloads and keeps them among the trace's artifacts.
+    ///
+    /// # Errors
+    /// [`StoreError::NoAttachment`] where there is none, and those of reading it.
+    fn attachment(&self, _trace: &TraceInfo, id: &str) -> Result<Vec<u8>, StoreError> {
+        let reason = format!("{} holds none", self.describe());
+        Err(attachment::missing(id, reason))
+    }
 
     /// Changes traces: `each` gets a result for each of them, in their order. What is wrong
     /// with one never keeps the others from being changed; `each` breaks off.

@@ -311,6 +311,12 @@ impl Store for Mlruns {
         fetch::in_rounds(self, traces, want, each)
     }
 
+    fn attachment(&self, trace: &TraceInfo, id: &str) -> Result<Vec<u8>, StoreError> {
+        let own = self.find_folder(&trace.trace_id)?.join("artifacts");
+        let location = trace.tags.get(tag::ARTIFACT_LOCATION).map(String::as_str);
+        self.artifacts.attachment(Some(&own), location, id)
+    }
+
     fn change(
         &self,
         trace_ids: &[String],

@@ -32,7 +32,7 @@ use super::{
     OnChange, OnTrace, Page, Pages, Query, Refusal, Scope, Store, StoreError, Want,
 };
 use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
-use crate::model::{Experiment, ExperimentOverview};
+use crate::model::{Experiment, ExperimentOverview, TraceInfo};
 use crate::parallel;
 
 pub use self::http::{RequestLog, RequestRecord};
@@ -367,6 +367,10 @@ impl Store for RestStore {
 
     fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError> {
         fetch::in_rounds(self, traces, want, each)
+    }
+
+    fn attachment(&self, trace: &TraceInfo, id: &str) -> Result<Vec<u8>, StoreError> {
+        spans::attachment(&self.http, &trace.trace_id, id)
     }
 
     fn explain(&self, query: &Query, what: Explain) -> Result<Explanation, StoreError> {

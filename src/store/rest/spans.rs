@@ -3,10 +3,12 @@
 //! typed form of the trace endpoints, and every version has it.
 
 use serde::Deserialize;
+use url::Url;
 
 use super::http::{Call, Http};
 use super::ids;
 use crate::model::{Span, Trace, TraceInfo, Unreadable, tag};
+use crate::store::attachment;
 use crate::store::wire::{
     Brief, Depth, Eventful, SpanList, Whole, null_as_default, spans_from_slice,
 };
@@ -140,13 +142,30 @@ fn is_archived(info: &TraceInfo) -> bool {
 type Way = fn(&Http, &str, Detail) -> Result<Option<Vec<Span>>, StoreError>;
 
 fn artifact(http: &Http, trace_id: &str, detail: Detail) -> Result<Option<Vec<Span>>, StoreError> {
-    let mut url = http.url(&["ajax-api", "2.0", "mlflow", "get-trace-artifact"]);
-    url.query_pairs_mut().append_pair("request_id", trace_id);
-    let call = Call::get(url);
+    let call = Call::get(artifact_url(http, trace_id));
     let body = http.send(&call)?;
     spans_from_slice(&body, detail)
         .map(Some)
         .map_err(|flaw| http.bad_spans(&call, &flaw))
+}
+
+/// The address of a trace's file of spans, and with a `path` that of an attachment.
+fn artifact_url(http: &Http, trace_id: &str) -> Url {
+    let mut url = http.url(&["ajax-api", "2.0", "mlflow", ARTIFACT]);
+    url.query_pairs_mut().append_pair("request_id", trace_id);
+    url
+}
+
+/// The bytes of an attachment.
+///
+/// # Errors
+/// Ids that cannot stand in a URL, and those of the request.
+pub(super) fn attachment(http: &Http, trace_id: &str, id: &str) -> Result<Vec<u8>, StoreError> {
+    ids::check(trace_id)?;
+    attachment::check(id)?;
+    let mut url = artifact_url(http, trace_id);
+    url.query_pairs_mut().append_pair("path", id);
+    http.send(&Call::text(url))
 }
 
 /// Spans with the id of their trace, where it is said.

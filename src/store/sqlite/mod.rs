@@ -43,7 +43,7 @@ use super::{
     Change, Detail, Explain, Explanation, Notice, OnChange, OnTrace, Page, Pages, Query, Scope,
     Store, StoreError, Want,
 };
-use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable};
+use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable, tag};
 use crate::parallel;
 
 /// Traces in a database file.
@@ -435,6 +435,11 @@ impl Store for SqliteStore {
 
     fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError> {
         fetch::in_rounds(self, traces, want, each)
+    }
+
+    fn attachment(&self, trace: &TraceInfo, id: &str) -> Result<Vec<u8>, StoreError> {
+        let location = trace.tags.get(tag::ARTIFACT_LOCATION).map(String::as_str);
+        self.shared.artifacts.attachment(None, location, id)
     }
 
     fn explain(&self, query: &Query, what: Explain) -> Result<Explanation, StoreError> {

@@ -1,5 +1,6 @@
 //! What needs nothing but Rust, and the tools that every Unix has.
 
+mod attachments;
 mod chat;
 mod columns;
 mod common;
