@@ -47,8 +47,8 @@ pub use keys::KeysArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, WhatIf};
 pub use mistakes::made_safe;
 pub use output::{
-    FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OF_TRACES, OF_TRANSCRIPTS, OutputFormat, TABULAR,
-    WITH_IDS,
+    FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OF_SESSIONS, OF_TRACES, OF_TRANSCRIPTS, OutputFormat,
+    TABULAR, WITH_BRIEF, WITH_IDS,
 };
 pub use over_time::OverTimeArgs;
 pub use report::ReportArgs;
@@ -201,6 +201,19 @@ pub struct GlobalArgs {
     #[arg(help_heading = "Output")]
     pub output: OutputFormat,
 
+    /// With -o brief: print so many tokens at most [default: 2000]
+    ///
+    /// Tokens are counted for o200k_base, and rather too many than too few.
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKENS",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
+    #[arg(value_parser = values::tokens)]
+    pub budget: Option<usize>,
+
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     #[arg(help_heading = "Output")]
@@ -223,6 +236,10 @@ pub struct GlobalArgs {
     /// Show each request on standard error
     #[arg(short, long, global = true, action = ArgAction::SetTrue, help_heading = "Output")]
     pub verbose: bool,
+
+    /// The words of the command line, the program's name first
+    #[arg(skip)]
+    pub words: Vec<OsString>,
 }
 
 impl GlobalArgs {
@@ -261,7 +278,7 @@ pub enum Command {
     #[command(visible_alias = "show", arg(output::arg(OF_TRACES)))]
     Get(GetArgs),
     /// Show a conversation of several traces
-    #[command(arg(output::arg(OF_TRANSCRIPTS)))]
+    #[command(arg(output::arg(OF_SESSIONS)))]
     Session(SessionArgs),
     /// List conversations of several traces
     #[command(after_long_help = sessions::HELP, arg(output::arg(WITH_IDS)))]
@@ -288,7 +305,7 @@ pub enum Command {
     #[command(after_long_help = stats::HELP, arg(output::arg(TABULAR)))]
     Stats(Box<StatsArgs>),
     /// Count failures: which there are, how often, and where they began
-    #[command(after_long_help = errors::HELP, arg(output::arg(TABULAR)))]
+    #[command(after_long_help = errors::HELP, arg(output::arg(WITH_BRIEF)))]
     Errors(Box<ErrorsArgs>),
     /// List keys to filter by, with their commonest values
     #[command(after_long_help = keys::HELP, arg(output::arg(TABULAR)))]
@@ -385,6 +402,7 @@ impl Cli {
         let cli = Self::from_arg_matches_mut(&mut matches);
         let mut cli = cli.map_err(|error| error.format(&mut command))?;
         cli.command.take_trace_ids();
+        cli.global.words = words;
         Ok(cli)
     }
 }

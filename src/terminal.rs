@@ -94,7 +94,7 @@ impl Terminal {
                 && flags.output == OutputFormat::Table
                 && pager.trim() != "cat")
                 .then_some(pager),
-            in_log: flags.output == OutputFormat::Table
+            in_log: matches!(flags.output, OutputFormat::Table | OutputFormat::Brief)
                 && (env.get("GITHUB_ACTIONS").is_some() || env.get("TF_BUILD").is_some()),
         }
     }

@@ -16,6 +16,7 @@ pub fn of(command: &str) -> Option<&'static str> {
             "\
   mlt get latest
   mlt get latest --chat                         # what was said
+  mlt get latest -o brief --budget 1000         # for coding agents
   mlt get --status ERROR -n 3                   # the newest that match
   mlt get latest --io --max-chars 500           # with inputs and outputs
   mlt get latest --span agent                   # one span in full

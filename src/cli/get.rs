@@ -61,7 +61,7 @@ pub struct GetArgs {
     #[arg(long, requires = "payloads", conflicts_with_all = ["link", "chat", "columns"])]
     pub raw: bool,
 
-    /// Show one span in full, by id or name
+    /// Show one span in full, by id, the unique beginning of it, or name
     #[arg(long, value_name = "ID|NAME", group = "payloads", conflicts_with_all = ["io", "errors", "shown_type", "depth"])]
     pub span: Option<String>,
 

@@ -29,6 +29,8 @@ pub enum OutputFormat {
     Tsv,
     /// Markdown.
     Markdown,
+    /// For programs that read by the token.
+    Brief,
     /// Trace ids, one per line.
     Ids,
     /// JUnit XML.
@@ -51,6 +53,7 @@ impl OutputFormat {
             Self::Csv => "csv",
             Self::Tsv => "tsv",
             Self::Markdown => "markdown",
+            Self::Brief => "brief",
             Self::Ids => "ids",
             Self::Junit => "junit",
             Self::Github => "github",
@@ -69,6 +72,10 @@ impl OutputFormat {
             Self::Markdown => (
                 "For an issue or a pull request",
                 " (get --chat, and session)",
+            ),
+            Self::Brief => (
+                "For coding agents, within a --budget of tokens",
+                " (search, get, session, latency, errors)",
             ),
             Self::Ids => (
                 "Trace ids, one per line",
@@ -119,6 +126,7 @@ const OWN: &[OutputFormat] = &[
     OutputFormat::Csv,
     OutputFormat::Tsv,
     OutputFormat::Markdown,
+    OutputFormat::Brief,
     OutputFormat::Ids,
     OutputFormat::Junit,
     OutputFormat::Github,
@@ -139,6 +147,15 @@ pub const TABULAR: &[OutputFormat] = &[
     OutputFormat::Csv,
     OutputFormat::Tsv,
 ];
+/// Those of tables, and a brief account of them.
+pub const WITH_BRIEF: &[OutputFormat] = &[
+    OutputFormat::Table,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Csv,
+    OutputFormat::Tsv,
+    OutputFormat::Brief,
+];
 /// Those of traces, and of what was said in them.
 pub const OF_TRACES: &[OutputFormat] = &[
     OutputFormat::Table,
@@ -147,6 +164,15 @@ pub const OF_TRACES: &[OutputFormat] = &[
     OutputFormat::Csv,
     OutputFormat::Tsv,
     OutputFormat::Markdown,
+    OutputFormat::Brief,
+];
+/// Those of sessions.
+pub const OF_SESSIONS: &[OutputFormat] = &[
+    OutputFormat::Table,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Markdown,
+    OutputFormat::Brief,
 ];
 /// Those of what was said.
 pub const OF_TRANSCRIPTS: &[OutputFormat] = &[
@@ -163,6 +189,7 @@ pub const WITH_IDS: &[OutputFormat] = &[
     OutputFormat::Csv,
     OutputFormat::Tsv,
     OutputFormat::Ids,
+    OutputFormat::Brief,
 ];
 /// Those of checks.
 pub const OF_CHECKS: &[OutputFormat] = &[

@@ -2,10 +2,18 @@
 
 use std::str::FromStr;
 
+use crate::render::brief::LEAST_TOKENS;
+
 /// How many of something, where none would make no sense.
 pub(super) fn at_least_one(text: &str) -> Result<u64, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| "expected a whole number from 1 on".to_owned())
+}
+
+/// Tokens that what is printed may have.
+pub(super) fn tokens(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|tokens| *tokens >= LEAST_TOKENS);
+    number.ok_or_else(|| format!("expected a whole number from {LEAST_TOKENS} on"))
 }
 
 /// How many of something.

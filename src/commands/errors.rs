@@ -6,11 +6,11 @@ use super::form::Form;
 use super::gather::{Gathered, Need, gather};
 use super::{Context, columns};
 use crate::analysis::{FailureReport, Failures, MOST_FAILURE_GROUPS};
-use crate::cli::{ErrorsArgs, SelectionArgs};
+use crate::cli::{ErrorsArgs, SelectionArgs, WITH_BRIEF};
 use crate::error::Exit;
 use crate::export::errors::{self as export, ErrorsParts};
 use crate::export::{JsonForm, json};
-use crate::render::list;
+use crate::render::{brief, list};
 use crate::store::InfoParts;
 use crate::table::rows::errors::{self as rows, Errors};
 use crate::table::{Column, delimited};
@@ -20,7 +20,9 @@ use crate::units;
 const ROWS_SHOWN: usize = 20;
 
 pub(super) fn run(context: &Context, args: &ErrorsArgs) -> Result<Exit> {
-    let form = context.form("errors")?;
+    context.formats("errors", WITH_BRIEF)?;
+    context.only_brief(&[(!args.columns.is_empty(), "--columns")])?;
+    let form = Form::of(&context.flags.output).unwrap_or(Form::Text);
     let columns = chosen(args, form)?;
     let mut failures = Failures::new(args.kinds(), args.per.into());
     // As with `mlt stats`, all traces are meant where none are named.
@@ -43,10 +45,21 @@ pub(super) fn run(context: &Context, args: &ErrorsArgs) -> Result<Exit> {
     let report = failures.finish();
     let most = match args.top {
         Some(top) => usize::try_from(top).unwrap_or(usize::MAX),
-        None if form == Form::Text => ROWS_SHOWN,
+        None if form == Form::Text && !context.is_brief() => ROWS_SHOWN,
         None => usize::MAX,
     };
-    write(context, &report, &gathered, columns, most, form)?;
+    if context.is_brief() {
+        let mut again = context.again();
+        if args.top.is_none() {
+            again = format!("{again} --top {}", report.groups.len());
+        }
+        let text = brief::errors::brief(context.tokens(), &report, most, &again);
+        let mut out = context.terminal.output();
+        out.text().put(text)?;
+        out.finish()?;
+    } else {
+        write(context, &report, &gathered, columns, most, form)?;
+    }
     if report.traces == 0 && !gathered.is_short() {
         context.note_no_match(&args.selection.filter);
     } else if report.groups.is_empty() && report.traces > 0 {
@@ -62,7 +75,9 @@ pub(super) fn run(context: &Context, args: &ErrorsArgs) -> Result<Exit> {
             units::whole(MOST_FAILURE_GROUPS)
         ));
     }
-    context.note_top(most.min(report.groups.len()), report.groups.len());
+    if !context.is_brief() {
+        context.note_top(most.min(report.groups.len()), report.groups.len());
+    }
     gathered.finish(context)
 }
 

@@ -18,6 +18,7 @@ use crate::export::JsonForm;
 use crate::export::json::{self, DocumentList, RowList, TraceList};
 use crate::export::transcript::transcript;
 use crate::model::{Span, StatusCode, Trace, Unreadable};
+use crate::render::brief::trace::Traces;
 use crate::render::list::List;
 use crate::render::transcript::TranscriptOptions;
 use crate::render::{self, LeftOut, NO_MATCH};
@@ -28,9 +29,21 @@ use crate::table::rows::spans::{SpanRow, Spans, is_of_payload, spans};
 use crate::table::rows::tools::{ToolRow, Tools, tools};
 use crate::terminal::Output;
 use crate::text::Sheet;
+use crate::units;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let form = form_of(context, args)?;
+    context.only_brief(&[
+        (args.chat, "--chat"),
+        (args.io, "--io"),
+        (args.span.is_some(), "--span"),
+        (args.errors, "--errors"),
+        (args.shown_type.is_some(), "--type"),
+        (args.depth.is_some(), "--depth"),
+        (args.max_chars.is_some(), "--max-chars"),
+        (!args.columns.is_empty(), "--columns"),
+        (args.link, "--link"),
+    ])?;
     let columns = columns::chosen(&args.columns, &spans())?;
     // The shape of the output follows from what was typed, not from how much was found.
     let searches = searches(context, args)?;
@@ -58,7 +71,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     // The table of spans shows of payloads nothing but what went wrong.
     let needs_payloads = match &columns {
         Some(columns) => columns.iter().any(is_of_payload),
-        None => args.io || args.chat || args.tools || args.span.is_some(),
+        None => args.io || args.chat || args.tools || args.span.is_some() || context.is_brief(),
     };
     let detail = match form {
         Form::Text if !needs_payloads => Detail::Events,
@@ -70,7 +83,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let mut done = 0;
     let mut attachments = Attachments::asked_for(context, args.attachments.as_deref())?;
     let left_out = {
-        let mut printer = Printer::new(context, args, &mut out, columns, form, single)?;
+        let mut printer = Printer::new(context, args, &mut out, columns, form, single, &ids)?;
         store.try_fetch_all(
             TraceRefs::Ids(ids),
             Want::spans(detail),
@@ -118,10 +131,11 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
 /// # Errors
 /// A format that it does not have.
 fn form_of(context: &Context, args: &GetArgs) -> Result<Form> {
-    if args.chat {
+    if args.chat && !context.is_brief() {
         context.formats("get --chat", OF_TRANSCRIPTS)?;
     }
     match context.flags.output {
+        OutputFormat::Brief => Ok(Form::Text),
         OutputFormat::Markdown if args.chat => Ok(Form::Text),
         _ => context.form("get"),
     }
@@ -199,9 +213,10 @@ fn unreadable_of(id: &str, error: anyhow::Error) -> Result<Unreadable> {
 /// depends on the others. Tables show the rest as counts, and rows of figures are
 /// chosen when the figures are known.
 fn selected(mut trace: Trace, args: &GetArgs, as_rows: bool) -> Result<Trace> {
-    if let Some(wanted) = &args.span {
-        require_span(&trace, wanted)?;
-    }
+    let wanted = match &args.span {
+        Some(wanted) => Some(require_span(&trace, wanted)?),
+        None => None,
+    };
     if as_rows {
         return Ok(trace);
     }
@@ -214,19 +229,22 @@ fn selected(mut trace: Trace, args: &GetArgs, as_rows: bool) -> Result<Trace> {
             .collect();
         trace.spans.retain(|span| kept.contains(&span.span_id));
     }
-    trace.spans.retain(|span| is_wanted(span, args));
+    trace
+        .spans
+        .retain(|span| is_wanted(span, args, wanted.as_deref()));
     Ok(trace)
 }
 
 /// Whether a span is one of those asked for, whatever its depth.
-fn is_wanted(span: &Span, args: &GetArgs) -> bool {
+fn is_wanted(span: &Span, args: &GetArgs, wanted: Option<&str>) -> bool {
     let of_type = |wanted: &String| span.span_type().eq_ignore_ascii_case(wanted);
-    args.span
-        .as_ref()
-        .is_none_or(|wanted| is_span(span, wanted))
+    wanted.is_none_or(|wanted| is_span(span, wanted))
         && (!args.errors || span.status == StatusCode::Error)
         && args.shown_type.as_ref().is_none_or(of_type)
 }
+
+/// Digits of the id of a span at least, where it is told by its beginning.
+const LEAST_OF_ID: usize = 4;
 
 fn is_within(node: &Node, depth: u64) -> bool {
     u64::try_from(node.depth).is_ok_and(|own| own < depth)
@@ -236,9 +254,30 @@ fn is_span(span: &Span, wanted: &str) -> bool {
     span.span_id.as_str().eq_ignore_ascii_case(wanted) || span.name == wanted
 }
 
-fn require_span(trace: &Trace, wanted: &str) -> Result<()> {
+/// The name or the id of the span that is wanted, of an id also by its beginning.
+fn require_span(trace: &Trace, wanted: &str) -> Result<String> {
     if trace.spans.iter().any(|span| is_span(span, wanted)) {
-        return Ok(());
+        return Ok(wanted.to_owned());
+    }
+    let begins = |id: &&str| {
+        let start = id.get(..wanted.len());
+        wanted.len() >= LEAST_OF_ID && start.is_some_and(|start| start.eq_ignore_ascii_case(wanted))
+    };
+    let ids = trace.spans.iter().map(|span| span.span_id.as_str());
+    let mut ids: Vec<&str> = ids.filter(begins).collect();
+    ids.dedup();
+    match ids.as_slice() {
+        [] => {}
+        [only] => return Ok((*only).to_owned()),
+        [first, second, ..] => {
+            let message = format!(
+                "`{wanted}` begins the ids of {} in trace {}",
+                units::counted(ids.len(), "span"),
+                trace.info.trace_id
+            );
+            let hint = format!("write more of it: {first} or {second}");
+            return Err(CommandError::usage(message).hint(hint).into());
+        }
     }
     let error = CommandError::new(
         Exit::NotFound,
@@ -274,6 +313,7 @@ enum Kind<'a> {
     Delimited(Box<DelimitedTable<'a, Spans>>),
     Transcript(Sheet<'a>),
     Markdown(Sheet<'a>),
+    Brief(Sheet<'a>, Box<Traces>),
     TranscriptJson(&'a mut dyn Write, JsonForm),
     Transcripts(&'a mut dyn Write, DocumentList),
     Tools(Sheet<'a>),
@@ -289,6 +329,7 @@ impl<'a> Printer<'a> {
         columns: Option<Vec<Column<Spans>>>,
         form: Form,
         single: bool,
+        ids: &[String],
     ) -> Result<Self> {
         let kind = match (form, columns) {
             (Form::Text, None) if context.flags.output == OutputFormat::Markdown => {
@@ -302,6 +343,11 @@ impl<'a> Printer<'a> {
             (Form::Delimited(format), None) if args.tools => {
                 let columns = tools().plain().to_vec();
                 Kind::ToolTable(Box::new(DelimitedTable::new(out.data(), format, columns)?))
+            }
+            (Form::Text, None) if context.is_brief() => {
+                let (again, called) = (context.again(), context.called());
+                let traces = Traces::new(context.tokens(), ids, &again, &called);
+                Kind::Brief(out.text(), Box::new(traces))
             }
             (Form::Text, None) if args.chat => Kind::Transcript(out.text()),
             (Form::Json(JsonForm::Pretty), None) if args.chat && single => {
@@ -393,6 +439,12 @@ impl<'a> Printer<'a> {
                 let said = said_in(trace, &report.tree, attachments);
                 render::transcript::markdown::write(out, &report, &said, None)?;
             }
+            Kind::Brief(_, traces) => {
+                let report = analyse(trace);
+                let said = said_in(trace, &report.tree, attachments);
+                traces.push(&report, &said);
+                warn_of(self.context, &report);
+            }
             Kind::TranscriptJson(out, form) => {
                 json::write(out, &transcript_of(trace, attachments), *form)?;
             }
@@ -416,6 +468,7 @@ impl<'a> Printer<'a> {
         match self.kind {
             Kind::List(out, list) => list.finish(out, None, truncated, unreadable)?,
             Kind::Table(mut out, mut list) => list.flush(&mut out)?,
+            Kind::Brief(mut out, traces) => out.put(traces.finish())?,
             Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Transcripts(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
@@ -455,8 +508,13 @@ fn each_wanted(
     mut with: impl FnMut(&SpanRow<'_>) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
     let report = analyse(trace);
+    let only = args
+        .span
+        .as_deref()
+        .and_then(|wanted| require_span(trace, wanted).ok());
     let wanted = report.nodes().filter(|(id, node)| {
-        args.depth.is_none_or(|depth| is_within(node, depth)) && is_wanted(report.span(*id), args)
+        args.depth.is_none_or(|depth| is_within(node, depth))
+            && is_wanted(report.span(*id), args, only.as_deref())
     });
     let mut rows = wanted.map(|(id, _)| SpanRow::new(&report, id, args.max_chars));
     rows.try_for_each(|row| with(&row))
@@ -488,6 +546,7 @@ fn print_text(
     let report = analyse(trace);
     let layout = context.layout();
     if let Some(wanted) = &args.span {
+        let wanted = &require_span(trace, wanted)?;
         let options = render::span::SpanOptions {
             max_chars: args.max_chars,
             raw: args.raw,

@@ -7,11 +7,11 @@ use anyhow::Result;
 use super::form::Form;
 use super::{Context, IN_TABLES, columns, resolve};
 use crate::analysis::{By, GroupKey, Sort, analyse};
-use crate::cli::LatencyArgs;
+use crate::cli::{LatencyArgs, WITH_BRIEF};
 use crate::error::{CommandError, Exit};
 use crate::export::json::{self, LatencyParts};
 use crate::export::{JsonForm, delimited};
-use crate::render;
+use crate::render::{self, brief};
 use crate::store::Detail;
 use crate::table;
 use crate::table::rows::latency::{groups_of_one, of_one};
@@ -37,8 +37,22 @@ fn single(args: &LatencyArgs) -> Option<&String> {
     (word != "-" && !for_many && !args.selection.is_search()).then_some(word)
 }
 
+/// What a brief account chooses by itself, or does not draw.
+fn only_brief(context: &Context, args: &LatencyArgs) -> Result<()> {
+    context.only_brief(&[
+        (!args.columns.is_empty(), "--columns"),
+        (args.critical_path, "--critical-path"),
+        (args.gaps, "--gaps"),
+        (args.plot.is_some(), "--plot"),
+        (args.over_time.every.is_some(), "--every"),
+        (args.what_if.is_some(), "--what-if"),
+    ])
+}
+
 fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit> {
-    let form = context.form("latency")?;
+    context.formats("latency", WITH_BRIEF)?;
+    only_brief(context, args)?;
+    let form = Form::of(&context.flags.output).unwrap_or(Form::Text);
     let columns = columns::chosen(&args.columns, &groups_of_one(by))?;
     if matches!(form, Form::Delimited(_)) {
         let others = [
@@ -100,6 +114,11 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
                 delimited::write_latency(out.data(), &report, &rows, by, format)?;
             }
         }
+        Form::Text if context.is_brief() => {
+            let again = context.again();
+            let text = brief::latency::one(context.tokens(), &report, &rows, all, &again);
+            out.text().put(text)?;
+        }
         Form::Text => {
             let (layout, mut out) = (context.layout(), out.text());
             if let Some(columns) = columns {
@@ -122,7 +141,9 @@ fn one(context: &Context, args: &LatencyArgs, word: &str, by: By) -> Result<Exit
     for warning in report.warnings() {
         context.warn(warning.to_string());
     }
-    context.note_top(rows.len(), all);
+    if !context.is_brief() {
+        context.note_top(rows.len(), all);
+    }
     context.note_left_out(left_out, IN_TABLES);
     Ok(Exit::Success)
 }

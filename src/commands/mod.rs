@@ -1,6 +1,7 @@
 //! One file per subcommand: resolve what was asked for, ask the store, analyse,
 //! render. What several of them need is beside them.
 
+mod again;
 mod attachments;
 mod change;
 mod check;
@@ -40,7 +41,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::analysis::MOST_INTERVALS;
-use crate::cli::{Cli, Command, FilterArgs, GlobalArgs};
+use crate::cli::{Cli, Command, FilterArgs, GlobalArgs, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::model::Timestamp;
 use crate::render::{Layout, LeftOut, Style};
@@ -56,6 +57,9 @@ use crate::units::{self, Zone};
 /// Whatever stopped it; [`crate::error::report`] puts it into words.
 pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
     let flags = &cli.global;
+    if flags.budget.is_some() && flags.output != OutputFormat::Brief {
+        return Err(CommandError::usage("--budget goes with `-o brief` alone").into());
+    }
     match &cli.command {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

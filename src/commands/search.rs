@@ -21,6 +21,7 @@ use crate::export::unreadable::add_to;
 use crate::field::Field;
 use crate::filter::{OrderBy, parse_order_by};
 use crate::model::{Trace, TraceInfo, Unreadable};
+use crate::render::brief::search::Found;
 use crate::render::search::SearchTable;
 use crate::store::{
     Detail, Explain, Explanation, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want,
@@ -107,6 +108,12 @@ struct Outcome {
 fn check(context: &Context, args: &SearchArgs) -> Result<()> {
     let output = &context.flags.output;
     context.formats("search", WITH_IDS)?;
+    context.only_brief(&[
+        (!args.columns.is_empty(), "--columns"),
+        (args.count, "--count"),
+        (args.explain, "--explain"),
+        (args.dry_run, "--dry-run"),
+    ])?;
     let is_json = matches!(output, OutputFormat::Json | OutputFormat::Jsonl);
     if args.include_spans && !is_json {
         return Err(CommandError::usage("--include-spans needs `-o json` or `-o jsonl`").into());
@@ -322,7 +329,8 @@ fn list(
             check_experiments(store, &context.settings.experiments)?;
         }
         let truncated = cut || scan_limited || !unreadable.is_empty();
-        printer.finish(truncated, &unreadable)?;
+        let more_match = cut && args.limit.is_none();
+        printer.finish(truncated, more_match, &unreadable)?;
     }
     out.finish()?;
     if let Some(sample) = &sample {
@@ -349,7 +357,7 @@ fn list(
             units::whole(looked_at)
         ));
     }
-    if cut && args.limit.is_none() {
+    if cut && args.limit.is_none() && !context.is_brief() {
         context.note(&format!(
             "more traces match than the {kept} shown; see them with -n N or --all"
         ));
@@ -392,6 +400,7 @@ enum Kind<'a> {
     Rows(&'a mut dyn Write, RowList<Trace>),
     Delimited(DelimitedTable<'a, Trace>),
     Ids(Sheet<'a>),
+    Brief(Sheet<'a>, Found),
 }
 
 impl<'a> Printer<'a> {
@@ -408,8 +417,8 @@ impl<'a> Printer<'a> {
         let (columns, needed) = columns::of_search(&args.columns, free.then_some((query, text)));
         let needed = match form {
             Some(Form::Json(_)) if args.columns.is_empty() => Lack::default(),
-            None => Lack::default(),
-            Some(_) => needed,
+            None if !context.is_brief() => Lack::default(),
+            _ => needed,
         };
         let kind = match form {
             Some(Form::Text) => {
@@ -421,6 +430,10 @@ impl<'a> Printer<'a> {
             Some(Form::Json(form)) => Kind::Rows(out.data(), RowList::new(form, "traces", columns)),
             Some(Form::Delimited(format)) => {
                 Kind::Delimited(DelimitedTable::new(out.data(), format, columns)?)
+            }
+            None if context.is_brief() => {
+                let found = Found::new(context.tokens(), &context.again());
+                Kind::Brief(out.text(), found)
             }
             None => Kind::Ids(out.text()),
         };
@@ -493,6 +506,7 @@ impl<'a> Printer<'a> {
             Kind::Rows(out, list) => list.push(out, trace)?,
             Kind::Delimited(rows) => rows.push(trace)?,
             Kind::Ids(out) => out.line(&info.trace_id)?,
+            Kind::Brief(_, found) => found.push(trace),
         }
         Ok(())
     }
@@ -504,12 +518,13 @@ impl<'a> Printer<'a> {
         }
     }
 
-    fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<()> {
+    fn finish(self, truncated: bool, more_match: bool, unreadable: &[Unreadable]) -> Result<()> {
         match self.kind {
             Kind::Table(mut out, mut table) => table.flush(&mut out)?,
             Kind::Json(out, list) => list.finish(out, None, truncated, unreadable)?,
             Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
             Kind::Delimited(rows) => rows.finish()?,
+            Kind::Brief(mut out, found) => out.put(found.finish(more_match))?,
             Kind::Ids(_) => {}
         }
         Ok(())

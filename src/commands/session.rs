@@ -11,21 +11,23 @@ use super::form::Form;
 use super::gather::{Need, gather_found};
 use super::selection::{filter_of, name_experiments};
 use crate::analysis::{LatencyReport, Session, Turn, analyse};
-use crate::cli::{FilterArgs, OF_TRANSCRIPTS, OutputFormat, SessionArgs};
+use crate::cli::{FilterArgs, OF_SESSIONS, OutputFormat, SessionArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::json;
 use crate::export::transcript;
 use crate::filter::parse_order_by;
 use crate::model::Trace;
+use crate::render::brief::{self, session::KeptTurn};
 use crate::render::transcript::{TranscriptOptions, markdown};
 use crate::render::{self, Layout};
 use crate::store::{Detail, Query};
 use crate::text::{Clean, Sheet};
 
 pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
-    context.formats("session", OF_TRANSCRIPTS)?;
+    context.formats("session", OF_SESSIONS)?;
+    context.only_brief(&[(args.reasoning, "--reasoning")])?;
     let is_markdown = context.flags.output == OutputFormat::Markdown;
-    let form = if is_markdown {
+    let form = if is_markdown || context.is_brief() {
         Form::Text
     } else {
         context.form("session")?
@@ -89,13 +91,14 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
                 text.line(markdown::plain(line))?;
             }
         }
+        Form::Text if context.is_brief() => {}
         Form::Text => {
             let layout = context.layout();
             render::session::write_head(&mut out.text(), &id, &session, &layout)?;
         }
         _ => {}
     }
-    let mut documents = Vec::new();
+    let (mut documents, mut briefs) = (Vec::new(), Vec::new());
     for turn in kept {
         let turn = match turn {
             Kept::Shown(shown) => shown,
@@ -110,7 +113,13 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
         match turn {
             Shown::Text(text) => out.text().put(text)?,
             Shown::Json(value) => documents.push(value),
+            Shown::Brief(turn) => briefs.push(turn),
         }
+    }
+    if context.is_brief() {
+        let again = context.again();
+        let text = brief::session::brief(context.tokens(), &id, &session, briefs, &again);
+        out.text().put(text)?;
     }
     if let Form::Json(form) = form {
         let document = transcript::session(&id, &session, documents, gathered.truncated());
@@ -136,6 +145,9 @@ fn shown(
                 markdown::write(text, report, &turn.conversation, Some(turn.number))?;
                 markdown::write_assessments(text, &turn.assessments)
             })?)
+        }
+        Form::Text if context.is_brief() => {
+            Shown::Brief(KeptTurn::new(report, turn, context.tokens()))
         }
         Form::Text => {
             let options = TranscriptOptions {
@@ -191,6 +203,7 @@ fn latest(context: &Context, args: &SessionArgs) -> Result<String> {
 enum Shown {
     Text(Clean),
     Json(Value),
+    Brief(KeptTurn),
 }
 
 /// A turn that is kept.

@@ -6,6 +6,7 @@
 
 #![deny(clippy::disallowed_types)]
 
+pub mod brief;
 pub mod column;
 pub mod diff;
 pub mod experiments;

@@ -8,12 +8,12 @@ use super::super::{Context, IN_TABLES, columns, too_many_intervals};
 use crate::analysis::{
     By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, Unit, analyse, over_time,
 };
-use crate::cli::{LatencyArgs, TABULAR, WITH_IDS};
+use crate::cli::{LatencyArgs, WITH_BRIEF, WITH_IDS};
 use crate::error::{CommandError, Exit};
 use crate::export::many::{self as export, ManyParts};
 use crate::export::{Delimited, JsonForm, json};
 use crate::model::Trace;
-use crate::render::{LeftOut, many as render, plot};
+use crate::render::{LeftOut, brief, many as render, plot};
 use crate::store::{Detail, InfoParts};
 use crate::table;
 use crate::table::rows::latency::{groups_of_many, of_many};
@@ -75,13 +75,22 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
         unreadable: &gathered.unreadable,
     };
     let mut out = context.terminal.output();
-    let left_out = write(context, args, &mut out, &report, &question, parts)?;
+    let left_out = if context.is_brief() {
+        let again = context.again();
+        let text = brief::latency::many(context.tokens(), &report, all, &again);
+        out.text().put(text)?;
+        LeftOut::new()
+    } else {
+        write(context, args, &mut out, &report, &question, parts)?
+    };
     out.finish()?;
     if report.traces == 0 && !gathered.is_short() {
         context.note_no_match(&args.selection.filter);
     }
     oddities.warn(context);
-    context.note_top(report.rows.len(), all);
+    if !context.is_brief() {
+        context.note_top(report.rows.len(), all);
+    }
     context.note_left_out(left_out, IN_TABLES);
     gathered.finish(context)
 }
@@ -90,9 +99,10 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
 fn check(context: &Context, args: &LatencyArgs) -> Result<()> {
     let known = match args.slowest {
         Some(_) => WITH_IDS,
-        None => TABULAR,
+        None => WITH_BRIEF,
     };
     context.formats("latency", known)?;
+    super::only_brief(context, args)?;
     for (given, flag) in [
         (args.critical_path, "--critical-path"),
         (args.gaps, "--gaps"),

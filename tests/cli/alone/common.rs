@@ -104,13 +104,18 @@ fn help_lists_the_formats_that_a_command_takes() {
         values.split(", ").map(str::to_owned).collect()
     };
     let tabular = ["table", "json", "jsonl", "csv", "tsv"];
-    let with_ids: Vec<&str> = tabular.into_iter().chain(["ids"]).collect();
+    let with_ids: Vec<&str> = tabular.into_iter().chain(["ids", "brief"]).collect();
     for command in ["tag", "diff", "stats"] {
         assert_eq!(listed(command), tabular, "{command}");
     }
-    let with_markdown: Vec<&str> = tabular.into_iter().chain(["markdown"]).collect();
+    let with_markdown: Vec<&str> = tabular.into_iter().chain(["markdown", "brief"]).collect();
     assert_eq!(listed("get"), with_markdown);
-    assert_eq!(listed("session"), ["table", "json", "jsonl", "markdown"]);
+    assert_eq!(
+        listed("session"),
+        ["table", "json", "jsonl", "markdown", "brief"]
+    );
+    let with_brief: Vec<&str> = tabular.into_iter().chain(["brief"]).collect();
+    assert_eq!(listed("errors"), with_brief);
     for command in ["search", "latency"] {
         assert_eq!(listed(command), with_ids, "{command}");
     }

@@ -134,7 +134,7 @@ fn an_unknown_value_is_a_usage_error_with_a_suggestion() {
     assert_snapshot!(mlt().run("search -o jsn"), @"
     --- stderr
     error: invalid value 'jsn' for '--output <FORMAT>'
-      [possible values: table, json, jsonl, csv, tsv, ids]
+      [possible values: table, json, jsonl, csv, tsv, ids, brief]
 
       tip: a similar value exists: 'json'
 

@@ -1,6 +1,7 @@
 //! What needs nothing but Rust, and the tools that every Unix has.
 
 mod attachments;
+mod brief;
 mod chat;
 mod columns;
 mod common;

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Folder;
 use crate::support::mlt;
 
-const PRINTING: [&str; 22] = [
+const PRINTING: [&str; 27] = [
     "--version",
     "--help",
     "-h",
@@ -32,6 +32,11 @@ const PRINTING: [&str; 22] = [
     "check --all --require 'count() >= 1'",
     "tag latest a=b --dry-run",
     "report latest",
+    "get latest -o brief",
+    "session --latest -o brief",
+    "latency latest -o brief",
+    "search -n 3 -o brief",
+    "errors -o brief",
 ];
 
 const FORMATS: [&str; 10] = [

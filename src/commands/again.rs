@@ -1,0 +1,123 @@
+//! What to type to see what a brief account left out: what was typed, without the limit,
+//! or with another option. Logins in addresses are not told again.
+
+use std::ffi::OsString;
+
+use super::Context;
+use crate::cli::OutputFormat;
+use crate::error::CommandError;
+use crate::render::brief::TOKENS;
+use crate::uri::without_credentials;
+
+impl Context<'_> {
+    /// Whether a brief account is wanted.
+    pub(super) fn is_brief(&self) -> bool {
+        self.flags.output == OutputFormat::Brief
+    }
+
+    /// Tokens that it may have.
+    pub(super) fn tokens(&self) -> usize {
+        self.flags.budget.unwrap_or(TOKENS)
+    }
+
+    /// Refuses options that choose what is shown, which a brief account does by itself.
+    ///
+    /// # Errors
+    /// The first of these that is given.
+    pub(super) fn only_brief(&self, options: &[(bool, &str)]) -> anyhow::Result<()> {
+        match options.iter().find(|(given, _)| *given && self.is_brief()) {
+            None => Ok(()),
+            Some((_, option)) => Err(CommandError::usage(format!(
+                "{option} and `-o brief` cannot be used together"
+            ))
+            .hint("a brief account chooses by itself what it tells")
+            .into()),
+        }
+    }
+
+    /// What was typed, as a table for people.
+    pub(super) fn again(&self) -> String {
+        let words = without_options(self.flags.words.iter().skip(1));
+        let words = words.iter().map(|word| quoted(word));
+        std::iter::once("mlt".to_owned())
+            .chain(words)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// How mlt is called for the same store.
+    pub(super) fn called(&self) -> String {
+        match &self.flags.tracking_uri {
+            Some(uri) => format!("mlt -u {}", quoted(&uri.to_string_lossy())),
+            None => "mlt".to_owned(),
+        }
+    }
+}
+
+/// Without `-o` and `--budget`, in each way to write them.
+fn without_options<'w>(words: impl Iterator<Item = &'w OsString>) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut words = words.map(|word| word.to_string_lossy().into_owned());
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-o" | "--output" | "--budget" => {
+                words.next();
+            }
+            "--" => {
+                kept.push(word);
+                kept.extend(words.by_ref());
+            }
+            glued
+                if ["--output=", "--budget=", "-obrief", "-o=brief"]
+                    .iter()
+                    .any(|start| glued.starts_with(start)) => {}
+            _ => kept.push(word),
+        }
+    }
+    kept
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let word = if word.contains("://") {
+        without_credentials(word)
+    } else {
+        word.to_owned()
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+~".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) && !word.starts_with('~') {
+        return word;
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_is_what_a_shell_takes() {
+        let words = [
+            "-u",
+            "http://anna:secret@host/",
+            "search",
+            "-o",
+            "brief",
+            "--budget=90",
+            "-f",
+            "name = 'a b'",
+            "--budget",
+            "7",
+            "-obrief",
+            "--",
+            "-o",
+        ];
+        let words = words.map(OsString::from);
+        let kept = without_options(words.iter());
+        let kept: Vec<String> = kept.iter().map(|word| quoted(word)).collect();
+        assert_eq!(
+            kept.join(" "),
+            r"-u http://host/ search -f 'name = '\''a b'\''' -- -o"
+        );
+    }
+}
