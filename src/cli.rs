@@ -319,6 +319,9 @@ pub enum Command {
     /// Write man pages
     #[command(arg(output::no_arg()))]
     Man(ManArgs),
+    /// Print how coding agents use mlt, as a skill file for them
+    #[command(arg(output::no_arg()))]
+    Skill,
     /// Explain a command, or a topic: filter, rules, limits, connection, output
     #[command(arg(output::no_arg()))]
     Help(HelpArgs),

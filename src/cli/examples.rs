@@ -107,6 +107,7 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt man | head -20
   mlt man --dir man1"
         }
+        "skill" => "  mlt skill > SKILL.md",
         "help" => {
             "\
   mlt help search

@@ -28,6 +28,7 @@ mod search;
 mod selection;
 mod session;
 mod sessions;
+mod skill;
 mod stats;
 mod tag;
 mod unreadable;
@@ -63,6 +64,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
     match &cli.command {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
+        Command::Skill => skill::run(),
         Command::Help(args) => help::run(args, terminal),
         Command::Search(args) => with_context(flags, env, terminal, |c| search::run(c, args)),
         Command::Get(args) => with_context(flags, env, terminal, |c| get::run(c, args)),

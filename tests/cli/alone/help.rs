@@ -26,6 +26,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "experiments",
     "completions",
     "man",
+    "skill",
 ];
 
 #[test]

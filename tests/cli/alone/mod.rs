@@ -16,6 +16,7 @@ mod reading;
 mod regression;
 mod session;
 mod sessions;
+mod skill;
 mod times;
 mod tools;
 mod writing;

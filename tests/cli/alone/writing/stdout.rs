@@ -32,6 +32,7 @@ const PRINTING: [&str; 27] = [
     "check --all --require 'count() >= 1'",
     "tag latest a=b --dry-run",
     "report latest",
+    "skill",
     "get latest -o brief",
     "session --latest -o brief",
     "latency latest -o brief",
