@@ -47,8 +47,8 @@ pub use keys::KeysArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, WhatIf};
 pub use mistakes::made_safe;
 pub use output::{
-    FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OF_SESSIONS, OF_TRACES, OF_TRANSCRIPTS, OutputFormat,
-    TABULAR, WITH_BRIEF, WITH_IDS,
+    FILES_OF_CHECKS, OF_CHECKS, OF_EXPORTS, OF_LISTS, OF_SESSIONS, OF_TRACES, OF_TRANSCRIPTS,
+    OutputFormat, TABULAR, WITH_BRIEF, WITH_IDS,
 };
 pub use over_time::OverTimeArgs;
 pub use report::ReportArgs;
@@ -281,7 +281,7 @@ pub enum Command {
     #[command(arg(output::arg(OF_SESSIONS)))]
     Session(SessionArgs),
     /// List conversations of several traces
-    #[command(after_long_help = sessions::HELP, arg(output::arg(WITH_IDS)))]
+    #[command(after_long_help = sessions::HELP, arg(output::arg(OF_LISTS)))]
     Sessions(Box<SessionsArgs>),
     /// Set and delete tags of traces
     #[command(arg(output::arg(TABULAR)))]

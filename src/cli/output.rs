@@ -191,6 +191,15 @@ pub const WITH_IDS: &[OutputFormat] = &[
     OutputFormat::Ids,
     OutputFormat::Brief,
 ];
+/// Those of tables, and the ids in them.
+pub const OF_LISTS: &[OutputFormat] = &[
+    OutputFormat::Table,
+    OutputFormat::Json,
+    OutputFormat::Jsonl,
+    OutputFormat::Csv,
+    OutputFormat::Tsv,
+    OutputFormat::Ids,
+];
 /// Those of checks.
 pub const OF_CHECKS: &[OutputFormat] = &[
     OutputFormat::Table,

@@ -74,23 +74,12 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
         let store = context.store()?.describe();
         let message = format!("no traces of session `{id}` in {store}");
         let error = CommandError::new(Exit::NotFound, message);
-        return Err(error.hint("`mlt keys session` lists sessions").into());
+        return Err(error.hint("`mlt sessions` lists them").into());
     }
     let kept = turns.finish(session.turns)?;
     let mut out = context.terminal.output();
     match form {
-        Form::Text if is_markdown => {
-            let mut text = out.text();
-            text.line(format!("# {}", markdown::plain(&id)))?;
-            text.blank()?;
-            let plain = Layout::piped();
-            let head =
-                Sheet::kept(|head| render::session::write_head(head, &id, &session, &plain))?;
-            // The first line begins with the id.
-            for line in head.as_str().lines() {
-                text.line(markdown::plain(line))?;
-            }
-        }
+        Form::Text if is_markdown => write_markdown_head(&mut out.text(), &id, &session)?,
         Form::Text if context.is_brief() => {}
         Form::Text => {
             let layout = context.layout();
@@ -128,6 +117,18 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
     out.finish()?;
     let exit = gathered.finish(context)?;
     Ok(attachments.map_or(exit, |attachments| attachments.finish(exit)))
+}
+
+fn write_markdown_head(out: &mut Sheet<'_>, id: &str, session: &Session) -> Result<()> {
+    out.line(format!("# {}", markdown::plain(id)))?;
+    out.blank()?;
+    let plain = Layout::piped();
+    let head = Sheet::kept(|head| render::session::write_head(head, id, session, &plain))?;
+    // The first line begins with the id.
+    for line in head.as_str().lines() {
+        out.line(markdown::plain(line))?;
+    }
+    Ok(())
 }
 
 /// A turn in the format that was asked for.

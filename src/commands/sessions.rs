@@ -7,7 +7,7 @@ use super::gather::{Gathered, Need, gather_found};
 use super::selection::{filter_of, name_experiments};
 use super::{Context, columns};
 use crate::analysis::Sessions;
-use crate::cli::{FilterArgs, OutputFormat, SessionsArgs, WITH_IDS};
+use crate::cli::{FilterArgs, OF_LISTS, OutputFormat, SessionsArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::json::RowList;
 use crate::render::list;
@@ -20,7 +20,7 @@ use crate::units;
 const MOST: usize = 100;
 
 pub(super) fn run(context: &Context, args: &SessionsArgs) -> Result<Exit> {
-    context.formats("sessions", WITH_IDS)?;
+    context.formats("sessions", OF_LISTS)?;
     let form = Form::of(&context.flags.output);
     let known = sessions();
     let chosen = columns::chosen(&args.columns, &known)?;

@@ -214,7 +214,7 @@ fn zsh_may_take_the_script_from_mlt_when_it_starts() {
 fn fixed_values_are_offered() {
     all_find(
         "mlt search -o ",
-        &["csv", "ids", "json", "jsonl", "table", "tsv"],
+        &["brief", "csv", "ids", "json", "jsonl", "table", "tsv"],
     );
     all_find(
         "mlt check -o ",

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Folder;
 use crate::support::mlt;
 
-const PRINTING: [&str; 27] = [
+const PRINTING: [&str; 28] = [
     "--version",
     "--help",
     "-h",
