@@ -3,7 +3,7 @@
 //! said stands below, wrapped within its own margin. Calls of tools are numbered, and
 //! their results carry the same numbers.
 
-mod frame;
+pub(super) mod frame;
 mod lookups;
 pub mod markdown;
 
@@ -116,7 +116,7 @@ fn margin(said: &Said) -> usize {
 
 /// The numbers that calls of tools have in a transcript.
 #[derive(Debug, Default)]
-struct Numbers {
+pub(super) struct Numbers {
     last: usize,
     by_id: HashMap<String, usize>,
     /// Those without a result so far, by the tool's name, in their order.
@@ -124,7 +124,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn of_call(&mut self, call: &ToolCall) -> usize {
+    pub(super) fn of_call(&mut self, call: &ToolCall) -> usize {
         self.last += 1;
         if let Some(id) = &call.id {
             self.by_id.insert(id.clone(), self.last);
@@ -136,7 +136,7 @@ impl Numbers {
         self.last
     }
 
-    fn of_result(&mut self, id: Option<&str>, name: Option<&str>) -> Option<usize> {
+    pub(super) fn of_result(&mut self, id: Option<&str>, name: Option<&str>) -> Option<usize> {
         let own = id.and_then(|id| self.by_id.get(id)).copied();
         let open = name.and_then(|name| self.by_name.get_mut(name));
         let Some(open) = open else { return own };
@@ -394,7 +394,7 @@ impl Page<'_> {
 }
 
 /// What stands in the place of an answer that says nothing.
-fn nothing(said: &Said) -> &'static str {
+pub(super) fn nothing(said: &Said) -> &'static str {
     if said.is_unrecorded() {
         "(not recorded)"
     } else {
@@ -443,7 +443,7 @@ pub(crate) fn placeholder(media: &Media) -> String {
 }
 
 /// `30 in (1,024 cached), 25 out (12 thinking)`.
-fn tokens(usage: &CallUsage) -> Option<String> {
+pub(super) fn tokens(usage: &CallUsage) -> Option<String> {
     let TokenUsage {
         input_tokens,
         output_tokens,

@@ -48,6 +48,7 @@ impl Section<'_, '_> {
         self.html.raw("</summary>\n")?;
         self.html
             .open("div", &[("class", "body"), ("id", &anchor)])?;
+        self.write_failures()?;
         self.write_facts()?;
         self.write_pairs()?;
         if !info.assessments.is_empty() {

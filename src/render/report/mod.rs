@@ -9,6 +9,7 @@ mod head;
 mod html;
 mod latency;
 mod overview;
+mod said;
 mod waterfall;
 
 #[cfg(test)]
@@ -30,10 +31,13 @@ const SCRIPT: &str = include_str!("page.js");
 /// What the page may do: apply this style sheet and run this script. Both are
 /// named by the SHA-256 of their text, which the tests compute again.
 const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-cReLn6hmeBk2t27jUoNNWC/5i73qxFnkO/XADoq5rQM='; \
+    style-src 'sha256-OdPjfaNIZcZDIYFsTqZbUOpDQD7zQ3jsquKsHyFTWlY='; \
     script-src 'sha256-uOf2k6fVqgDMdYKYzlDwrhkJFphJd2ofWXPHdSbByFI='; \
     base-uri 'none'; form-action 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// What it may do besides where it has images: show those that are in it.
+const IMAGES: &str = "; img-src data:";
 
 /// Longer names are cut in rows and tables; they are whole where a span is shown in full.
 const NAME_CHARS: usize = 160;
@@ -44,6 +48,8 @@ pub struct Page {
     max_chars: Option<usize>,
     entries: Vec<overview::Entry>,
     cuts: usize,
+    /// Bytes of the images that are shown.
+    images: usize,
 }
 
 impl Page {
@@ -53,6 +59,7 @@ impl Page {
             max_chars,
             entries: Vec::new(),
             cuts: 0,
+            images: 0,
         }
     }
 
@@ -76,9 +83,11 @@ impl Page {
             number,
             max_chars: self.max_chars,
             cuts: 0,
+            images: self.images,
         };
         section.write()?;
         self.cuts += section.cuts;
+        self.images = section.images;
         Ok(())
     }
 
@@ -89,6 +98,9 @@ impl Page {
         html.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")?;
         html.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"")?;
         html.raw(POLICY)?;
+        if self.images > 0 {
+            html.raw(IMAGES)?;
+        }
         html.raw("\">\n<meta name=\"referrer\" content=\"no-referrer\">\n")?;
         html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")?;
         html.raw("<meta name=\"color-scheme\" content=\"light dark\">\n")?;
@@ -189,11 +201,13 @@ struct Section<'w, 'a> {
     number: usize,
     max_chars: Option<usize>,
     cuts: usize,
+    images: usize,
 }
 
 impl Section<'_, '_> {
     fn write(&mut self) -> io::Result<()> {
         self.write_head()?;
+        self.write_said()?;
         if self.report.tree.is_empty() {
             self.html
                 .raw("<p class=\"note\">This trace has no spans.</p>\n")?;

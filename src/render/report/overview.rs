@@ -4,9 +4,10 @@ use std::fmt::Display;
 use std::io;
 
 use super::html::Html;
-use super::{head, short};
+use super::{head, said, short};
 use crate::analysis::LatencyReport;
 use crate::model::{StatusCode, TraceInfo};
+use crate::render::column::asked_text;
 use crate::render::summary;
 use crate::units::{self, Zone};
 
@@ -22,12 +23,22 @@ pub(super) struct Entry {
     failed: usize,
     tokens: Option<i64>,
     cost: Option<f64>,
+    /// What was asked, who asked it, and what went wrong, as far as a cell holds it.
+    words: [Option<String>; 3],
 }
+
+/// The columns of words, which are there where a trace has some.
+const WORDS: [&str; 3] = ["Request", "User", "Error"];
+/// Characters of a cell of words.
+const WORDS_CHARS: usize = 120;
 
 impl Entry {
     pub(super) fn new(report: &LatencyReport<'_>) -> Self {
         let info: &TraceInfo = &report.trace.info;
         let usage = report.usage();
+        let root = report.nodes().next().map(|(id, _)| report.span(id));
+        // Files need not have previews.
+        let request = info.previews().0.or_else(|| root?.inputs());
         let failed = report
             .nodes()
             .filter(|(id, _)| report.span(*id).status == StatusCode::Error);
@@ -56,6 +67,16 @@ impl Entry {
                 .value()
                 .and_then(crate::model::TokenUsage::total),
             cost: usage.cost.value().and_then(crate::model::Cost::total),
+            words: [
+                request.map(|request| asked_text(request).into_owned()),
+                info.user().map(str::to_owned),
+                error(report),
+            ]
+            .map(|words| {
+                words
+                    .filter(|words| !words.is_empty())
+                    .map(|words| cut(&words))
+            }),
         }
     }
 
@@ -68,12 +89,47 @@ impl Entry {
     }
 }
 
+/// The failure that came first, with the span in which it began.
+fn error(report: &LatencyReport<'_>) -> Option<String> {
+    let id = said::failures(report).into_iter().next()?;
+    let span = report.span(id);
+    Some(match span.failure() {
+        Some(text) => format!("{}: {text}", super::name(span)),
+        None => super::name(span).to_owned(),
+    })
+}
+
+/// As much of a text as a cell holds, on one line.
+fn cut(text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let mut line = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        if line.len() > 4 * WORDS_CHARS {
+            break;
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    match line.char_indices().nth(WORDS_CHARS) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
 /// Writes the table.
 pub(super) fn write(html: &mut Html<'_>, entries: &[Entry]) -> io::Result<()> {
     html.raw("<section class=\"overview\">\n<div class=\"scroll\"><table class=\"sortable\">\n<caption>Traces</caption>\n<thead><tr>")?;
     html.raw("<th scope=\"col\">Name</th><th scope=\"col\">State</th><th scope=\"col\">Started (UTC)</th>")?;
     html.raw("<th scope=\"col\" class=\"num\">Duration</th><th scope=\"col\" class=\"num\">Spans</th><th scope=\"col\" class=\"num\">Failed</th>")?;
-    html.raw("<th scope=\"col\" class=\"num\">Tokens</th><th scope=\"col\" class=\"num\">Cost</th><th scope=\"col\">Trace id</th></tr></thead>\n<tbody>\n")?;
+    html.raw(
+        "<th scope=\"col\" class=\"num\">Tokens</th><th scope=\"col\" class=\"num\">Cost</th>",
+    )?;
+    let has = |at: usize| entries.iter().any(|entry| entry.words[at].is_some());
+    let columns: Vec<usize> = (0..WORDS.len()).filter(|at| has(*at)).collect();
+    for at in &columns {
+        html.element("th", &[("scope", "col")], WORDS[*at])?;
+    }
+    html.raw("<th scope=\"col\">Trace id</th></tr></thead>\n<tbody>\n")?;
     for (at, entry) in entries.iter().enumerate() {
         html.raw("<tr><td>")?;
         html.element("a", &[("href", &format!("#t{}", at + 1))], &entry.name)?;
@@ -92,6 +148,15 @@ pub(super) fn write(html: &mut Html<'_>, entries: &[Entry]) -> io::Result<()> {
         cell(html, "num", Some((entry.failed, failed)))?;
         cell(html, "num", entry.tokens.map(|n| (n, units::count(n))))?;
         cell(html, "num", entry.cost.map(|usd| (usd, units::cost(usd))))?;
+        for at in &columns {
+            let class = if WORDS[*at] == "Error" {
+                "words failure"
+            } else {
+                "words"
+            };
+            let words = entry.words[*at].as_deref().unwrap_or(units::NONE);
+            html.element("td", &[("class", class)], words)?;
+        }
         html.raw("<td>")?;
         html.element("code", &[], &entry.trace_id)?;
         html.raw("</td></tr>\n")?;

@@ -144,6 +144,43 @@ fn several_traces_have_a_table_and_are_folded_but_the_first() {
 }
 
 #[test]
+fn the_table_says_what_was_asked_by_whom_and_what_failed() {
+    let mut asked = trace();
+    asked
+        .info
+        .metadata
+        .insert("mlflow.trace.user".into(), "<ann>".into());
+    asked.info.request_preview =
+        Some(r#"{"messages": [{"role": "user", "content": "Where\nis it?"}]}"#.into());
+    let (page, _) = page_of(&[asked, chain(3)], None);
+    let table = &page[page.find("class=\"overview\"").unwrap()..];
+    let table = &table[..table.find("</section>").unwrap()];
+    for cell in [
+        "<th scope=\"col\">Request</th><th scope=\"col\">User</th><th scope=\"col\">Error</th>",
+        "<td class=\"words\">Where is it?</td>",
+        "<td class=\"words\">&lt;ann&gt;</td>",
+        "<td class=\"words failure\">lookup_order: ",
+    ] {
+        assert!(table.contains(cell), "{cell} in {table}");
+    }
+    let (page, _) = page_of(&[chain(3), chain(2)], None);
+    assert!(!page.contains("<th scope=\"col\">Error</th>"));
+}
+
+#[test]
+fn what_failed_stands_above_everything_else() {
+    let (page, _) = page_of(&[trace()], None);
+    let failures = page.find("<section class=\"failures\"").unwrap();
+    assert!(failures < page.find("<dl class=\"facts\">").unwrap());
+    assert!(page[failures..].contains("<b>✗ <a href=\"#t1s5\">lookup_order</a></b>"));
+    assert!(
+        !page_of(&[chain(3)], None)
+            .0
+            .contains("<section class=\"failures\"")
+    );
+}
+
+#[test]
 fn a_trace_without_spans_says_so() {
     let mut empty = trace();
     empty.spans.clear();

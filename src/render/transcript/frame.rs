@@ -10,6 +10,9 @@ use crate::render::{Layout, summary, usage};
 use crate::text::{Clean, Sheet};
 use crate::units;
 
+/// What shows messages that are left out.
+pub(super) const IO: &str = "--io has";
+
 /// The failures of spans that say nothing.
 pub(super) fn write_failures(
     out: &mut Sheet<'_>,
@@ -84,8 +87,8 @@ fn wrapped(line: &Clean, width: Option<usize>) -> Vec<Clean> {
     line.wrapped(width.map(|width| width.max(16)))
 }
 
-/// What is not told as it was said, and why.
-pub(super) fn notes(conversation: &Conversation) -> Option<String> {
+/// What is not told as it was said, and why. `whole` has what is left out.
+pub(in crate::render) fn notes(conversation: &Conversation, whole: &str) -> Option<String> {
     let mut notes = Vec::new();
     if !conversation.unread.is_empty() {
         let calls = units::counted(conversation.unread.len(), "call");
@@ -99,7 +102,7 @@ pub(super) fn notes(conversation: &Conversation) -> Option<String> {
     }
     if conversation.repeated > 0 {
         let messages = units::counted(conversation.repeated, "repeated message");
-        notes.push(format!("{messages} left out (--io has them)"));
+        notes.push(format!("{messages} left out ({whole} them)"));
     }
     (!notes.is_empty()).then(|| notes.join("; "))
 }
@@ -110,7 +113,7 @@ pub(super) fn write_notes(
     conversation: &Conversation,
     layout: &Layout,
 ) -> io::Result<()> {
-    let Some(notes) = notes(conversation) else {
+    let Some(notes) = notes(conversation, IO) else {
         return Ok(());
     };
     out.blank()?;

@@ -56,7 +56,7 @@ pub fn write(
         paragraph(out, format!("**failed** in `{}`", code(&span.name)))?;
         fenced(out, "", &span.failure().unwrap_or_default())?;
     }
-    match frame::notes(conversation) {
+    match frame::notes(conversation, frame::IO) {
         Some(notes) => {
             out.blank()?;
             out.line(format!("*{}*", plain(&notes)))

@@ -1,3 +1,4 @@
 //! What needs a browser.
 
 mod report;
+mod said;

@@ -12,24 +12,24 @@ use crate::support::browser::Browser;
 use crate::support::{Outcome, mlt};
 
 /// A failing trace of the demo store.
-const FAILED: &str = "tr-6495b93d25146b0127e6f91ead274b09";
+pub(super) const FAILED: &str = "tr-6495b93d25146b0127e6f91ead274b09";
 const ENTER: &str = "\u{e007}";
 const RIGHT: &str = "\u{e014}";
 const LEFT: &str = "\u{e012}";
 const ESCAPE: &str = "\u{e00c}";
 
-struct Made {
+pub(super) struct Made {
     folder: tempfile::TempDir,
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
 }
 
 impl Made {
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.folder.path().join("report.html")
     }
 }
 
-fn make(uri: &str, words: &str) -> Made {
+pub(super) fn make(uri: &str, words: &str) -> Made {
     let folder = tempfile::tempdir().unwrap();
     let outcome = mlt()
         .on(uri)
@@ -38,7 +38,7 @@ fn make(uri: &str, words: &str) -> Made {
     Made { folder, outcome }
 }
 
-fn demo(words: &str) -> Made {
+pub(super) fn demo(words: &str) -> Made {
     let made = make("demo:", words);
     assert_eq!(made.outcome.code, Some(0), "{}", made.outcome);
     let notes = &made.outcome.stderr;
@@ -96,7 +96,7 @@ fn sha256(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(digest)
 }
 
-fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
+pub(super) fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
     let (_, rest) = text.split_once(from).unwrap();
     rest.split_once(to).unwrap().0
 }
