@@ -31,7 +31,7 @@ const SCRIPT: &str = include_str!("page.js");
 /// What the page may do: apply this style sheet and run this script. Both are
 /// named by the SHA-256 of their text, which the tests compute again.
 const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-OdPjfaNIZcZDIYFsTqZbUOpDQD7zQ3jsquKsHyFTWlY='; \
+    style-src 'sha256-5Dt17eJR8oyE6aH+aX59RRB8mh2qhNZ4isd84A8mcAA='; \
     script-src 'sha256-uOf2k6fVqgDMdYKYzlDwrhkJFphJd2ofWXPHdSbByFI='; \
     base-uri 'none'; form-action 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";

@@ -149,10 +149,10 @@ pub(super) fn write(html: &mut Html<'_>, entries: &[Entry]) -> io::Result<()> {
         cell(html, "num", entry.tokens.map(|n| (n, units::count(n))))?;
         cell(html, "num", entry.cost.map(|usd| (usd, units::cost(usd))))?;
         for at in &columns {
-            let class = if WORDS[*at] == "Error" {
-                "words failure"
-            } else {
-                "words"
+            let class = match WORDS[*at] {
+                "Error" if entry.words[*at].is_some() => "words failure",
+                "User" => "who",
+                _ => "words",
             };
             let words = entry.words[*at].as_deref().unwrap_or(units::NONE);
             html.element("td", &[("class", class)], words)?;

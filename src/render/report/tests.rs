@@ -158,7 +158,7 @@ fn the_table_says_what_was_asked_by_whom_and_what_failed() {
     for cell in [
         "<th scope=\"col\">Request</th><th scope=\"col\">User</th><th scope=\"col\">Error</th>",
         "<td class=\"words\">Where is it?</td>",
-        "<td class=\"words\">&lt;ann&gt;</td>",
+        "<td class=\"who\">&lt;ann&gt;</td>",
         "<td class=\"words failure\">lookup_order: ",
     ] {
         assert!(table.contains(cell), "{cell} in {table}");
