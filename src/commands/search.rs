@@ -1,35 +1,31 @@
 //! `mlt search`: find traces, page by page, and print them as they come.
 
-use std::io::Write;
+mod printer;
+mod sample;
 
 use anyhow::Result;
 use serde_json::json;
 
-use super::completing::{Lack, complete};
+use super::Context;
+use super::completing::Lack;
 use super::form::Form;
 use super::ordered::Ordered;
 use super::selection::{
     check_experiments, explain, filter_of, looks_like_filter, name_experiments,
 };
 use super::usage::UsageLookup;
-use super::{Context, columns};
 use crate::cli::{OutputFormat, SearchArgs, WITH_IDS};
 use crate::error::{CommandError, Exit, FilterError};
 use crate::export::JsonForm;
-use crate::export::json::{self as json_export, RowList, TraceList, TraceParts};
+use crate::export::json as json_export;
 use crate::export::unreadable::add_to;
 use crate::field::Field;
 use crate::filter::{OrderBy, parse_order_by};
-use crate::model::{Trace, TraceInfo, Unreadable};
-use crate::render::brief::search::Found;
-use crate::render::search::SearchTable;
-use crate::store::{
-    Detail, Explain, Explanation, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want,
-};
-use crate::table::delimited::DelimitedTable;
-use crate::terminal::Output;
-use crate::text::Sheet;
+use crate::model::Unreadable;
+use crate::store::{Explain, Explanation, Query, Search, SearchEnd, Store};
 use crate::units;
+use printer::Printer;
+use sample::Sample;
 
 /// Traces that are shown where nobody says how many.
 const SHOWN: u64 = 100;
@@ -383,205 +379,4 @@ fn note_scan_limit(context: &Context, end: Option<SearchEnd>, scanned: usize) ->
         ));
     }
     limited
-}
-
-/// Prints traces in the format that was asked for.
-struct Printer<'a> {
-    kind: Kind<'a>,
-    /// What the columns need beyond what a search finds, but for tokens and cost.
-    lack: Lack,
-    /// Whether there is a column of tokens or cost.
-    shows_usage: bool,
-}
-
-enum Kind<'a> {
-    Table(Sheet<'a>, SearchTable),
-    Json(&'a mut dyn Write, TraceList),
-    Rows(&'a mut dyn Write, RowList<Trace>),
-    Delimited(DelimitedTable<'a, Trace>),
-    Ids(Sheet<'a>),
-    Brief(Sheet<'a>, Found),
-}
-
-impl<'a> Printer<'a> {
-    /// `text` is what was searched for, where it was a text.
-    fn new(
-        context: &Context,
-        args: &SearchArgs,
-        query: &Query,
-        text: Option<&str>,
-        out: &'a mut Output,
-    ) -> Result<Self> {
-        let form = Form::of(&context.flags.output);
-        let free = args.columns.is_empty() && form == Some(Form::Text);
-        let (columns, needed) = columns::of_search(&args.columns, free.then_some((query, text)));
-        let needed = match form {
-            Some(Form::Json(_)) if args.columns.is_empty() => Lack::default(),
-            None if !context.is_brief() => Lack::default(),
-            _ => needed,
-        };
-        let kind = match form {
-            Some(Form::Text) => {
-                Kind::Table(out.text(), SearchTable::new(columns, context.layout()))
-            }
-            Some(Form::Json(form)) if args.columns.is_empty() => {
-                Kind::Json(out.data(), TraceList::new(form))
-            }
-            Some(Form::Json(form)) => Kind::Rows(out.data(), RowList::new(form, "traces", columns)),
-            Some(Form::Delimited(format)) => {
-                Kind::Delimited(DelimitedTable::new(out.data(), format, columns)?)
-            }
-            None if context.is_brief() => {
-                let found = Found::new(context.tokens(), &context.again());
-                Kind::Brief(out.text(), found)
-            }
-            None => Kind::Ids(out.text()),
-        };
-        Ok(Self {
-            kind,
-            // Those are looked up where that does not take too long, which is then said.
-            lack: Lack {
-                usage: needed.usage && needed.detail.is_some(),
-                ..needed
-            },
-            shows_usage: needed.usage && needed.detail.is_none(),
-        })
-    }
-
-    fn shows_usage(&self) -> bool {
-        self.shows_usage
-    }
-
-    /// Prints the traces of a page with what they lack, and gives how many these are:
-    /// some may have been deleted since they were found, and some are unreadable.
-    fn push_page(
-        &mut self,
-        store: &dyn Store,
-        page: Vec<TraceInfo>,
-        whole: bool,
-        unreadable: &mut Vec<Unreadable>,
-    ) -> Result<usize> {
-        let mut count = 0;
-        if !whole {
-            let lost = complete(store, page, self.lack, |trace| {
-                count += 1;
-                self.push(&trace)
-            })?;
-            // The order may have come across them already.
-            for one in lost {
-                if unreadable
-                    .iter()
-                    .all(|known| known.trace_id != one.trace_id)
-                {
-                    unreadable.push(one);
-                }
-            }
-            return Ok(count);
-        }
-        store.try_fetch_all(
-            TraceRefs::Known(page),
-            Want::spans(Detail::Whole),
-            |id, trace| -> Result<()> {
-                match trace.map_err(|error| error.into_unreadable(id)) {
-                    Ok(trace) => {
-                        count += 1;
-                        self.push_whole(&trace)?;
-                    }
-                    Err(Ok(one)) => unreadable.push(one),
-                    // It was there when it was found.
-                    Err(Err(StoreError::UnknownTrace { .. })) => {}
-                    Err(Err(error)) => return Err(error.into()),
-                }
-                Ok(())
-            },
-        )?;
-        Ok(count)
-    }
-
-    fn push(&mut self, trace: &Trace) -> Result<()> {
-        let info = &trace.info;
-        match &mut self.kind {
-            Kind::Table(out, table) => table.push(out, trace)?,
-            Kind::Json(out, list) => list.push(out, &TraceParts::info_only(info))?,
-            Kind::Rows(out, list) => list.push(out, trace)?,
-            Kind::Delimited(rows) => rows.push(trace)?,
-            Kind::Ids(out) => out.line(&info.trace_id)?,
-            Kind::Brief(_, found) => found.push(trace),
-        }
-        Ok(())
-    }
-
-    fn push_whole(&mut self, trace: &Trace) -> Result<()> {
-        match &mut self.kind {
-            Kind::Json(out, list) => Ok(list.push(out, &TraceParts::whole(trace, None))?),
-            _ => self.push(trace),
-        }
-    }
-
-    fn finish(self, truncated: bool, more_match: bool, unreadable: &[Unreadable]) -> Result<()> {
-        match self.kind {
-            Kind::Table(mut out, mut table) => table.flush(&mut out)?,
-            Kind::Json(out, list) => list.finish(out, None, truncated, unreadable)?,
-            Kind::Rows(out, list) => list.finish(out, truncated, unreadable)?,
-            Kind::Delimited(rows) => rows.finish()?,
-            Kind::Brief(mut out, found) => out.put(found.finish(more_match))?,
-            Kind::Ids(_) => {}
-        }
-        Ok(())
-    }
-}
-
-/// Keeps traces with a probability, by their ids: the same seed keeps the same
-/// traces, whatever the order and the pages they come in.
-struct Sample {
-    threshold: f64,
-    seed: u64,
-}
-
-impl Sample {
-    fn new(fraction: f64, seed: u64) -> Self {
-        Self {
-            threshold: fraction,
-            seed,
-        }
-    }
-
-    fn keeps(&self, trace_id: &str) -> bool {
-        // FNV-1a over the seed and the id, then the finaliser of MurmurHash3,
-        // since the upper bits of FNV alone are poorly mixed.
-        let mut hash = self
-            .seed
-            .to_le_bytes()
-            .iter()
-            .chain(trace_id.as_bytes())
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        hash ^= hash >> 33;
-        hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
-        hash ^= hash >> 33;
-        hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-        hash ^= hash >> 33;
-        let upper = u32::try_from(hash >> 32).unwrap_or(u32::MAX);
-        f64::from(upper) / (f64::from(u32::MAX) + 1.0) < self.threshold
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_are_fair_and_repeatable() {
-        let ids: Vec<String> = (0..10_000).map(|n| format!("tr-{n:032x}")).collect();
-        let kept = |fraction: f64, seed: u64| {
-            let sample = Sample::new(fraction, seed);
-            ids.iter().filter(|id| sample.keeps(id)).count()
-        };
-        assert_eq!((kept(0.0, 1), kept(1.0, 1)), (0, 10_000));
-        assert!((900..1100).contains(&kept(0.1, 1)));
-        assert!((900..1100).contains(&kept(0.1, 2)));
-        let (one, two) = (Sample::new(0.1, 1), Sample::new(0.1, 2));
-        assert!(ids.iter().any(|id| one.keeps(id) != two.keeps(id)));
-    }
 }
