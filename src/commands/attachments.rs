@@ -142,6 +142,9 @@ impl<'c> Attachments<'c> {
                 .note(&format!("not fetched, since they are elsewhere: {count}"));
         }
         if self.failed == 0 {
+            if self.saved == 0 && self.elsewhere == 0 {
+                self.context.note("there are no attachments");
+            }
             return exit;
         }
         self.context.warn(format!(

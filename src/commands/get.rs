@@ -10,7 +10,7 @@ use super::form::Form;
 use super::gather::{Gathered, Need, fail_with, gather_found};
 use super::selection::{filter_of, name_experiments};
 use super::{Context, IN_TABLES, columns, link, resolve};
-use crate::cli::{FilterArgs, GetArgs, OF_TRANSCRIPTS, OutputFormat};
+use crate::cli::{FilterArgs, GetArgs, OF_TRANSCRIPTS, OutputFormat, TABULAR};
 use crate::error::{CommandError, Exit};
 use crate::model::Unreadable;
 use crate::render::NO_MATCH;
@@ -121,6 +121,9 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
 fn form_of(context: &Context, args: &GetArgs) -> Result<Form> {
     if args.chat && !context.is_brief() {
         context.formats("get --chat", OF_TRANSCRIPTS)?;
+    }
+    if args.tools {
+        context.formats("get --tools", TABULAR)?;
     }
     match context.flags.output {
         OutputFormat::Brief => Ok(Form::Text),

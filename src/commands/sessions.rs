@@ -67,7 +67,9 @@ pub(super) fn run(context: &Context, args: &SessionsArgs) -> Result<Exit> {
     out.finish()?;
     if count == 0 && !gathered.is_short() {
         context.note("no traces with a session match");
-        context.remember_no_match(&args.filter);
+        if args.filter != FilterArgs::default() {
+            context.remember_no_match(&args.filter);
+        }
     }
     if is_cut {
         context.note(&format!(

@@ -324,10 +324,11 @@ fn depth<'s>(
 
 /// `type: message` of the exception, else the status message, in one line's worth of text.
 fn error_of(span: &Span) -> Option<String> {
-    match span
-        .exception()
-        .map(|exception| (exception.kind, exception.message))
-    {
+    let exception = span.exception();
+    let said = exception.map(|exception| {
+        [exception.kind, exception.message].map(|text| text.filter(|text| !text.is_empty()))
+    });
+    match said.map(|[kind, message]| (kind, message)) {
         Some((Some(kind), Some(message))) => Some(format!("{kind}: {message}")),
         Some((Some(one), None) | (None, Some(one))) if span.status_message.is_empty() => {
             Some(one.to_owned())

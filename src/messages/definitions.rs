@@ -40,18 +40,28 @@ pub fn offered(span: &Span) -> Vec<ToolDefinition> {
     found
 }
 
+/// What lists of tools are called.
+const LISTS: [&str; 3] = ["tools", "functions", "function_tools"];
+
 /// The list among the arguments of a client.
 fn of_inputs(inputs: &Value) -> Option<Value> {
     let inputs = inputs.as_object()?;
-    let own = first(inputs, &["tools", "functions"]);
-    let nested = ["config", "toolConfig", "body", "kwargs", "optional_params"];
+    let own = first(inputs, &LISTS);
+    let nested = [
+        "config",
+        "toolConfig",
+        "body",
+        "kwargs",
+        "optional_params",
+        "model_request_parameters",
+    ];
     let nested = || nested.iter().find_map(|key| inner(inputs, key));
     own.cloned().or_else(nested)
 }
 
 fn inner(inputs: &Object, key: &str) -> Option<Value> {
     let value = decoded(inputs.get(key)?).into_owned();
-    first(value.as_object()?, &["tools", "functions"]).cloned()
+    first(value.as_object()?, &LISTS).cloned()
 }
 
 fn read(value: &Value, found: &mut Vec<ToolDefinition>) {
@@ -138,6 +148,8 @@ mod tests {
                 "{shape}"
             );
         }
+        let inputs = json!({"messages": [], "model_request_parameters": {"function_tools": [{"name": "look", "parameters_json_schema": schema}]}});
+        assert!(of_inputs(&inputs).is_some_and(|tools| tools[0]["name"] == "look"));
         let mut found = Vec::new();
         let odd = json!(["look", "<function look at 0x7fc5>", {"type": "web_search"}, {}, 3, null]);
         read(&odd, &mut found);

@@ -11,7 +11,7 @@ use crate::text::{Clean, Sheet};
 use crate::units;
 
 /// What shows messages that are left out.
-pub(super) const IO: &str = "--io has";
+pub(super) const IO: &str = "get --io has";
 
 /// The failures of spans that say nothing.
 pub(super) fn write_failures(

@@ -34,7 +34,6 @@ pub fn sessions() -> Columns<SessionSummary> {
     type C = Column<SessionSummary>;
     Columns::new(vec![
         C::new("session", Kind::Id, |one| Datum::text(&one.id))
-            .in_room(Room::Text { at_least: 12 })
             .also(["session_id", "id"])
             .shown_as(|one, layout| Cell::new(layout.style.id(), &one.id)),
         C::new("user", Kind::Text, |one| Datum::maybe(one.user.as_deref())).also(["user_id"]),

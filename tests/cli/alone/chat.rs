@@ -201,7 +201,7 @@ fn a_transcript_is_read_at_a_terminal() {
     ASSISTANT  gpt-4o-mini  +379 ms  50.9 ms  43 in, 14 out  $0.0000148
       The bike is 1,490 € and the trailer 249 €, so **1,739 €** together.
 
-    3 repeated messages left out (--io has them)
+    3 repeated messages left out (get --io has them)
     "#);
     let id = id_of("lc rag");
     let page = frameworks()

@@ -33,7 +33,7 @@ fn a_history_that_is_resent_is_told_once() {
     ASSISTANT  gpt-4o-mini-2024-07-18  +135 ms  55.0 ms  37 in, 8 out  $0.0000103
       Yes: three Nordwind 54 are on shelf B7.
 
-    3 repeated messages left out (--io has them)
+    3 repeated messages left out (get --io has them)
 
     ── 2  OK  246 ms  158 tokens  $0.0000412  tr-1442d79062fe741f803784119fe28728 ─
 
@@ -53,7 +53,7 @@ fn a_history_that_is_resent_is_told_once() {
     ASSISTANT  gpt-4o-mini-2024-07-18  +116 ms  60.7 ms  66 in, 14 out  $0.0000183
       The bike is 1,490 € and the trailer 249 €, so **1,739 €** together.
 
-    12 repeated messages left out (--io has them)
+    12 repeated messages left out (get --io has them)
 
     ── 3  OK  132 ms  93 tokens  $0.0000175  tr-d0218a930c5ca0fe974078f30b2776a3 ──
 
@@ -63,7 +63,7 @@ fn a_history_that_is_resent_is_told_once() {
     ASSISTANT  gpt-4o-mini-2024-07-18  +897 µs  51.3 ms  85 in, 8 out  $0.0000175
       Reserved until Friday, 18:00. Your number is R-4711.
 
-    10 repeated messages left out (--io has them)
+    10 repeated messages left out (get --io has them)
     "#);
 }
 
