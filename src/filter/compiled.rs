@@ -298,7 +298,33 @@ impl Test {
                 _ => self.matches_attribute(span.attribute(key)),
             },
             Field::SpanContent => self.matches_text(Some(view.content())),
-            _ => false,
+            Field::Status
+            | Field::RequestId
+            | Field::ClientRequestId
+            | Field::Timestamp
+            | Field::ExecutionTime
+            | Field::EndTime
+            | Field::Name
+            | Field::RunId
+            | Field::Prompt
+            | Field::Tag(_)
+            | Field::Metadata(_)
+            | Field::Feedback(_)
+            | Field::Expectation(_)
+            | Field::IssueId
+            | Field::Experiment
+            | Field::Tokens
+            | Field::InputTokens
+            | Field::OutputTokens
+            | Field::Cost
+            | Field::SpanCount
+            | Field::Models
+            | Field::Error
+            | Field::Failed
+            | Field::Request
+            | Field::Response
+            | Field::Assessments
+            | Field::Assessment(_) => false,
         }
     }
 }

@@ -108,13 +108,8 @@ fn needs(schema: &Schema, filter: &Filter) -> Needs {
     for condition in filter.conditions() {
         match condition.field() {
             Field::SpanModel if schema.has("spans", "model_name") => {}
-            Field::SpanContent
-            | Field::SpanAttribute(_)
-            | Field::SpanError
-            | Field::SpanModel
-            | Field::SpanTokens
-            | Field::SpanCost => return Needs::Content,
             Field::SpanType => needs = Needs::Types,
+            field if field.detail() > Some(Detail::Times) => return Needs::Content,
             _ => {}
         }
     }
