@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::model::{Span, Trace, TraceState};
+use crate::model::{Span, StatusCode, Trace, TraceState};
 
 use super::Warning;
 use super::group::{MAX_PATH_NAMES, PATH_HEAD_NAMES};
@@ -247,6 +247,17 @@ impl SpanTree {
             before[at] < before[at + 1] && before[at + 1] == before[end]
         });
         lowest.collect()
+    }
+
+    /// The nodes in which failures began: those that failed, and none below them. The one
+    /// that the trace is called failed by is the first, the others follow by their start.
+    pub fn failure_origins(&self, trace: &Trace) -> Vec<NodeId> {
+        let span = |id: NodeId| self.span(id, trace);
+        let mut origins = self.lowest(|id| span(id).status == StatusCode::Error);
+        if let Some(first) = crate::field::first_failed(&trace.spans) {
+            origins.sort_by_key(|id| (!std::ptr::eq(span(*id), first), span(*id).start_ns));
+        }
+        origins
     }
 
     /// The span of a node; `trace` is the one that the tree was built from.

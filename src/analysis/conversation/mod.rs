@@ -17,7 +17,7 @@ use std::collections::HashSet;
 
 use super::SpanTree;
 use crate::messages::{CallUsage, Embedded, Retrieval};
-use crate::model::{Message, Part, Role, StatusCode, Trace};
+use crate::model::{Message, Part, Role, Trace};
 
 use calls::Call;
 use fingerprint::Shown;
@@ -190,7 +190,6 @@ fn conversation_after(trace: &Trace, tree: &SpanTree, shown: &mut Shown) -> Conv
 
 /// The spans in which failures began of which neither a message nor a look-up tells.
 fn untold_failures(found: &Conversation, trace: &Trace, tree: &SpanTree) -> Vec<usize> {
-    let has_failed = |id| tree.span(id, trace).status == StatusCode::Error;
     let of_messages = found
         .said
         .iter()
@@ -205,10 +204,8 @@ fn untold_failures(found: &Conversation, trace: &Trace, tree: &SpanTree) -> Vec<
             texts.insert(error);
         }
     }
-    let began = tree
-        .lowest(has_failed)
-        .into_iter()
-        .map(|id| tree.node(id).span);
+    let began = tree.failure_origins(trace).into_iter();
+    let began = began.map(|id| tree.node(id).span);
     let is_told = |at: &usize| {
         let text = trace.spans[*at].failure();
         spans.contains(at) || text.is_some_and(|text| texts.contains(&text))

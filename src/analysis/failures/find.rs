@@ -40,18 +40,9 @@ pub(super) fn failures(trace: &Trace, kinds: &BTreeSet<FailureKind>) -> Vec<Occu
     found
 }
 
-/// Spans of which something is true and of none below them.
-fn lowest<'t>(trace: &'t Trace, tree: &SpanTree, is_one: impl Fn(&Span) -> bool) -> Vec<&'t Span> {
-    let lowest = tree.lowest(|id| is_one(tree.span(id, trace)));
-    lowest.into_iter().map(|id| tree.span(id, trace)).collect()
-}
-
 /// The spans in which failures began, the deepest and of these the first at the front.
 fn errors(found: &mut Vec<Occurred>, trace: &Trace, tree: &SpanTree) {
-    let mut origins = lowest(trace, tree, |span| span.status == StatusCode::Error);
-    if let Some(first) = crate::field::first_failed(&trace.spans) {
-        origins.sort_by_key(|span| (!std::ptr::eq(*span, first), span.start_ns));
-    }
+    let origins = tree.failure_origins(trace);
     if origins.is_empty() {
         found.push(Occurred {
             kind: FailureKind::Error,
@@ -61,7 +52,8 @@ fn errors(found: &mut Vec<Occurred>, trace: &Trace, tree: &SpanTree) {
             time: trace.info.request_time,
         });
     }
-    found.extend(origins.into_iter().map(|span| error(trace, span)));
+    let origins = origins.into_iter().map(|id| tree.span(id, trace));
+    found.extend(origins.map(|span| error(trace, span)));
 }
 
 fn error(trace: &Trace, span: &Span) -> Occurred {
@@ -133,7 +125,10 @@ fn time(trace: &Trace, span: &Span) -> Option<Timestamp> {
 /// Statuses of HTTP that say that something failed; a span above that one passes it on.
 fn statuses(found: &mut Vec<Occurred>, trace: &Trace, tree: &SpanTree) {
     let has_failed = |span: &Span| span.status == StatusCode::Error || status(span).is_some();
-    let spans = lowest(trace, tree, has_failed).into_iter();
+    let spans = tree
+        .lowest(|id| has_failed(tree.span(id, trace)))
+        .into_iter();
+    let spans = spans.map(|id| tree.span(id, trace));
     for span in spans.filter(|span| span.status != StatusCode::Error) {
         let Some(status) = status(span) else { continue };
         let first = |keys: [&str; 2]| keys.iter().find_map(|key| span.attribute_text(key));

@@ -79,9 +79,8 @@ fn number(folds: &mut [Fold]) {
 /// The folds by what they tell: where failures began, what the trace waited for, then
 /// the rest from the root down; what is above each comes before it.
 pub(super) fn by_importance(folds: &[Fold], report: &LatencyReport<'_>) -> Vec<usize> {
-    let has_failed = |id| report.span(id).status == StatusCode::Error;
     let mut is_origin = vec![false; report.tree.len()];
-    for id in report.tree.lowest(has_failed) {
+    for id in report.tree.failure_origins(report.trace) {
         is_origin[id.index()] = true;
     }
     let all = || 0..folds.len();
