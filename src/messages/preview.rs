@@ -40,17 +40,17 @@ const DEEPEST: usize = 8;
 
 /// The last message of the user in a request; `None` where there is none to be found.
 pub fn asked(request: &str) -> Option<Cow<'_, str>> {
-    found(request, |value| said(value, DEEPEST))
+    found(request, |value, _| said(value, DEEPEST))
 }
 
 /// The text of the answer in a response, or the tools that it calls; `None` where there is
-/// neither.
+/// neither, and where the answer may have been cut away.
 pub fn answered(response: &str) -> Option<Cow<'_, str>> {
-    found(response, |value| answer(value, DEEPEST))
+    found(response, |value, is_cut| answer(value, is_cut, DEEPEST))
 }
 
 /// What is found in a preview, with a mark where some of it was cut away.
-fn found(preview: &str, find: impl Fn(&Value) -> Option<String>) -> Option<Cow<'_, str>> {
+fn found(preview: &str, find: impl Fn(&Value, bool) -> Option<String>) -> Option<Cow<'_, str>> {
     let preview = preview.trim();
     if !preview.starts_with(['{', '[', '"']) {
         return (!preview.is_empty() && preview != "null").then_some(Cow::Borrowed(preview));
@@ -59,7 +59,7 @@ fn found(preview: &str, find: impl Fn(&Value) -> Option<String>) -> Option<Cow<'
         Ok(value) => (value, false),
         Err(_) => (serde_json::from_str(&completed(preview)?).ok()?, true),
     };
-    let text = find(&value)?;
+    let text = find(&value, cut)?;
     let text = text.trim();
     if text.is_empty() {
         return None;
@@ -73,13 +73,13 @@ fn found(preview: &str, find: impl Fn(&Value) -> Option<String>) -> Option<Cow<'
     Some(Cow::Owned(format!("{text}{mark}")))
 }
 
-fn answer(value: &Value, depth: usize) -> Option<String> {
+fn answer(value: &Value, is_cut: bool, depth: usize) -> Option<String> {
     let depth = depth.checked_sub(1)?;
     if let Value::String(text) = value {
         let inner = text.trim_start().starts_with(['{', '[']);
         let inner = inner.then(|| serde_json::from_str(text).ok()).flatten();
         return match inner {
-            Some(inner) => answer(&inner, depth),
+            Some(inner) => answer(&inner, is_cut, depth),
             None => Some(text.clone()),
         };
     }
@@ -89,13 +89,13 @@ fn answer(value: &Value, depth: usize) -> Option<String> {
         return if messages.iter().all(|m| m.role == Role::Assistant) {
             answers.find_map(spoken)
         } else {
-            answers.rev().find_map(spoken)
+            answers.rev().find_map(spoken).filter(|_| !is_cut)
         };
     }
     let object = value.as_object()?;
     let mut told = object.values().filter(|value| !value.is_null());
     match (told.next(), told.next()) {
-        (Some(only), None) => answer(only, depth),
+        (Some(only), None) => answer(only, is_cut, depth),
         _ => ANSWERS
             .iter()
             .filter_map(|key| object.get(*key)?.as_str())
@@ -354,6 +354,9 @@ mod tests {
                 .as_deref(),
             Some("Beca…")
         );
+        // Of a state that was cut the answer may not be there.
+        let cut = r#"{"messages": [{"type": "human", "content": "Why?"}, {"type": "ai", "content": "Let me see."}, {"type": "ai", "cont..."#;
+        assert_eq!(answered(cut), None);
         for response in [
             "",
             "[1, 2]",

@@ -1,7 +1,6 @@
 //! What a list of traces can show: every field of a trace, with a cell for people
 //! and a value for machines.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
@@ -10,9 +9,8 @@ use serde_json::Value as Json;
 
 use super::cell::Cell;
 use super::summary::lower_bound;
-use super::{Glyphs, Layout, text};
+use super::{Glyphs, Layout, preview, text};
 use crate::field::{self, Field, FieldDef, Unit, Uses, Value, suggest};
-use crate::messages;
 use crate::model::{Assessment, Trace, TraceInfo, TraceState};
 use crate::table::{self, UnknownColumn, rows::traces};
 use crate::units;
@@ -102,7 +100,7 @@ fn shown(field: &Field, trace: &Trace, layout: &Layout) -> Option<String> {
     let listed = |texts: Vec<String>| (!texts.is_empty()).then(|| texts.join(", "));
     match field {
         Field::Status => return Some(state_word(info).to_owned()),
-        Field::Request | Field::Response => return preview(field, info, layout),
+        Field::Request | Field::Response => return shown_preview(field, info, layout),
         Field::Assessments => {
             let valid = info.assessments.iter().filter(|a| a.valid);
             return listed(
@@ -130,25 +128,15 @@ fn shown(field: &Field, trace: &Trace, layout: &Layout) -> Option<String> {
     (!shown.is_empty()).then_some(shown)
 }
 
-/// What the user said last of a request that is a conversation, else all of it.
-pub(super) fn asked_text(request: &str) -> Cow<'_, str> {
-    messages::asked(request).unwrap_or(Cow::Borrowed(request))
-}
-
-/// The answer's text of a response that has one, else all of it.
-pub(super) fn answer_text(response: &str) -> Cow<'_, str> {
-    messages::answered(response).unwrap_or(Cow::Borrowed(response))
-}
-
 /// A request or a response as people read it. Previews can be long and there may be many: a line in a pipe says which request it is, and on a terminal the part
 /// beyond its edge is not worth escaping and measuring.
-fn preview(field: &Field, info: &TraceInfo, layout: &Layout) -> Option<String> {
+fn shown_preview(field: &Field, info: &TraceInfo, layout: &Layout) -> Option<String> {
     let (request, response) = info.previews();
     let is_request = *field == Field::Request;
     let full = if is_request {
-        asked_text(request?)
+        preview::asked(request?)
     } else {
-        answer_text(response?)
+        preview::answered(response?)
     };
     // Most characters take a column or two; where they take none, less is shown.
     let most = match (layout.width, is_request) {

@@ -15,6 +15,7 @@ pub mod latency;
 pub mod list;
 pub mod many;
 pub mod plot;
+mod preview;
 pub mod quantity;
 #[allow(clippy::disallowed_types, reason = "HTML has escapes of its own")]
 pub mod report;

@@ -1,16 +1,15 @@
 //! The head of a page about one trace: what it is called, how it ended, how long
 //! it took, and everything else that is known without its spans.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 
 use super::cell::Cell;
-use super::column::{answer_text, asked_text, assessment_value, state_word};
+use super::column::{assessment_value, state_word};
 use super::fields::Fields;
-use super::{Layout, payload, text, usage};
+use super::{Layout, payload, preview, text, usage};
 use crate::analysis::{Figure, LatencyReport, TotalBasis};
-use crate::model::{Assessment, AssessmentKind, Span, TraceInfo, TraceState};
+use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
 use crate::text::{Clean, Sheet};
 use crate::units;
 
@@ -75,21 +74,12 @@ pub(crate) fn write(
             fields.add_id(label, id);
         }
     }
-    let root = report.and_then(|report| Some(report.span(report.tree.root()?)));
-    let (request, response) = info.previews();
-    let previews = [
-        (
-            "request",
-            request.map(|cut| in_full(cut, root.and_then(Span::inputs), asked_text)),
-        ),
-        (
-            "response",
-            response.map(|cut| in_full(cut, root.and_then(Span::outputs), answer_text)),
-        ),
-    ];
-    for (label, preview) in previews {
-        if let Some(preview) = preview.filter(|preview| !preview.is_empty()) {
-            fields.add(label, limited_preview(&preview, max_chars, layout));
+    for (label, text) in ["request", "response"]
+        .into_iter()
+        .zip(preview::of(info, report))
+    {
+        if let Some(text) = text {
+            fields.add(label, limited_preview(&text, max_chars, layout));
         }
     }
     let own_tags = info
@@ -102,16 +92,6 @@ pub(crate) fn write(
     }
     fields.write(out)?;
     write_assessments(out, &info.assessments, layout)
-}
-
-/// What a preview says; where it is cut, what the root span's own payload says.
-fn in_full<'t>(
-    preview: &'t str,
-    payload: Option<&'t str>,
-    read: fn(&str) -> Cow<'_, str>,
-) -> Cow<'t, str> {
-    let is_cut = preview.ends_with("...") || preview.ends_with('…');
-    read(payload.filter(|_| is_cut).unwrap_or(preview))
 }
 
 /// A request or response of so many characters, and how many more there are.

@@ -2,9 +2,9 @@
 
 use super::budget::{self, Again, Budget, RestId, Share};
 use super::tokens;
-use crate::messages;
 use crate::model::{Cost, TokenUsage, Trace};
 use crate::render::column::state_word;
+use crate::render::preview;
 use crate::render::short_id::ShortIds;
 use crate::text::Clean;
 use crate::units::{self, Zone};
@@ -60,7 +60,7 @@ impl Found {
             .then(super::name(info, None));
         line = line.then(" ").then(facts.join(", "));
         if let Some(request) = info.previews().0 {
-            let asked = messages::asked(request).unwrap_or(request.into());
+            let asked = preview::asked(request);
             line = line
                 .then(", asked: ")
                 .then(tokens::fit(asked.trim(), ASKED));

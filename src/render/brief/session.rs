@@ -4,11 +4,10 @@ use super::budget::{self, Again, Budget, Share};
 use super::said::{self, Message};
 use super::{some, tokens};
 use crate::analysis::{LatencyReport, Quantile, Session, Turn, percentile};
-use crate::messages;
 use crate::model::{Cost, Timestamp, TokenUsage};
 use crate::render::column::state_word;
 use crate::render::short_id::ShortIds;
-use crate::render::summary;
+use crate::render::{preview, summary};
 use crate::text::Clean;
 use crate::units::{self, Zone};
 
@@ -42,7 +41,7 @@ impl KeptTurn {
         let before = format!("{} ", turn.number);
         let most = tokens.saturating_mul(16);
         let messages = said::messages(&turn.conversation, &before, most);
-        let request = info.previews().0.and_then(messages::asked);
+        let [request, _] = preview::of(info, Some(report));
         let asked = request.as_deref().or(said::first_question(&messages));
         if let Some(asked) = asked {
             about = about

@@ -1,17 +1,17 @@
 //! A trace: how it ended, why it failed, what was asked and answered, its spans with
 //! those of a name told together, and what was said.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::budget::{self, Again, Block, Budget, RestId, Share};
 use super::fold::{Fold, by_importance, fold};
 use super::{said, some, tokens};
 use crate::analysis::{Conversation, LatencyReport, NodeId, Quantile, percentile};
-use crate::messages;
 use crate::model::{Cost, SpanId, StatusCode, TokenUsage, Trace};
 use crate::render::column::{assessment_value, state_word};
 use crate::render::short_id::ShortIds;
-use crate::render::summary;
+use crate::render::{preview, summary};
 use crate::text::Clean;
 use crate::units::{self, Zone};
 
@@ -78,7 +78,7 @@ impl Traces {
         failures.by_ref().take(1).for_each(|one| {
             add_failure(&mut block, one);
         });
-        for (at, line) in previews(report.trace, &messages).into_iter().enumerate() {
+        for (at, line) in previews(report, &messages).into_iter().enumerate() {
             block.line(ASKED, at, line, None);
         }
         failures.by_ref().take(FAILURES - 1).for_each(|one| {
@@ -166,18 +166,15 @@ fn head(report: &LatencyReport<'_>, id: &str) -> Clean {
 }
 
 /// What was asked, and what was answered.
-fn previews(trace: &Trace, messages: &[said::Message]) -> Vec<Clean> {
-    let (request, response) = trace.info.previews();
-    let asked = request.map(|text| ("asked: ", messages::asked(text).unwrap_or(text.into())));
-    let answered = response.map(|text| {
-        let answer = messages::answered(text).unwrap_or(text.into());
-        ("answered: ", answer)
+fn previews(report: &LatencyReport<'_>, messages: &[said::Message]) -> Vec<Clean> {
+    let [asked, answered] = preview::of(&report.trace.info, Some(report));
+    let asked = asked.or_else(|| said::first_question(messages).map(Cow::Borrowed));
+    let lines = [("asked: ", asked), ("answered: ", answered)];
+    let lines = lines.into_iter().filter_map(|(word, text)| {
+        let text = text.filter(|text| !text.trim().is_empty())?;
+        Some(Clean::line(word).then(tokens::fit(text.trim(), super::SAID)))
     });
-    let question = said::first_question(messages).map(|text| ("asked: ", text.into()));
-    let said = asked.or(question).into_iter().chain(answered);
-    let said = said.filter(|(_, text)| !text.trim().is_empty());
-    said.map(|(word, text)| Clean::line(word).then(tokens::fit(text.trim(), super::SAID)))
-        .collect()
+    lines.collect()
 }
 
 /// The whole id, and where the trace belongs.
@@ -199,19 +196,9 @@ fn about(trace: &Trace) -> Clean {
 /// A line for each failure with the span in which it began, the first at the front, and
 /// those that are the same as one.
 fn failures(report: &LatencyReport<'_>, short: &ShortSpans) -> Vec<Clean> {
-    let has_failed = |id| report.span(id).status == StatusCode::Error;
-    let first = crate::field::first_failed(&report.trace.spans);
-    let mut origins = report.tree.lowest(has_failed);
-    origins.sort_by_key(|id| {
-        let span = report.span(*id);
-        (
-            !first.is_some_and(|first| std::ptr::eq(first, span)),
-            span.start_ns,
-        )
-    });
     let mut same: HashMap<(&str, String), usize> = HashMap::new();
     let mut found: Vec<(NodeId, String, usize)> = Vec::new();
-    for id in origins {
+    for id in report.tree.failure_origins(report.trace) {
         let span = report.span(id);
         let text = span.failure().unwrap_or_default();
         let at = *same.entry((&span.name, text.clone())).or_insert_with(|| {

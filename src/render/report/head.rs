@@ -5,8 +5,8 @@ use std::io;
 
 use super::{Section, latency, short};
 use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
-use crate::render::column::{answer_text, asked_text, assessment_value, state_word};
-use crate::render::{Layout, summary, usage};
+use crate::render::column::{assessment_value, state_word};
+use crate::render::{Layout, preview, summary, usage};
 use crate::units::{self, Zone};
 
 /// `✗ ERROR`, with the class that gives it its colour.
@@ -106,12 +106,9 @@ impl Section<'_, '_> {
                 self.html.id_fact(term, id)?;
             }
         }
-        let (request, response) = info.previews();
-        for (term, text) in [
-            ("request", request.map(asked_text)),
-            ("response", response.map(answer_text)),
-        ] {
-            if let Some(text) = text.filter(|text| !text.is_empty()) {
+        let texts = preview::of(info, Some(self.report));
+        for (term, text) in ["request", "response"].into_iter().zip(texts) {
+            if let Some(text) = text {
                 self.html.element("dt", &[("class", "wide")], term)?;
                 self.html.raw("<dd class=\"preview\">")?;
                 self.write_line(&text)?;

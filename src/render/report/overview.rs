@@ -1,14 +1,14 @@
 //! All traces of a page in one table, above their sections.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io;
 
 use super::html::Html;
-use super::{head, said, short};
+use super::{head, short};
 use crate::analysis::LatencyReport;
 use crate::model::{StatusCode, TraceInfo};
-use crate::render::column::asked_text;
-use crate::render::summary;
+use crate::render::{preview, summary};
 use crate::units::{self, Zone};
 
 /// What the table says of a trace.
@@ -36,9 +36,7 @@ impl Entry {
     pub(super) fn new(report: &LatencyReport<'_>) -> Self {
         let info: &TraceInfo = &report.trace.info;
         let usage = report.usage();
-        let root = report.nodes().next().map(|(id, _)| report.span(id));
-        // Files need not have previews.
-        let request = info.previews().0.or_else(|| root?.inputs());
+        let [request, _] = preview::of(info, Some(report));
         let failed = report
             .nodes()
             .filter(|(id, _)| report.span(*id).status == StatusCode::Error);
@@ -68,7 +66,7 @@ impl Entry {
                 .and_then(crate::model::TokenUsage::total),
             cost: usage.cost.value().and_then(crate::model::Cost::total),
             words: [
-                request.map(|request| asked_text(request).into_owned()),
+                request.map(Cow::into_owned),
                 info.user().map(str::to_owned),
                 error(report),
             ]
@@ -91,7 +89,11 @@ impl Entry {
 
 /// The failure that came first, with the span in which it began.
 fn error(report: &LatencyReport<'_>) -> Option<String> {
-    let id = said::failures(report).into_iter().next()?;
+    let id = report
+        .tree
+        .failure_origins(report.trace)
+        .into_iter()
+        .next()?;
     let span = report.span(id);
     Some(match span.failure() {
         Some(text) => format!("{}: {text}", super::name(span)),

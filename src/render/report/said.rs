@@ -9,9 +9,9 @@ use base64::Engine as _;
 use serde_json::Value;
 
 use super::{Section, short};
-use crate::analysis::{Found, LatencyReport, Lookup, NodeId, Said, conversation};
+use crate::analysis::{Found, Lookup, NodeId, Said, conversation};
 use crate::messages::{self, Document};
-use crate::model::{Media, Part, Role, StatusCode, ToolCall};
+use crate::model::{Media, Part, Role, ToolCall};
 use crate::render::transcript::{self, Numbers};
 use crate::units;
 
@@ -25,18 +25,10 @@ const ARGUMENTS: usize = 100;
 /// Agents within agents that are moved to the right.
 const DEEPEST: usize = 16;
 
-/// The spans in which failures began, the first first.
-pub(super) fn failures(report: &LatencyReport<'_>) -> Vec<NodeId> {
-    let has_failed = |id| report.span(id).status == StatusCode::Error;
-    let mut failed = report.tree.lowest(has_failed);
-    failed.sort_by_key(|id| report.tree.start_offset_ns(*id));
-    failed
-}
-
 impl Section<'_, '_> {
     /// Writes what went wrong, and in which spans.
     pub(super) fn write_failures(&mut self) -> io::Result<()> {
-        let failed = failures(self.report);
+        let failed = self.report.tree.failure_origins(self.report.trace);
         if failed.is_empty() {
             return Ok(());
         }
