@@ -1,6 +1,6 @@
 //! The spans of tools, and the messages that tell of the same runs.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 use serde_json::Value;
@@ -51,7 +51,7 @@ fn runs(trace: &Trace, tree: &SpanTree) -> Vec<Run> {
 /// Things by what they may be found by, each to be taken once, the first first.
 #[derive(Debug)]
 struct Waiting<K> {
-    by: HashMap<K, VecDeque<usize>>,
+    by: HashMap<K, BTreeSet<usize>>,
     taken: HashSet<usize>,
 }
 
@@ -64,20 +64,23 @@ impl<K: Hash + Eq> Waiting<K> {
     }
 
     fn add(&mut self, key: K, at: usize) {
-        self.by.entry(key).or_default().push_back(at);
+        self.by.entry(key).or_default().insert(at);
     }
 
-    fn first(&mut self, key: &K) -> Option<usize> {
-        let queue = self.by.get_mut(key)?;
-        while queue.front().is_some_and(|at| self.taken.contains(at)) {
-            queue.pop_front();
+    fn first(&mut self, key: &K, from: usize) -> Option<usize> {
+        let all = self.by.get_mut(key)?;
+        loop {
+            let at = *all.range(from..).next()?;
+            if !self.taken.contains(&at) {
+                return Some(at);
+            }
+            all.remove(&at);
         }
-        queue.front().copied()
     }
 
-    /// Takes the first that one of the keys finds.
-    fn take(&mut self, keys: impl IntoIterator<Item = K>) -> Option<usize> {
-        let firsts = keys.into_iter().filter_map(|key| self.first(&key));
+    /// Takes the first that one of the keys finds, at a place or behind it.
+    fn take(&mut self, keys: impl IntoIterator<Item = K>, from: usize) -> Option<usize> {
+        let firsts = keys.into_iter().filter_map(|key| self.first(&key, from));
         let at = firsts.collect::<Vec<_>>().into_iter().min()?;
         self.taken.insert(at);
         Some(at)
@@ -103,6 +106,9 @@ fn result_in(said: &Said) -> Option<&ToolResult> {
     })
 }
 
+/// What the result of a run may be found by.
+type Keys = fn(&Run, &Alike) -> Vec<ResultKey>;
+
 /// Gives the messages of tools their spans, and adds those that no message tells of.
 pub(super) fn attach(conversation: &mut Conversation, trace: &Trace, tree: &SpanTree) {
     name_results(conversation);
@@ -113,13 +119,25 @@ pub(super) fn attach(conversation: &mut Conversation, trace: &Trace, tree: &Span
     let alike = Alike::default();
     let mut waiting = results(conversation, &alike);
     let asked = call_ids(conversation);
+    let latest = latest(conversation);
     // By the id of the call, then by what came back, then by the tool's name; an
-    // application may also give the result of one tool for that of another.
-    for keys in [by_id, by_response, by_name, by_equal] {
+    // application may also give the result of one tool for that of another. What a history
+    // has of earlier runs was told before this one began, which an id may overrule.
+    let ways: [(Keys, bool); 7] = [
+        (by_id, false),
+        (by_response, true),
+        (by_name, true),
+        (by_equal, true),
+        (by_response, false),
+        (by_name, false),
+        (by_equal, false),
+    ];
+    for (keys, only_later) in ways {
         for slot in &mut runs {
-            let at = slot
-                .as_ref()
-                .and_then(|run| waiting.take(keys(run, &alike)));
+            let at = slot.as_ref().and_then(|run| {
+                let from = if only_later { place(&latest, run) } else { 0 };
+                waiting.take(keys(run, &alike), from)
+            });
             if let Some(at) = at
                 && let Some(run) = slot.take()
             {
@@ -304,29 +322,20 @@ fn add(conversation: &mut Conversation, runs: Vec<Run>, alike: &Alike) {
         );
         waiting.add(CallKey::Name(call.name.clone()), at);
     }
-    // The first place at which something later is said: the greatest time until there.
-    let mut latest = i64::MIN;
-    let latest: Vec<i64> = conversation
-        .said
-        .iter()
-        .map(|said| {
-            latest = latest.max(said.call_ns.unwrap_or(i64::MIN));
-            latest
-        })
-        .collect();
+    let latest = latest(conversation);
     let mut added: Vec<(usize, Said)> = Vec::with_capacity(runs.len());
     for run in runs {
-        let place = latest.partition_point(|time| *time <= run.start_ns);
+        let place = place(&latest, &run);
         let call = &run.call;
         let asked = call
             .id
             .as_ref()
-            .and_then(|id| waiting.take([CallKey::Id(id.clone())]))
+            .and_then(|id| waiting.take([CallKey::Id(id.clone())], 0))
             .or_else(|| {
                 let key = CallKey::Whole(call.name.clone(), alike.key(&call.arguments));
-                waiting.take([key])
+                waiting.take([key], 0)
             })
-            .or_else(|| waiting.take([CallKey::Name(call.name.clone())]));
+            .or_else(|| waiting.take([CallKey::Name(call.name.clone())], 0));
         let depth = place
             .checked_sub(1)
             .map_or(0, |at| conversation.said[at].depth);
@@ -343,6 +352,21 @@ fn add(conversation: &mut Conversation, runs: Vec<Run>, alike: &Alike) {
         conversation.said.push(said);
     }
     conversation.said.extend(added.map(|(_, one)| one));
+}
+
+/// Of each message the greatest time until there at which a call began.
+fn latest(conversation: &Conversation) -> Vec<i64> {
+    let mut latest = i64::MIN;
+    let times = conversation.said.iter().map(|said| {
+        latest = latest.max(said.call_ns.unwrap_or(i64::MIN));
+        latest
+    });
+    times.collect()
+}
+
+/// The first place at which something is said after a run began.
+fn place(latest: &[i64], run: &Run) -> usize {
+    latest.partition_point(|time| *time <= run.start_ns)
 }
 
 /// The message of a run by itself; with its call, where no model asked for it.
