@@ -3,12 +3,11 @@
 //! for. Of JSON Schema the parts are looked at that models go wrong in: names, `required`,
 //! `type` and `enum` of the arguments themselves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::conversation::{Conversation, Said};
-use super::{NodeId, SpanTree, conversation};
+use super::{Conversation, NodeId, SpanTree, conversation};
 use crate::messages::offered;
 use crate::model::{Part, Role, ToolCall, ToolDefinition, Trace};
 
@@ -19,8 +18,8 @@ pub struct ToolUse {
     pub name: String,
     /// The newest definition that it was offered with.
     pub definition: Option<ToolDefinition>,
-    /// Calls of models that offer it.
-    pub offered: usize,
+    /// Calls of models that offer it; `None` where no call of the trace tells what it offers.
+    pub offered: Option<usize>,
     /// The calls of it, in their order.
     pub calls: Vec<UsedCall>,
     /// Whether a model called it though no call offers it, where calls say what they offer.
@@ -47,7 +46,7 @@ impl ToolUse {
         Self {
             name: name.to_owned(),
             definition: None,
-            offered: 0,
+            offered: None,
             calls: Vec::new(),
             made_up: false,
             failed: 0,
@@ -62,102 +61,115 @@ impl ToolUse {
     }
 }
 
+/// Tools by their names, in the order in which they came up.
+#[derive(Default)]
+struct Uses {
+    all: Vec<ToolUse>,
+    at: HashMap<String, usize>,
+}
+
+impl Uses {
+    fn of(&mut self, name: &str) -> &mut ToolUse {
+        let at = *self.at.entry(name.to_owned()).or_insert_with(|| {
+            self.all.push(ToolUse::new(name));
+            self.all.len() - 1
+        });
+        &mut self.all[at]
+    }
+}
+
 /// The tools of a trace: those that were offered in the order in which they were, then the
 /// others that were called.
 pub fn tool_uses(trace: &Trace, tree: &SpanTree) -> Vec<ToolUse> {
-    let mut uses: Vec<ToolUse> = Vec::new();
-    let calls = |id| crate::messages::is_call(tree.span(id, trace));
-    let mut by_call: HashMap<NodeId, Vec<String>> = HashMap::new();
-    for (id, _) in tree.preorder().filter(|(id, _)| calls(*id)) {
-        let definitions = offered(tree.span(id, trace));
-        let names = definitions.iter().map(|one| one.name.clone()).collect();
-        by_call.insert(id, names);
-        for definition in definitions {
-            let tool = of_name(&mut uses, &definition.name);
-            tool.offered = 1;
-            tool.definition = Some(definition);
+    let mut uses = Uses::default();
+    add_offered(&mut uses, trace, tree);
+    let any_offered = !uses.all.is_empty();
+    add_calls(&mut uses, &conversation(trace, tree));
+    for tool in &mut uses.all {
+        if any_offered {
+            let offered = *tool.offered.get_or_insert(0);
+            tool.made_up &= offered == 0;
+        } else {
+            tool.made_up = false;
         }
-    }
-    // A client within a wrapper is one call, and either may say what was offered.
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for id in tree.lowest(calls) {
-        let mut above = std::iter::successors(Some(id), |id| tree.node(*id).parent);
-        let names = above.find_map(|id| by_call.get(&id).filter(|names| !names.is_empty()));
-        for name in names.into_iter().flatten() {
-            *counts.entry(name).or_default() += 1;
-        }
-    }
-    for tool in &mut uses {
-        tool.offered = tool
-            .offered
-            .max(counts.get(tool.name.as_str()).copied().unwrap_or(0));
-    }
-    let conversation = conversation(trace, tree);
-    for said in &conversation.said {
-        add(&mut uses, said, &conversation);
-    }
-    let any_offered = uses.iter().any(|tool| tool.offered > 0);
-    for tool in &mut uses {
-        tool.made_up &= any_offered && tool.offered == 0;
         if let Some(schema) = tool.definition.as_ref().and_then(|d| d.parameters.as_ref()) {
             for used in &mut tool.calls {
                 used.problems = problems(schema, &used.call.arguments);
             }
         }
     }
-    uses
+    uses.all
 }
 
-fn of_name<'u>(uses: &'u mut Vec<ToolUse>, name: &str) -> &'u mut ToolUse {
-    let known = uses.iter().position(|tool| tool.name == name);
-    let at = known.unwrap_or_else(|| {
-        uses.push(ToolUse::new(name));
-        uses.len() - 1
-    });
-    &mut uses[at]
-}
-
-/// Adds the calls that a message asks for, and the run that it tells of. What a history has
-/// of earlier traces is no call of this one.
-fn add(uses: &mut Vec<ToolUse>, said: &Said, conversation: &Conversation) {
-    for part in &said.message.parts {
-        match part {
-            Part::Call(call) if said.time_ns.is_some() || has_run(call, conversation) => {
-                let tool = of_name(uses, &call.name);
-                tool.made_up |= said.message.role == Role::Assistant;
-                tool.calls.push(UsedCall {
-                    call: call.clone(),
-                    span: said.span,
-                    problems: Vec::new(),
-                });
-            }
-            Part::Result(result) if said.message.role == Role::Tool => {
-                let Some(name) = &result.name else { continue };
-                let ran = said.span.is_some();
-                let failed = said.error.is_some() || result.is_error == Some(true);
-                if ran || failed {
-                    let tool = of_name(uses, name);
-                    tool.failed += usize::from(failed);
-                    if let Some(ns) = said.duration_ns {
-                        tool.duration_ns = Some(tool.duration_ns.unwrap_or(0).saturating_add(ns));
-                    }
-                }
-            }
-            _ => {}
+fn add_offered(uses: &mut Uses, trace: &Trace, tree: &SpanTree) {
+    let is_call = |id| crate::messages::is_call(tree.span(id, trace));
+    let mut by_call: HashMap<NodeId, Vec<String>> = HashMap::new();
+    for (id, _) in tree.preorder().filter(|(id, _)| is_call(*id)) {
+        let definitions = offered(tree.span(id, trace));
+        if definitions.is_empty() {
+            continue;
         }
+        let names = definitions.iter().map(|one| one.name.clone()).collect();
+        by_call.insert(id, names);
+        for definition in definitions {
+            let tool = uses.of(&definition.name);
+            tool.definition = Some(definition);
+        }
+    }
+    // A client within a wrapper is one call, and either may say what was offered.
+    for id in tree.lowest(is_call) {
+        let mut above = std::iter::successors(Some(id), |id| tree.node(*id).parent);
+        for name in above.find_map(|id| by_call.get(&id)).into_iter().flatten() {
+            *uses.of(name).offered.get_or_insert(0) += 1;
+        }
+    }
+    for tool in &mut uses.all {
+        tool.offered.get_or_insert(1);
     }
 }
 
-/// Whether a span of this trace ran a call.
-fn has_run(call: &ToolCall, conversation: &Conversation) -> bool {
-    call.id.is_some()
-        && conversation.said.iter().any(|said| {
-            said.span.is_some()
-                && said.message.parts.iter().any(|part| match part {
-                    Part::Result(result) => result.id == call.id,
-                    _ => false,
-                })
+/// Adds the calls that were asked for, and the runs. What a history has of earlier traces
+/// is neither a call nor a run of this one.
+fn add_calls(uses: &mut Uses, conversation: &Conversation) {
+    let parts = || {
+        let said = conversation.said.iter();
+        said.flat_map(|said| said.message.parts.iter().map(move |part| (said, part)))
+    };
+    let ran: HashSet<&str> = parts()
+        .filter_map(|(said, part)| match part {
+            Part::Result(result) if said.span.is_some() => result.id.as_deref(),
+            _ => None,
         })
+        .collect();
+    let mut called: HashSet<&str> = HashSet::new();
+    for (said, part) in parts() {
+        let Part::Call(call) = part else { continue };
+        let id = call.id.as_deref();
+        if said.time_ns.is_none() && !id.is_some_and(|id| ran.contains(id)) {
+            continue;
+        }
+        called.extend(id);
+        let tool = uses.of(&call.name);
+        tool.made_up |= said.message.role == Role::Assistant;
+        tool.calls.push(UsedCall {
+            call: call.clone(),
+            span: said.span,
+            problems: Vec::new(),
+        });
+    }
+    for (said, part) in parts() {
+        let Part::Result(result) = part else { continue };
+        let id = result.id.as_deref();
+        let is_here = said.span.is_some() || id.is_some_and(|id| called.contains(id));
+        let Some(name) = result.name.as_deref().filter(|_| is_here) else {
+            continue;
+        };
+        let tool = uses.of(name);
+        tool.failed += usize::from(said.error.is_some() || result.is_error == Some(true));
+        if let Some(ns) = said.duration_ns.filter(|_| said.message.role == Role::Tool) {
+            tool.duration_ns = Some(tool.duration_ns.unwrap_or(0).saturating_add(ns));
+        }
+    }
 }
 
 /// What of the arguments a schema does not allow.
@@ -295,7 +307,7 @@ mod tests {
         let inputs = json!({
             "messages": [{"role": "user", "content": "Is it there?"},
                 {"role": "assistant", "tool_calls": [{"id": "old", "type": "function", "function": {"name": "look", "arguments": "{}"}}]},
-                {"role": "tool", "tool_call_id": "old", "content": "no"}],
+                {"role": "tool", "tool_call_id": "old", "content": "no", "is_error": true}],
             "tools": [{"type": "function", "function": {"name": "look", "parameters": {"properties": {"a": {"type": "string"}}, "required": ["a"]}}},
                 {"type": "function", "function": {"name": "idle"}}],
         });
@@ -336,10 +348,20 @@ mod tests {
         assert_eq!(
             shown,
             [
-                ("look", 1, 2, 1, 1),
-                ("idle", 1, 0, 0, 0),
-                ("made_up", 0, 1, 0, 0)
+                ("look", Some(1), 2, 1, 1),
+                ("idle", Some(1), 0, 0, 0),
+                ("made_up", Some(0), 1, 0, 0)
             ]
+        );
+        // Where nothing tells of offers, nobody knows whether there were any.
+        let mut silent = trace.clone();
+        let own = |key: &str| key == attribute::INPUTS;
+        silent.spans[1].attributes.retain(|(key, _)| !own(key));
+        let uses_of_silent = tool_uses(&silent, &SpanTree::build(&silent));
+        assert!(
+            uses_of_silent
+                .iter()
+                .all(|tool| tool.offered.is_none() && !tool.made_up)
         );
         assert!(uses[2].made_up && !uses[0].made_up);
         assert_eq!(uses[0].duration_ns, Some(40_000_000));

@@ -46,7 +46,9 @@ pub fn tools() -> Columns<Tools> {
         .in_room(Room::Id),
         C::new("tool", Kind::Text, |row| Datum::text(&row.tool.name))
             .shown_as(|row, layout| Cell::new(layout.style.name(), &row.tool.name)),
-        C::new("offered", Kind::Count, |row| Datum::count(row.tool.offered)),
+        C::new("offered", Kind::Count, |row| {
+            Datum::some(Datum::count, row.tool.offered)
+        }),
         C::new("called", Kind::Count, |row| {
             Datum::count(row.tool.calls.len())
         }),

@@ -46,7 +46,12 @@ fn every_run_of_a_tool_is_a_call_and_calls_say_their_span() {
             row["called"] != json!(0) || row["note"] == json!("never called"),
             "{row}"
         );
-        offered += row["offered"].as_u64().unwrap();
+        offered += row["offered"].as_u64().unwrap_or_default();
+        // What is offered is known of all tools of a trace, or of none.
+        let of_trace = all.iter().filter(|one| one["trace_id"] == row["trace_id"]);
+        for one in of_trace {
+            assert_eq!(one["offered"].is_null(), row["offered"].is_null(), "{row}");
+        }
     }
     assert!(offered > 0);
     let never = all
