@@ -1,10 +1,7 @@
 //! `mlt skill`: what it tells agents to type is what mlt takes.
 
-use std::path::Path;
-use std::process::Command;
-
 use crate::alone::help::COMMANDS;
-use crate::support::mlt;
+use crate::support::{line_on_the_demo, mlt};
 
 fn skill() -> String {
     mlt().run("skill").ok().to_owned()
@@ -40,23 +37,11 @@ fn it_is_a_skill_of_this_version() {
 
 #[test]
 fn each_of_its_commands_runs_on_the_demo_store() {
-    let bin = Path::new(env!("CARGO_BIN_EXE_mlt")).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let text = skill();
     let commands = commands(&text);
     assert!(commands.len() > 25);
     for command in &commands {
-        let folder = tempfile::tempdir().unwrap();
-        let output = Command::new("bash")
-            .args(["-c", command])
-            .current_dir(folder.path())
-            .env_clear()
-            .env("PATH", &path)
-            .env("HOME", folder.path())
-            .env("TZ", "UTC")
-            .env("MLFLOW_TRACKING_URI", "demo:")
-            .output()
-            .unwrap();
+        let output = line_on_the_demo(command);
         assert!(output.status.success(), "{command}: {output:?}");
     }
     for name in [

@@ -1,11 +1,8 @@
 //! The examples with which the help of each command begins: they are there, and
 //! each of them runs on the demo store.
 
-use std::path::Path;
-use std::process::Command;
-
 use crate::alone::help::COMMANDS;
-use crate::support::mlt;
+use crate::support::{line_on_the_demo, mlt};
 
 fn help(command: &str) -> String {
     mlt().run(&format!("help {command}")).ok().to_owned()
@@ -22,8 +19,6 @@ fn examples(help: &str) -> Vec<&str> {
 
 #[test]
 fn every_example_of_the_help_runs() {
-    let bin = Path::new(env!("CARGO_BIN_EXE_mlt")).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     for command in COMMANDS.iter().copied().chain(["help"]) {
         let help = help(command);
         let examples = examples(&help);
@@ -38,17 +33,7 @@ fn every_example_of_the_help_runs() {
                     || example.contains(&format!("| mlt {command}")),
                 "{example}"
             );
-            let folder = tempfile::tempdir().unwrap();
-            let output = Command::new("bash")
-                .args(["-o", "pipefail", "-c", example])
-                .current_dir(folder.path())
-                .env_clear()
-                .env("PATH", &path)
-                .env("HOME", folder.path())
-                .env("TZ", "UTC")
-                .env("MLFLOW_TRACKING_URI", "demo:")
-                .output()
-                .unwrap();
+            let output = line_on_the_demo(example);
             assert!(output.status.success(), "{example}: {output:?}");
         }
     }

@@ -139,3 +139,21 @@ impl fmt::Display for Outcome {
         }
     }
 }
+
+/// Runs a line of a shell, in which `mlt` is ours, on the demo store and in an empty folder.
+pub(crate) fn line_on_the_demo(line: &str) -> std::process::Output {
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_mlt"));
+    let bin = bin.parent().expect("a binary is in a folder");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    std::process::Command::new("bash")
+        .args(["-o", "pipefail", "-c", line])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", folder.path())
+        .env("TZ", "UTC")
+        .env("MLFLOW_TRACKING_URI", "demo:")
+        .output()
+        .unwrap()
+}

@@ -7,7 +7,7 @@ pub(crate) mod fake;
 pub(crate) mod mlflow;
 pub(crate) mod venv;
 
-pub(crate) use env::{Mlt, Outcome, mlt, without_link};
+pub(crate) use env::{Mlt, Outcome, line_on_the_demo, mlt, without_link};
 
 /// Characters that move a cursor, hide, or turn text around.
 pub(crate) fn is_dangerous(c: char) -> bool {
