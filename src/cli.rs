@@ -55,7 +55,7 @@ pub use report::ReportArgs;
 pub use search::SearchArgs;
 pub use selection::{LimitArgs, MlflowIds, SelectionArgs};
 pub use session::SessionArgs;
-pub use sessions::SessionsArgs;
+pub use sessions::{SessionSort, SessionsArgs};
 pub use stats::{StatsArgs, StatsBy, Via};
 pub use tag::TagArgs;
 

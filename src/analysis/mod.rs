@@ -69,7 +69,7 @@ pub use measure::{Bundled, MOST_BLAMED, Measured, Noise, Sample, SampleSpan, Spr
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
 pub use percentile::{Quantile, Summary, percentile};
-pub use sessions::{SessionSort, SessionSummary, Sessions};
+pub use sessions::{SessionSummary, Sessions};
 pub use stats::{
     AssessmentRow, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsRow, StatsSort,
 };

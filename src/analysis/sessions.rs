@@ -42,32 +42,6 @@ pub struct SessionSummary {
     user_at: Option<Timestamp>,
 }
 
-/// What sessions are sorted by; ties by the newest last turn, then by id.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SessionSort {
-    /// The last turn, newest first.
-    #[default]
-    Last,
-    /// The first turn, newest first.
-    First,
-    /// Turns, most first.
-    Turns,
-    /// Summed duration, longest first.
-    Duration,
-    /// Tokens, most first.
-    Tokens,
-    /// Cost, highest first.
-    Cost,
-    /// Turns that failed, most first.
-    Errors,
-    /// The worst feedback, lowest first.
-    Worst,
-    /// The user, in the order of the alphabet.
-    User,
-    /// The id, likewise.
-    Id,
-}
-
 impl Sessions {
     /// Adds a trace; one without a session belongs to none.
     pub fn add(&mut self, info: &TraceInfo) {
@@ -83,32 +57,11 @@ impl Sessions {
         }
     }
 
-    /// All of them in an order. What lacks the value comes last.
-    pub fn sorted(self, by: SessionSort) -> Vec<SessionSummary> {
+    /// All of them, that with the newest last turn first; ties by id.
+    pub fn newest_first(self) -> Vec<SessionSummary> {
         let mut all: Vec<SessionSummary> = self.0.into_values().collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all.sort_by_key(|one| Reverse(one.last));
-        match by {
-            SessionSort::Last => {}
-            SessionSort::First => all.sort_by_key(|one| Reverse(one.first)),
-            SessionSort::Turns => all.sort_by_key(|one| Reverse(one.turns)),
-            SessionSort::Duration => all.sort_by_key(|one| Reverse(one.duration_ns)),
-            SessionSort::Tokens => all.sort_by_key(|one| Reverse(one.tokens)),
-            SessionSort::Cost => all.sort_by(|a, b| {
-                let [a, b] = [a, b].map(|one| one.cost.unwrap_or(f64::NEG_INFINITY));
-                b.total_cmp(&a)
-            }),
-            SessionSort::Errors => all.sort_by_key(|one| Reverse(one.errors)),
-            SessionSort::Worst => all.sort_by(|a, b| {
-                let [a, b] = [a, b].map(|one| one.worst_score().unwrap_or(f64::INFINITY));
-                a.total_cmp(&b)
-            }),
-            SessionSort::User => all.sort_by(|a, b| {
-                let key = |one: &SessionSummary| (one.user.is_none(), one.user.clone());
-                key(a).cmp(&key(b))
-            }),
-            SessionSort::Id => all.sort_by(|a, b| a.id.cmp(&b.id)),
-        }
         all
     }
 }
@@ -240,7 +193,7 @@ mod tests {
             for info in &traces {
                 sessions.add(info);
             }
-            ways.push(sessions.sorted(SessionSort::Last));
+            ways.push(sessions.newest_first());
         }
         assert_eq!(ways[0], ways[1]);
         let [a, b] = ways[0].as_slice() else {
@@ -255,30 +208,5 @@ mod tests {
         assert_eq!(a.trace_id, "tr-2");
         assert_eq!(a.worst.as_ref().unwrap().name, "score");
         assert_eq!((b.id.as_str(), b.turns, b.worst_score()), ("b", 1, None));
-    }
-
-    #[test]
-    fn what_lacks_a_value_comes_last() {
-        let order = |by| {
-            let mut sessions = Sessions::default();
-            for info in sample() {
-                sessions.add(&info);
-            }
-            let all = sessions.sorted(by);
-            all.into_iter().map(|one| one.id).collect::<String>()
-        };
-        for by in [
-            SessionSort::Tokens,
-            SessionSort::Worst,
-            SessionSort::User,
-            SessionSort::Errors,
-            SessionSort::Turns,
-            SessionSort::Id,
-            SessionSort::Duration,
-        ] {
-            assert_eq!(order(by), "ab", "{by:?}");
-        }
-        assert_eq!(order(SessionSort::First), "ba");
-        assert_eq!(order(SessionSort::Cost), "ab");
     }
 }

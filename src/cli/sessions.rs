@@ -5,7 +5,6 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::FilterArgs;
 use super::values::at_least_one;
-use crate::analysis;
 use crate::complete;
 
 pub(super) const HELP: &str = "\
@@ -48,7 +47,7 @@ pub struct SessionsArgs {
     pub columns: Vec<String>,
 }
 
-/// What sessions are sorted by.
+/// What sessions are sorted by; ties by the newest last turn, then by id.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum SessionSort {
     /// The last turn, newest first
@@ -72,21 +71,4 @@ pub enum SessionSort {
     User,
     /// The session's id, ascending
     Id,
-}
-
-impl From<SessionSort> for analysis::SessionSort {
-    fn from(sort: SessionSort) -> Self {
-        match sort {
-            SessionSort::Last => Self::Last,
-            SessionSort::First => Self::First,
-            SessionSort::Turns => Self::Turns,
-            SessionSort::Duration => Self::Duration,
-            SessionSort::Tokens => Self::Tokens,
-            SessionSort::Cost => Self::Cost,
-            SessionSort::Errors => Self::Errors,
-            SessionSort::Worst => Self::Worst,
-            SessionSort::User => Self::User,
-            SessionSort::Id => Self::Id,
-        }
-    }
 }

@@ -1,13 +1,15 @@
 //! `mlt sessions`: which conversations there are, and how they stand.
 
+use std::cmp::Reverse;
+
 use anyhow::Result;
 
 use super::form::Form;
 use super::gather::{Gathered, Need, gather_found};
 use super::selection::{filter_of, name_experiments};
 use super::{Context, columns};
-use crate::analysis::Sessions;
-use crate::cli::{FilterArgs, OF_LISTS, OutputFormat, SessionsArgs};
+use crate::analysis::{SessionSummary, Sessions};
+use crate::cli::{FilterArgs, OF_LISTS, OutputFormat, SessionSort, SessionsArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::json::RowList;
 use crate::render::list;
@@ -32,9 +34,13 @@ pub(super) fn run(context: &Context, args: &SessionsArgs) -> Result<Exit> {
         _ => known.plain().to_vec(),
     });
     let mut filter = args.filter.clone();
-    filter.filters.push("session IS NOT NULL".to_owned());
+    // Traces without a session belong to none; not every server lets them be asked away.
+    if filter.raw_filter.is_none() {
+        filter.filters.push("session IS NOT NULL".to_owned());
+    }
     let (gathered, found) = found(context, &filter)?;
-    let mut all = found.sorted(args.sort.into());
+    let mut all = found.newest_first();
+    sort(&mut all, args.sort);
     let count = all.len();
     let most = match args.limit {
         Some(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
@@ -97,4 +103,83 @@ fn found(context: &Context, filter: &FilterArgs) -> Result<(Gathered, Sessions)>
         Ok(())
     })?;
     Ok((gathered, found))
+}
+
+/// What lacks the value comes last; ties stay as they are.
+fn sort(all: &mut [SessionSummary], by: SessionSort) {
+    match by {
+        SessionSort::Last => {}
+        SessionSort::First => all.sort_by_key(|one| Reverse(one.first)),
+        SessionSort::Turns => all.sort_by_key(|one| Reverse(one.turns)),
+        SessionSort::Duration => all.sort_by_key(|one| Reverse(one.duration_ns)),
+        SessionSort::Tokens => all.sort_by_key(|one| Reverse(one.tokens)),
+        SessionSort::Cost => all.sort_by(|a, b| {
+            let [a, b] = [a, b].map(|one| one.cost.unwrap_or(f64::NEG_INFINITY));
+            b.total_cmp(&a)
+        }),
+        SessionSort::Errors => all.sort_by_key(|one| Reverse(one.errors)),
+        SessionSort::Worst => all.sort_by(|a, b| {
+            let [a, b] = [a, b].map(|one| one.worst_score().unwrap_or(f64::INFINITY));
+            a.total_cmp(&b)
+        }),
+        SessionSort::User => all.sort_by(|a, b| {
+            let [a, b] = [a, b].map(|one| (one.user.is_none(), one.user.as_deref()));
+            a.cmp(&b)
+        }),
+        SessionSort::Id => all.sort_by(|a, b| a.id.cmp(&b.id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{Timestamp, TraceInfo, metadata};
+
+    fn turn(session: &str, at: i64) -> TraceInfo {
+        let mut info = TraceInfo::new("tr-1");
+        let session = (metadata::SESSION.to_owned(), session.to_owned());
+        info.metadata.extend([session]);
+        info.request_time = Some(Timestamp::from_nanos(at));
+        info
+    }
+
+    #[test]
+    fn what_lacks_a_value_comes_last() {
+        let mut told = turn("a", 5);
+        let usage = json!({"input_tokens": 3, "output_tokens": 4}).to_string();
+        told.metadata.extend([
+            (metadata::TOKEN_USAGE.to_owned(), usage),
+            (metadata::USER.to_owned(), "u".to_owned()),
+        ]);
+        told.execution_duration_ns = Some(10);
+        let order = |by| {
+            let mut sessions = Sessions::default();
+            for info in [&turn("b", 7), &told, &turn("a", 4)] {
+                sessions.add(info);
+            }
+            let mut all = sessions.newest_first();
+            sort(&mut all, by);
+            all.into_iter().map(|one| one.id).collect::<String>()
+        };
+        for by in [
+            SessionSort::Tokens,
+            SessionSort::User,
+            SessionSort::Turns,
+            SessionSort::Id,
+            SessionSort::Duration,
+        ] {
+            assert_eq!(order(by), "ab", "{by:?}");
+        }
+        for by in [
+            SessionSort::Last,
+            SessionSort::First,
+            SessionSort::Cost,
+            SessionSort::Worst,
+            SessionSort::Errors,
+        ] {
+            assert_eq!(order(by), "ba", "{by:?}");
+        }
+    }
 }
