@@ -1,13 +1,13 @@
 //! What spans are grouped by, and how a group is called.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::field::{Field, FieldDef, Uses};
 use crate::model::{Detail, Trace};
 
-use super::SpanTree;
+use super::{NodeId, SpanTree};
 
 /// Paths longer than this are shown without their middle: the text of every path
 /// of a chain would otherwise grow with the square of its length.
@@ -327,13 +327,27 @@ impl Partition {
             return Vec::new();
         };
         let mut groups = Vec::with_capacity(tree.len());
+        // What wraps a call of a model mostly names the model, too, as does a second
+        // instrumentation.
+        let calls: HashSet<NodeId> = match by {
+            By::Model => {
+                let mut told = HashSet::new();
+                let calls = tree.lowest(|id| tree.span(id, trace).model().is_some());
+                let is_new = |id: &NodeId| {
+                    let response = tree.span(*id, trace).response_id();
+                    response.is_none_or(|response| told.insert(response))
+                };
+                calls.into_iter().filter(is_new).collect()
+            }
+            _ => HashSet::new(),
+        };
         for (id, node) in tree.preorder() {
             let span = tree.span(id, trace);
             groups.push(match by {
                 By::Name => self.text(&span.name),
                 By::Type => self.text(&span.span_type()),
                 By::Status => self.text(span.status.as_str()),
-                By::Model => match span.model() {
+                By::Model => match span.model().filter(|_| calls.contains(&id)) {
                     Some(model) => self.text(&model),
                     None => self.missing(),
                 },

@@ -2,9 +2,11 @@
 //! them used, so going down the tree the first span that holds counts is
 //! counted, and its descendants are not.
 
+use std::collections::HashSet;
+
 use crate::model::{Cost, RolledUp, Span, TokenUsage, Trace, attribute};
 
-use super::SpanTree;
+use super::{NodeId, SpanTree};
 
 /// A figure that both the trace's metadata and its spans may give.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,7 +15,9 @@ pub struct Figure<T> {
     pub from_metadata: Option<T>,
     /// Summed over the spans, nothing counted twice.
     pub from_spans: Option<T>,
-    /// Whether both are there and disagree.
+    /// Summed over the calls within wrappers, where that is another sum.
+    pub from_calls: Option<T>,
+    /// Whether metadata and spans are there and disagree.
     pub differs: bool,
 }
 
@@ -53,25 +57,21 @@ pub struct UsageReport {
 
 /// Tokens and cost of a trace, from its metadata and from its spans.
 pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
-    let tokens = (
-        trace.info.recorded_usage().filter(TokenUsage::is_reported),
-        sum_of_topmost(trace, tree, Span::reported_usage, TokenUsage::plus),
-    );
-    let cost = (
-        trace.info.recorded_cost().filter(|c| *c != Cost::default()),
-        sum_of_topmost(trace, tree, Span::reported_cost, Cost::plus),
-    );
+    let of_tokens = Sum {
+        of: Span::reported_usage,
+        plus: TokenUsage::plus,
+        differ: tokens_differ,
+    };
+    let of_cost = Sum {
+        of: Span::reported_cost,
+        plus: Cost::plus,
+        differ: costs_differ,
+    };
+    let tokens = trace.info.recorded_usage().filter(TokenUsage::is_reported);
+    let cost = trace.info.recorded_cost().filter(|c| *c != Cost::default());
     UsageReport {
-        tokens: Figure {
-            from_metadata: tokens.0,
-            from_spans: tokens.1,
-            differs: both(tokens.0, tokens.1, tokens_differ),
-        },
-        cost: Figure {
-            from_metadata: cost.0,
-            from_spans: cost.1,
-            differs: both(cost.0, cost.1, costs_differ),
-        },
+        tokens: of_tokens.figure(tokens, trace, tree),
+        cost: of_cost.figure(cost, trace, tree),
     }
 }
 
@@ -91,16 +91,54 @@ pub fn roll_up(trace: &Trace) -> RolledUp {
     }
 }
 
+/// A figure of spans: how it is found, added up and compared.
+struct Sum<T> {
+    of: fn(&Span) -> Option<T>,
+    plus: fn(&T, &T) -> T,
+    differ: fn(&T, &T) -> bool,
+}
+
+impl<T: Copy + Default> Sum<T> {
+    fn figure(&self, from_metadata: Option<T>, trace: &Trace, tree: &SpanTree) -> Figure<T> {
+        let from_spans = sum_of_topmost(trace, tree, self.of, self.plus);
+        let reports = |id| (self.of)(tree.span(id, trace)).is_some();
+        let calls = tree.lowest(reports).into_iter();
+        let calls = calls.filter_map(|id| Some((id, (self.of)(tree.span(id, trace))?)));
+        let from_calls = sum(calls, trace, tree, self.plus);
+        Figure {
+            from_metadata,
+            from_spans,
+            from_calls: from_calls.filter(|_| both(from_spans, from_calls, self.differ)),
+            differs: both(from_metadata, from_spans, self.differ),
+        }
+    }
+}
+
 /// Sums the figure of every span that has one and no ancestor that has one.
 /// Token counts and cost are looked for separately: a wrapper may hold one of them only.
 fn sum_of_topmost<T: Default>(
     trace: &Trace,
     tree: &SpanTree,
-    figure: impl Fn(&Span) -> Option<T>,
+    of: impl Fn(&Span) -> Option<T>,
     plus: impl Fn(&T, &T) -> T,
 ) -> Option<T> {
-    let found = tree.topmost(|id| figure(tree.span(id, trace)));
-    let mut figures = found.into_iter().map(|(_, figure)| figure);
+    let found = tree.topmost(|id| of(tree.span(id, trace)));
+    sum(found, trace, tree, plus)
+}
+
+/// The sum of figures; of spans that tell of the same response the first counts.
+fn sum<T: Default>(
+    found: impl IntoIterator<Item = (NodeId, T)>,
+    trace: &Trace,
+    tree: &SpanTree,
+    plus: impl Fn(&T, &T) -> T,
+) -> Option<T> {
+    let mut told = HashSet::new();
+    let mut figures = found.into_iter().filter_map(|(id, figure)| {
+        let response = tree.span(id, trace).response_id();
+        let is_new = response.is_none_or(|response| told.insert(response));
+        is_new.then_some(figure)
+    });
     let first = figures.next()?;
     Some(figures.fold(plus(&T::default(), &first), |sum, figure| {
         plus(&sum, &figure)
@@ -159,9 +197,30 @@ mod tests {
         let tokens = report.tokens.value().unwrap();
         assert_eq!((tokens.input_tokens, tokens.total()), (Some(40), Some(47)));
         assert_eq!(report.tokens.source(), Some(FigureSource::Spans));
+        let calls = report.tokens.from_calls.unwrap();
+        assert_eq!(calls.total(), Some(24));
         // The wrapper has no cost of its own, so that of the call below it counts.
         let cost = report.cost.value().unwrap().total().unwrap();
         assert!((cost - 0.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn two_spans_of_one_response_count_once() {
+        let call = |id: &str, response: &str| {
+            span(id, "root", 0, 50)
+                .with(attribute::TOKEN_USAGE, SMALL)
+                .with(attribute::RESPONSE_ID, &format!("\"{response}\""))
+        };
+        let trace = trace([
+            span("root", "", 0, 100),
+            call("a", "msg_1"),
+            call("b", "msg_1"),
+            call("c", "msg_2"),
+            call("d", ""),
+            call("e", ""),
+        ]);
+        let total = usage(&trace).tokens.value().unwrap().total();
+        assert_eq!(total, Some(4 * 12));
     }
 
     #[test]

@@ -283,7 +283,7 @@ impl Test {
         match &self.field {
             Field::SpanName => self.matches_text(Some(&span.name)),
             Field::SpanType => self.matches_type(span.own_type().as_deref()),
-            Field::SpanModel => self.matches_text(span.model_name().as_deref()),
+            Field::SpanModel => self.matches_text(span.model().as_deref()),
             Field::SpanStatus => self.matches_text(Some(span.status.as_str())),
             Field::SpanDuration => self.matches_number(span.raw_duration_ns()),
             Field::SpanTokens => {

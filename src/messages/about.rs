@@ -1,12 +1,14 @@
 //! What is known of a model's call besides what was said: whether it is one, its
 //! model, tokens, the id of its response, why it ended.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::usage::{self, CallUsage};
-use super::value::{Object, attribute, attribute_text, first_text, is_repr, list, object, some};
+use super::value::{Object, attribute, attribute_text, first_text, list, object, some};
 use crate::json::parse_value;
-use crate::model::Span;
+use crate::model::{Span, is_repr};
 
 /// What is known of a call.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -120,30 +122,17 @@ fn is_embedding(span: &Span) -> bool {
         || span.outputs().is_some_and(has_vectors)
 }
 
-/// Attributes that name the model, by preference.
-const MODELS: [&str; 9] = [
-    "mlflow.llm.model",
-    "gen_ai.response.model",
-    "llm.model_name",
-    "model",
-    "model_id",
-    "model_name",
-    "ai.model.id",
-    "langfuse.observation.model.name",
-    "gen_ai.request.model",
-];
-
 /// What a span says of its call.
 pub fn about(span: &Span) -> About {
     let outputs = attribute(span, crate::model::attribute::OUTPUTS);
     let outputs = outputs.as_ref().and_then(Value::as_object);
     About {
-        model: MODELS
-            .iter()
-            .find_map(|key| attribute_text(span, key).filter(|model| !is_repr(model)))
+        model: span
+            .model()
+            .map(Cow::into_owned)
             .or_else(|| outputs.and_then(model_of)),
         usage: usage::of_call(span, outputs),
-        response_id: attribute_text(span, "gen_ai.response.id").or_else(|| {
+        response_id: span.response_id().map(Cow::into_owned).or_else(|| {
             Some(first_text(outputs?, &["id", "response_id", "responseId"])?.to_owned())
         }),
         finish_reason: finish(span),

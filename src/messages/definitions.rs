@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::sources::drawn;
-use super::value::{Object, attribute, decoded, first, first_text, is_repr, kind, object};
-use crate::model::{Span, ToolDefinition, attribute as keys};
+use super::value::{Object, attribute, decoded, first, first_text, kind, object};
+use crate::model::{Span, ToolDefinition, attribute as keys, is_repr};
 
 /// The tools that a call offers, each name once.
 pub fn offered(span: &Span) -> Vec<ToolDefinition> {

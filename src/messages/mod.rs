@@ -33,11 +33,6 @@ pub use usage::CallUsage;
 
 use serde_json::Value;
 
-/// Whether a text is the repr of a Python object, which tells nothing of what was in it.
-pub fn is_repr(text: &str) -> bool {
-    value::is_repr(text)
-}
-
 /// The object or list that a text holds, for showing what an API encoded twice.
 pub fn decoded(value: &Value) -> std::borrow::Cow<'_, Value> {
     value::decoded(value)

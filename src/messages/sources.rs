@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use super::formats::{messages, parts, request, response};
 use super::stream;
-use super::value::{Object, attribute, decoded, first, first_text, is_repr, structure};
+use super::value::{Object, attribute, decoded, first, first_text, structure};
 use crate::model::attribute as attribute_key;
-use crate::model::{Message, Part, Role, Span};
+use crate::model::{Message, Part, Role, Span, is_repr};
 
 /// What a call was given and gave back.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -106,13 +106,6 @@ pub(super) fn attribute_text(span: &Span, key: &str) -> Option<String> {
     (!text.is_empty() && text != "null").then(|| text.into_owned())
 }
 
-/// The repr of a Python object, which tells nothing of what was in it.
-pub(super) fn is_repr(text: &str) -> bool {
-    let text = text.trim();
-    text.starts_with('<') && text.ends_with('>') && (text.contains(" at 0x") || text.contains("[2"))
-        || text == "EventStream"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,8 +22,22 @@ pub mod attribute {
     pub const COST: &str = "mlflow.llm.cost";
     /// The model that was called.
     pub const MODEL: &str = "mlflow.llm.model";
-    /// The model by OpenTelemetry's conventions, in order of preference.
-    pub const OTEL_MODELS: [&str; 2] = ["gen_ai.response.model", "gen_ai.request.model"];
+    /// What names the model, by preference: what MLflow found, what answered, what was asked.
+    pub const MODELS: [&str; 9] = [
+        MODEL,
+        "gen_ai.response.model",
+        "llm.model_name",
+        PLAIN_MODELS[0],
+        PLAIN_MODELS[1],
+        PLAIN_MODELS[2],
+        "ai.model.id",
+        "langfuse.observation.model.name",
+        "gen_ai.request.model",
+    ];
+    /// The vendor's id of the response.
+    pub const RESPONSE_ID: &str = "gen_ai.response.id";
+    /// Those of [`MODELS`] that name something else on spans that are no calls of models.
+    pub const PLAIN_MODELS: [&str; 3] = ["model", "model_id", "model_name"];
 }
 
 /// One timed operation.
@@ -82,13 +96,6 @@ impl Span {
             .filter(|t| !t.is_empty() && t != "null")
     }
 
-    /// The model that MLflow found the span to have called, which is what its
-    /// tracking store keeps in a column.
-    pub fn model_name(&self) -> Option<Cow<'_, str>> {
-        self.attribute_text(attribute::MODEL)
-            .filter(|model| model != "null")
-    }
-
     /// The inputs as JSON text.
     pub fn inputs(&self) -> Option<&str> {
         self.attribute(attribute::INPUTS)
@@ -99,13 +106,28 @@ impl Span {
         self.attribute(attribute::OUTPUTS)
     }
 
-    /// The model that the span called.
+    /// The model that the span called, by its attributes.
     pub fn model(&self) -> Option<Cow<'_, str>> {
-        self.attribute_text(attribute::MODEL).or_else(|| {
-            attribute::OTEL_MODELS
-                .iter()
-                .find_map(|key| self.attribute_text(key))
+        attribute::MODELS.iter().find_map(|key| {
+            let name = self.attribute(key).filter(|json| json.starts_with('"'))?;
+            let is_plain = attribute::PLAIN_MODELS.contains(key);
+            let is_call = || {
+                matches!(
+                    &*self.span_type(),
+                    "LLM" | "CHAT_MODEL" | "EMBEDDING" | "RERANKER"
+                )
+            };
+            let name = plain_text(name);
+            let is_name = !name.is_empty() && !is_repr(&name) && (!is_plain || is_call());
+            is_name.then_some(name)
         })
+    }
+
+    /// The vendor's id of the response to the call, by its attribute. Two instrumentations of
+    /// one call may both tell of it.
+    pub fn response_id(&self) -> Option<Cow<'_, str>> {
+        self.attribute_text(attribute::RESPONSE_ID)
+            .filter(|id| !id.is_empty() && id != "null")
     }
 
     /// Token usage that the span reports; wrapper spans may repeat their descendants'.
@@ -164,6 +186,13 @@ impl Span {
         let failed = self.status == StatusCode::Error;
         failed.then(|| self.error_text().unwrap_or_else(|| "failed".to_owned()))
     }
+}
+
+/// The repr of a Python object, which tells nothing of what was in it.
+pub fn is_repr(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with('<') && text.ends_with('>') && (text.contains(" at 0x") || text.contains("[2"))
+        || text == "EventStream"
 }
 
 /// JSON text that holds a string becomes that string; anything else stays as it is.

@@ -214,18 +214,22 @@ pub(crate) fn figure<T>(
     show: impl Fn(&T) -> Option<String>,
 ) -> Option<Cell> {
     let cell = Cell::new(layout.style.text(), show(figure.value()?)?);
-    match figure
-        .from_spans
-        .as_ref()
-        .and_then(&show)
-        .filter(|_| figure.differs)
-    {
-        Some(spans) => Some(cell.and(
-            layout.style.muted(),
-            format!("  (the spans add up to {spans})"),
-        )),
-        None => Some(cell),
+    let spans = figure.from_spans.as_ref().filter(|_| figure.differs);
+    let notes = [
+        spans
+            .and_then(&show)
+            .map(|sum| format!("the spans add up to {sum}")),
+        figure
+            .from_calls
+            .as_ref()
+            .and_then(&show)
+            .map(|sum| format!("the calls within wrappers add up to {sum}")),
+    ];
+    let notes: Vec<String> = notes.into_iter().flatten().collect();
+    if notes.is_empty() {
+        return Some(cell);
     }
+    Some(cell.and(layout.style.muted(), format!("  ({})", notes.join("; "))))
 }
 
 /// One paragraph for each: value, who says so, and why.

@@ -142,6 +142,13 @@ fn spans_are_grouped_by_what_was_asked_for() {
     assert_eq!(keys(By::Type), ["AGENT 1", "LLM 2", "TOOL 1"]);
     assert_eq!(keys(By::Status), ["ERROR 1", "OK 3"]);
     assert_eq!(keys(By::Model), ["m1 1", "m2 1", "(no model) 2"]);
+    // A wrapper and its client are one call, of the model that answered.
+    let mut wrapped = spans().to_vec();
+    wrapped.push(span("client", "b", 0, 8).with(attribute::MODEL, "\"m2-large\""));
+    let trace = trace(wrapped);
+    let rows = analyse(&trace).rows(By::Model, Sort::Name);
+    let found = |model: &str| rows.iter().find(|r| r.key.to_string() == model);
+    assert!(found("m2").is_none() && found("m2-large").is_some_and(|r| r.count == 1));
     assert_eq!(
         keys(By::Path),
         ["root 1", "root > a 1", "root > b 1", "root > b > a 1"]

@@ -13,7 +13,7 @@ use super::{Conversation, Said};
 use crate::analysis::{NodeId, SpanTree};
 use crate::json::parse_value;
 use crate::messages::{self, Content};
-use crate::model::{Message, Part, Role, Span, Trace, attribute};
+use crate::model::{Message, Part, Role, Span, Trace, attribute, is_repr};
 
 /// What to take in the place of calls that tell nothing.
 pub(super) fn substitutes(trace: &Trace, tree: &SpanTree, calls: Vec<Call>) -> Vec<Call> {
@@ -103,7 +103,7 @@ fn recorded(payload: Option<&str>) -> Option<Part> {
     match value {
         Value::Null => None,
         Value::Object(object) if object.is_empty() => None,
-        Value::String(text) if messages::is_repr(&text) || text.is_empty() => None,
+        Value::String(text) if is_repr(&text) || text.is_empty() => None,
         Value::String(text) => Some(Part::Text(text)),
         value => Some(Part::Json(value)),
     }

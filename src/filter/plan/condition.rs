@@ -4,7 +4,7 @@ use super::super::terms::{Condition, Number, Value};
 use super::super::value::parse_number;
 use super::cover::{At, Cover, Planner};
 use crate::field::{Comparator, Field};
-use crate::model::{attribute, metadata};
+use crate::model::metadata;
 
 /// More `!=` on one key are more joins than they are worth.
 const MAX_EXCLUDED: usize = 20;
@@ -26,7 +26,7 @@ impl Planner<'_> {
             }
             Field::Cost => self.recorded(condition, metadata::COST, at),
             Field::SpanAttribute(key) => self.attribute(condition, key, at),
-            Field::SpanModel => self.attribute(condition, attribute::MODEL, at),
+            Field::SpanModel => self.attribute(condition, "model", at),
             Field::SpanError => self.error(condition, at),
             Field::ClientRequestId | Field::SpanType => self.there(condition, at),
             _ => None,
@@ -218,9 +218,14 @@ impl Planner<'_> {
         if condition.comparator == IsNull || (negated_pattern && !is_model) || !is_plain(key) {
             return None;
         }
-        let field = || Field::SpanAttribute(key.to_owned());
+        // Several attributes may name the model.
+        let (field, there) = if is_model {
+            (Field::SpanContent, "%model%")
+        } else {
+            (Field::SpanAttribute(key.to_owned()), "%")
+        };
         let contains = |comparator, pattern: String| {
-            let made = Condition::text(field(), comparator, pattern).ok()?;
+            let made = Condition::text(field.clone(), comparator, pattern).ok()?;
             Some(self.these(vec![made], at)?.roughly())
         };
         // A number may be written in many ways.
@@ -229,7 +234,7 @@ impl Planner<'_> {
             if is_plain(text) && is_text(text) {
                 contains(Like, format!("%{text}%"))
             } else {
-                contains(Like, "%".to_owned())
+                contains(Like, there.to_owned())
             }
         };
         match (&condition.value, condition.comparator) {
@@ -247,10 +252,10 @@ impl Planner<'_> {
                 {
                     contains(comparator, format!("%{pattern}%"))
                 } else {
-                    contains(Like, "%".to_owned())
+                    contains(Like, there.to_owned())
                 }
             }
-            _ => contains(Like, "%".to_owned()),
+            _ => contains(Like, there.to_owned()),
         }
     }
 

@@ -34,9 +34,7 @@ impl<P: Probes> Compiler<'_, P> {
             Field::SpanName => self.text(&format!("{s}.name"), condition),
             Field::SpanType => self.span_type(condition, s),
             Field::SpanStatus => self.text(&format!("{s}.status"), condition),
-            Field::SpanModel if self.has_span_column("model_name") => {
-                self.text(&format!("{s}.model_name"), condition)
-            }
+            Field::SpanModel => self.span_model(condition, s),
             Field::SpanContent => self.text(&format!("{s}.content"), condition),
             Field::SpanDuration => self.duration(s, condition),
             Field::SpanAttribute(key) => self.attribute(key, condition, s),
@@ -67,6 +65,17 @@ impl<P: Probes> Compiler<'_, P> {
             _ => format!("coalesce({own}, '{}')", Span::NO_TYPE),
         };
         self.text(&sql, condition)
+    }
+
+    /// The model is in its column where MLflow found it, or else in an attribute.
+    fn span_model(&mut self, condition: &Condition, s: &str) -> String {
+        let content = format!("{s}.content");
+        let of_json = self.dialect().call(Function::Model, &[&content]);
+        if self.has_span_column("model_name") {
+            self.text(&format!("coalesce({s}.model_name, {of_json})"), condition)
+        } else {
+            self.text(&of_json, condition)
+        }
     }
 
     /// A condition on a column of spans in a form for which there is an index, where

@@ -15,6 +15,8 @@ pub(in crate::store) enum Function {
     Span,
     /// `(content)`: the type of a span, given as JSON, or null.
     Type,
+    /// `(content)`: the model that a span called, likewise.
+    Model,
     /// `(test, value)`: whether an assessment's value passes, given as JSON.
     Assessment,
     /// `('input'|'output'|'total', json)`: a number of tokens, or null.

@@ -89,7 +89,7 @@ pub(super) fn is_elsewhere(schema: &Schema, filter: &Filter) -> String {
         return "1".to_owned();
     }
     // Of an archived span, times, names and the like stay in the table.
-    let suffices = match needs(schema, filter) {
+    let suffices = match needs(filter) {
         Needs::Columns => "",
         Needs::Types => " AND (octet_length(e.content) > 0 OR e.type IS NOT NULL)",
         Needs::Content => " AND octet_length(e.content) > 0",
@@ -103,11 +103,10 @@ enum Needs {
     Content,
 }
 
-fn needs(schema: &Schema, filter: &Filter) -> Needs {
+fn needs(filter: &Filter) -> Needs {
     let mut needs = Needs::Columns;
     for condition in filter.conditions() {
         match condition.field() {
-            Field::SpanModel if schema.has("spans", "model_name") => {}
             Field::SpanType => needs = Needs::Types,
             field if field.detail() > Some(Detail::Times) => return Needs::Content,
             _ => {}
@@ -157,7 +156,7 @@ fn row(span: &Span) -> Value {
         span.start_ns,
         span.end_ns,
         span.raw_duration_ns(),
-        span.model_name(),
+        span.model(),
         stored_json(span),
     ])
 }

@@ -12,7 +12,7 @@ use crate::filter::Test;
 use crate::model::{Cost, TokenUsage};
 use crate::store::Detail;
 use crate::store::sql::{Function, Parameters, Value};
-use crate::store::wire::span_from_slice;
+use crate::store::wire::{span_from_slice, tells_more};
 
 /// The bound values of a statement, in the order of their numbers.
 pub(super) fn values_of<'p>(
@@ -44,6 +44,12 @@ pub(super) fn register(parameters: &Parameters, connection: &Connection) -> rusq
         let content = context.get_raw(0).as_bytes_or_null()?;
         let span = content.and_then(|json| span_from_slice(json, Detail::Times).ok());
         Ok(span.and_then(|span| span.own_type().map(Cow::into_owned)))
+    })?;
+    connection.create_scalar_function(name(Function::Model), 1, flags, |context| {
+        let content = context.get_raw(0).as_bytes_or_null()?;
+        let content = content.filter(|json| tells_more(json, Detail::Measures));
+        let span = content.and_then(|json| span_from_slice(json, Detail::Measures).ok());
+        Ok(span.and_then(|span| span.model().map(Cow::into_owned)))
     })?;
     let shared = Arc::clone(&tests);
     connection.create_scalar_function(name(Function::Span), 2, flags, move |context| {
@@ -84,6 +90,7 @@ pub(super) const fn name(function: Function) -> &'static str {
         Function::Text => "mlt_text",
         Function::Span => "mlt_span",
         Function::Type => "mlt_type",
+        Function::Model => "mlt_model",
         Function::Assessment => "mlt_assessment",
         Function::Tokens => "mlt_tokens",
         Function::Cost => "mlt_cost",

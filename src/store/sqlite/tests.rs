@@ -333,6 +333,51 @@ fn spans_without_an_end_have_no_duration() {
 }
 
 #[test]
+fn models_are_found_wherever_they_are_named() {
+    let content = |kind: &str, key: &str, value: &str| {
+        let attributes = serde_json::json!({
+            "mlflow.spanType": format!("\"{kind}\""),
+            "k": r#"{"gen_ai.request.model": "text"}"#,
+            key: value,
+        });
+        serde_json::json!({"name": "x", "span_id": "AAAAAAAAAAE=", "start_time_unix_nano": 1,
+            "attributes": attributes})
+        .to_string()
+    };
+    let spans = [
+        ("'m1'", content("LLM", "mlflow.llm.model", "\"m1\"")),
+        ("NULL", content("UNKNOWN", "gen_ai.request.model", "\"m1\"")),
+        ("NULL", content("CHAT_MODEL", "model", "\"m1\"")),
+        ("NULL", content("AGENT", "model", "\"m1\"")),
+        ("NULL", content("LLM", "x", "\"m1\"")),
+    ];
+    let fixture = Fixture::new(NEWEST);
+    fixture.traces(5);
+    for (n, (model, content)) in spans.iter().enumerate() {
+        fixture.sql(&format!(
+            "INSERT INTO spans (trace_id, experiment_id, span_id, name, status, \
+             start_time_unix_nano, end_time_unix_nano, model_name, content) VALUES \
+             ('tr-{n:032x}', 1, 'a', 'x', 'OK', 1, 2, {model}, '{content}')"
+        ));
+    }
+    let store = fixture.store();
+    let found = |filter: &str| {
+        let mut found: Vec<String> = ids(&store, filter, None);
+        found.sort();
+        let last = |id: String| id.chars().last().unwrap();
+        found.into_iter().map(last).collect::<String>()
+    };
+    for (filter, expected) in [
+        ("span.model = 'm1'", "012"),
+        ("span.model LIKE 'm%'", "012"),
+        ("span.model != 'm1'", ""),
+        ("span.model IS NULL", "34"),
+    ] {
+        assert_eq!(found(filter), expected, "{filter}");
+    }
+}
+
+#[test]
 fn many_traces_are_completed_wherever_their_spans_are() {
     let fixture = Fixture::new(NEWEST);
     let folder = fixture.path.parent().unwrap().join("elsewhere");

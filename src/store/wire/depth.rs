@@ -7,16 +7,20 @@ use regex::bytes::Regex;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use crate::model::attribute::{COST, MODEL, OTEL_MODELS, TOKEN_USAGE, TYPE};
+use crate::model::attribute::{COST, MODELS, RESPONSE_ID, TOKEN_USAGE, TYPE};
 
-/// Attributes that say which model a span called, and what that took.
-const MEASURES: [&str; 5] = [MODEL, OTEL_MODELS[0], OTEL_MODELS[1], TOKEN_USAGE, COST];
+/// Whether an attribute says which model a span called, or what that took.
+fn is_measure(key: &str) -> bool {
+    matches!(key, TOKEN_USAGE | COST) || MODELS.contains(&key)
+}
 
 /// Whether a span has measures; it may have none where their names are in a text.
 pub(super) fn may_measure(json: &[u8]) -> bool {
     static NAMES: LazyLock<Regex> = LazyLock::new(|| {
-        let names = MEASURES.map(regex::escape).join("|");
-        Regex::new(&names).expect("a good pattern")
+        let names = MODELS.iter().chain(&[TOKEN_USAGE, COST]);
+        let names: Vec<String> = names.map(|name| regex::escape(name)).collect();
+        // Within a text, quotes would have a backslash before them.
+        Regex::new(&format!("\"(?:{})\"", names.join("|"))).expect("a good pattern")
     });
     NAMES.is_match(json)
 }
@@ -44,7 +48,8 @@ impl Depth for Whole {
     }
 }
 
-/// What is measured: no attributes but the type and [`MEASURES`], no events, no links.
+/// What is measured: no attributes but the type, the id of the response
+/// and those of measures, no events, no links.
 pub(in crate::store) enum Brief {}
 
 impl Depth for Brief {
@@ -52,7 +57,7 @@ impl Depth for Brief {
     const LINKS: bool = false;
 
     fn keeps(key: &str) -> bool {
-        key == TYPE || MEASURES.contains(&key)
+        matches!(key, TYPE | RESPONSE_ID) || is_measure(key)
     }
 }
 
