@@ -67,7 +67,7 @@ pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
         plus: Cost::plus,
         differ: costs_differ,
     };
-    let tokens = trace.info.recorded_usage().filter(TokenUsage::is_reported);
+    let tokens = trace.info.recorded_usage();
     let cost = trace.info.recorded_cost().filter(|c| *c != Cost::default());
     UsageReport {
         tokens: of_tokens.figure(tokens, trace, tree),

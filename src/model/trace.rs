@@ -200,9 +200,9 @@ impl TraceInfo {
         self.recorded_cost().or(self.rolled_up.cost)
     }
 
-    /// Token usage of the whole trace, where the metadata has it.
+    /// Token usage of the whole trace, where the metadata has it; zeros are none.
     pub fn recorded_usage(&self) -> Option<TokenUsage> {
-        TokenUsage::parse(self.metadata.get(metadata::TOKEN_USAGE)?)
+        TokenUsage::parse(self.metadata.get(metadata::TOKEN_USAGE)?).filter(TokenUsage::is_reported)
     }
 
     /// Cost of the whole trace, where the metadata has it.

@@ -95,11 +95,15 @@ fn tokens(schema: &Schema, parameters: &mut Parameters, which: &str) -> String {
         let which = format!("'{which}'");
         return parameters.dialect.call(Function::Tokens, &[&which, &usage]);
     }
-    match which {
+    let value = match which {
         "input" => "t.input_tokens".to_owned(),
         "output" => "t.output_tokens".to_owned(),
         _ => total("t.total_tokens", "t.input_tokens", "t.output_tokens"),
-    }
+    };
+    // Zeros say that nothing was counted.
+    let columns = ["t.total_tokens", "t.input_tokens", "t.output_tokens"];
+    let counted = columns.map(|column| format!("{column} <> 0")).join(" OR ");
+    format!("(CASE WHEN {counted} THEN {value} END)")
 }
 
 /// The whole cost in dollars, or null.

@@ -71,7 +71,8 @@ pub(super) fn register(parameters: &Parameters, connection: &Connection) -> rusq
         let usage = context
             .get_raw(1)
             .as_str_or_null()?
-            .and_then(TokenUsage::parse);
+            .and_then(TokenUsage::parse)
+            .filter(TokenUsage::is_reported);
         Ok(usage.and_then(|usage| match context.get_raw(0).as_str() {
             Ok("input") => usage.input_tokens,
             Ok("output") => usage.output_tokens,

@@ -303,6 +303,41 @@ fn columns_take_the_place_of_rows() {
 }
 
 #[test]
+fn zeros_say_that_no_tokens_were_counted() {
+    for (schema, update) in [
+        (
+            NEWEST,
+            "UPDATE trace_info SET input_tokens = 0, output_tokens = 0, total_tokens = 0 \
+             WHERE request_id LIKE '%0'; \
+             UPDATE trace_info SET input_tokens = 0, output_tokens = 3 WHERE request_id LIKE '%1'",
+        ),
+        (
+            OLDEST,
+            r#"INSERT INTO trace_request_metadata (request_id, key, value) VALUES
+             ('tr-00000000000000000000000000000000', 'mlflow.trace.tokenUsage',
+              '{"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}'),
+             ('tr-00000000000000000000000000000001', 'mlflow.trace.tokenUsage',
+              '{"input_tokens": 0, "output_tokens": 3}')"#,
+        ),
+    ] {
+        let fixture = Fixture::new(schema);
+        fixture.traces(3).sql(update);
+        let store = fixture.store();
+        for (filter, expected) in [
+            ("tokens IS NULL", vec!["0", "2"]),
+            ("input_tokens = 0", vec!["1"]),
+            ("tokens < 10", vec!["1"]),
+            ("NOT tokens > 1", vec!["0", "2"]),
+        ] {
+            let mut found = ids(&store, filter, None);
+            found.sort();
+            let last: Vec<&str> = found.iter().map(|id| &id[id.len() - 1..]).collect();
+            assert_eq!(last, expected, "{filter}");
+        }
+    }
+}
+
+#[test]
 fn spans_without_an_end_have_no_duration() {
     let fixture = Fixture::new(NEWEST);
     fixture.traces(3).sql(

@@ -403,7 +403,13 @@ fn aggregations(series: Series, aggregates: &[Aggregate]) -> Vec<Value> {
     match series {
         Series::TraceCount | Series::SpanCount | Series::AssessmentCount => add(plain("COUNT")),
         Series::TraceDuration | Series::SpanDuration => add(plain("AVG")),
-        Series::Tokens | Series::InputTokens | Series::OutputTokens | Series::SpanCost => {
+        Series::Tokens | Series::InputTokens | Series::OutputTokens => {
+            add(plain("SUM"));
+            add(plain("AVG"));
+            // Whether there are zeros, which say that nothing was counted.
+            add(plain("MIN"));
+        }
+        Series::SpanCost => {
             add(plain("SUM"));
             add(plain("AVG"));
         }

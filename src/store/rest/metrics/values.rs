@@ -157,6 +157,15 @@ impl Values {
             .collect()
     }
 
+    fn has_zeros(&self, series: Series) -> bool {
+        let mut groups = self.groups.found.values();
+        groups.any(|group| {
+            let values = group.series(series);
+            let least = values.and_then(|values| value(values, Function::Min));
+            least.is_some_and(|least| least <= 0.0)
+        })
+    }
+
     /// Compares what the groups add up to with what there is.
     fn check(&self, question: &MetricQuestion<'_>) -> Result<(), Reason> {
         let sum = |pick: &dyn Fn(&Group) -> Option<i64>| -> Option<i64> {
@@ -194,8 +203,14 @@ impl Values {
                         (Measure::Of(Field::OutputTokens), Series::OutputTokens),
                     ] {
                         let samples = || sum(&|group| group.samples(series));
-                        if measures(&measure) && !same(samples(), counts.first) {
+                        if !measures(&measure) {
+                            continue;
+                        }
+                        if !same(samples(), counts.first) {
                             return Err("not every token usage is complete".to_owned());
+                        }
+                        if question.exact && self.has_zeros(series) {
+                            return Err("the server counts traces that report no tokens".to_owned());
                         }
                     }
                 }
@@ -395,5 +410,11 @@ mod tests {
         assert!(reason("max(duration)", THREE).contains("does not say"));
         assert!(reason("sum(tokens)", THREE).contains("not every token usage"));
         assert!(reason("sum(cost)", Counts { second: 1, ..THREE }).contains("costs"));
+        let zeros: &[(Series, &[(&str, f64)])] = &[
+            (Series::TraceCount, &[("COUNT", 3.0)]),
+            (Series::Tokens, &[("SUM", 6.0), ("AVG", 2.0), ("MIN", 0.0)]),
+        ];
+        let refused = answer("avg(tokens)", zeros, THREE).unwrap_err();
+        assert!(refused.contains("report no tokens"), "{refused}");
     }
 }
