@@ -8,7 +8,7 @@ mod mask;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-use crate::model::{Detail, Timestamp, Trace};
+use crate::model::{Detail, Timestamp, Trace, TraceState};
 
 pub use mask::{MOST_CHARS as MOST_MESSAGE_CHARS, template};
 
@@ -128,6 +128,8 @@ pub struct FailureReport {
     pub traces: usize,
     /// Those in which something failed.
     pub failed_traces: usize,
+    /// Those of them whose own state tells of no error.
+    pub recovered: usize,
     /// How often something failed.
     pub failures: usize,
     /// What counts of the groups sum up to.
@@ -144,6 +146,7 @@ pub struct Failures {
     groups: HashMap<Key, Group>,
     traces: usize,
     failed_traces: usize,
+    recovered: usize,
     found: usize,
     merged: usize,
 }
@@ -157,6 +160,7 @@ impl Failures {
             groups: HashMap::new(),
             traces: 0,
             failed_traces: 0,
+            recovered: 0,
             found: 0,
             merged: 0,
         }
@@ -177,6 +181,8 @@ impl Failures {
         let mut found = find::failures(trace, &self.kinds);
         self.found += found.len();
         self.failed_traces += usize::from(!found.is_empty());
+        let has_recovered = !found.is_empty() && trace.info.state != TraceState::Error;
+        self.recovered += usize::from(has_recovered);
         if self.per == CountedPer::Trace {
             found.truncate(1);
         }
@@ -220,6 +226,7 @@ impl Failures {
         FailureReport {
             traces: self.traces,
             failed_traces: self.failed_traces,
+            recovered: self.recovered,
             failures: self.found,
             merged: self.merged,
             counted: match self.per {

@@ -2,6 +2,8 @@
 //! pipe has every column and a bar of fixed width; on a terminal the columns
 //! that matter least give way to the names and the bars.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io;
 
 use super::cell::Cell;
@@ -74,7 +76,15 @@ pub fn write(
             "No span matches"
         };
         let all = units::counted(report.tree.len(), "span");
-        out.styled(style.muted(), format!("{none} ({all} in the trace)."))?;
+        let mut line = format!("{none} ({all} in the trace");
+        if !options.types.is_empty() {
+            let types = report.nodes().map(|(id, _)| report.span(id).span_type());
+            let types: BTreeSet<Cow<'_, str>> = types.collect();
+            let types: Vec<Cow<'_, str>> = types.into_iter().collect();
+            line.push_str(": ");
+            line.push_str(&types.join(", "));
+        }
+        out.styled(style.muted(), format!("{line})."))?;
         return Ok(LeftOut::new());
     }
     let page = Page {

@@ -69,8 +69,13 @@ fn a_failure_counts_where_it_began() {
         ]
     );
     assert_eq!(
-        (found.failures, found.failed_traces, found.counted),
-        (3, 1, 3)
+        (
+            found.failures,
+            found.failed_traces,
+            found.recovered,
+            found.counted
+        ),
+        (3, 1, 1, 3)
     );
     assert_eq!(found.groups[0].traces, 1);
     let once = report(&[passed_on], &[FailureKind::Error], CountedPer::Trace);
@@ -89,8 +94,13 @@ fn a_trace_may_fail_without_a_span_that_did() {
     let found = errors(&[trace, whole]);
     assert_eq!(told(&found), [(1, "", "", "")]);
     assert_eq!(
-        (found.failures, found.failed_traces, found.traces),
-        (1, 1, 2)
+        (
+            found.failures,
+            found.failed_traces,
+            found.recovered,
+            found.traces
+        ),
+        (1, 1, 0, 2)
     );
 }
 

@@ -260,8 +260,13 @@ fn filters_keep_the_way_to_what_they_find() {
         types: vec!["NOPE".into()],
         ..TraceOptions::default()
     };
+    let page = page(&trace(), &none, &terminal(80));
+    let kinds = "AGENT, CHAT_MODEL, EMBEDDING, RETRIEVER, TOOL";
     assert!(
-        page(&trace(), &none, &terminal(80)).ends_with("No span matches (7 spans in the trace).\n")
+        page.ends_with(&format!(
+            "No span matches (7 spans in the trace: {kinds}).\n"
+        )),
+        "{page}"
     );
 }
 

@@ -179,6 +179,8 @@ fn room(field: &Field) -> Room {
     match field {
         Field::RequestId => Room::Id,
         Field::Request | Field::Response => Room::Preview { at_least: 10 },
+        // The first words of an error are its type, which alone tells little.
+        Field::Error => Room::Preview { at_least: 24 },
         field if field.def().unit.is_number() || kind(field) == Kind::Id => match kind(field) {
             Kind::Time => Room::Time,
             _ => Room::Rigid,
