@@ -43,9 +43,19 @@ impl<R: Read, F: Fn(u64) -> R> Lines<R, F> {
     /// Reads a line; `false` at the end.
     pub(super) fn read(&mut self) -> io::Result<bool> {
         self.line.clear();
-        (&mut self.input)
-            .take(self.longest)
+        let first = self.longest.min(BUFFER as u64);
+        let read = (&mut self.input)
+            .take(first)
             .read_until(b'\n', &mut self.line)?;
+        if read as u64 == first && !self.line.ends_with(b"\n") {
+            // Room that nothing is written to costs no memory; moving to more room does.
+            let more = self.longest - first;
+            self.line
+                .reserve_exact(usize::try_from(more).unwrap_or_default());
+            (&mut self.input)
+                .take(more)
+                .read_until(b'\n', &mut self.line)?;
+        }
         if self.here.at == 0 && self.line.starts_with(b"\xef\xbb\xbf") {
             self.line[..3].fill(b' ');
         }

@@ -359,7 +359,7 @@ impl FileStore {
         trace_id: &str,
         detail: Detail,
     ) -> Result<Option<DocumentTrace>, StoreError> {
-        let mut json = Vec::new();
+        let mut json = Vec::with_capacity(usize::try_from(place.len).unwrap_or_default());
         let mut reader = self.source.reader(place.start, place.len);
         let read = reader.read_to_end(&mut json);
         read.map_err(|error| self.failed(&error))?;
