@@ -14,7 +14,8 @@ use crate::complete;
 pub(super) const HELP: &str = "\
 Failures:
   Each is told by the span in which it began: one that failed, and none below it. Those above it,
-  which pass it on, do not count again. A trace in the state ERROR without such a span is one, too.
+  which pass it on, do not count again. A trace in the state ERROR without such a span is one, too;
+  one that ended well all the same counts here, while --status ERROR leaves it out.
   Two are the same where type and message are. In messages <n> stands for numbers, <id> for ids,
   <time>, <url>, <path>, <email> for such, and <…> for quoted words; of several lines the first
   counts. Without a type, what stands before the first `: ` is one where it looks like a class.

@@ -27,6 +27,7 @@ const NAMED: usize = 10;
 pub(super) struct Attachments<'c> {
     context: &'c Context<'c>,
     folder: PathBuf,
+    is_new: bool,
     saved: usize,
     failed: usize,
     elsewhere: usize,
@@ -44,10 +45,12 @@ impl<'c> Attachments<'c> {
         let Some(folder) = folder else {
             return Ok(None);
         };
+        let is_new = !folder.exists();
         fs::create_dir_all(folder).map_err(|error| cannot("make", folder, &error))?;
         Ok(Some(Self {
             context,
             folder: folder.to_owned(),
+            is_new,
             saved: 0,
             failed: 0,
             elsewhere: 0,
@@ -136,6 +139,10 @@ impl<'c> Attachments<'c> {
 
     /// Says what was left out; gives how the command ends that would end like this.
     pub(super) fn finish(self, exit: Exit) -> Exit {
+        if self.is_new && self.saved == 0 {
+            // Of no use when empty, and of no harm when it cannot be removed.
+            let _ = fs::remove_dir(&self.folder);
+        }
         if self.elsewhere > 0 {
             let count = units::counted(self.elsewhere, "attachment");
             self.context

@@ -68,13 +68,6 @@ pub(super) fn run(context: &Context, args: &ErrorsArgs) -> Result<Exit> {
             units::counted(report.traces, "trace")
         ));
     }
-    if report.recovered > 0 && form == Form::Text && !context.is_brief() {
-        context.note(&format!(
-            "{} of {} with failures ended well all the same, which `--status ERROR` does not find",
-            units::whole(report.recovered),
-            units::counted(report.failed_traces, "trace")
-        ));
-    }
     if report.merged > 0 {
         context.warn(format!(
             "{} told together: there are more than {} that differ",

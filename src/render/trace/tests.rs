@@ -261,7 +261,7 @@ fn filters_keep_the_way_to_what_they_find() {
         ..TraceOptions::default()
     };
     let page = page(&trace(), &none, &terminal(80));
-    let kinds = "AGENT, CHAT_MODEL, EMBEDDING, RETRIEVER, TOOL";
+    let kinds = "AGENT, CHAT_MODEL, EMBEDDING, RETRIEVER, TASK, TOOL, UNKNOWN";
     assert!(
         page.ends_with(&format!(
             "No span matches (7 spans in the trace: {kinds}).\n"

@@ -28,7 +28,6 @@ pub fn write(
         Some(number) => out.line(format!("## Turn {number}: {name}"))?,
         None => out.line(format!("## {name}"))?,
     }
-    out.blank()?;
     let mut facts = vec![
         format!("`{}`", code(&info.trace_id)),
         info.state.as_str().to_owned(),
@@ -42,7 +41,7 @@ pub fn write(
     facts.extend(tokens.map(|tokens| format!("{} tokens", units::count(tokens))));
     let cost = used.cost.value().and_then(Cost::total);
     facts.extend(cost.map(units::cost));
-    out.line(facts.join(" · "))?;
+    paragraph(out, facts.join(" · "))?;
     let mut lookups = conversation.lookups.iter().peekable();
     for said in &conversation.said {
         while let Some(lookup) = lookups.next_if(|lookup| said.follows(lookup.time_ns)) {
@@ -57,10 +56,7 @@ pub fn write(
         fenced(out, "", &span.failure().unwrap_or_default())?;
     }
     match frame::notes(conversation, frame::IO) {
-        Some(notes) => {
-            out.blank()?;
-            out.line(format!("*{}*", plain(&notes)))
-        }
+        Some(notes) => paragraph(out, format!("*{}*", plain(&notes))),
         None => Ok(()),
     }
 }
@@ -94,10 +90,10 @@ fn write_said(out: &mut Sheet<'_>, said: &Said) -> io::Result<()> {
         }
     }
     if let Some(error) = &said.error {
-        headed(out, "failed:")?;
+        paragraph(out, "failed:")?;
         fenced(out, "", error)?;
     } else if message.parts.is_empty() {
-        out.line(super::nothing(said))?;
+        paragraph(out, super::nothing(said))?;
     }
     Ok(())
 }
@@ -109,20 +105,20 @@ fn write_part(out: &mut Sheet<'_>, part: &Part) -> io::Result<()> {
             structure => json(out, structure),
         },
         Part::Reasoning(Some(thought)) => {
-            headed(out, "<details><summary>reasoning</summary>")?;
+            paragraph(out, "<details><summary>reasoning</summary>")?;
             quoted(out, thought)?;
-            out.line("</details>")
+            paragraph(out, "</details>")
         }
-        Part::Reasoning(None) => out.line("(reasoning, not shown by the vendor)"),
+        Part::Reasoning(None) => paragraph(out, "(reasoning, not shown by the vendor)"),
         Part::Call(call) => {
             let call = format!("{}({})", call.shown_name(), arguments(&call.arguments));
-            headed(out, "calls")?;
+            paragraph(out, "calls")?;
             fenced(out, "", &call)
         }
         Part::Result(result) => write_result(out, result),
-        Part::Media(media) => out.line(format!("`{}`", code(&placeholder(media)))),
+        Part::Media(media) => paragraph(out, format!("`{}`", code(&placeholder(media)))),
         Part::Refusal(text) => {
-            headed(out, "refused:")?;
+            paragraph(out, "refused:")?;
             quoted(out, text)
         }
         Part::Json(value) => json(out, value),
@@ -136,7 +132,7 @@ fn write_result(out: &mut Sheet<'_>, result: &ToolResult) -> io::Result<()> {
     } else {
         "gives"
     };
-    headed(out, format!("`{}` {verb}", code(name)))?;
+    paragraph(out, format!("`{}` {verb}", code(name)))?;
     match messages::decoded(&result.response).as_ref() {
         Value::String(text) => fenced(out, "", text),
         structure => json(out, structure),
@@ -169,7 +165,7 @@ fn write_lookup(out: &mut Sheet<'_>, lookup: &Lookup) -> io::Result<()> {
     }
     match &lookup.error {
         Some(error) => {
-            headed(out, "failed:")?;
+            paragraph(out, "failed:")?;
             fenced(out, "", error)
         }
         None => Ok(()),
@@ -180,7 +176,7 @@ fn write_document(out: &mut Sheet<'_>, rank: usize, document: &Document) -> io::
     let score = document.score.map(units::score).unwrap_or_default();
     let source = document.source.as_deref().or(document.id.as_deref());
     let source = plain(source.unwrap_or_default());
-    headed(out, format!("{rank}. {score} {source}"))?;
+    paragraph(out, format!("{rank}. {score} {source}"))?;
     quoted(out, &document.text)
 }
 
@@ -198,25 +194,18 @@ pub fn write_assessments(out: &mut Sheet<'_>, all: &[Assessment]) -> io::Result<
         let value = plain(&assessment_value(one));
         let notes = plain(&summary::assessment_notes(one));
         let why = one.rationale.as_deref().map(plain).unwrap_or_default();
-        out.blank()?;
-        out.line(format!(
-            "- **{}** {value} ({notes}) {why}",
-            plain(&one.name)
-        ))?;
+        paragraph(
+            out,
+            format!("- **{}** {value} ({notes}) {why}", plain(&one.name)),
+        )?;
     }
     Ok(())
 }
 
-/// A line with nothing below it.
-fn headed(out: &mut Sheet<'_>, line: impl Into<Clean>) -> io::Result<()> {
-    out.line(line)?;
-    out.blank()
-}
-
-/// A line by itself.
+/// A line by itself. As every block it is set apart from what stands above it.
 fn paragraph(out: &mut Sheet<'_>, line: impl Into<Clean>) -> io::Result<()> {
     out.blank()?;
-    headed(out, line)
+    out.line(line)
 }
 
 /// A block of code behind a fence that is longer than any in it.
@@ -224,9 +213,9 @@ fn fenced(out: &mut Sheet<'_>, language: &str, text: &str) -> io::Result<()> {
     let safe = Clean::block(text.trim_end());
     let ticks = safe.as_str().split(|c| c != '`').map(str::len);
     let fence = "`".repeat(ticks.max().unwrap_or(0).max(2) + 1);
-    out.line(format!("{fence}{language}"))?;
+    paragraph(out, format!("{fence}{language}"))?;
     out.line(safe)?;
-    headed(out, fence)
+    out.line(fence)
 }
 
 /// Text for a span of code.
@@ -243,6 +232,7 @@ pub fn plain(text: &str) -> String {
 fn quoted(out: &mut Sheet<'_>, text: &str) -> io::Result<()> {
     let safe = sanitize::block(text.trim_end());
     let mut is_inside = false;
+    out.blank()?;
     for line in safe.split('\n') {
         let is_fence = line.trim_start().starts_with("```");
         let shown = if is_inside || is_fence {
@@ -257,7 +247,7 @@ fn quoted(out: &mut Sheet<'_>, text: &str) -> io::Result<()> {
     if is_inside {
         out.line("> ```")?;
     }
-    out.blank()
+    Ok(())
 }
 
 /// Without tags, images and mentions outside of spans of code.
@@ -292,15 +282,15 @@ mod tests {
     fn a_page_loads_and_calls_nothing() {
         assert_eq!(
             quoted_text("<img src=x> ![a](http://t) @team `<b>` \u{1b}[2J"),
-            "> \\<img src=x> !\\[a](http://t) @<!-- -->team `<b>` \\x1b[2J\n\n"
+            "\n> \\<img src=x> !\\[a](http://t) @<!-- -->team `<b>` \\x1b[2J\n"
         );
-        assert_eq!(quoted_text("`<b>"), "> `\\<b>\n\n");
+        assert_eq!(quoted_text("`<b>"), "\n> `\\<b>\n");
     }
 
     #[test]
     fn code_is_kept_and_closed() {
-        assert_eq!(quoted_text("```py\na < b"), "> ```py\n> a < b\n> ```\n\n");
+        assert_eq!(quoted_text("```py\na < b"), "\n> ```py\n> a < b\n> ```\n");
         let text = Sheet::kept(|out| fenced(out, "", "```\nx\n```"));
-        assert_eq!(text.unwrap().as_str(), "````\n```\nx\n```\n````\n\n");
+        assert_eq!(text.unwrap().as_str(), "\n````\n```\nx\n```\n````\n");
     }
 }

@@ -307,7 +307,6 @@ fn a_transcript_is_markdown_for_an_issue() {
 
     > When are you open? THINK CACHE CWRITE
 
-
     **assistant** · `anthropic.claude-sonnet-4-5-20250929-v1:0` · 49.2 ms
 
     <details><summary>reasoning</summary>
@@ -315,6 +314,7 @@ fn a_transcript_is_markdown_for_an_issue() {
     > The customer asks about stock, so I should look at the shelf list first.
 
     </details>
+
     > We open at nine and close at six; on Saturdays at one.
     "#);
     let refused = run("csv");
