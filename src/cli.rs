@@ -2,6 +2,7 @@
 //! here; the values are what the user wrote, checked one by one.
 
 mod check;
+mod delete;
 mod diff;
 mod errors;
 mod examples;
@@ -36,6 +37,7 @@ use crate::settings::Flags;
 use crate::units::Period;
 
 pub use check::CheckArgs;
+pub use delete::DeleteArgs;
 pub use diff::{DiffArgs, DiffBy, DiffSort};
 pub use errors::{ErrorsArgs, Kinds, Per};
 pub use examples::of as examples;
@@ -80,7 +82,7 @@ Topics:
 
 Exit codes:
   0    done
-  1    a condition that you asked for failed (mlt check, --fail-empty, a tag that could not be set)
+  1    a condition that you asked for failed (mlt check, --fail-empty, --max, a change that failed)
   2    usage or filter syntax
   3    not found: what you named, or any trace at all (mlt report, mlt diff)
   4    server or network
@@ -88,8 +90,8 @@ Exit codes:
   6    data that cannot be read or written
   7    done, but some traces could not be read; 1 to 6 go before it
   130  interrupted
-A filter that matches no traces is no failure of mlt search, sessions, stats, errors, latency, export and
-tag: they say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
+A filter that matches no traces is no failure of mlt search, sessions, stats, errors, latency, export, tag
+and delete: they say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
 
 const COMPLETIONS: &str = "\
 To load it:
@@ -189,12 +191,13 @@ pub struct GlobalArgs {
     #[arg(help_heading = "Connection", hide_short_help = true)]
     pub allow_artifacts: Vec<std::path::PathBuf>,
 
-    /// How to print
+    /// How to print: json, csv and others, see `mlt help output`
     #[arg(
         short,
         long,
         global = true,
         value_parser = output::FormatParser::all(),
+        hide_possible_values = true,
         default_value = "table",
         value_name = "FORMAT"
     )]
@@ -286,6 +289,9 @@ pub enum Command {
     /// Set and delete tags of traces
     #[command(arg(output::arg(TABULAR)))]
     Tag(TagArgs),
+    /// Delete traces, for good
+    #[command(arg(output::arg(TABULAR)))]
+    Delete(Box<DeleteArgs>),
     /// Show where the time of a trace, or of many, went
     #[command(after_long_help = latency::HELP, arg(output::arg(WITH_IDS)))]
     Latency(LatencyArgs),
@@ -343,6 +349,7 @@ impl Command {
         let (traces, more) = match self {
             Self::Get(args) => (&mut args.traces, &mut args.mlflow.trace_ids),
             Self::Tag(args) => (&mut args.words, &mut args.mlflow.trace_ids),
+            Self::Delete(args) => (&mut args.traces, &mut args.mlflow.trace_ids),
             Self::Latency(args) => args.selection.trace_words(),
             Self::Report(args) => args.selection.trace_words(),
             Self::Check(args) => args.selection.trace_words(),

@@ -333,6 +333,12 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
             one("start `mlflow server` over this store, and use its URL"),
             Exit::Data,
         ),
+        StoreError::ArchivedElsewhere { .. } => (
+            one(
+                "a server over this store deletes archives too: start `mlflow server`, and use its URL",
+            ),
+            Exit::Data,
+        ),
         StoreError::Unsupported { instead, .. } => (one(instead), Exit::Usage),
         StoreError::FilterNeedsServer { .. } => (
             one(
@@ -342,7 +348,7 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
         ),
         StoreError::Locked { .. } => (one("try again when that program is done"), Exit::Data),
         StoreError::ReadOnly { .. } => (
-            one("tagging needs write permission for the file and its folder"),
+            one("changes need write permission for the file and its folder"),
             Exit::Data,
         ),
         StoreError::TagKey { .. } | StoreError::TraceId { .. } | StoreError::Setting { .. } => {

@@ -37,6 +37,12 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt tag latest --delete reviewed --dry-run
   mlt tag --status ERROR triage=todo --dry-run"
         }
+        "delete" => {
+            "\
+  mlt delete latest --dry-run
+  mlt delete --name checkout --until 2026-11-23 --max 100 --dry-run
+  mlt search --status ERROR -o ids | mlt delete - --dry-run"
+        }
         "latency" => {
             "\
   mlt latency latest

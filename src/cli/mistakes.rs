@@ -119,6 +119,9 @@ fn tip(root: &Command, command: &str, option: &str) -> Option<String> {
         "tag" => Some(format!(
             "ids may be piped in: mlt search {option}{value} -o ids | mlt tag - KEY=VALUE"
         )),
+        "delete" => Some(format!(
+            "ids may be piped in: mlt search {option}{value} -o ids | mlt delete -"
+        )),
         "diff" => Some(
             "two sets are chosen by --base-filter FILTER and -f FILTER: all that match, or the newest -n N"
                 .to_owned(),
@@ -229,8 +232,8 @@ fn foreign_command(typed: &str) -> Option<&'static str> {
         "set-tag" | "delete-tag" | "label" => {
             "tags are set by mlt tag TRACE KEY=VALUE, and deleted by --delete KEY"
         }
-        "delete" | "rm" | "remove" => {
-            "mlt deletes no traces, only tags: mlt tag TRACE --delete KEY"
+        "rm" | "remove" | "drop" => {
+            "traces are deleted by mlt delete, and tags by mlt tag TRACE --delete KEY"
         }
         "session" | "sessions" => {
             "mlt search --session ID lists a conversation, mlt keys session the sessions there are"

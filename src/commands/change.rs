@@ -2,8 +2,9 @@
 //! first, so that what is so already is told apart and left alone; where a filter finds
 //! several and there is a terminal to ask on, nothing is done before the answer. Each
 //! trace stands for itself: a failure is reported and the rest goes on, and repeating the
-//! command finishes what is left.
+//! command finishes what is left. What cannot be taken back is never done unasked.
 
+mod overview;
 mod printer;
 
 use std::io::BufRead;
@@ -11,6 +12,7 @@ use std::io::BufRead;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
+use self::overview::Overview;
 use self::printer::{Counts, Printer};
 use super::form::Form;
 use super::gather::{Need, gather_found};
@@ -20,7 +22,7 @@ use super::{Context, resolve};
 use crate::cli::FilterArgs;
 use crate::error::{CommandError, Exit};
 use crate::model::{TraceInfo, Unreadable};
-use crate::store::{Change, FilterSource, Query, Store, StoreError, TraceRefs, Want};
+use crate::store::{Change, FilterSource, Query, Store, StoreError, TraceRef, TraceRefs, Want};
 use crate::terminal;
 use crate::text::Clean;
 use crate::units;
@@ -28,7 +30,7 @@ use crate::units;
 /// What a command does to traces, and its words for that.
 pub(super) trait Task {
     /// The change.
-    fn change(&self) -> &Change;
+    fn change(&self) -> Change;
 
     /// What it comes to for this trace; `None` for one that is there and cannot be read.
     fn plan(&self, info: Option<&TraceInfo>) -> Plan;
@@ -38,6 +40,12 @@ pub(super) trait Task {
 
     /// What it is called.
     fn words(&self) -> Words;
+
+    /// Whether it cannot be taken back: it is told what traces these are, and somebody has
+    /// to say yes, however they were chosen.
+    fn is_final(&self) -> bool {
+        false
+    }
 }
 
 /// How a change is spoken of.
@@ -49,6 +57,12 @@ pub(super) struct Words {
     pub(super) doing: &'static str,
     /// `tagged`
     pub(super) done: &'static str,
+    /// What was done to traces: `changed`.
+    pub(super) changed: &'static str,
+    /// `would change`
+    pub(super) would: &'static str,
+    /// `nothing to change`
+    pub(super) nothing: &'static str,
     /// What traces that need no change are: `had it already`.
     pub(super) already: &'static str,
 }
@@ -77,6 +91,8 @@ pub(super) struct Order<'a> {
     pub(super) dry_run: bool,
     /// Whether nobody is asked.
     pub(super) yes: bool,
+    /// The most traces that may be changed.
+    pub(super) most: Option<u64>,
 }
 
 /// The traces that are meant.
@@ -84,11 +100,13 @@ pub(super) struct Order<'a> {
 struct Targets {
     all: Vec<Target>,
     unreadable: Vec<Unreadable>,
+    overview: Overview,
 }
 
 /// A trace that is meant: what is to be done to it, or why that cannot be.
 struct Target {
     id: String,
+    experiment_id: Option<String>,
     plan: Result<Plan>,
 }
 
@@ -98,16 +116,15 @@ struct Target {
 /// Ids and a filter at once, or neither; a store that cannot change anything; those of
 /// the store, but for single traces; and at last, that some traces were not changed.
 pub(super) fn run(context: &Context, form: Form, order: Order, task: &dyn Task) -> Result<Exit> {
-    let by_filter = *order.filter != FilterArgs::default();
+    let by_filter = by_filter(order);
     check_which(order, by_filter, task.words())?;
     let store = context.store()?;
-    match store.can(task.change()) {
+    match store.can(&task.change()) {
         Err(refusal) if order.dry_run => {
             context.note(&format!("without --dry-run this fails: {refusal}"));
         }
         checked => checked?,
     }
-    let asks = by_filter && !order.yes && !order.dry_run && context.terminal.interactive;
     let targets = if by_filter {
         found(context, order.filter, task)?
     } else {
@@ -116,12 +133,11 @@ pub(super) fn run(context: &Context, form: Form, order: Order, task: &dyn Task) 
     if targets.all.is_empty() && targets.unreadable.is_empty() {
         context.note_no_match(order.filter);
     }
-    let pending = targets.all.iter().filter(|target| target.is_pending());
-    let pending: Vec<String> = pending.map(|target| target.id.clone()).collect();
-    if asks && pending.len() > 1 {
-        confirm(context, task.words(), pending.len())?;
-    }
-    let Targets { all, unreadable } = targets;
+    let pending: Vec<TraceRef> = targets.all.iter().filter_map(Target::pending).collect();
+    approve(context, order, task, &targets.overview, pending.len())?;
+    let Targets {
+        all, unreadable, ..
+    } = targets;
     let mut out = context.terminal.output();
     let mut results = Results {
         printer: Printer::new(context, form, task, order.dry_run, &mut out)?,
@@ -129,12 +145,69 @@ pub(super) fn run(context: &Context, form: Form, order: Order, task: &dyn Task) 
         counts: Counts::default(),
         failures: Vec::new(),
     };
-    if !order.dry_run {
-        apply(context, store, task, &pending, &mut results)?;
+    let broken = if order.dry_run {
+        None
+    } else {
+        apply(context, store, task, &pending, &mut results).err()
+    };
+    if results.counts.changed == 0
+        && let Some(error) = broken
+    {
+        return Err(error);
     }
     let (counts, failures) = results.finish(&unreadable)?;
     out.finish()?;
+    if let Some(error) = broken {
+        let left = units::counted(counts.left, "trace");
+        context.warn(format!("{left} left; the same command again goes on"));
+        return Err(error);
+    }
     end(context, form, task.words(), counts, failures, &unreadable)
+}
+
+/// Sees to it that so many traces may be changed.
+///
+/// # Errors
+/// That they may not.
+fn approve(
+    context: &Context,
+    order: Order,
+    task: &dyn Task,
+    overview: &Overview,
+    pending: usize,
+) -> Result<()> {
+    let words = task.words();
+    let asks = !order.yes && !order.dry_run && context.terminal.interactive;
+    if task.is_final() && pending > 0 {
+        overview.tell(context, words, asks);
+    }
+    let traces = units::counted(pending, "trace");
+    if let Some(most) = order.most
+        && pending as u64 > most
+    {
+        let message = format!(
+            "--max allows {}, found {traces}; nothing was {}",
+            units::whole(usize::try_from(most).unwrap_or(usize::MAX)),
+            words.changed
+        );
+        return Err(CommandError::new(Exit::Condition, message).into());
+    }
+    if task.is_final() && pending > 0 && !order.yes && !order.dry_run && !asks {
+        let message = format!(
+            "expected --yes to {} {traces}, since nobody can be asked here; nothing was {}",
+            words.verb, words.changed
+        );
+        let hint = "--dry-run lists them";
+        return Err(CommandError::usage(message).hint(hint).into());
+    }
+    if asks && (task.is_final() && pending > 0 || by_filter(order) && pending > 1) {
+        confirm(context, words, &traces)?;
+    }
+    Ok(())
+}
+
+fn by_filter(order: Order) -> bool {
+    *order.filter != FilterArgs::default()
 }
 
 fn check_which(order: Order, by_filter: bool, words: Words) -> Result<()> {
@@ -173,10 +246,7 @@ fn found(context: &Context, args: &FilterArgs, task: &dyn Task) -> Result<Target
         Need::INFO,
         "finding traces",
         |trace| {
-            targets.all.push(Target {
-                plan: Ok(task.plan(Some(&trace.info))),
-                id: trace.info.trace_id,
-            });
+            targets.add(task, trace.info);
             Ok(())
         },
     )?;
@@ -189,16 +259,22 @@ fn named(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) ->
     let (ids, missing) = resolve::known_and_missing(context, order.words)?;
     let missing = missing.into_iter().map(|(id, error)| Target {
         id,
+        experiment_id: None,
         plan: Err(error),
     });
     let mut targets = Targets {
         all: missing.collect(),
-        unreadable: Vec::new(),
+        ..Targets::default()
     };
     let mut progress = context.terminal.progress("looking traces up").of(ids.len());
     store.try_fetch_all(TraceRefs::Ids(ids), Want::INFO, |id, trace| -> Result<()> {
         let plan = match trace {
-            Ok(trace) => Ok(task.plan(Some(&trace.info))),
+            Ok(mut trace) => {
+                id.clone_into(&mut trace.info.trace_id);
+                targets.add(task, trace.info);
+                progress.at(targets.all.len());
+                return Ok(());
+            }
             Err(error) if error.is_about_one_trace() => match error.into_unreadable(id) {
                 Ok(_) if !order.dry_run => Ok(task.plan(None)),
                 Ok(unreadable) => {
@@ -209,8 +285,12 @@ fn named(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) ->
             },
             Err(error) => return Err(error.into()),
         };
-        let id = id.to_owned();
-        targets.all.push(Target { id, plan });
+        targets.overview.add_unknown();
+        targets.all.push(Target {
+            id: id.to_owned(),
+            experiment_id: None,
+            plan,
+        });
         progress.at(targets.all.len());
         Ok(())
     })?;
@@ -218,10 +298,10 @@ fn named(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) ->
     Ok(targets)
 }
 
-fn confirm(context: &Context, words: Words, count: usize) -> Result<()> {
+fn confirm(context: &Context, words: Words, traces: &str) -> Result<()> {
     let verb = format!("{}{}", words.verb[..1].to_uppercase(), &words.verb[1..]);
     context.terminal.leave_to_dialogue(true);
-    let question = format!("{verb} {}? [y/N] ", units::counted(count, "trace"));
+    let question = format!("{verb} {traces}? [y/N] ");
     terminal::tell(&Clean::line(question));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
@@ -230,7 +310,7 @@ fn confirm(context: &Context, words: Words, count: usize) -> Result<()> {
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         Ok(())
     } else {
-        Err(CommandError::new(Exit::Condition, "nothing was changed").into())
+        Err(CommandError::new(Exit::Condition, format!("nothing was {}", words.changed)).into())
     }
 }
 
@@ -238,13 +318,13 @@ fn apply(
     context: &Context,
     store: &dyn Store,
     task: &dyn Task,
-    ids: &[String],
+    traces: &[TraceRef],
     results: &mut Results<'_>,
 ) -> Result<()> {
     let words = task.words();
-    let mut progress = context.terminal.progress(words.doing).of(ids.len());
+    let mut progress = context.terminal.progress(words.doing).of(traces.len());
     let mut tried = 0;
-    store.try_change(ids, task.change(), |id, result| -> Result<()> {
+    store.try_change(traces, &task.change(), |id, result| -> Result<()> {
         // Nobody is let in by asking again.
         if let Err(error @ (StoreError::Unauthorized { .. } | StoreError::Forbidden { .. })) =
             result
@@ -260,9 +340,27 @@ fn apply(
     Ok(())
 }
 
+impl Targets {
+    fn add(&mut self, task: &dyn Task, info: TraceInfo) {
+        let plan = task.plan(Some(&info));
+        if plan.changes && task.is_final() {
+            self.overview.add(&info);
+        }
+        self.all.push(Target {
+            plan: Ok(plan),
+            id: info.trace_id,
+            experiment_id: info.experiment_id,
+        });
+    }
+}
+
 impl Target {
-    fn is_pending(&self) -> bool {
-        self.plan.as_ref().is_ok_and(|plan| plan.changes)
+    fn pending(&self) -> Option<TraceRef> {
+        let changes = self.plan.as_ref().is_ok_and(|plan| plan.changes);
+        changes.then(|| TraceRef {
+            id: self.id.clone(),
+            experiment_id: self.experiment_id.clone(),
+        })
     }
 }
 
@@ -287,6 +385,11 @@ impl Results<'_> {
                     self.counts.changed += 1;
                     self.printer.changed(id, &plan)
                 }
+                // Somebody else was quicker.
+                (Ok(_), Err(StoreError::UnknownTrace { .. })) if self.printer.is_final() => {
+                    self.counts.unchanged += 1;
+                    self.printer.gone(id)
+                }
                 (Err(error), _) => self.failed(target.id, error),
                 (_, Err(error)) => self.failed(target.id, error.into()),
             };
@@ -306,8 +409,11 @@ impl Results<'_> {
 
     fn untried(&mut self, target: Target) -> Result<()> {
         match target.plan {
+            Ok(plan) if plan.changes && !self.printer.dry_run => {
+                self.counts.left += 1;
+                self.printer.left(&target.id)
+            }
             Ok(plan) => {
-                // In a dry run only.
                 self.counts.planned += usize::from(plan.changes);
                 self.counts.unchanged += usize::from(!plan.changes);
                 self.printer.planned(&target.id, &plan)

@@ -8,6 +8,7 @@ mod check;
 mod columns;
 mod completing;
 mod completions;
+mod delete;
 mod diff;
 mod errors;
 mod experiments;
@@ -71,6 +72,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Session(args) => with_context(flags, env, terminal, |c| session::run(c, args)),
         Command::Sessions(args) => with_context(flags, env, terminal, |c| sessions::run(c, args)),
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
+        Command::Delete(args) => with_context(flags, env, terminal, |c| delete::run(c, args)),
         Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),
         Command::Errors(args) => with_context(flags, env, terminal, |c| errors::run(c, args)),
         Command::Experiments(args) => {

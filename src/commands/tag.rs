@@ -29,34 +29,28 @@ const NO_TAGS: [(&str, &str); 5] = [
 pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
     let form = context.form("tag")?;
     let (changes, words) = changes(context, args)?;
-    let tagging = Tagging(Change::Tags(changes));
+    let tagging = Tagging(changes);
     let order = Order {
         words: &words,
         filter: &args.filter,
         dry_run: args.dry_run,
         yes: args.yes,
+        most: None,
     };
     change::run(context, form, order, &tagging)
 }
 
 /// Tags that are to be set and deleted.
-struct Tagging(Change);
-
-impl Tagging {
-    fn tags(&self) -> &TagChanges {
-        let Change::Tags(changes) = &self.0;
-        changes
-    }
-}
+struct Tagging(TagChanges);
 
 impl Task for Tagging {
-    fn change(&self) -> &Change {
-        &self.0
+    fn change(&self) -> Change {
+        Change::Tags(self.0.clone())
     }
 
     fn plan(&self, info: Option<&TraceInfo>) -> Plan {
         let Some(info) = info else {
-            let all = changes_of(self.tags(), |_| None);
+            let all = changes_of(&self.0, |_| None);
             return Plan {
                 changes: true,
                 planned: String::new(),
@@ -64,7 +58,7 @@ impl Task for Tagging {
                 before: None,
             };
         };
-        let all = changes_of(self.tags(), |key| tag_of(info, key));
+        let all = changes_of(&self.0, |key| tag_of(info, key));
         let before = all
             .iter()
             .map(|change| (change.key.to_owned(), change.before.into()));
@@ -77,7 +71,7 @@ impl Task for Tagging {
     }
 
     fn fields(&self) -> Map<String, Value> {
-        let TagChanges { set, delete } = self.tags();
+        let TagChanges { set, delete } = &self.0;
         let set: Map<String, Value> = set
             .iter()
             .map(|(key, value)| (key.clone(), value.clone().into()))
@@ -89,11 +83,14 @@ impl Task for Tagging {
     }
 
     fn words(&self) -> Words {
-        let TagChanges { set, delete } = self.tags();
+        let TagChanges { set, delete } = &self.0;
         Words {
             verb: "tag",
             doing: "tagging",
             done: "tagged",
+            changed: "changed",
+            would: "would change",
+            nothing: "nothing to change",
             already: match (set.len(), delete.len()) {
                 (1, 0) => "had it already",
                 (_, 0) => "had them already",

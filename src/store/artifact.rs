@@ -1,6 +1,8 @@
 //! Spans that MLflow keeps in a `traces.json` among a trace's artifacts: where
 //! that file is, and what is in it.
 
+mod owned;
+
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -10,6 +12,8 @@ use super::{Detail, StoreError, plain_io_reason};
 use crate::model::{Span, Unreadable};
 use crate::regular::{self, Links};
 use crate::uri::{file_uri_path, percent_decode, without_credentials};
+
+pub(super) use owned::Owned;
 
 /// The file in a trace's artifact folder that holds its spans.
 pub(super) const FILE_NAME: &str = "traces.json";
@@ -33,8 +37,10 @@ pub(super) struct Artifacts {
     own: PathBuf,
     /// What `mlflow-artifacts:` may stand for, the likeliest first.
     served: Vec<PathBuf>,
-    /// Folders as they are without links.
+    /// The store's own folders as they are without links.
     allowed: Vec<PathBuf>,
+    /// Folders that the user names, likewise.
+    also: Vec<PathBuf>,
 }
 
 impl Artifacts {
@@ -51,6 +57,7 @@ impl Artifacts {
                 served.clone(),
                 path.with_file_name(LOCAL),
             ]),
+            also: Vec::new(),
             own: fs::canonicalize(&own).unwrap_or(own),
             served: vec![served],
         }
@@ -64,13 +71,14 @@ impl Artifacts {
         Self {
             own: fs::canonicalize(root).unwrap_or_else(|_| root.to_owned()),
             allowed: without_links(places),
+            also: Vec::new(),
             served,
         }
     }
 
     /// Reads in these folders too.
     pub(super) fn allow(&mut self, folders: &[PathBuf]) {
-        self.allowed.extend(without_links(folders.iter().cloned()));
+        self.also.extend(without_links(folders.iter().cloned()));
     }
 
     /// The spans of a trace whose artifacts are in `folder`.
@@ -119,7 +127,8 @@ impl Artifacts {
     }
 
     fn allows(&self, real: &Path) -> bool {
-        self.allowed.iter().any(|folder| real.starts_with(folder))
+        let mut all = self.allowed.iter().chain(&self.also);
+        all.any(|folder| real.starts_with(folder))
     }
 
     /// A file in a folder, with what to call it.

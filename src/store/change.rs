@@ -10,6 +10,33 @@ use super::{Store, StoreError, going_on};
 pub enum Change {
     /// Tags are set and deleted.
     Tags(TagChanges),
+    /// They are deleted, with all that belongs to them.
+    Delete,
+}
+
+impl Change {
+    /// What a store that is read-only lacks.
+    pub(super) const fn lacking(&self) -> &'static str {
+        match self {
+            Self::Tags(_) => "tags to change: it is read-only",
+            Self::Delete => "traces to delete: it is read-only",
+        }
+    }
+}
+
+/// A trace that is to be changed.
+#[derive(Debug, Clone)]
+pub struct TraceRef {
+    /// Its id.
+    pub id: String,
+    /// Its experiment, where that is known: servers want it named.
+    pub experiment_id: Option<String>,
+}
+
+impl AsRef<str> for TraceRef {
+    fn as_ref(&self) -> &str {
+        &self.id
+    }
 }
 
 /// What is to be done to the tags of traces.
@@ -31,12 +58,12 @@ impl dyn Store + '_ {
     /// Those of [`Store::change`], and that of `each`.
     pub fn try_change<E: From<StoreError>>(
         &self,
-        trace_ids: &[String],
+        traces: &[TraceRef],
         change: &Change,
         mut each: impl FnMut(&str, Result<(), StoreError>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut outcome = Ok(());
-        self.change(trace_ids, change, &mut |id, result| {
+        self.change(traces, change, &mut |id, result| {
             outcome = each(id, result);
             going_on(&outcome)
         })?;
@@ -50,17 +77,19 @@ impl TagChanges {
     pub(super) fn one_by_one(
         &self,
         at_once: usize,
-        trace_ids: &[String],
+        traces: &[TraceRef],
         set: impl Fn(&str, &str, &str) -> Result<(), StoreError> + Sync,
         delete: impl Fn(&str, &str) -> Result<(), StoreError> + Sync,
         each: OnChange<'_>,
     ) {
-        let change = |trace_id: &String| {
+        let change = |TraceRef { id: trace_id, .. }: &TraceRef| {
             for (key, value) in &self.set {
                 set(trace_id, key, value)?;
             }
             self.delete.iter().try_for_each(|key| delete(trace_id, key))
         };
-        let _ = in_order(at_once, trace_ids, change, |id, result| each(id, result));
+        let _ = in_order(at_once, traces, change, |trace, result| {
+            each(&trace.id, result)
+        });
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn open() -> Result<FileStore, StoreError> {
         })?;
     Ok(FileStore::built_in(
         NAME,
-        "set a tracking URI to tag real traces",
+        "set a tracking URI to change real traces",
         TRACES,
         experiments
             .into_iter()

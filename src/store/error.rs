@@ -205,6 +205,24 @@ pub enum StoreError {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// A trace that is there after it was to be deleted.
+    #[error("{store} did not delete trace `{id}`")]
+    Kept {
+        /// The trace.
+        id: String,
+        /// The store.
+        store: String,
+    },
+    /// A trace that cannot be deleted without what is kept of it elsewhere.
+    #[error("cannot delete trace `{id}`: its spans are archived at {location}, and {reason}")]
+    ArchivedElsewhere {
+        /// The trace.
+        id: String,
+        /// The location, without credentials.
+        location: String,
+        /// Why they are not deleted.
+        reason: &'static str,
+    },
     /// A trace's spans are not to be had.
     #[error("cannot get the spans of trace `{id}`: {}", list(tried))]
     NoSpans {

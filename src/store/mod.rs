@@ -29,7 +29,7 @@ use crate::io_words::plain_io_reason;
 use crate::model::{Experiment, ExperimentOverview, TraceInfo, Unreadable};
 
 pub use crate::model::Detail;
-pub use change::{Change, OnChange, TagChanges};
+pub use change::{Change, OnChange, TagChanges, TraceRef};
 pub use error::{
     Attempt, BadBody, CertificateFault, ConnectionFault, Found, ProxyFault, Refusal, StoreError,
 };
@@ -196,10 +196,11 @@ pub trait Store: Send + Sync {
     /// with one never keeps the others from being changed; `each` breaks off.
     ///
     /// # Errors
-    /// When nothing can be changed any more.
+    /// When nothing can be changed any more: those that `each` was not told of are as they
+    /// were, or nobody knows.
     fn change(
         &self,
-        trace_ids: &[String],
+        traces: &[TraceRef],
         change: &Change,
         each: OnChange<'_>,
     ) -> Result<(), StoreError>;

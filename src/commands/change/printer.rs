@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::Context;
 use super::super::form::Form;
-use super::{Plan, Task};
+use super::{Plan, Task, Words};
 use crate::export::delimited::RowWriter;
 use crate::export::unreadable::add_to;
 use crate::export::{self, JsonForm};
@@ -26,10 +26,12 @@ pub(super) struct Counts {
     pub(super) planned: usize,
     /// Those that needed no change.
     pub(super) unchanged: usize,
+    /// Those that it was not done to any more.
+    pub(super) left: usize,
 }
 
 impl Counts {
-    /// All but those that failed.
+    /// All but those that failed or are left.
     pub(super) const fn all(self) -> usize {
         self.changed + self.planned + self.unchanged
     }
@@ -38,7 +40,7 @@ impl Counts {
 /// Writes results.
 pub(super) struct Printer<'a> {
     context: &'a Context<'a>,
-    dry_run: bool,
+    pub(super) dry_run: bool,
     task: &'a dyn Task,
     kind: Kind<'a>,
 }
@@ -92,7 +94,7 @@ impl<'a> Printer<'a> {
     /// A trace was changed.
     pub(super) fn changed(&mut self, id: &str, plan: &Plan) -> Result<()> {
         let told = Told {
-            status: "changed",
+            status: self.task.words().changed,
             described: plan.done.clone(),
             before: plan.before.clone(),
             ..Told::default()
@@ -102,13 +104,14 @@ impl<'a> Printer<'a> {
 
     /// A trace would be changed, or need not be.
     pub(super) fn planned(&mut self, id: &str, plan: &Plan) -> Result<()> {
+        let Words { would, nothing, .. } = self.task.words();
         let (status, words) = if plan.changes {
-            ("would_change", "would change")
+            (would.replace(' ', "_"), would)
         } else {
-            ("unchanged", "nothing to change")
+            ("unchanged".to_owned(), nothing)
         };
         let told = Told {
-            status,
+            status: &status,
             described: match self.kind {
                 Kind::Text(_) => format!("{words}: {}", plan.planned),
                 _ => plan.planned.clone(),
@@ -117,6 +120,32 @@ impl<'a> Printer<'a> {
             ..Told::default()
         };
         self.write(id, &told)
+    }
+
+    /// A trace was changed by somebody else meanwhile.
+    pub(super) fn gone(&mut self, id: &str) -> Result<()> {
+        let plan = Plan {
+            planned: "it is gone already".to_owned(),
+            ..Plan::default()
+        };
+        self.planned(id, &plan)
+    }
+
+    /// A trace is as it was, since nothing could be changed any more.
+    pub(super) fn left(&mut self, id: &str) -> Result<()> {
+        if matches!(self.kind, Kind::Text(_)) {
+            return Ok(());
+        }
+        let told = Told {
+            status: "left",
+            ..Told::default()
+        };
+        self.write(id, &told)
+    }
+
+    /// Whether the change cannot be taken back.
+    pub(super) fn is_final(&self) -> bool {
+        self.task.is_final()
     }
 
     /// It failed, or would. People read of that on standard error.
@@ -167,13 +196,20 @@ impl<'a> Printer<'a> {
         unreadable: &[Unreadable],
     ) -> Result<()> {
         let Counts {
-            changed, unchanged, ..
+            changed,
+            unchanged,
+            left,
+            ..
         } = counts;
+        let words = self.task.words();
         match self.kind {
             Kind::Document(out, results) => {
                 let mut document = json!({
-                    "results": results, "changed": changed, "unchanged": unchanged, "failed": failed
+                    "results": results, words.changed: changed, "unchanged": unchanged, "failed": failed
                 });
+                if left > 0 {
+                    document["left"] = json!(left);
+                }
                 add_to(&mut document, unreadable, JsonForm::Pretty);
                 export::json::write(out, &document, JsonForm::Pretty)?;
             }
@@ -188,10 +224,10 @@ impl<'a> Printer<'a> {
                     "{} of {all} ({} {})",
                     units::whole(changed),
                     units::whole(unchanged),
-                    self.task.words().already
+                    words.already
                 ),
             };
-            self.context.note(&format!("changed {of}"));
+            self.context.note(&format!("{} {of}", words.changed));
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ use super::local::{Answers, Best, Doubts, Sessions, lock, plan_of};
 use super::wire::{DocumentSpans, DocumentTrace, Fault, Want as Parts, read_documents};
 use super::{
     Attempt, Change, Detail, Notice, OnChange, OnTrace, Page, Pages, Query, Scope, Store,
-    StoreError, Want, overview, plain_io_reason,
+    StoreError, TraceRef, Want, overview, plain_io_reason,
 };
 use crate::filter::{Filter, Nothing, OrderBy};
 use crate::model::{
@@ -38,7 +38,7 @@ use crate::model::{
 /// Traces that can only be read.
 pub(super) struct FileStore {
     name: String,
-    /// What to do instead of changing tags here.
+    /// What to do instead of changing traces here.
     read_only: &'static str,
     source: Source,
     origins: Origins,
@@ -108,7 +108,7 @@ impl FileStore {
         name: String,
         prepared: Result<Prepared, Trouble>,
     ) -> Result<Self, StoreError> {
-        const READ_ONLY: &str = "tag the traces on the server that they came from";
+        const READ_ONLY: &str = "change the traces on the server that they came from";
         let failed = |path: String, reason: String| Err(StoreError::File { path, reason });
         match prepared {
             Ok(prepared) => Ok(Self::new(name, READ_ONLY, prepared, Vec::new())),
@@ -540,10 +540,10 @@ impl FileStore {
         }
     }
 
-    fn read_only(&self) -> StoreError {
+    fn read_only(&self, change: &Change) -> StoreError {
         StoreError::Unsupported {
             store: self.name.clone(),
-            what: "tags to change: it is read-only",
+            what: change.lacking(),
             instead: self.read_only,
         }
     }
@@ -687,15 +687,15 @@ impl Store for FileStore {
 
     fn change(
         &self,
-        _trace_ids: &[String],
-        _change: &Change,
+        _traces: &[TraceRef],
+        change: &Change,
         _each: OnChange<'_>,
     ) -> Result<(), StoreError> {
-        Err(self.read_only())
+        Err(self.read_only(change))
     }
 
-    fn can(&self, _change: &Change) -> Result<(), StoreError> {
-        Err(self.read_only())
+    fn can(&self, change: &Change) -> Result<(), StoreError> {
+        Err(self.read_only(change))
     }
 
     fn notices(&self) -> Vec<Notice> {

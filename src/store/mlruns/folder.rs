@@ -18,7 +18,7 @@ use crate::store::{StoreError, plain_io_reason};
 
 const TRASH: &str = ".trash";
 const META: &str = "meta.yaml";
-const TRACE_INFO: &str = "trace_info.yaml";
+pub(super) const TRACE_INFO: &str = "trace_info.yaml";
 /// The folder of a trace's tags, one file for each.
 pub(super) const TAGS: &str = "tags";
 
@@ -301,7 +301,7 @@ fn read_yaml(path: &Path) -> Result<Value, StoreError> {
 }
 
 /// A text file, with U+FFFD for what is not UTF-8; `None` where there is none.
-fn read(path: &Path) -> Result<Option<String>, StoreError> {
+pub(super) fn read(path: &Path) -> Result<Option<String>, StoreError> {
     match regular::read(path, Links::Refuse, LARGEST) {
         Ok(bytes) => Ok(Some(match String::from_utf8(bytes) {
             Ok(text) => text,

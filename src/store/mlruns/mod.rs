@@ -3,6 +3,7 @@
 //! here. A trace that cannot be read is named beside those that a search finds, and is
 //! an error where it is asked for.
 
+mod delete;
 mod folder;
 mod tags;
 mod yaml;
@@ -13,12 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::artifact::{self, Artifacts};
-use super::fetch::{self, Ways};
+use super::fetch::{self, Ways, in_order};
 use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, attach, plan_of};
 use super::{
     Attempt, Change, Detail, Notice, OnChange, OnTrace, Page, Pages, Query, Scope, Store,
-    StoreError, Want, overview,
+    StoreError, TraceRef, Want, overview,
 };
 use crate::filter::{Filter, Nothing};
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, tag};
@@ -181,10 +182,14 @@ impl Mlruns {
     }
 
     fn find_folder(&self, trace_id: &str) -> Result<PathBuf, StoreError> {
-        folder::find_trace(&self.root, trace_id)?.ok_or_else(|| StoreError::UnknownTrace {
+        folder::find_trace(&self.root, trace_id)?.ok_or_else(|| self.unknown(trace_id))
+    }
+
+    fn unknown(&self, trace_id: &str) -> StoreError {
+        StoreError::UnknownTrace {
             id: trace_id.to_owned(),
             store: self.describe(),
-        })
+        }
     }
 
     fn read(&self, trace_id: &str) -> Result<(TraceInfo, PathBuf), StoreError> {
@@ -319,14 +324,25 @@ impl Store for Mlruns {
 
     fn change(
         &self,
-        trace_ids: &[String],
+        traces: &[TraceRef],
         change: &Change,
         each: OnChange<'_>,
     ) -> Result<(), StoreError> {
-        let Change::Tags(changes) = change;
-        let set = |id: &str, key: &str, value: &str| tags::set(&self.find_folder(id)?, key, value);
-        let delete = |id: &str, key: &str| tags::delete(&self.find_folder(id)?, key);
-        changes.one_by_one(parallel::cores(), trace_ids, set, delete, each);
+        match change {
+            Change::Tags(changes) => {
+                let set = |id: &str, key: &str, value: &str| {
+                    tags::set(&self.find_folder(id)?, key, value)
+                };
+                let delete = |id: &str, key: &str| tags::delete(&self.find_folder(id)?, key);
+                changes.one_by_one(parallel::cores(), traces, set, delete, each);
+            }
+            Change::Delete => {
+                let delete = |trace: &TraceRef| self.delete(&trace.id);
+                let _ = in_order(parallel::cores(), traces, delete, |trace, result| {
+                    each(&trace.id, result)
+                });
+            }
+        }
         Ok(())
     }
 

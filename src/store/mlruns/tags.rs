@@ -99,7 +99,8 @@ fn check_key(key: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> StoreError {
+/// A failure of the operating system to change a path.
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> StoreError {
     match unreadable(path, error) {
         StoreError::File { path, reason } => StoreError::NotWritten { path, reason },
         other => other,

@@ -3,6 +3,7 @@
 //! the V2 endpoints from then on.
 
 mod batch;
+mod delete;
 mod experiments;
 mod explain;
 mod http;
@@ -29,7 +30,7 @@ use super::fetch;
 use super::local::{Doubts, lock};
 use super::{
     Change, Connection, Explain, Explanation, FilterSource, MetricAnswer, MetricQuestion, Notice,
-    OnChange, OnTrace, Page, Pages, Query, Refusal, Scope, Store, StoreError, Want,
+    OnChange, OnTrace, Page, Pages, Query, Refusal, Scope, Store, StoreError, TraceRef, Want,
 };
 use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
 use crate::model::{Experiment, ExperimentOverview, TraceInfo};
@@ -382,15 +383,19 @@ impl Store for RestStore {
 
     fn change(
         &self,
-        trace_ids: &[String],
+        traces: &[TraceRef],
         change: &Change,
         each: OnChange<'_>,
     ) -> Result<(), StoreError> {
-        let Change::Tags(changes) = change;
-        let set = |id: &str, key: &str, value: &str| self.set_tag(id, key, value);
-        let delete = |id: &str, key: &str| self.delete_tag(id, key);
-        changes.one_by_one(REQUESTS, trace_ids, set, delete, each);
-        Ok(())
+        match change {
+            Change::Tags(changes) => {
+                let set = |id: &str, key: &str, value: &str| self.set_tag(id, key, value);
+                let delete = |id: &str, key: &str| self.delete_tag(id, key);
+                changes.one_by_one(REQUESTS, traces, set, delete, each);
+                Ok(())
+            }
+            Change::Delete => self.delete(traces, each),
+        }
     }
 
     fn notices(&self) -> Vec<Notice> {

@@ -22,7 +22,7 @@ pub(super) const NEEDED: [(&str, &[&str]); 4] = [
 ];
 
 /// What is used where it is there.
-pub(super) const OPTIONAL: [(&str, &[&str]); 4] = [
+pub(super) const OPTIONAL: [(&str, &[&str]); 7] = [
     ("workspaces", &["name"]),
     (
         "spans",
@@ -67,6 +67,10 @@ pub(super) const OPTIONAL: [(&str, &[&str]); 4] = [
             "destination_id",
         ],
     ),
+    // Of these, only rows of traces are deleted, where the columns are there.
+    ("span_metrics", &[]),
+    ("trace_metrics", &[]),
+    ("review_queue_items", &[]),
 ];
 
 /// The tables that are looked at.
@@ -79,6 +83,9 @@ pub(in crate::store) const TABLES: [&str; NEEDED.len() + OPTIONAL.len()] = [
     "spans",
     "assessments",
     "entity_associations",
+    "span_metrics",
+    "trace_metrics",
+    "review_queue_items",
 ];
 
 /// What a database says that it has.

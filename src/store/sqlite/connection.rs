@@ -1,4 +1,4 @@
-//! Opening MLflow's database: for reading without ever writing, or for tags, and in
+//! Opening MLflow's database: for reading without ever writing, or for changes, and in
 //! either case without running anything that is written in the file itself.
 
 use std::fmt::Write as _;
@@ -165,7 +165,7 @@ impl Database {
         self.limited(connection)
     }
 
-    /// Opens it for changing tags.
+    /// Opens it for changing traces.
     ///
     /// # Errors
     /// Those of SQLite; a file or folder that cannot be written is one.

@@ -1,8 +1,9 @@
 //! MLflow's SQLite database as a store, read directly: no server, no Python.
-//! Reading changes nothing and keeps nobody from writing; tags are changed in
+//! Reading changes nothing and keeps nobody from writing; traces are changed in
 //! transactions, exactly as MLflow changes them.
 
 mod connection;
+mod delete;
 mod dialect;
 mod failure;
 mod files;
@@ -22,6 +23,7 @@ mod tags;
 mod tests;
 mod whole;
 mod workspace;
+mod write;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -41,7 +43,7 @@ use super::local::{Doubts, attach, lock};
 use super::sql::Schema;
 use super::{
     Change, Detail, Explain, Explanation, Notice, OnChange, OnTrace, Page, Pages, Query, Scope,
-    Store, StoreError, Want,
+    Store, StoreError, TraceRef, Want,
 };
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable, tag};
 use crate::parallel;
@@ -449,15 +451,17 @@ impl Store for SqliteStore {
 
     fn change(
         &self,
-        trace_ids: &[String],
+        traces: &[TraceRef],
         change: &Change,
         each: OnChange<'_>,
     ) -> Result<(), StoreError> {
-        let Change::Tags(changes) = change;
-        for batch in trace_ids.chunks(tags::BATCH) {
-            let results = tags::change(&self.shared, batch, changes)?;
-            for (id, result) in batch.iter().zip(results) {
-                if each(id, result).is_break() {
+        for batch in traces.chunks(write::BATCH) {
+            let results = match change {
+                Change::Tags(changes) => tags::change(&self.shared, batch, changes),
+                Change::Delete => delete::all(&self.shared, batch),
+            }?;
+            for (trace, result) in batch.iter().zip(results) {
+                if each(&trace.id, result).is_break() {
                     return Ok(());
                 }
             }

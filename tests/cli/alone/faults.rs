@@ -3,6 +3,7 @@
 
 mod answers;
 pub(crate) mod corpus;
+mod deleting;
 mod limits;
 mod login;
 mod network;

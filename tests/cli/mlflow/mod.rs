@@ -4,6 +4,7 @@ mod artifacts;
 mod attachments;
 mod check;
 mod contract;
+mod delete;
 mod detail;
 mod diff;
 mod differential;

@@ -323,6 +323,6 @@ fn the_demo_store_says_that_it_is_read_only() {
     let outcome = mlt().on("demo:").run("tag latest a=b");
     insta::assert_snapshot!(outcome.fails(2), @r"
     error: the demo store has no tags to change: it is read-only
-    hint: set a tracking URI to tag real traces
+    hint: set a tracking URI to change real traces
     ");
 }

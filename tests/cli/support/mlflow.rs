@@ -235,6 +235,13 @@ pub(crate) fn early_v3() -> &'static Seeded {
     SERVER.get_or_init(|| seeded(&EARLY_V3))
 }
 
+/// A server of this version with traces, for one test alone.
+pub(crate) fn of_its_own(version: &str) -> Seeded {
+    let seeds = [&CURRENT, &OLD, &EARLY_V3];
+    let seed = seeds.into_iter().find(|seed| seed.version == version);
+    seeded(seed.expect("there is a seed of this version"))
+}
+
 /// The server as a store, without retries.
 pub(crate) fn connect(uri: &str) -> Box<dyn Store> {
     let location = Location::Server(Box::new(Connection {

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Folder;
 use crate::support::mlt;
 
-const PRINTING: [&str; 28] = [
+const PRINTING: [&str; 29] = [
     "--version",
     "--help",
     "-h",
@@ -31,6 +31,7 @@ const PRINTING: [&str; 28] = [
     "experiments",
     "check --all --require 'count() >= 1'",
     "tag latest a=b --dry-run",
+    "delete latest --dry-run",
     "report latest",
     "skill",
     "get latest -o brief",

@@ -1,0 +1,82 @@
+//! `mlt delete`: traces go for good, those that are named or that a filter finds.
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use super::Context;
+use super::change::{self, Order, Plan, Task, Words};
+use crate::cli::DeleteArgs;
+use crate::error::Exit;
+use crate::model::TraceInfo;
+use crate::store::Change;
+use crate::units::{self, Zone};
+
+pub(super) fn run(context: &Context, args: &DeleteArgs) -> Result<Exit> {
+    let form = context.form("delete")?;
+    let order = Order {
+        words: &args.traces,
+        filter: &args.filter,
+        dry_run: args.dry_run,
+        yes: args.yes,
+        most: args.max,
+    };
+    let zone = context.layout().zone;
+    change::run(context, form, order, &Deletion { zone })
+}
+
+/// Traces go.
+struct Deletion {
+    zone: Zone,
+}
+
+impl Task for Deletion {
+    fn change(&self) -> Change {
+        Change::Delete
+    }
+
+    fn plan(&self, info: Option<&TraceInfo>) -> Plan {
+        let Some(info) = info else {
+            return Plan {
+                changes: true,
+                done: "deleted".to_owned(),
+                ..Plan::default()
+            };
+        };
+        let time = info.request_time.map(|time| units::time(time, self.zone));
+        let state = info.state.to_string();
+        let known = info.name().into_iter().chain([state.as_str()]);
+        let known: Vec<&str> = known.chain(time.as_deref()).collect();
+        let described = known.join("  ");
+        Plan {
+            changes: true,
+            done: format!("deleted: {described}"),
+            planned: described,
+            before: Some(json!({
+                "name": info.name(),
+                "state": state,
+                "request_time": info.request_time.map(|time| time.to_string()),
+                "experiment_id": info.experiment_id,
+            })),
+        }
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        Map::new()
+    }
+
+    fn words(&self) -> Words {
+        Words {
+            verb: "delete",
+            doing: "deleting",
+            done: "deleted",
+            changed: "deleted",
+            would: "would delete",
+            nothing: "nothing to delete",
+            already: "gone already",
+        }
+    }
+
+    fn is_final(&self) -> bool {
+        true
+    }
+}
