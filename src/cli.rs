@@ -1,6 +1,7 @@
 //! The command line: what may be typed, as clap structs. Nothing is resolved
 //! here; the values are what the user wrote, checked one by one.
 
+mod assess;
 mod check;
 mod delete;
 mod diff;
@@ -36,6 +37,7 @@ use crate::complete;
 use crate::settings::Flags;
 use crate::units::Period;
 
+pub use assess::AssessArgs;
 pub use check::CheckArgs;
 pub use delete::DeleteArgs;
 pub use diff::{DiffArgs, DiffBy, DiffSort};
@@ -90,8 +92,8 @@ Exit codes:
   6    data that cannot be read or written
   7    done, but some traces could not be read; 1 to 6 go before it
   130  interrupted
-A filter that matches no traces is no failure of mlt search, sessions, stats, errors, latency, export, tag
-and delete: they say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
+A filter that matches no traces is no failure of mlt search, sessions, stats, errors, latency, export,
+tag, assess and delete: they say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
 
 const COMPLETIONS: &str = "\
 To load it:
@@ -289,6 +291,9 @@ pub enum Command {
     /// Set and delete tags of traces
     #[command(arg(output::arg(TABULAR)))]
     Tag(TagArgs),
+    /// Say how good traces are, or what would have been right
+    #[command(arg(output::arg(TABULAR)))]
+    Assess(Box<AssessArgs>),
     /// Delete traces, for good
     #[command(arg(output::arg(TABULAR)))]
     Delete(Box<DeleteArgs>),
@@ -349,6 +354,7 @@ impl Command {
         let (traces, more) = match self {
             Self::Get(args) => (&mut args.traces, &mut args.mlflow.trace_ids),
             Self::Tag(args) => (&mut args.words, &mut args.mlflow.trace_ids),
+            Self::Assess(args) => (&mut args.words, &mut args.mlflow.trace_ids),
             Self::Delete(args) => (&mut args.traces, &mut args.mlflow.trace_ids),
             Self::Latency(args) => args.selection.trace_words(),
             Self::Report(args) => args.selection.trace_words(),

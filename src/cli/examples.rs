@@ -37,6 +37,13 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt tag latest --delete reviewed --dry-run
   mlt tag --status ERROR triage=todo --dry-run"
         }
+        "assess" => {
+            "\
+  mlt assess latest helpful=true --rationale 'it answers' --dry-run
+  mlt assess latest answer='30 days' --expectation --dry-run
+  mlt assess --status ERROR score=0.2 --source code:score.sh --replace --dry-run
+  mlt assess latest --delete tone --dry-run"
+        }
         "delete" => {
             "\
   mlt delete latest --dry-run

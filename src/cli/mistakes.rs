@@ -116,6 +116,9 @@ fn tip(root: &Command, command: &str, option: &str) -> Option<String> {
         "get" => Some(format!(
             "ids may be piped in: mlt search {option}{value} -o ids | mlt get -"
         )),
+        "assess" => Some(format!(
+            "ids may be piped in: mlt search {option}{value} -o ids | mlt assess - NAME=VALUE"
+        )),
         "tag" => Some(format!(
             "ids may be piped in: mlt search {option}{value} -o ids | mlt tag - KEY=VALUE"
         )),

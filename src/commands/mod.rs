@@ -2,6 +2,7 @@
 //! render. What several of them need is beside them.
 
 mod again;
+mod assess;
 mod attachments;
 mod change;
 mod check;
@@ -72,6 +73,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Session(args) => with_context(flags, env, terminal, |c| session::run(c, args)),
         Command::Sessions(args) => with_context(flags, env, terminal, |c| sessions::run(c, args)),
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
+        Command::Assess(args) => with_context(flags, env, terminal, |c| assess::run(c, args)),
         Command::Delete(args) => with_context(flags, env, terminal, |c| delete::run(c, args)),
         Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),
         Command::Errors(args) => with_context(flags, env, terminal, |c| errors::run(c, args)),

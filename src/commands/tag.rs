@@ -251,7 +251,8 @@ fn check_is_tag(key: &str) -> Result<()> {
     Err(match kind {
         "tags" => error.hint(format!("write {name}=…")),
         "metadata" => error.hint(format!("a tag of another name can hold it: {name}=…")),
-        _ => error.hint("feedback and expectations are given with MLflow's `mlflow.log_feedback` and `mlflow.log_expectation`"),
+        "expectation" => error.hint(format!("write `mlt assess TRACE {name}=… --expectation`")),
+        _ => error.hint(format!("write `mlt assess TRACE {name}=…`")),
     }
     .into())
 }

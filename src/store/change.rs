@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::assess::AssessmentChanges;
 use super::fetch::in_order;
 use super::{Store, StoreError, going_on};
 
@@ -10,6 +11,8 @@ use super::{Store, StoreError, going_on};
 pub enum Change {
     /// Tags are set and deleted.
     Tags(TagChanges),
+    /// Assessments are made and deleted.
+    Assess(AssessmentChanges),
     /// They are deleted, with all that belongs to them.
     Delete,
 }
@@ -19,6 +22,7 @@ impl Change {
     pub(super) const fn lacking(&self) -> &'static str {
         match self {
             Self::Tags(_) => "tags to change: it is read-only",
+            Self::Assess(_) => "assessments to change: it is read-only",
             Self::Delete => "traces to delete: it is read-only",
         }
     }
@@ -31,6 +35,21 @@ pub struct TraceRef {
     pub id: String,
     /// Its experiment, where that is known: servers want it named.
     pub experiment_id: Option<String>,
+}
+
+impl TraceRef {
+    /// Changes each by itself, so many at a time.
+    pub(super) fn each_of(
+        at_once: usize,
+        traces: &[Self],
+        change: impl Fn(&str) -> Result<(), StoreError> + Sync,
+        each: OnChange<'_>,
+    ) {
+        let change = |trace: &Self| change(&trace.id);
+        let _ = in_order(at_once, traces, change, |trace, result| {
+            each(&trace.id, result)
+        });
+    }
 }
 
 impl AsRef<str> for TraceRef {
@@ -82,14 +101,12 @@ impl TagChanges {
         delete: impl Fn(&str, &str) -> Result<(), StoreError> + Sync,
         each: OnChange<'_>,
     ) {
-        let change = |TraceRef { id: trace_id, .. }: &TraceRef| {
+        let change = |trace_id: &str| {
             for (key, value) in &self.set {
                 set(trace_id, key, value)?;
             }
             self.delete.iter().try_for_each(|key| delete(trace_id, key))
         };
-        let _ = in_order(at_once, traces, change, |trace, result| {
-            each(&trace.id, result)
-        });
+        TraceRef::each_of(at_once, traces, change, each);
     }
 }

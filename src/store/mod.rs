@@ -3,6 +3,7 @@
 //! or command lines. [`open`] picks the store that a location names.
 
 mod artifact;
+mod assess;
 mod attachment;
 mod change;
 mod demo;
@@ -29,6 +30,7 @@ use crate::io_words::plain_io_reason;
 use crate::model::{Experiment, ExperimentOverview, TraceInfo, Unreadable};
 
 pub use crate::model::Detail;
+pub use assess::AssessmentChanges;
 pub use change::{Change, OnChange, TagChanges, TraceRef};
 pub use error::{
     Attempt, BadBody, CertificateFault, ConnectionFault, Found, ProxyFault, Refusal, StoreError,

@@ -21,6 +21,8 @@ const META: &str = "meta.yaml";
 pub(super) const TRACE_INFO: &str = "trace_info.yaml";
 /// The folder of a trace's tags, one file for each.
 pub(super) const TAGS: &str = "tags";
+/// The folder of its assessments, likewise.
+pub(super) const ASSESSMENTS: &str = "assessments";
 
 /// What MLflow's interface cuts keys and values to, in characters.
 const MAX_KEY: usize = 250;
@@ -174,7 +176,7 @@ pub(super) fn trace_info(folder: &Path) -> Result<Option<TraceInfo>, StoreError>
     info.metadata = texts(&folder.join("request_metadata"))?;
     info.tags = texts(&folder.join(TAGS))?;
     info.assessments = Vec::new();
-    for path in files(&folder.join("assessments"))? {
+    for path in files(&folder.join(ASSESSMENTS))? {
         let mut value = read_yaml(&path)?;
         for kind in ["feedback", "expectation"] {
             if let Some(value) = value.get_mut(kind).and_then(|kind| kind.get_mut("value")) {
@@ -288,7 +290,11 @@ fn is_folder(entry: &DirEntry) -> Result<bool, StoreError> {
     Ok(kind.is_dir())
 }
 
-fn read_yaml(path: &Path) -> Result<Value, StoreError> {
+/// A file of keys with values.
+///
+/// # Errors
+/// That it is not there, or holds something else.
+pub(super) fn read_yaml(path: &Path) -> Result<Value, StoreError> {
     let broken = |reason: String| data(path, reason);
     let text = read(path)?.ok_or_else(|| {
         unreadable(path, &io::Error::from_raw_os_error(2 /* ENOENT */))

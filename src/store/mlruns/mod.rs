@@ -3,10 +3,12 @@
 //! here. A trace that cannot be read is named beside those that a search finds, and is
 //! an error where it is asked for.
 
+mod assess;
 mod delete;
 mod folder;
 mod tags;
 mod yaml;
+mod yaml_write;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::artifact::{self, Artifacts};
-use super::fetch::{self, Ways, in_order};
+use super::fetch::{self, Ways};
 use super::judge::Judge;
 use super::local::{Answers, Best, Doubts, Sessions, attach, plan_of};
 use super::{
@@ -336,11 +338,13 @@ impl Store for Mlruns {
                 let delete = |id: &str, key: &str| tags::delete(&self.find_folder(id)?, key);
                 changes.one_by_one(parallel::cores(), traces, set, delete, each);
             }
+            Change::Assess(changes) => {
+                let assess = |id: &str| self.assess(id, changes);
+                TraceRef::each_of(parallel::cores(), traces, assess, each);
+            }
             Change::Delete => {
-                let delete = |trace: &TraceRef| self.delete(&trace.id);
-                let _ = in_order(parallel::cores(), traces, delete, |trace, result| {
-                    each(&trace.id, result)
-                });
+                let delete = |id: &str| self.delete(id);
+                TraceRef::each_of(parallel::cores(), traces, delete, each);
             }
         }
         Ok(())

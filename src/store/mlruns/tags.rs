@@ -67,7 +67,7 @@ fn check_links(folder: &Path, key: &str) -> Result<(), StoreError> {
 
 /// With the permissions that any new file would have: a server that runs as
 /// somebody else must be able to read it.
-fn builder() -> tempfile::Builder<'static, 'static> {
+pub(super) fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".mlt-");
     #[cfg(unix)]

@@ -2,6 +2,7 @@
 //! endpoints; older servers are recognised by the first answer, and asked on
 //! the V2 endpoints from then on.
 
+mod assess;
 mod batch;
 mod delete;
 mod experiments;
@@ -392,6 +393,11 @@ impl Store for RestStore {
                 let set = |id: &str, key: &str, value: &str| self.set_tag(id, key, value);
                 let delete = |id: &str, key: &str| self.delete_tag(id, key);
                 changes.one_by_one(REQUESTS, traces, set, delete, each);
+                Ok(())
+            }
+            Change::Assess(changes) => {
+                let assess = |id: &str| self.assess(id, changes);
+                TraceRef::each_of(REQUESTS, traces, assess, each);
                 Ok(())
             }
             Change::Delete => self.delete(traces, each),

@@ -2,6 +2,7 @@
 //! Reading changes nothing and keeps nobody from writing; traces are changed in
 //! transactions, exactly as MLflow changes them.
 
+mod assess;
 mod connection;
 mod delete;
 mod dialect;
@@ -38,6 +39,7 @@ use self::spans::Place;
 use self::stream::{Cursor, Stream};
 use self::workspace::Workspace;
 use super::artifact::Artifacts;
+use super::assess::none_are_kept;
 use super::fetch::{self, Batches, Ways};
 use super::local::{Doubts, attach, lock};
 use super::sql::Schema;
@@ -458,6 +460,7 @@ impl Store for SqliteStore {
         for batch in traces.chunks(write::BATCH) {
             let results = match change {
                 Change::Tags(changes) => tags::change(&self.shared, batch, changes),
+                Change::Assess(changes) => assess::change(&self.shared, batch, changes),
                 Change::Delete => delete::all(&self.shared, batch),
             }?;
             for (trace, result) in batch.iter().zip(results) {
@@ -469,7 +472,10 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    fn can(&self, _change: &Change) -> Result<(), StoreError> {
+    fn can(&self, change: &Change) -> Result<(), StoreError> {
+        if matches!(change, Change::Assess(_)) && !self.shared.schema.has_assessments() {
+            return Err(none_are_kept(self.describe()));
+        }
         self.shared.database().writer().map(drop)
     }
 

@@ -15,6 +15,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "session",
     "sessions",
     "tag",
+    "assess",
     "delete",
     "latency",
     "diff",

@@ -151,6 +151,7 @@ fn no_subcommand_lets_anything_through_to_people() {
             "max(span.duration where name LIKE '%') < 1ms",
         ],
         &["tag", "tr-3934", "--dry-run", &format!("k=v{EVIL}")],
+        &["assess", "tr-3934", "--dry-run", &format!("k=v{EVIL}")],
         &["delete", "-f", "state = 'ERROR'", "--dry-run"],
         &["get", &named],
         &["experiments"],

@@ -1,6 +1,7 @@
 //! What runs on real MLflow: servers, their databases and their folders.
 
 mod artifacts;
+mod assess;
 mod attachments;
 mod check;
 mod contract;

@@ -1,6 +1,7 @@
 //! MLflow's database read and tagged directly, while it is damaged, locked,
 //! written to, protected, older or newer than expected, and when mlt is killed.
 
+mod assess;
 mod delete;
 mod meanwhile;
 mod strangers;

@@ -309,7 +309,11 @@ fn what_cannot_be_a_tag_is_refused_before_anything_is_sent() {
             2,
             "`feedback.x` is feedback, which is no tag",
         ),
-        (vec!["tag", id, "feedback.x=1"], 2, "mlflow.log_feedback"),
+        (
+            vec!["tag", id, "feedback.x=1"],
+            2,
+            "write `mlt assess TRACE x=…`",
+        ),
         (vec!["tag", id, "tags.env=prod"], 2, "write env=…"),
     ] {
         let outcome = on_server().args(&words).run("");

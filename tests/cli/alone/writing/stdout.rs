@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Folder;
 use crate::support::mlt;
 
-const PRINTING: [&str; 29] = [
+const PRINTING: [&str; 30] = [
     "--version",
     "--help",
     "-h",
@@ -31,6 +31,7 @@ const PRINTING: [&str; 29] = [
     "experiments",
     "check --all --require 'count() >= 1'",
     "tag latest a=b --dry-run",
+    "assess latest a=1 --dry-run",
     "delete latest --dry-run",
     "report latest",
     "skill",

@@ -1,0 +1,317 @@
+//! `mlt assess`: feedback and expectations, on traces that are named or that a filter finds.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use super::change::{self, Order, Plan, Task, Words};
+use super::selection::key_value;
+use super::{Context, resolve};
+use crate::cli::AssessArgs;
+use crate::error::{CommandError, Exit};
+use crate::model::{Assessment, AssessmentKind, Source, SpanId, TraceInfo};
+use crate::settings::Env;
+use crate::store::{AssessmentChanges, Change};
+
+/// MLflow's databases have room for so many characters of a name.
+const MAX_NAME: usize = 250;
+/// Digits of a span's id.
+const SPAN_DIGITS: usize = 16;
+/// What MLflow calls a source that nobody named.
+const NOBODY: &str = "default";
+
+pub(super) fn run(context: &Context, args: &AssessArgs) -> Result<Exit> {
+    let form = context.form("assess")?;
+    let (changes, words) = changes(args)?;
+    let order = Order {
+        words: &words,
+        filter: &args.filter,
+        dry_run: args.dry_run,
+        yes: args.yes,
+        most: None,
+    };
+    change::run(context, form, order, &Assessing(changes))
+}
+
+/// Assessments that are to be made and deleted.
+struct Assessing(AssessmentChanges);
+
+impl Assessing {
+    /// `score=0.7`
+    fn sent(new: &Assessment) -> String {
+        format!("{}={}", new.name, shown(new.value()))
+    }
+
+    /// Whether it changes anything, and what it would do: `score=0.7 (was 0.5)`.
+    fn making(&self, new: &Assessment, now: &[Assessment]) -> (bool, String) {
+        let sent = Self::sent(new);
+        match self.0.replaced(new, now) {
+            Some(old) if AssessmentChanges::is_same(old, new) => {
+                (false, format!("{sent} (as it is)"))
+            }
+            Some(old) => (true, format!("{sent} (was {})", shown(old.value()))),
+            None => {
+                let same = now.iter().filter(|old| old.valid && old.name == new.name);
+                let more = if same.count() == 0 { "new" } else { "one more" };
+                (true, format!("{sent} ({more})"))
+            }
+        }
+    }
+
+    fn deleting(named: &str, now: &[Assessment]) -> (bool, String) {
+        let one = AssessmentChanges {
+            delete: vec![named.to_owned()],
+            ..AssessmentChanges::default()
+        };
+        let doomed = one.doomed(now);
+        let values: Vec<String> = doomed.iter().map(|old| shown(old.value())).collect();
+        match values.as_slice() {
+            [] => (false, format!("-{named} (not there)")),
+            some => (true, format!("-{named} (was {})", some.join(", "))),
+        }
+    }
+}
+
+impl Task for Assessing {
+    fn change(&self) -> Change {
+        Change::Assess(self.0.clone())
+    }
+
+    fn plan(&self, info: Option<&TraceInfo>) -> Plan {
+        let AssessmentChanges { make, delete, .. } = &self.0;
+        let Some(info) = info else {
+            let made = make.iter().map(Self::sent);
+            let all: Vec<String> = made
+                .chain(delete.iter().map(|it| format!("-{it}")))
+                .collect();
+            return Plan {
+                changes: true,
+                done: all.join(", "),
+                ..Plan::default()
+            };
+        };
+        let now = &info.assessments;
+        let made = make.iter().map(|new| self.making(new, now));
+        let all: Vec<(bool, String)> = made
+            .chain(delete.iter().map(|named| Self::deleting(named, now)))
+            .collect();
+        let planned: Vec<&str> = all.iter().map(|(_, text)| text.as_str()).collect();
+        let planned = planned.join(", ");
+        let names = make.iter().map(|new| &new.name).chain(delete);
+        let before = names.map(|name| {
+            let same = now.iter().filter(|old| old.valid && old.name == *name);
+            (name.clone(), same.map(|old| old.value().clone()).collect())
+        });
+        Plan {
+            changes: all.iter().any(|(changes, _)| *changes),
+            done: planned.clone(),
+            planned,
+            before: Some(Value::Object(before.collect())),
+        }
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        let made: Vec<Value> = self.0.make.iter().map(described).collect();
+        let fields = [
+            ("assessments", json!(made)),
+            ("deleted", json!(self.0.delete)),
+        ];
+        fields
+            .map(|(key, value)| (key.to_owned(), value))
+            .into_iter()
+            .collect()
+    }
+
+    fn words(&self) -> Words {
+        Words {
+            verb: "assess",
+            doing: "assessing",
+            done: "assessed",
+            changed: "changed",
+            would: "would change",
+            nothing: "nothing to change",
+            already: "were so already",
+        }
+    }
+}
+
+fn described(new: &Assessment) -> Value {
+    let kind = match new.kind {
+        AssessmentKind::Expectation { .. } => "expectation",
+        _ => "feedback",
+    };
+    let mut all = json!({
+        "name": new.name,
+        "kind": kind,
+        "value": new.value(),
+        "source": {"type": new.source.kind, "id": new.source.id},
+    });
+    if let Some(rationale) = &new.rationale {
+        all["rationale"] = rationale.as_str().into();
+    }
+    if let Some(span) = &new.span_id {
+        all["span_id"] = span.as_str().into();
+    }
+    if !new.metadata.is_empty() {
+        all["metadata"] = json!(new.metadata);
+    }
+    all
+}
+
+/// Text as it is, anything else as JSON.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Splits the words into traces and assessments, and checks these.
+fn changes(args: &AssessArgs) -> Result<(AssessmentChanges, Vec<String>)> {
+    let (pairs, words): (Vec<&String>, Vec<&String>) = args
+        .words
+        .iter()
+        .partition(|word| word.contains('=') && !resolve::is_link(word));
+    let source = source(args.source.as_deref(), &Env::from_process())?;
+    let span_id = args.span.as_deref().map(span_id).transpose()?;
+    let mut metadata = BTreeMap::new();
+    for pair in &args.set_metadata {
+        let (key, value) = key_value("--set-metadata", pair)?;
+        metadata.insert(key.to_owned(), value.to_owned());
+    }
+    let mut make = Vec::new();
+    for pair in pairs {
+        let (name, text) = key_value("assess", pair)?;
+        check_name(name)?;
+        if make.iter().any(|new: &Assessment| new.name == name) {
+            return Err(CommandError::usage(format!("`{name}` is named twice")).into());
+        }
+        make.push(Assessment {
+            id: None,
+            name: name.to_owned(),
+            span_id: span_id.clone(),
+            source: source.clone(),
+            create_time: None,
+            last_update_time: None,
+            kind: kind(args.expectation, name, text)?,
+            rationale: args.rationale.clone(),
+            metadata: metadata.clone(),
+            overrides: None,
+            valid: true,
+        });
+    }
+    if make.is_empty() && args.delete.is_empty() {
+        return Err(
+            CommandError::usage("expected an assessment to make or delete, found none")
+                .hint("write NAME=VALUE, or --delete NAME")
+                .into(),
+        );
+    }
+    let changes = AssessmentChanges {
+        make,
+        replace: args.replace,
+        delete: args.delete.clone(),
+    };
+    Ok((changes, words.into_iter().cloned().collect()))
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let length = name.chars().count();
+    if length > MAX_NAME {
+        let message = format!(
+            "the name of an assessment has {length} characters, at most {MAX_NAME} are allowed"
+        );
+        return Err(CommandError::usage(message).into());
+    }
+    for prefix in ["feedback.", "expectation."] {
+        if let Some(name) = name.strip_prefix(prefix) {
+            let message = format!("`{prefix}` belongs to filters, and not to the name `{name}`");
+            let flag = if prefix == "expectation." {
+                " --expectation"
+            } else {
+                ""
+            };
+            let hint = format!("write {name}=…{flag}");
+            return Err(CommandError::usage(message).hint(hint).into());
+        }
+    }
+    Ok(())
+}
+
+/// JSON where it is some, else a text.
+fn kind(is_expectation: bool, name: &str, text: &str) -> Result<AssessmentKind> {
+    let value: Value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
+    if value.is_null() {
+        let message = format!("`{name}` has no value: null says nothing");
+        return Err(CommandError::usage(message).into());
+    }
+    Ok(if is_expectation {
+        AssessmentKind::Expectation { value }
+    } else {
+        AssessmentKind::Feedback { value, error: None }
+    })
+}
+
+/// `human`, `code:score.sh`, `llm:gpt-4.1`.
+fn source(typed: Option<&str>, env: &Env) -> Result<Source> {
+    let typed = typed.unwrap_or("human");
+    let (kind, id) = match typed.split_once(':') {
+        Some((kind, id)) => (kind, Some(id).filter(|id| !id.is_empty())),
+        None => (typed, None),
+    };
+    let login = || ["USER", "LOGNAME"].iter().find_map(|name| env.get(name));
+    let (kind, nobody) = match kind.to_ascii_lowercase().as_str() {
+        "human" => ("HUMAN", login().unwrap_or(NOBODY)),
+        "code" => ("CODE", NOBODY),
+        "llm" | "llm_judge" => ("LLM_JUDGE", NOBODY),
+        _ => {
+            let message = format!("--source: expected human, code or llm, found `{kind}`");
+            let hint = "a name may follow, such as llm:gpt-4.1";
+            return Err(CommandError::usage(message).hint(hint).into());
+        }
+    };
+    Ok(Source {
+        kind: kind.to_owned(),
+        id: Some(id.unwrap_or(nobody).to_owned()),
+    })
+}
+
+fn span_id(typed: &str) -> Result<SpanId> {
+    let is_id = typed.len() == SPAN_DIGITS && typed.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_id {
+        return Ok(SpanId::new(typed.to_ascii_lowercase()));
+    }
+    let message =
+        format!("--span: expected the id of a span, {SPAN_DIGITS} digits of hex, found `{typed}`");
+    let hint = "`mlt get TRACE` lists the spans with their ids";
+    Err(CommandError::usage(message).hint(hint).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_json_or_else_texts() {
+        for (text, value) in [
+            ("0.7", json!(0.7)),
+            ("3", json!(3)),
+            ("true", json!(true)),
+            ("yes", json!("yes")),
+            ("\"5\"", json!("5")),
+            ("[1, \"a\"]", json!([1, "a"])),
+            ("{\"a\": 1}", json!({"a": 1})),
+            ("{not json", json!("{not json")),
+            ("", json!("")),
+            ("30 days", json!("30 days")),
+        ] {
+            let AssessmentKind::Expectation { value: found } = kind(true, "x", text).unwrap()
+            else {
+                panic!("{text}");
+            };
+            assert_eq!(found, value, "{text}");
+        }
+        assert!(kind(false, "x", "null").is_err());
+    }
+}

@@ -1,0 +1,235 @@
+//! Feedback and expectations given to traces on a server and in MLflow's folders, as
+//! MLflow reads them.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::mlflow::{file_store, of_its_own, old, python};
+use crate::support::mlt;
+
+/// Prints the assessments of a trace that `t` stands for, a line of JSON each.
+const TELL: &str = "
+import json
+for a in sorted(t.info.assessments, key=lambda a: (a.create_time_ms, a.name)):
+    print(json.dumps([a.name, a.value, a.source.source_type, a.source.source_id, a.rationale,
+                      a.metadata, a.span_id, a.valid is not False, bool(a.overrides)]))
+";
+
+fn told(text: &str) -> Vec<Value> {
+    let lines = text.lines().filter(|line| line.starts_with('['));
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn values(told: &[Value], name: &str) -> Vec<(Value, bool)> {
+    let named = told.iter().filter(|it| it[0] == name);
+    named.map(|it| (it[1].clone(), it[7] == true)).collect()
+}
+
+#[test]
+fn a_server_keeps_what_was_said() {
+    let seeded = of_its_own("3.17.2");
+    let on = || mlt().on(seeded.uri()).env("USER", "ann");
+    let id = on()
+        .run("search -x shop-assistant -n 1 -o ids")
+        .ok()
+        .trim()
+        .to_owned();
+    let mlflow = || {
+        let program = format!(
+            "import mlflow\nmlflow.set_tracking_uri('{}')\nt = mlflow.get_trace('{id}')\n{TELL}",
+            seeded.uri()
+        );
+        let output = Command::new(python())
+            .args(["-c", &program])
+            .output()
+            .unwrap();
+        told(&String::from_utf8(output.stdout).unwrap())
+    };
+    let before = mlflow().len();
+    let why = "because é\n'q'";
+    let made = on()
+        .args([
+            "assess",
+            &id,
+            "helpful=0.7",
+            "ok=true",
+            "said=it's",
+            "--rationale",
+            why,
+        ])
+        .args([
+            "--set-metadata",
+            "a=b",
+            "--source",
+            "llm:gpt",
+            "-o",
+            "jsonl",
+        ])
+        .run("")
+        .json_lines();
+    assert_eq!(made[0]["status"], "changed");
+    assert_eq!(made[0]["assessments"][0]["value"], 0.7);
+    on().args([
+        "assess",
+        &id,
+        "plan={\"days\": [3]}",
+        "answer=30 days",
+        "--expectation",
+    ])
+    .run("")
+    .ok();
+    let all = mlflow();
+    assert_eq!(all.len(), before + 5);
+    let helpful = all.iter().find(|it| it[0] == "helpful").unwrap();
+    let expected = json!(["helpful", 0.7, "LLM_JUDGE", "gpt", why, {"a": "b"}, null, true, false]);
+    assert_eq!(*helpful, expected);
+    let plan = all.iter().find(|it| it[0] == "plan").unwrap();
+    assert_eq!(
+        (&plan[1], &plan[2], &plan[3]),
+        (&json!({"days": [3]}), &json!("HUMAN"), &json!("ann"))
+    );
+
+    // Once more is one more, unless it takes the place of the other.
+    on().run(&format!("assess {id} helpful=0.8 --source llm:gpt"))
+        .ok();
+    on().run(&format!(
+        "assess {id} helpful=0.9 --source llm:gpt --replace"
+    ))
+    .ok();
+    let same = on().run(&format!(
+        "assess {id} helpful=0.9 --source llm:gpt --replace"
+    ));
+    assert_eq!(
+        same.ok(),
+        format!("{id}  nothing to change: helpful=0.9 (as it is)\n")
+    );
+    let now = values(&mlflow(), "helpful");
+    let expected = [(json!(0.7), true), (json!(0.8), false), (json!(0.9), true)];
+    assert_eq!(now, expected);
+    on().run(&format!("assess {id} --delete helpful --delete none"))
+        .ok();
+    assert_eq!(values(&mlflow(), "helpful"), [(json!(0.8), true)]);
+
+    let unknown = "tr-00000000000000000000000000000000";
+    let outcome = on().run(&format!("assess {id} {unknown} late=1"));
+    assert_eq!(outcome.code, Some(3), "{outcome}");
+    assert!(
+        outcome.stderr.contains("1 of 2 traces cannot be assessed"),
+        "{outcome}"
+    );
+    assert_eq!(values(&mlflow(), "late").len(), 1);
+}
+
+#[test]
+fn a_folder_of_mlflow_keeps_what_was_said() {
+    let store = file_store("3.17.2");
+    let on = || mlt().on(&store.uri()).env("USER", "ann");
+    let id = store.case("shop-3");
+    let mlflow = || {
+        told(&store.ask(&format!(
+            "import mlflow\nt = mlflow.get_trace('{id}')\n{TELL}"
+        )))
+    };
+    let before = mlflow().len();
+    let why = "because é \u{2028}\u{1f6d2}\n'q': \"Q\" # \\ \u{7f}";
+    let text = "1e3";
+    on().args([
+        "assess",
+        id,
+        "helpful=0.7",
+        "large=1e20",
+        "list=[1, [\"yes\", {}], null]",
+    ])
+    .args([&format!("text={text}"), "quoted=\"1e3\"", "date=2026-01-01"])
+    .args([
+        "--rationale",
+        why,
+        "--set-metadata",
+        "yes=no: é",
+        "--source",
+        "code:x",
+    ])
+    .run("")
+    .ok();
+    on().args([
+        "assess",
+        id,
+        "plan={\"days\": [3]}",
+        "answer=null and void",
+        "--expectation",
+    ])
+    .run("")
+    .ok();
+    let all = mlflow();
+    assert_eq!(all.len(), before + 8);
+    let helpful = all.iter().find(|it| it[0] == "helpful").unwrap();
+    let expected = json!(["helpful", 0.7, "CODE", "x", why, {"yes": "no: é"}, null, true, false]);
+    assert_eq!(*helpful, expected);
+    for (name, value) in [
+        ("large", json!(1e20)),
+        ("list", json!([1.0, ["yes", {}], null])),
+        ("text", json!(1000.0)),
+        ("quoted", json!("1e3")),
+        ("date", json!("2026-01-01")),
+        ("plan", json!({"days": [3]})),
+        ("answer", json!("null and void")),
+    ] {
+        assert_eq!(values(&all, name), [(value, true)], "{name}");
+    }
+    on().run(&format!(
+        "assess {id} helpful=0.9 --source code:x --replace"
+    ))
+    .ok();
+    assert_eq!(
+        values(&mlflow(), "helpful"),
+        [(json!(0.7), false), (json!(0.9), true)]
+    );
+    on().run(&format!("assess {id} --delete helpful")).ok();
+    let all = mlflow();
+    assert_eq!(values(&all, "helpful"), [(json!(0.7), true)]);
+    // What mlt reads is what MLflow reads.
+    let read = on().run(&format!("get {id} -o json")).json();
+    assert_eq!(
+        read["info"]["assessments"].as_array().unwrap().len(),
+        all.len()
+    );
+}
+
+#[test]
+fn what_cannot_be_said_is_refused_before_anything_is_sent() {
+    let on = || mlt().on("demo:");
+    for (words, said) in [
+        (vec!["latest"], "found none"),
+        (vec!["a=1"], "found neither"),
+        (vec!["latest", "=1"], "expected KEY=VALUE"),
+        (vec!["latest", "a=1", "a=2"], "named twice"),
+        (vec!["latest", "a=null"], "null says nothing"),
+        (vec!["latest", "feedback.a=1"], "write a=…"),
+        (
+            vec!["latest", "a=1", "--source", "robot"],
+            "expected human, code or llm",
+        ),
+        (
+            vec!["latest", "a=1", "--span", "agent"],
+            "`mlt get TRACE` lists the spans",
+        ),
+        (
+            vec!["latest", "a=1"],
+            "has no assessments to change: it is read-only",
+        ),
+    ] {
+        let outcome = on().args(["assess"]).args(&words).run("");
+        assert!(outcome.fails(2).contains(said), "{words:?}: {outcome}");
+    }
+    let before = mlt().on(old().uri()).run("search -n 1 -o ids");
+    let refused = mlt()
+        .on(old().uri())
+        .run(&format!("assess {} a=1", before.ok().trim()));
+    assert!(
+        refused.fails(2).contains("a release of MLflow before 3.2"),
+        "{refused}"
+    );
+}
