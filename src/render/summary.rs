@@ -9,6 +9,7 @@ use super::column::{assessment_value, state_word};
 use super::fields::Fields;
 use super::{Layout, payload, preview, text, usage};
 use crate::analysis::{Figure, LatencyReport, TotalBasis};
+use crate::field;
 use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
 use crate::text::{Clean, Sheet};
 use crate::units;
@@ -73,6 +74,9 @@ pub(crate) fn write(
         if let Some(id) = id {
             fields.add_id(label, id);
         }
+    }
+    for (at, prompt) in field::prompts(info).iter().enumerate() {
+        fields.add_text(if at == 0 { "prompts" } else { "" }, Some(prompt));
     }
     for (label, text) in ["request", "response"]
         .into_iter()

@@ -38,7 +38,8 @@ pub fn brief(tokens: usize, report: &FailureReport, most: usize, again: &str) ->
 
 fn line(group: &FailureGroup, id: &str) -> Clean {
     let mut line = Clean::line(format!("- {}×", units::whole(group.count)));
-    if group.kind != FailureKind::Error {
+    // A refusal, and often an answer that is too long, has its kind for its type.
+    if group.kind != FailureKind::Error && group.class.as_deref() != Some(group.kind.as_str()) {
         line = line.then(format!(" {}", group.kind.as_str()));
     }
     if let Some(class) = &group.class {

@@ -9,7 +9,7 @@ use super::tokens;
 use crate::analysis::{Conversation, Said};
 use crate::messages;
 use crate::model::{Part, Role};
-use crate::render::transcript::{arguments, placeholder};
+use crate::render::transcript::{arguments, is_usual_end, placeholder};
 use crate::text::Clean;
 use crate::units;
 
@@ -126,9 +126,17 @@ fn message<'s>(
     for word in named.into_iter().chain(model).filter(|_| is_new) {
         head = head.then(" ").then(tokens::fit(word, super::NAME));
     }
-    let mut texts: Vec<Cow<'_, str>> = message.parts.iter().map(|part| part_text(part)).collect();
+    let mut texts: Vec<Cow<'_, str>> = message
+        .parts
+        .iter()
+        .map(|part| part_text(part, said))
+        .collect();
     if let Some(error) = &said.error {
         texts.push(Cow::Owned(format!("failed: {error}")));
+    }
+    let end = message.finish_reason.as_deref();
+    if let Some(reason) = end.filter(|reason| !is_usual_end(reason)) {
+        texts.push(Cow::Owned(format!("(ended by {reason})")));
     }
     let mut text = texts.join(" ");
     if text.trim().is_empty() {
@@ -145,7 +153,7 @@ fn message<'s>(
     }
 }
 
-fn part_text(part: &Part) -> Cow<'_, str> {
+fn part_text<'s>(part: &'s Part, said: &Said) -> Cow<'s, str> {
     match part {
         Part::Text(text) => Cow::Borrowed(text),
         Part::Reasoning(Some(thought)) => Cow::Owned(format!("(thought: {thought})")),
@@ -157,11 +165,11 @@ fn part_text(part: &Part) -> Cow<'_, str> {
         )),
         Part::Result(result) => {
             let name = result.name.as_deref().unwrap_or("it");
-            let verb = match result.is_error {
-                Some(true) => "failed with",
-                _ => "gives",
-            };
+            let failed = result.is_error == Some(true);
+            let verb = if failed { "failed with" } else { "gives" };
             let response = match messages::decoded(&result.response).into_owned() {
+                // The error of the span stands behind it.
+                Value::Null if failed && said.error.is_some() => return Cow::Borrowed(name),
                 Value::Null => "nothing".to_owned(),
                 Value::String(text) => text,
                 structure => structure.to_string(),

@@ -8,6 +8,7 @@ use super::budget::{self, Again, Block, Budget, RestId, Share};
 use super::fold::{Fold, by_importance, fold};
 use super::{said, some, tokens};
 use crate::analysis::{Conversation, LatencyReport, NodeId, Quantile, percentile};
+use crate::field;
 use crate::model::{Cost, SpanId, StatusCode, TokenUsage, Trace};
 use crate::render::column::{assessment_value, state_word};
 use crate::render::short_id::ShortIds;
@@ -189,6 +190,11 @@ fn about(trace: &Trace) -> Clean {
             let value = tokens::fit(value, super::NAME);
             line = line.then(format!(", {word} ")).then(value);
         }
+    }
+    let prompts = field::prompts(info).join(", ");
+    if !prompts.is_empty() {
+        let prompts = tokens::fit(&prompts, super::SAID);
+        line = line.then(", prompts ").then(prompts);
     }
     line
 }

@@ -4,6 +4,7 @@
 use std::io;
 
 use super::{Section, latency, short};
+use crate::field;
 use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
 use crate::render::column::{assessment_value, state_word};
 use crate::render::{Layout, preview, summary, usage};
@@ -90,6 +91,7 @@ impl Section<'_, '_> {
             ("cost", cost.map(|cell| cell.plain().into_owned())),
             ("session", info.session().map(str::to_owned)),
             ("user", info.user().map(str::to_owned)),
+            ("prompts", Some(field::prompts(info).join(", "))),
         ] {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 self.html.fact(term, &text)?;

@@ -47,10 +47,10 @@ fn a_trace_is_told_by_what_matters() {
     user: {"cart":{"EM-3":1},"card":"**** 4417","slow_payment_tries":2,"payment_ms":420}
     tool: calls check-stock(sku="EM-3", count=1) check-stock gives true
     tool: calls quote-prices(cart={"EM-3":1}) quote-prices gives 349.0
-    tool: calls charge-card(card="**** 4417", total=349.0, attempt=1, too_slow=true, payment_ms=420) charge-card failed with nothing failed: PaymentTimeout: payment provider
-    | : no answer within 900 ms
-    tool: calls charge-card(card="**** 4417", total=349.0, attempt=2, too_slow=true, payment_ms=420) charge-card failed with nothing failed: PaymentTimeout: payment provider
-    | : no answer within 900 ms
+    tool: calls charge-card(card="**** 4417", total=349.0, attempt=1, too_slow=true, payment_ms=420) charge-card failed: PaymentTimeout: payment provider: no answer within
+    | 900 ms
+    tool: calls charge-card(card="**** 4417", total=349.0, attempt=2, too_slow=true, payment_ms=420) charge-card failed: PaymentTimeout: payment provider: no answer within
+    | 900 ms
     assistant: failed: PaymentTimeout: payment provider: no answer within 900 ms
     "#);
 }
