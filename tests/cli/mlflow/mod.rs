@@ -11,6 +11,7 @@ mod diff;
 mod differential;
 mod experiments;
 mod export;
+mod faults;
 mod fields;
 mod files;
 mod filters;

@@ -278,7 +278,10 @@ pub(crate) struct FileStore {
 pub(crate) fn file_store(version: &str) -> FileStore {
     let python = venv::python(version);
     let name = format!("mlruns-{version}");
-    let made = venv::exclusively(&name, || make_files(&name, &python));
+    let script = venv::scripts().join("make_mlruns.py");
+    let made = made_without_server(&name, &python, &script, &[], |dir| {
+        dir.join("mlruns").display().to_string()
+    });
     let cases = fs::read_to_string(made.join("cases.json")).expect("the store has its cases");
     let dir = tempfile::tempdir().expect("a temporary folder");
     copy(&made, dir.path());
@@ -289,41 +292,52 @@ pub(crate) fn file_store(version: &str) -> FileStore {
     }
 }
 
-fn make_files(name: &str, python: &Path) -> PathBuf {
-    // Its traces name the folder that they were made in: one that it is found in
-    // wherever the target folder is a link to it from.
-    let cache = venv::cache().canonicalize();
-    let dir = cache.expect("the cache is there").join(name);
-    let script = venv::scripts().join("make_mlruns.py");
-    let source = fs::read_to_string(&script).expect("the script is there");
-    let (marker, home) = (dir.join("complete"), dir.join("home"));
-    let place = dir.display().to_string();
-    let holds = |file: &Path, text: &str| fs::read_to_string(file).is_ok_and(|it| it == text);
-    if holds(&marker, &source) && holds(&home, &place) {
-        return dir;
-    }
-    let _ = fs::remove_dir_all(&dir);
-    fs::create_dir_all(&dir).expect("the target folder can be written to");
-    let output = Command::new(python)
-        .arg(&script)
-        .arg("--tracking-uri")
-        .arg(dir.join("mlruns"))
-        .current_dir(&dir)
-        .env("MLFLOW_ALLOW_FILE_STORE", "true")
-        .output()
-        .expect("Python starts");
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let last = stdout.lines().last().filter(|_| output.status.success());
-    let cases = last.unwrap_or_else(|| {
-        panic!(
-            "make_mlruns.py failed:\n{stdout}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        )
-    });
-    fs::write(dir.join("cases.json"), cases).expect("the store can be written to");
-    fs::write(home, place).expect("the store can be written to");
-    fs::write(marker, source).expect("the store can be written to");
-    dir
+/// The folder in which a script made a store, once, without a server; `store` is how
+/// MLflow is told of it. What it printed last is in `cases.json`.
+pub(super) fn made_without_server(
+    name: &str,
+    python: &Path,
+    script: &Path,
+    args: &[&str],
+    store: impl Fn(&Path) -> String,
+) -> PathBuf {
+    venv::exclusively(name, || {
+        // Its traces name the folder that they were made in: one that it is found in
+        // wherever the target folder is a link to it from.
+        let cache = venv::cache().canonicalize();
+        let dir = cache.expect("the cache is there").join(name);
+        let source = fs::read_to_string(script).expect("the script is there");
+        let source = source + &args.join(" ");
+        let (marker, home) = (dir.join("complete"), dir.join("home"));
+        let place = dir.display().to_string();
+        let holds = |file: &Path, text: &str| fs::read_to_string(file).is_ok_and(|it| it == text);
+        if holds(&marker, &source) && holds(&home, &place) {
+            return dir;
+        }
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("the target folder can be written to");
+        let output = Command::new(python)
+            .arg(script)
+            .args(["--tracking-uri", &store(&dir)])
+            .args(args)
+            .current_dir(&dir)
+            .env("MLFLOW_ALLOW_FILE_STORE", "true")
+            .output()
+            .expect("Python starts");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let last = stdout.lines().last().filter(|_| output.status.success());
+        let cases = last.unwrap_or_else(|| {
+            panic!(
+                "{} failed:\n{stdout}\n{}",
+                script.display(),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        });
+        fs::write(dir.join("cases.json"), cases).expect("the store can be written to");
+        fs::write(home, place).expect("the store can be written to");
+        fs::write(marker, source).expect("the store can be written to");
+        dir
+    })
 }
 
 impl FileStore {
@@ -504,7 +518,7 @@ fn sources(seed: &Seed) -> String {
     text
 }
 
-fn database(dir: &Path) -> String {
+pub(super) fn database(dir: &Path) -> String {
     format!("sqlite:///{}", dir.join("mlflow.db").display())
 }
 

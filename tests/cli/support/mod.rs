@@ -2,6 +2,7 @@
 //! server that misbehaves.
 
 pub(crate) mod browser;
+pub(crate) mod databases;
 pub(crate) mod env;
 pub(crate) mod fake;
 pub(crate) mod mlflow;
