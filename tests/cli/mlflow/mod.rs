@@ -4,6 +4,7 @@ mod artifacts;
 mod assess;
 mod attachments;
 mod check;
+mod clients;
 mod contract;
 mod delete;
 mod detail;

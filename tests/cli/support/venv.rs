@@ -31,11 +31,24 @@ pub(crate) fn exclusively<T>(name: &str, work: impl FnOnce() -> T) -> T {
 
 /// The Python of an environment with this MLflow version.
 pub(crate) fn python(version: &str) -> PathBuf {
-    let requirements = scripts().join(format!("requirements-{version}.txt"));
-    let wanted = fs::read_to_string(&requirements).expect("the requirements are there");
-    let dir = cache().join(format!("venv-{version}"));
+    environment(version, None)
+}
+
+/// The Python of an environment with all of MLflow 3.17 and the other vendors' clients.
+pub(crate) fn clients() -> PathBuf {
+    environment("clients", Some(&python("3.17.2")))
+}
+
+/// The Python of an environment with what is required of this name, besides what another
+/// one has.
+fn environment(name: &str, base: Option<&Path>) -> PathBuf {
+    let requirements = scripts().join(format!("requirements-{name}.txt"));
+    let mut wanted = fs::read_to_string(&requirements).expect("the requirements are there");
+    let packages_of_base = base.map(packages);
+    wanted.extend(packages_of_base.clone());
+    let dir = cache().join(format!("venv-{name}"));
     let python = dir.join("bin/python");
-    exclusively(&format!("venv-{version}"), || {
+    exclusively(&format!("venv-{name}"), || {
         let marker = dir.join("complete");
         if fs::read_to_string(&marker).is_ok_and(|made| made == wanted) {
             return;
@@ -50,6 +63,11 @@ pub(crate) fn python(version: &str) -> PathBuf {
             "the tests run a real MLflow server, which needs Python 3.10 or later with its venv module: \
              install python3 and python3-venv"
         );
+        if let Some(base) = packages_of_base {
+            // Python looks for packages in the folders that such files name.
+            let path = Path::new(&packages(&python)).join("base.pth");
+            fs::write(path, base).expect("the environment can be written to");
+        }
         let installed = Command::new(&python)
             .args([
                 "-m",
@@ -69,6 +87,18 @@ pub(crate) fn python(version: &str) -> PathBuf {
         fs::write(marker, &wanted).expect("the environment can be written to");
     });
     python
+}
+
+/// The folder of the packages of an environment.
+fn packages(python: &Path) -> String {
+    let output = Command::new(python)
+        .args([
+            "-c",
+            "import sysconfig; print(sysconfig.get_path('purelib'), end='')",
+        ])
+        .output()
+        .expect("Python starts");
+    String::from_utf8(output.stdout).expect("the folder has a name in UTF-8")
 }
 
 /// What numpy makes of the durations of spans, by their names; `traces` are JSON lines.
