@@ -45,14 +45,15 @@ class Fault:
         return [pattern if isinstance(pattern, tuple) else (pattern, 1) for pattern in patterns]
 
 
-def whole(condition: str) -> str:
-    """MLflow's search for the whole of what matches."""
-    return f"search --output json --filter-string {shlex.quote(condition)}"
-
-
 def fields(names: str, condition: str) -> str:
     """MLflow's search for some fields of what matches."""
-    return f"{whole(condition)} --extract-fields {shlex.quote(names)}"
+    return f"search --output json --filter-string {shlex.quote(condition)} --extract-fields {shlex.quote(names)}"
+
+
+def spans(condition: str) -> str:
+    """MLflow's search for what spans say, where it is not known which of them matters. It takes no attribute alone
+    out of those with a dot in their names, which all of its own have."""
+    return fields("info.trace_id,info.state,info.tags,data.spans.*.name,data.spans.*.attributes,data.spans.*.events", condition)
 
 
 def column(name: str) -> str:
@@ -71,11 +72,11 @@ FAULTS = [
     Fault("wrong-tool", "mara.lind wanted to cancel a booking and was told of flights",
           ["get --user mara.lind --chat"],
           ["Please cancel my booking BK-5512", r"search_flights", r"destination\W+BK-5512"],
-          [whole(by_user("mara.lind"))]),
+          [spans(by_user("mara.lind"))]),
     Fault("empty-retrieval", "somebody was told that there is no rule on visas",
           ["get --text 'no rule on visas' --chat"],
           [r"RETRIEVED  no documents  vector-search"],
-          [whole("trace.text ILIKE '%no rule on visas%'")],
+          [spans("trace.text ILIKE '%no rule on visas%'")],
           [r'"name": "vector-search"', r'spanOutputs": "\[\]"']),
     Fault("retry-storm", "the airline complains of bursts of requests to hold a seat",
           ["errors -o brief"],
@@ -90,16 +91,16 @@ FAULTS = [
     Fault("lost-error", "otto.brandt was told that he has a ticket, and has none",
           ["get --user otto.brandt --chat"],
           ["fare TD733-Y is no longer on sale", "Your flight TD733 is booked"],
-          [whole(by_user("otto.brandt"))]),
+          [spans(by_user("otto.brandt"))]),
     Fault("stale-prompt", "an answer says 20 kg where the rule says 23 kg",
           ["get --text '20 kg' -o brief"],
           [r"prompts? policy-system/1\b", "One bag of 20 kg is included"],
-          [whole("trace.text ILIKE '%20 kg%'")],
+          [spans("trace.text ILIKE '%20 kg%'")],
           [r'"name": "policy-system", "version": "1"', "One bag of 20 kg is included"]),
     Fault("fallback-model", "an answer to a question on Reykjavik is nonsense",
           ["get --text Reykjavik --chat"],
           [r"gpt-3\.5-turbo", r"gpt-4\.1 has no capacity"],
-          [whole("trace.text ILIKE '%Reykjavik%'")]),
+          [spans("trace.text ILIKE '%Reykjavik%'")]),
     Fault("rate-limit", "some requests fail at once",
           ["search --status ERROR"],
           [r"RateLimitError", "429", "limit 60, used 60"],
@@ -107,7 +108,7 @@ FAULTS = [
     Fault("cut-off-answer", "the trains for lea.conti end in the middle of a sentence",
           ["get --user lea.conti -o brief"],
           [r"09:33 and at", r"\blength\b"],
-          [whole(by_user("lea.conti"))], [r"09:33 and at", r'"finish_reason": "length"']),
+          [spans(by_user("lea.conti"))], [r"09:33 and at", r'"finish_reason": "length"']),
     Fault("refusal", "harmless questions are declined",
           ["errors --kinds refusal -o brief"],
           [r"refusal: I can't help with medical matters"],
@@ -116,7 +117,7 @@ FAULTS = [
     Fault("wrong-tenant", "the tenant stark saw somebody else's trip to Gotham",
           ["get --text Gotham -o brief"],
           [r"list_trips", r"tenant\W+wayne"],
-          [whole("trace.text ILIKE '%Gotham%' AND tags.tenant = 'stark'")]),
+          [spans("trace.text ILIKE '%Gotham%' AND tags.tenant = 'stark'")]),
     Fault("token-explosion", "the day's tokens have doubled",
           ["search --order-by -tokens -n 3 -o brief", "get {trace} --chat"],
           [r"gpt-4o-mini.* 183,420 in"],
@@ -130,12 +131,12 @@ FAULTS = [
     Fault("timeout", "a trip to Tbilisi could not be planned",
           ["get --text Tbilisi -o brief"],
           [r"failed: fare-request \w+: ReadTimeout: fares.example did not answer within 20 s"],
-          [whole("trace.text ILIKE '%Tbilisi%'")],
+          [spans("trace.text ILIKE '%Tbilisi%'")],
           [r'"name": "fare-request"', r"ReadTimeout: fares.example did not answer within 20 s"]),
     Fault("unfinished", "a booking for two never got an answer",
           ["get --status IN_PROGRESS -o brief"],
           [r"IN_PROGRESS", r"reserve-seats"],
-          [whole("status = 'IN_PROGRESS'")]),
+          [spans("status = 'IN_PROGRESS'")]),
     Fault("swallowed-failure", "fares of rebookings are missing in the ledger, though nothing failed",
           ["errors --status OK -o brief"],
           [r"LedgerRejected: account .* is closed.* in post-to-ledger"],
@@ -144,18 +145,18 @@ FAULTS = [
     Fault("wrong-argument", "sam.okoye has one seat instead of two",
           ["get --user sam.okoye --tools"],
           [r"book_flight.*two", r"`passengers` is a string, expected integer"],
-          [whole(by_user("sam.okoye"))],
+          [spans(by_user("sam.okoye"))],
           [r'"passengers": "two"', r'"passengers": \{"type": "integer"\}'], by_hand=True),
     Fault("tool-ignored", "yuki.mori was told of a visa by guess",
           ["get --user yuki.mori --tools"],
           [r"check_visa .* never called"],
-          [whole(by_user("yuki.mori"))], [r'"name": "check_visa"', r'"name": "search_flights", "arguments"'],
+          [spans(by_user("yuki.mori"))], [r'"name": "check_visa"', r'"name": "search_flights", "arguments"'],
           by_hand=True),
     Fault("tool-loop", "the agent gives up on Atlantis",
           ["get --text Atlantis -o brief"],
           [r"search_flights TOOL ×9", r'search_flights\(origin="ZRH", destination="Atlantis"\)'],
-          [whole("trace.text ILIKE '%Atlantis%'")],
-          [(r'"name": "search_flights",\s+"start_time', 9), (r'spanInputs": "\{"origin": "ZRH", "destination": "Atlantis"', 9)],
+          [spans("trace.text ILIKE '%Atlantis%'")],
+          [(r'spanInputs": "\{"origin": "ZRH", "destination": "Atlantis"', 9)],
           by_hand=True),
     Fault("slow-release", "questions on policies take longer since release r42",
           ["diff --name policy-answer --base-filter \"tags.release = 'r41'\" -f \"tags.release = 'r42'\""],
