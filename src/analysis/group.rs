@@ -290,6 +290,27 @@ enum Key {
     },
 }
 
+/// What the spans that name a model are to its calls, as it is told behind the name: what
+/// wraps a call mostly names the model, too, as does a second instrumentation.
+fn model_roles(trace: &Trace, tree: &SpanTree) -> HashMap<NodeId, &'static str> {
+    let names_one = |id| tree.span(id, trace).model().is_some();
+    let calls: HashSet<NodeId> = tree.lowest(names_one).into_iter().collect();
+    let mut told = HashSet::new();
+    let named = tree
+        .preorder()
+        .map(|(id, _)| id)
+        .filter(|id| names_one(*id));
+    let mut role = |id: NodeId| {
+        if !calls.contains(&id) {
+            return " (wrapper)";
+        }
+        let response = tree.span(id, trace).response_id();
+        let is_new = response.is_none_or(|response| told.insert(response));
+        if is_new { "" } else { " (told again)" }
+    };
+    named.map(|id| (id, role(id))).collect()
+}
+
 impl Partition {
     fn new(by: GroupKey) -> Self {
         Self {
@@ -327,19 +348,9 @@ impl Partition {
             return Vec::new();
         };
         let mut groups = Vec::with_capacity(tree.len());
-        // What wraps a call of a model mostly names the model, too, as does a second
-        // instrumentation.
-        let calls: HashSet<NodeId> = match by {
-            By::Model => {
-                let mut told = HashSet::new();
-                let calls = tree.lowest(|id| tree.span(id, trace).model().is_some());
-                let is_new = |id: &NodeId| {
-                    let response = tree.span(*id, trace).response_id();
-                    response.is_none_or(|response| told.insert(response))
-                };
-                calls.into_iter().filter(is_new).collect()
-            }
-            _ => HashSet::new(),
+        let roles = match by {
+            By::Model => model_roles(trace, tree),
+            _ => HashMap::new(),
         };
         for (id, node) in tree.preorder() {
             let span = tree.span(id, trace);
@@ -347,9 +358,9 @@ impl Partition {
                 By::Name => self.text(&span.name),
                 By::Type => self.text(&span.span_type()),
                 By::Status => self.text(span.status.as_str()),
-                By::Model => match span.model().filter(|_| calls.contains(&id)) {
-                    Some(model) => self.text(&model),
-                    None => self.missing(),
+                By::Model => match (span.model(), roles.get(&id)) {
+                    (Some(model), Some(role)) => self.text(&format!("{model}{role}")),
+                    _ => self.missing(),
                 },
                 By::Path => self.path(&span.name, node.parent.map(|p| groups[p.index()])),
                 By::Span => {

@@ -149,6 +149,7 @@ fn spans_are_grouped_by_what_was_asked_for() {
     let rows = analyse(&trace).rows(By::Model, Sort::Name);
     let found = |model: &str| rows.iter().find(|r| r.key.to_string() == model);
     assert!(found("m2").is_none() && found("m2-large").is_some_and(|r| r.count == 1));
+    assert!(found("m2 (wrapper)").is_some_and(|r| r.count == 1));
     assert_eq!(
         keys(By::Path),
         ["root 1", "root > a 1", "root > b 1", "root > b > a 1"]
