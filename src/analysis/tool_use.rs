@@ -54,6 +54,16 @@ impl ToolUse {
         }
     }
 
+    /// The most calls with the same arguments.
+    pub fn alike(&self) -> usize {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for used in &self.calls {
+            let arguments = used.call.arguments.to_string();
+            *counts.entry(arguments).or_default() += 1;
+        }
+        counts.into_values().max().unwrap_or(0)
+    }
+
     /// Calls whose arguments the definition does not allow.
     pub fn bad_calls(&self) -> usize {
         let bad = |call: &&UsedCall| !call.problems.is_empty();
@@ -353,6 +363,17 @@ mod tests {
                 ("made_up", Some(0), 1, 0, 0)
             ]
         );
+        assert_eq!(
+            uses.iter().map(ToolUse::alike).collect::<Vec<_>>(),
+            [1, 0, 1]
+        );
+        let mut loops = uses[0].clone();
+        loops.calls = vec![
+            loops.calls[0].clone(),
+            loops.calls[1].clone(),
+            loops.calls[0].clone(),
+        ];
+        assert_eq!(loops.alike(), 2);
         // Where nothing tells of offers, nobody knows whether there were any.
         let mut silent = trace.clone();
         let own = |key: &str| key == attribute::INPUTS;

@@ -45,8 +45,12 @@ impl<'a> Printer<'a> {
         out: &'a mut Output,
     ) -> Result<Self> {
         let form = Form::of(&context.flags.output);
-        let free = args.columns.is_empty() && form == Some(Form::Text);
-        let (columns, needed) = columns::of_search(&args.columns, free.then_some((query, text)));
+        let searched = match form {
+            Some(Form::Text) if args.columns.is_empty() => Some((query, text)),
+            None if context.is_brief() => Some((query, None)),
+            _ => None,
+        };
+        let (columns, needed) = columns::of_search(&args.columns, searched);
         let needed = match form {
             Some(Form::Json(_)) if args.columns.is_empty() => Lack::default(),
             None if !context.is_brief() => Lack::default(),

@@ -2,6 +2,7 @@
 
 use super::budget::{self, Again, Budget, RestId, Share};
 use super::tokens;
+use crate::field::Field;
 use crate::model::{Cost, TokenUsage, Trace};
 use crate::render::column::state_word;
 use crate::render::preview;
@@ -64,6 +65,17 @@ impl Found {
             line = line
                 .then(", asked: ")
                 .then(tokens::fit(asked.trim(), ASKED));
+        }
+        // What failed is known where failures were asked for.
+        if !trace.spans.is_empty() {
+            for (word, field, most) in [
+                (", failed in ", Field::Failed, super::NAME),
+                (": ", Field::Error, super::ERROR),
+            ] {
+                if let Some(value) = field.value(trace) {
+                    line = line.then(word).then(tokens::fit(&value.into_text(), most));
+                }
+            }
         }
         let mut block = self.budget.block();
         block.level(0);

@@ -137,6 +137,11 @@ fn note(tool: &ToolUse) -> Option<String> {
             units::counted(bad, "call")
         ))
     } else {
-        None
+        let alike = tool.alike();
+        (alike >= MANY_ALIKE)
+            .then(|| format!("{} with the same arguments", units::counted(alike, "call")))
     }
 }
+
+/// So many calls with the same arguments look like a loop.
+const MANY_ALIKE: usize = 3;

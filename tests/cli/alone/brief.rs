@@ -76,6 +76,13 @@ fn what_there_is_no_room_for_is_said_with_the_command_that_shows_it() {
     trace tr-e116e0e3 checkout ERROR, 13 ms, 2026-11-22 22:39:12Z, asked: {"cart": {"MUG-1": 120}, "card": "**** 4417", "slow_payment_tries": 0, "payment…
     5 more traces: mlt search --name checkout
     "#);
+    let failed = demo().run("search --status ERROR -n 1 -o brief");
+    assert!(
+        failed
+            .ok()
+            .contains(", failed in refund_status: LookupError: return R-404 is locked"),
+        "{failed}"
+    );
 }
 
 #[test]
