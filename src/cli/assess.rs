@@ -30,8 +30,8 @@ pub struct AssessArgs {
     #[arg(long, value_name = "KIND[:ID]")]
     pub source: Option<String>,
 
-    /// About this span of the trace alone, by its id
-    #[arg(long, value_name = "ID")]
+    /// About this span of the trace alone, by its name or id
+    #[arg(long, value_name = "NAME|ID")]
     pub span: Option<String>,
 
     /// Metadata of the assessment (repeatable)
@@ -42,9 +42,19 @@ pub struct AssessArgs {
     #[arg(long)]
     pub replace: bool,
 
-    /// An assessment to delete, by its name or id (repeatable)
+    /// An assessment to delete, by its name or id (repeatable); what it replaced is valid again
     #[arg(short, long = "delete", value_name = "NAME|ID")]
     pub delete: Vec<String>,
+
+    /// List the assessments there are, those that were replaced among them, and change nothing
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "expectation", "rationale", "source", "span", "set_metadata", "replace", "delete",
+            "dry_run", "yes",
+        ]
+    )]
+    pub list: bool,
 
     // A doc comment here would become the help text of the whole command.
     #[allow(missing_docs)]

@@ -1,29 +1,40 @@
 //! `mlt assess`: feedback and expectations, on traces that are named or that a filter finds.
 
+mod list;
+
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use super::change::{self, Order, Plan, Task, Words};
+use super::get::wanted::{is_span, require_span};
 use super::selection::key_value;
 use super::{Context, resolve};
-use crate::cli::AssessArgs;
+use crate::cli::{AssessArgs, FilterArgs};
 use crate::error::{CommandError, Exit};
-use crate::model::{Assessment, AssessmentKind, Source, SpanId, TraceInfo};
+use crate::model::{Assessment, AssessmentKind, Detail, Source, SpanId, TraceInfo};
 use crate::settings::Env;
 use crate::store::{AssessmentChanges, Change};
+use crate::units;
 
 /// MLflow's databases have room for so many characters of a name.
 const MAX_NAME: usize = 250;
-/// Digits of a span's id.
-const SPAN_DIGITS: usize = 16;
 /// What MLflow calls a source that nobody named.
 const NOBODY: &str = "default";
 
 pub(super) fn run(context: &Context, args: &AssessArgs) -> Result<Exit> {
     let form = context.form("assess")?;
-    let (changes, words) = changes(args)?;
+    if args.list {
+        return list::run(context, args, form);
+    }
+    let (mut changes, words) = changes(args)?;
+    if let Some(wanted) = &args.span {
+        let span = span_of(context, args, &words, wanted)?;
+        for new in &mut changes.make {
+            new.span_id = Some(span.clone());
+        }
+    }
     let order = Order {
         words: &words,
         filter: &args.filter,
@@ -65,11 +76,21 @@ impl Assessing {
             ..AssessmentChanges::default()
         };
         let doomed = one.doomed(now);
-        let values: Vec<String> = doomed.iter().map(|old| shown(old.value())).collect();
-        match values.as_slice() {
-            [] => (false, format!("-{named} (not there)")),
-            some => (true, format!("-{named} (was {})", some.join(", "))),
+        if doomed.is_empty() {
+            return (false, format!("-{named} (not there)"));
         }
+        let values = |all: &[&Assessment]| {
+            let all: Vec<String> = all.iter().map(|one| shown(one.value())).collect();
+            all.join(", ")
+        };
+        let mut text = format!("-{named} (was {}", values(&doomed));
+        let ids = one.restored(now);
+        let is_back = |old: &&Assessment| old.id.as_ref().is_some_and(|id| ids.contains(id));
+        let back: Vec<&Assessment> = now.iter().filter(is_back).collect();
+        if !back.is_empty() {
+            text = format!("{text}; {} is valid again", values(&back));
+        }
+        (true, format!("{text})"))
     }
 }
 
@@ -167,14 +188,16 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// Whether a word is `NAME=VALUE`, and no trace.
+fn is_pair(word: &str) -> bool {
+    word.contains('=') && !resolve::is_link(word)
+}
+
 /// Splits the words into traces and assessments, and checks these.
 fn changes(args: &AssessArgs) -> Result<(AssessmentChanges, Vec<String>)> {
-    let (pairs, words): (Vec<&String>, Vec<&String>) = args
-        .words
-        .iter()
-        .partition(|word| word.contains('=') && !resolve::is_link(word));
+    let (pairs, words): (Vec<&String>, Vec<&String>) =
+        args.words.iter().partition(|word| is_pair(word));
     let source = source(args.source.as_deref(), &Env::from_process())?;
-    let span_id = args.span.as_deref().map(span_id).transpose()?;
     let mut metadata = BTreeMap::new();
     for pair in &args.set_metadata {
         let (key, value) = key_value("--set-metadata", pair)?;
@@ -190,7 +213,7 @@ fn changes(args: &AssessArgs) -> Result<(AssessmentChanges, Vec<String>)> {
         make.push(Assessment {
             id: None,
             name: name.to_owned(),
-            span_id: span_id.clone(),
+            span_id: None,
             source: source.clone(),
             create_time: None,
             last_update_time: None,
@@ -208,6 +231,9 @@ fn changes(args: &AssessArgs) -> Result<(AssessmentChanges, Vec<String>)> {
                 .into(),
         );
     }
+    if make.is_empty() {
+        refuse_without_new(args)?;
+    }
     let changes = AssessmentChanges {
         make,
         replace: args.replace,
@@ -217,6 +243,9 @@ fn changes(args: &AssessArgs) -> Result<(AssessmentChanges, Vec<String>)> {
 }
 
 fn check_name(name: &str) -> Result<()> {
+    if name.trim().is_empty() {
+        return Err(CommandError::usage("the name of an assessment is empty").into());
+    }
     let length = name.chars().count();
     if length > MAX_NAME {
         let message = format!(
@@ -241,6 +270,11 @@ fn check_name(name: &str) -> Result<()> {
 
 /// JSON where it is some, else a text.
 fn kind(is_expectation: bool, name: &str, text: &str) -> Result<AssessmentKind> {
+    if text.is_empty() {
+        let message = format!("`{name}` has no value");
+        let hint = format!("`{name}='\"\"'` is an empty text, and --delete {name} takes it back");
+        return Err(CommandError::usage(message).hint(hint).into());
+    }
     let value: Value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
     if value.is_null() {
         let message = format!("`{name}` has no value: null says nothing");
@@ -277,15 +311,53 @@ fn source(typed: Option<&str>, env: &Env) -> Result<Source> {
     })
 }
 
-fn span_id(typed: &str) -> Result<SpanId> {
-    let is_id = typed.len() == SPAN_DIGITS && typed.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_id {
-        return Ok(SpanId::new(typed.to_ascii_lowercase()));
+/// The span that an assessment is about, by its name or id.
+fn span_of(context: &Context, args: &AssessArgs, words: &[String], wanted: &str) -> Result<SpanId> {
+    if words.len() != 1 || args.filter != FilterArgs::default() {
+        let message = "--span is about one trace, which is named";
+        return Err(CommandError::usage(message).into());
     }
-    let message =
-        format!("--span: expected the id of a span, {SPAN_DIGITS} digits of hex, found `{typed}`");
-    let hint = "`mlt get TRACE` lists the spans with their ids";
-    Err(CommandError::usage(message).hint(hint).into())
+    let (ids, missing) = resolve::known_and_missing(context, words)?;
+    if let Some((_, error)) = missing.into_iter().next() {
+        return Err(error);
+    }
+    let [id] = ids.as_slice() else {
+        let found = units::counted(ids.len(), "trace");
+        return Err(
+            CommandError::usage(format!("--span is about one trace, found {found}")).into(),
+        );
+    };
+    let trace = context.store()?.trace(id, Detail::Times)?;
+    let wanted = require_span(&trace, wanted)?;
+    let mut found = trace.spans.iter().filter(|span| is_span(span, &wanted));
+    match (found.next(), found.count()) {
+        (Some(span), 0) => Ok(span.span_id.clone()),
+        (_, more) => {
+            let message = format!("{} are named `{wanted}`", units::counted(more + 1, "span"));
+            let hint = format!("name one by its id; `mlt get {id}` lists them");
+            Err(CommandError::usage(message).hint(hint).into())
+        }
+    }
+}
+
+/// What is said of new assessments says nothing of those that are deleted.
+fn refuse_without_new(args: &AssessArgs) -> Result<()> {
+    let given = [
+        (args.expectation, "--expectation"),
+        (args.rationale.is_some(), "--rationale"),
+        (args.source.is_some(), "--source"),
+        (args.span.is_some(), "--span"),
+        (!args.set_metadata.is_empty(), "--set-metadata"),
+        (args.replace, "--replace"),
+    ];
+    match given.iter().find(|(is_given, _)| *is_given) {
+        Some((_, flag)) => {
+            let message = format!("{flag} is about an assessment to make, found only --delete");
+            let hint = "--delete takes an id, too; `mlt assess TRACE --list` shows them";
+            Err(CommandError::usage(message).hint(hint).into())
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -303,7 +375,7 @@ mod tests {
             ("[1, \"a\"]", json!([1, "a"])),
             ("{\"a\": 1}", json!({"a": 1})),
             ("{not json", json!("{not json")),
-            ("", json!("")),
+            ("\"\"", json!("")),
             ("30 days", json!("30 days")),
         ] {
             let AssessmentKind::Expectation { value: found } = kind(true, "x", text).unwrap()
@@ -313,5 +385,6 @@ mod tests {
             assert_eq!(found, value, "{text}");
         }
         assert!(kind(false, "x", "null").is_err());
+        assert!(kind(false, "x", "").is_err());
     }
 }

@@ -285,7 +285,9 @@ fn named(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) ->
             },
             Err(error) => return Err(error.into()),
         };
-        targets.overview.add_unknown();
+        if plan.is_ok() {
+            targets.overview.add_unknown();
+        }
         targets.all.push(Target {
             id: id.to_owned(),
             experiment_id: None,

@@ -1,7 +1,7 @@
 //! `mlt get`: traces with their spans.
 
 mod printer;
-mod wanted;
+pub(in crate::commands) mod wanted;
 
 use anyhow::Result;
 

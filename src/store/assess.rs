@@ -64,6 +64,11 @@ impl AssessmentChanges {
             .collect()
     }
 
+    /// The ids of those that are valid again, since what took their place is deleted.
+    pub fn restored(&self, now: &[Assessment]) -> Vec<String> {
+        restored(&self.doomed(now))
+    }
+
     /// Makes the assessments that are to be made on a trace, with ids and times.
     pub(super) fn made(&self, now: &[Assessment]) -> Vec<Assessment> {
         let time = Timestamp::from_millis(Timestamp::now().millis());

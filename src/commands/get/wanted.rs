@@ -49,12 +49,12 @@ pub(super) fn is_within(node: &Node, depth: u64) -> bool {
     u64::try_from(node.depth).is_ok_and(|own| own < depth)
 }
 
-pub(super) fn is_span(span: &Span, wanted: &str) -> bool {
+pub(in crate::commands) fn is_span(span: &Span, wanted: &str) -> bool {
     span.span_id.as_str().eq_ignore_ascii_case(wanted) || span.name == wanted
 }
 
 /// The name or the id of the span that is wanted, of an id also by its beginning.
-pub(super) fn require_span(trace: &Trace, wanted: &str) -> Result<String> {
+pub(in crate::commands) fn require_span(trace: &Trace, wanted: &str) -> Result<String> {
     if trace.spans.iter().any(|span| is_span(span, wanted)) {
         return Ok(wanted.to_owned());
     }

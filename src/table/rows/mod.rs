@@ -1,5 +1,6 @@
 //! What tables are of, and the columns of each: a column is here and nowhere else.
 
+pub mod assessments;
 pub mod diff;
 pub mod errors;
 pub mod experiments;

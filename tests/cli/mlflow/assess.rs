@@ -199,6 +199,29 @@ fn a_folder_of_mlflow_keeps_what_was_said() {
 }
 
 #[test]
+fn the_assessments_there_are_are_listed() {
+    let on = || mlt().on("demo:");
+    insta::assert_snapshot!(on().run("assess --list latest").ok(), @"
+    TRACE ID                             NAME  KIND      VALUE     SOURCE                 RATIONALE  NOTE
+    tr-3934c478c5bc2986bd6071d4c2c32e3e  tone  feedback  friendly  LLM_JUDGE gpt-4o-mini  -          -
+    ");
+    let neither = on().run("assess --list");
+    assert!(neither.fails(2).contains("found neither"), "{neither}");
+    let listed = on().run("assess --list --session chat-5f21 -o json").json();
+    let rows = listed["assessments"].as_array().unwrap();
+    assert!(!rows.is_empty());
+    for row in rows {
+        assert!(row["name"].is_string() && row["kind"].is_string(), "{row}");
+        assert!(!row["value"].is_null() || !row["error"].is_null(), "{row}");
+    }
+    let nothing = on().run("assess --list --name nothing");
+    assert!(
+        nothing.stderr.contains("no traces match") && nothing.code == Some(0),
+        "{nothing}"
+    );
+}
+
+#[test]
 fn what_cannot_be_said_is_refused_before_anything_is_sent() {
     let on = || mlt().on("demo:");
     for (words, said) in [
@@ -212,10 +235,17 @@ fn what_cannot_be_said_is_refused_before_anything_is_sent() {
             vec!["latest", "a=1", "--source", "robot"],
             "expected human, code or llm",
         ),
+        (vec!["latest", "a="], "`a` has no value"),
+        (vec!["latest", " =1"], "is empty"),
         (
-            vec!["latest", "a=1", "--span", "agent"],
-            "`mlt get TRACE` lists the spans",
+            vec!["latest", "-d", "a", "--source", "code"],
+            "--source is about an assessment to make",
         ),
+        (
+            vec!["--name", "checkout", "a=1", "--span", "agent"],
+            "--span is about one trace",
+        ),
+        (vec!["latest", "a=1", "--list"], "--list takes traces"),
         (
             vec!["latest", "a=1"],
             "has no assessments to change: it is read-only",
@@ -224,6 +254,11 @@ fn what_cannot_be_said_is_refused_before_anything_is_sent() {
         let outcome = on().args(["assess"]).args(&words).run("");
         assert!(outcome.fails(2).contains(said), "{words:?}: {outcome}");
     }
+    let nowhere = on().run("assess latest a=1 --span nowhere");
+    assert!(
+        nowhere.fails(3).contains("no span `nowhere` in trace"),
+        "{nowhere}"
+    );
     let before = mlt().on(old().uri()).run("search -n 1 -o ids");
     let refused = mlt()
         .on(old().uri())
