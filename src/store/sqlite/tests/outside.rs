@@ -35,16 +35,6 @@ fn fixture() -> Fixture {
     fixture
 }
 
-/// The last digits of the traces that are found, in order.
-fn found(store: &SqliteStore, filter: &str, limit: Option<usize>) -> String {
-    let mut found: Vec<char> = ids(store, filter, limit)
-        .iter()
-        .filter_map(|id| id.chars().last())
-        .collect();
-    found.sort_unstable();
-    found.into_iter().collect()
-}
-
 #[test]
 fn conditions_see_spans_wherever_they_are() {
     let fixture = fixture();
