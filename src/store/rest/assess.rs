@@ -8,7 +8,7 @@ use super::{RestStore, ids};
 use crate::model::Assessment;
 use crate::store::assess::{as_json, none_are_kept};
 use crate::store::fetch::Ways as _;
-use crate::store::{AssessmentChanges, Refusal, StoreError};
+use crate::store::{AssessmentChanges, StoreError};
 
 impl RestStore {
     /// Changes the assessments of a trace.
@@ -67,14 +67,7 @@ impl RestStore {
         match self.http.send(call) {
             Ok(_) => Ok(()),
             Err(StoreError::NoSuchEndpoint { .. }) => Err(none_are_kept(self.http.host())),
-            Err(
-                StoreError::Refused { status: 404, .. }
-                | StoreError::Refused {
-                    meaning: Refusal::NoSuchTrace,
-                    ..
-                },
-            ) => Err(self.unknown_trace(trace_id)),
-            Err(error) => Err(error),
+            Err(error) => Err(self.of_trace(trace_id, error)),
         }
     }
 }

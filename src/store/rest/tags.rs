@@ -25,16 +25,19 @@ impl RestStore {
     /// A trace that is not there, and those of the server.
     pub(super) fn set_tag(&self, trace_id: &str, key: &str, value: &str) -> Result<(), StoreError> {
         let call = self.tag_call(Method::PATCH, trace_id, json!({"key": key, "value": value}))?;
-        match self.http.send(&call) {
-            Ok(_) => Ok(()),
-            Err(
-                StoreError::Refused { status: 404, .. }
-                | StoreError::Refused {
-                    meaning: Refusal::NoSuchTrace,
-                    ..
-                },
-            ) => Err(self.unknown_trace(trace_id)),
-            Err(error) => Err(error),
+        let sent = self.http.send(&call).map(drop);
+        sent.map_err(|error| self.of_trace(trace_id, error))
+    }
+
+    /// Why something about a trace was refused, where that is that there is none.
+    pub(super) fn of_trace(&self, trace_id: &str, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Refused { status: 404, .. }
+            | StoreError::Refused {
+                meaning: Refusal::NoSuchTrace,
+                ..
+            } => self.unknown_trace(trace_id),
+            other => other,
         }
     }
 
