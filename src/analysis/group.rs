@@ -1,11 +1,12 @@
 //! What spans are grouped by, and how a group is called.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::field::{Field, FieldDef, Uses};
-use crate::model::{Detail, Trace};
+use crate::model::{Detail, Span, Trace};
 
 use super::{NodeId, SpanTree};
 
@@ -290,16 +291,14 @@ enum Key {
     },
 }
 
-/// What the spans that name a model are to its calls, as it is told behind the name: what
-/// wraps a call mostly names the model, too, as does a second instrumentation.
-fn model_roles(trace: &Trace, tree: &SpanTree) -> HashMap<NodeId, &'static str> {
-    let names_one = |id| tree.span(id, trace).model().is_some();
-    let calls: HashSet<NodeId> = tree.lowest(names_one).into_iter().collect();
+/// The models that spans name, and behind them what such a span is to the call: what wraps a
+/// call mostly names the model, too, as does a second instrumentation.
+fn models(trace: &Trace, tree: &SpanTree) -> Vec<Option<String>> {
+    let nodes = tree.preorder().map(|(id, _)| tree.span(id, trace));
+    let named: Vec<Option<Cow<'_, str>>> = nodes.map(Span::model).collect();
+    let calls = tree.lowest(|id| named[id.index()].is_some());
+    let calls: HashSet<NodeId> = calls.into_iter().collect();
     let mut told = HashSet::new();
-    let named = tree
-        .preorder()
-        .map(|(id, _)| id)
-        .filter(|id| names_one(*id));
     let mut role = |id: NodeId| {
         if !calls.contains(&id) {
             return " (wrapper)";
@@ -308,7 +307,9 @@ fn model_roles(trace: &Trace, tree: &SpanTree) -> HashMap<NodeId, &'static str> 
         let is_new = response.is_none_or(|response| told.insert(response));
         if is_new { "" } else { " (told again)" }
     };
-    named.map(|id| (id, role(id))).collect()
+    let told = tree.preorder().zip(&named);
+    told.map(|((id, _), model)| Some(format!("{}{}", model.as_ref()?, role(id))))
+        .collect()
 }
 
 impl Partition {
@@ -348,9 +349,9 @@ impl Partition {
             return Vec::new();
         };
         let mut groups = Vec::with_capacity(tree.len());
-        let roles = match by {
-            By::Model => model_roles(trace, tree),
-            _ => HashMap::new(),
+        let models = match by {
+            By::Model => models(trace, tree),
+            _ => Vec::new(),
         };
         for (id, node) in tree.preorder() {
             let span = tree.span(id, trace);
@@ -358,9 +359,9 @@ impl Partition {
                 By::Name => self.text(&span.name),
                 By::Type => self.text(&span.span_type()),
                 By::Status => self.text(span.status.as_str()),
-                By::Model => match (span.model(), roles.get(&id)) {
-                    (Some(model), Some(role)) => self.text(&format!("{model}{role}")),
-                    _ => self.missing(),
+                By::Model => match &models[id.index()] {
+                    Some(model) => self.text(model),
+                    None => self.missing(),
                 },
                 By::Path => self.path(&span.name, node.parent.map(|p| groups[p.index()])),
                 By::Span => {

@@ -91,7 +91,8 @@ pub fn roll_up(trace: &Trace) -> RolledUp {
     }
 }
 
-/// A figure of spans: how it is found, added up and compared.
+/// A figure of spans: how it is found, added up and compared. Token counts and cost are
+/// looked for separately: a wrapper may hold one of them only.
 struct Sum<T> {
     of: fn(&Span) -> Option<T>,
     plus: fn(&T, &T) -> T,
@@ -100,10 +101,12 @@ struct Sum<T> {
 
 impl<T: Copy + Default> Sum<T> {
     fn figure(&self, from_metadata: Option<T>, trace: &Trace, tree: &SpanTree) -> Figure<T> {
-        let from_spans = sum_of_topmost(trace, tree, self.of, self.plus);
-        let reports = |id| (self.of)(tree.span(id, trace)).is_some();
-        let calls = tree.lowest(reports).into_iter();
-        let calls = calls.filter_map(|id| Some((id, (self.of)(tree.span(id, trace))?)));
+        let nodes = tree.preorder().map(|(id, _)| tree.span(id, trace));
+        let figures: Vec<Option<T>> = nodes.map(self.of).collect();
+        let of = |id: NodeId| figures[id.index()];
+        let from_spans = sum(tree.topmost(of), trace, tree, self.plus);
+        let calls = tree.lowest(|id| of(id).is_some()).into_iter();
+        let calls = calls.filter_map(|id| Some((id, of(id)?)));
         let from_calls = sum(calls, trace, tree, self.plus);
         Figure {
             from_metadata,
@@ -115,7 +118,6 @@ impl<T: Copy + Default> Sum<T> {
 }
 
 /// Sums the figure of every span that has one and no ancestor that has one.
-/// Token counts and cost are looked for separately: a wrapper may hold one of them only.
 fn sum_of_topmost<T: Default>(
     trace: &Trace,
     tree: &SpanTree,

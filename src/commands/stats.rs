@@ -72,8 +72,12 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     }
     let partial = |key: &&GroupKey| matches!(key, GroupKey::Span(By::Type | By::Model));
     if let Some(key) = question.keys.iter().find(partial).filter(|_| by_server) {
+        let wrappers = match key {
+            GroupKey::Span(By::Model) => "; what wraps the call of a model counts as one, too",
+            _ => "",
+        };
         context.note_loss(&format!(
-            "spans for which the server has no {key} are in no row"
+            "spans for which the server has no {key} are in no row{wrappers}"
         ));
     }
     let of_totals = |aggregate: &Aggregate| {
