@@ -128,8 +128,8 @@ pub struct FailureReport {
     pub traces: usize,
     /// Those in which something failed.
     pub failed_traces: usize,
-    /// Those of them whose own state tells of no error.
-    pub recovered: usize,
+    /// Those of them that are not in the state ERROR.
+    pub without_error_state: usize,
     /// How often something failed.
     pub failures: usize,
     /// What counts of the groups sum up to.
@@ -146,7 +146,7 @@ pub struct Failures {
     groups: HashMap<Key, Group>,
     traces: usize,
     failed_traces: usize,
-    recovered: usize,
+    without_error_state: usize,
     found: usize,
     merged: usize,
 }
@@ -160,7 +160,7 @@ impl Failures {
             groups: HashMap::new(),
             traces: 0,
             failed_traces: 0,
-            recovered: 0,
+            without_error_state: 0,
             found: 0,
             merged: 0,
         }
@@ -181,8 +181,8 @@ impl Failures {
         let mut found = find::failures(trace, &self.kinds);
         self.found += found.len();
         self.failed_traces += usize::from(!found.is_empty());
-        let has_recovered = !found.is_empty() && trace.info.state != TraceState::Error;
-        self.recovered += usize::from(has_recovered);
+        let is_no_error = !found.is_empty() && trace.info.state != TraceState::Error;
+        self.without_error_state += usize::from(is_no_error);
         if self.per == CountedPer::Trace {
             found.truncate(1);
         }
@@ -226,7 +226,7 @@ impl Failures {
         FailureReport {
             traces: self.traces,
             failed_traces: self.failed_traces,
-            recovered: self.recovered,
+            without_error_state: self.without_error_state,
             failures: self.found,
             merged: self.merged,
             counted: match self.per {

@@ -37,7 +37,7 @@ pub fn write_json(
         "errors": RowsJson { columns, rows },
         "failures": report.failures,
         "failed_traces": report.failed_traces,
-        "recovered_traces": report.recovered,
+        "without_error_state": report.without_error_state,
         "traces": report.traces,
         "truncated": parts.truncated,
     });

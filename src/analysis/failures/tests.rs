@@ -72,7 +72,7 @@ fn a_failure_counts_where_it_began() {
         (
             found.failures,
             found.failed_traces,
-            found.recovered,
+            found.without_error_state,
             found.counted
         ),
         (3, 1, 1, 3)
@@ -97,7 +97,7 @@ fn a_trace_may_fail_without_a_span_that_did() {
         (
             found.failures,
             found.failed_traces,
-            found.recovered,
+            found.without_error_state,
             found.traces
         ),
         (1, 1, 0, 2)

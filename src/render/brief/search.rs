@@ -69,8 +69,8 @@ impl Found {
         // What failed is known where failures were asked for.
         if !trace.spans.is_empty() {
             for (word, field, most) in [
-                (", failed in ", Field::Failed, super::NAME),
-                (": ", Field::Error, super::ERROR),
+                (", failed in: ", Field::Failed, super::NAME),
+                (", error: ", Field::Error, super::ERROR),
             ] {
                 if let Some(value) = field.value(trace) {
                     line = line.then(word).then(tokens::fit(&value.into_text(), most));

@@ -80,7 +80,7 @@ fn what_there_is_no_room_for_is_said_with_the_command_that_shows_it() {
     assert!(
         failed
             .ok()
-            .contains(", failed in refund_status: LookupError: return R-404 is locked"),
+            .contains(", failed in: refund_status, error: LookupError: return R-404 is locked"),
         "{failed}"
     );
 }
