@@ -28,12 +28,14 @@ pub(super) fn run(context: &Context, args: &AssessArgs) -> Result<Exit> {
     if args.list {
         return list::run(context, args, form);
     }
-    let (mut changes, words) = changes(args)?;
+    let (mut changes, mut words) = changes(args)?;
     if let Some(wanted) = &args.span {
-        let span = span_of(context, args, &words, wanted)?;
+        let (id, span) = span_of(context, args, &words, wanted)?;
         for new in &mut changes.make {
             new.span_id = Some(span.clone());
         }
+        // The trace of that span: `latest` may be another by now, and a pipe has been read.
+        words = vec![id];
     }
     let order = Order {
         words: &words,
@@ -234,6 +236,11 @@ fn changes(args: &AssessArgs) -> Result<(AssessmentChanges, Vec<String>)> {
     if make.is_empty() {
         refuse_without_new(args)?;
     }
+    if let Some(both) = make.iter().find(|new| args.delete.contains(&new.name)) {
+        let message = format!("`{}` is given and deleted at once", both.name);
+        let hint = "--replace takes the place of what there is";
+        return Err(CommandError::usage(message).hint(hint).into());
+    }
     let changes = AssessmentChanges {
         make,
         replace: args.replace,
@@ -311,8 +318,13 @@ fn source(typed: Option<&str>, env: &Env) -> Result<Source> {
     })
 }
 
-/// The span that an assessment is about, by its name or id.
-fn span_of(context: &Context, args: &AssessArgs, words: &[String], wanted: &str) -> Result<SpanId> {
+/// The trace and the span that an assessment is about, this by its name or id.
+fn span_of(
+    context: &Context,
+    args: &AssessArgs,
+    words: &[String],
+    wanted: &str,
+) -> Result<(String, SpanId)> {
     if words.len() != 1 || args.filter != FilterArgs::default() {
         let message = "--span is about one trace, which is named";
         return Err(CommandError::usage(message).into());
@@ -331,7 +343,7 @@ fn span_of(context: &Context, args: &AssessArgs, words: &[String], wanted: &str)
     let wanted = require_span(&trace, wanted)?;
     let mut found = trace.spans.iter().filter(|span| is_span(span, &wanted));
     match (found.next(), found.count()) {
-        (Some(span), 0) => Ok(span.span_id.clone()),
+        (Some(span), 0) => Ok((id.clone(), span.span_id.clone())),
         (_, more) => {
             let message = format!("{} are named `{wanted}`", units::counted(more + 1, "span"));
             let hint = format!("name one by its id; `mlt get {id}` lists them");

@@ -247,6 +247,10 @@ fn what_cannot_be_said_is_refused_before_anything_is_sent() {
         ),
         (vec!["latest", "a=1", "--list"], "--list takes traces"),
         (
+            vec!["latest", "a=1", "-d", "a"],
+            "given and deleted at once",
+        ),
+        (
             vec!["latest", "a=1"],
             "has no assessments to change: it is read-only",
         ),

@@ -58,6 +58,23 @@ impl Database {
         self.sql().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// What a query finds, a text for each row, in the order of these.
+    fn rows(&self, sql: &str) -> Vec<String> {
+        let connection = self.sql();
+        let mut statement = connection.prepare(sql).unwrap();
+        let columns = statement.column_count();
+        let mut rows: Vec<String> = statement
+            .query_map([], |row| {
+                let values = (0..columns).map(|at| row.get::<_, rusqlite::types::Value>(at));
+                Ok(format!("{:?}", values.collect::<Vec<_>>()))
+            })
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        rows.sort_unstable();
+        rows
+    }
+
     /// Runs Python with this MLflow and gives what it prints; `database` is the path.
     fn python(&self, script: &str) -> Python {
         let mut child = Command::new(venv::python("3.17.2"))

@@ -4,27 +4,13 @@ use super::*;
 
 /// Assessments of a trace but for their ids and times.
 fn rows(store: &Database, id: &str) -> Vec<String> {
-    let sql = store.sql();
-    let mut statement = sql
-        .prepare(
-            "SELECT name, assessment_type, value, error, source_type, source_id, run_id, span_id, \
-             rationale, overrides IS NULL, valid, assessment_metadata, experiment_id, \
-             trace_timestamp_ms, aggregate_value, is_numeric_value, length(assessment_id), \
-             created_timestamp = last_updated_timestamp \
-             FROM assessments WHERE trace_id = ?1",
-        )
-        .unwrap();
-    let columns = statement.column_count();
-    let mut rows: Vec<String> = statement
-        .query_map([id], |row| {
-            let values = (0..columns).map(|at| row.get::<_, rusqlite::types::Value>(at));
-            Ok(format!("{:?}", values.collect::<Vec<_>>()))
-        })
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    rows.sort_unstable();
-    rows
+    store.rows(&format!(
+        "SELECT name, assessment_type, value, error, source_type, source_id, run_id, span_id, \
+         rationale, overrides IS NULL, valid, assessment_metadata, experiment_id, \
+         trace_timestamp_ms, aggregate_value, is_numeric_value, length(assessment_id), \
+         created_timestamp = last_updated_timestamp \
+         FROM assessments WHERE trace_id = '{id}'"
+    ))
 }
 
 #[test]
@@ -134,4 +120,35 @@ fn a_filter_chooses_what_is_assessed_and_a_release_without_assessments_says_so()
         refused.fails(2).contains("a release of MLflow before 3.2"),
         "{refused}"
     );
+}
+
+#[test]
+fn a_span_is_one_of_the_trace_that_is_named() {
+    let store = Database::new();
+    let find = |sql: &str| -> (String, String, String) {
+        let told = store
+            .sql()
+            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        told.unwrap()
+    };
+    let (id, span, name) = find(
+        "SELECT trace_id, min(span_id), name FROM spans GROUP BY 1, 3 HAVING count(*) = 1 \
+         ORDER BY 1, 3",
+    );
+    // Ids that are piped in are read once.
+    let piped = store.mlt().stdin(format!("{id}\n"));
+    let told = piped.args(["assess", "-", "a=1", "--span", &name]).run("");
+    assert_eq!(told.ok(), format!("{id}  a=1 (new)\n"));
+    let listed = store
+        .mlt()
+        .run(&format!("assess --list {id} -o json"))
+        .json();
+    let rows = listed["assessments"].as_array().unwrap();
+    let one = rows.iter().find(|row| row["name"] == "a").unwrap();
+    assert_eq!(one["span_id"], span.as_str());
+    let (_, several, twice) =
+        find("SELECT count(*) || '', trace_id, name FROM spans GROUP BY 2, 3 HAVING count(*) > 1");
+    let args = ["assess", &several, "a=1", "--span", &twice];
+    let refused = store.mlt().args(args).run("");
+    assert!(refused.fails(2).contains(" spans are named "), "{refused}");
 }

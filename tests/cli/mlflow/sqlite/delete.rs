@@ -97,21 +97,7 @@ fn mlflow_deletes_the_same_rows() {
         ))
         .end();
     let dump = |store: &Database| {
-        let sql = store.sql();
-        let all = |(table, _): &(&str, &str)| {
-            let mut statement = sql.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            let columns = statement.column_count();
-            let mut rows: Vec<String> = statement
-                .query_map([], |row| {
-                    let values = (0..columns).map(|at| row.get::<_, rusqlite::types::Value>(at));
-                    Ok(format!("{:?}", values.collect::<Vec<_>>()))
-                })
-                .unwrap()
-                .map(Result::unwrap)
-                .collect();
-            rows.sort_unstable();
-            rows
-        };
+        let all = |(table, _): &(&str, &str)| store.rows(&format!("SELECT * FROM {table}"));
         TABLES.iter().map(all).collect::<Vec<_>>()
     };
     assert!(dump(&ours) == dump(&theirs));
