@@ -135,7 +135,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{Timestamp, TraceInfo, metadata};
+    use crate::model::{Assessment, Timestamp, TraceInfo, TraceState, metadata};
 
     fn turn(session: &str, at: i64) -> TraceInfo {
         let mut info = TraceInfo::new("tr-1");
@@ -153,7 +153,11 @@ mod tests {
             (metadata::TOKEN_USAGE.to_owned(), usage),
             (metadata::USER.to_owned(), "u".to_owned()),
         ]);
+        let cost = json!({"total_cost": 0.5}).to_string();
+        told.metadata.insert(metadata::COST.to_owned(), cost);
         told.execution_duration_ns = Some(10);
+        told.state = TraceState::Error;
+        told.assessments = vec![Assessment::sample_feedback("good", json!(0.25))];
         let order = |by| {
             let mut sessions = Sessions::default();
             for info in [&turn("b", 7), &told, &turn("a", 4)] {
@@ -165,20 +169,17 @@ mod tests {
         };
         for by in [
             SessionSort::Tokens,
+            SessionSort::Cost,
+            SessionSort::Worst,
             SessionSort::User,
+            SessionSort::Errors,
             SessionSort::Turns,
             SessionSort::Id,
             SessionSort::Duration,
         ] {
             assert_eq!(order(by), "ab", "{by:?}");
         }
-        for by in [
-            SessionSort::Last,
-            SessionSort::First,
-            SessionSort::Cost,
-            SessionSort::Worst,
-            SessionSort::Errors,
-        ] {
+        for by in [SessionSort::Last, SessionSort::First] {
             assert_eq!(order(by), "ba", "{by:?}");
         }
     }
