@@ -113,18 +113,16 @@ fn tip(root: &Command, command: &str, option: &str) -> Option<String> {
         ""
     };
     match command {
-        "get" => Some(format!(
-            "ids may be piped in: mlt search {option}{value} -o ids | mlt get -"
-        )),
-        "assess" => Some(format!(
-            "ids may be piped in: mlt search {option}{value} -o ids | mlt assess - NAME=VALUE"
-        )),
-        "tag" => Some(format!(
-            "ids may be piped in: mlt search {option}{value} -o ids | mlt tag - KEY=VALUE"
-        )),
-        "delete" => Some(format!(
-            "ids may be piped in: mlt search {option}{value} -o ids | mlt delete -"
-        )),
+        "get" | "assess" | "tag" | "delete" => {
+            let pair = match command {
+                "assess" => " NAME=VALUE",
+                "tag" => " KEY=VALUE",
+                _ => "",
+            };
+            Some(format!(
+                "ids may be piped in: mlt search {option}{value} -o ids | mlt {command} -{pair}"
+            ))
+        }
         "diff" => Some(
             "two sets are chosen by --base-filter FILTER and -f FILTER: all that match, or the newest -n N"
                 .to_owned(),

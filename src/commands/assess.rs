@@ -160,13 +160,9 @@ impl Task for Assessing {
 }
 
 fn described(new: &Assessment) -> Value {
-    let kind = match new.kind {
-        AssessmentKind::Expectation { .. } => "expectation",
-        _ => "feedback",
-    };
     let mut all = json!({
         "name": new.name,
-        "kind": kind,
+        "kind": new.kind.as_str(),
         "value": new.value(),
         "source": {"type": new.source.kind, "id": new.source.id},
     });

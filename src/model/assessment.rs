@@ -52,6 +52,17 @@ pub enum AssessmentKind {
     Other,
 }
 
+impl AssessmentKind {
+    /// `feedback`, `expectation` or `other`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Feedback { .. } => "feedback",
+            Self::Expectation { .. } => "expectation",
+            Self::Other => "other",
+        }
+    }
+}
+
 impl Assessment {
     /// The value, whatever the kind; null where there is none.
     pub fn value(&self) -> &Value {

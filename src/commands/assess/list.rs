@@ -10,7 +10,7 @@ use crate::error::{CommandError, Exit};
 use crate::export::json::RowList;
 use crate::render::list::List;
 use crate::table::delimited::DelimitedTable;
-use crate::table::rows::assessments::{AssessmentRow, SHOWN, assessments};
+use crate::table::rows::assessments::{AssessmentRow, SHOWN, TOLD, assessments};
 
 pub(super) fn run(context: &Context, args: &AssessArgs, form: Form) -> Result<Exit> {
     if let Some(pair) = args.words.iter().find(|word| super::is_pair(word)) {
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, args: &AssessArgs, form: Form) -> Result<Ex
     let known = assessments();
     let columns = match form {
         Form::Text => known.some(&SHOWN),
-        _ => known.plain().to_vec(),
+        _ => known.some(&TOLD),
     };
     let mut out = context.terminal.output();
     let (mut traces, mut count) = (0_usize, 0_usize);

@@ -16,12 +16,12 @@ pub fn brief(tokens: usize, report: &FailureReport, most: usize, again: &str) ->
     let mut block = budget.block();
     block.level(0);
     let failed = some(report.failed_traces, "failed trace").unwrap_or("no failed traces".into());
-    let ended_well = match report.without_error_state {
+    let others = match report.without_error_state {
         0 => String::new(),
         count => format!(" ({} not in the state ERROR)", units::whole(count)),
     };
     let head = format!(
-        "{}, {failed} of {}{ended_well}",
+        "{}, {failed} of {}{others}",
         units::counted(report.failures, "failure"),
         units::whole(report.traces)
     );

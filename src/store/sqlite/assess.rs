@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::write::{self, Subject, Writer};
-use crate::model::{Assessment, AssessmentKind, SpanId, Timestamp};
+use crate::model::{Assessment, SpanId, Timestamp};
 use crate::store::assess::{python_json, restored};
 use crate::store::{AssessmentChanges, StoreError};
 
@@ -71,10 +71,7 @@ fn insert(
         .optional()
         .map_err(failed)?;
     let (experiment, time) = place.unwrap_or_default();
-    let (kind, value) = match &new.kind {
-        AssessmentKind::Expectation { value } => ("expectation", value),
-        _ => ("feedback", new.value()),
-    };
+    let (kind, value) = (new.kind.as_str(), new.value());
     let (aggregate, is_numeric) = aggregate(value);
     let created = new.create_time.map(Timestamp::millis);
     let metadata = (!new.metadata.is_empty()).then(|| python_json(&json!(new.metadata)));

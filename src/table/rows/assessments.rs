@@ -33,7 +33,25 @@ pub const SHOWN: [&str; 7] = [
     "note",
 ];
 
-/// The columns of assessments; all of them are told to machines, in this order.
+/// What machines are told.
+pub const TOLD: [&str; 14] = [
+    "trace_id",
+    "assessment_id",
+    "name",
+    "kind",
+    "value",
+    "error",
+    "source_type",
+    "source_id",
+    "span_id",
+    "rationale",
+    "time",
+    "valid",
+    "overrides",
+    "metadata",
+];
+
+/// The columns of assessments.
 pub fn assessments() -> Columns<Assessments> {
     type C = Column<Assessments>;
     Columns::new(vec![
@@ -44,11 +62,7 @@ pub fn assessments() -> Columns<Assessments> {
         C::new("name", Kind::Text, |row| Datum::text(&row.assessment.name))
             .shown_as(|row, layout| Cell::new(layout.style.name(), &row.assessment.name)),
         C::new("kind", Kind::Text, |row| {
-            Datum::text(match row.assessment.kind {
-                AssessmentKind::Feedback { .. } => "feedback",
-                AssessmentKind::Expectation { .. } => "expectation",
-                AssessmentKind::Other => "other",
-            })
+            Datum::text(row.assessment.kind.as_str())
         }),
         C::new("value", Kind::Json, |row| {
             let value = row.assessment.value();
@@ -68,6 +82,12 @@ pub fn assessments() -> Columns<Assessments> {
                 Some(id) => format!("{} {id}", source.kind).into(),
                 None => source.kind.as_str().into(),
             }))
+        }),
+        C::new("source_type", Kind::Text, |row| {
+            Datum::text(&row.assessment.source.kind)
+        }),
+        C::new("source_id", Kind::Text, |row| {
+            Datum::maybe(row.assessment.source.id.as_deref())
         }),
         C::new("span_id", Kind::Id, |row| {
             Datum::maybe(row.assessment.span_id.as_ref().map(SpanId::as_str))

@@ -212,6 +212,7 @@ fn the_assessments_there_are_are_listed() {
     assert!(!rows.is_empty());
     for row in rows {
         assert!(row["name"].is_string() && row["kind"].is_string(), "{row}");
+        assert!(row["source_type"].is_string(), "{row}");
         assert!(!row["value"].is_null() || !row["error"].is_null(), "{row}");
     }
     let nothing = on().run("assess --list --name nothing");
