@@ -2,6 +2,8 @@
 //! attributes loses content, so the original attributes and events come first, then
 //! the inputs and outputs.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::formats::{messages, parts, request, response};
@@ -13,8 +15,9 @@ use crate::model::{Message, Part, Role, Span, is_repr};
 /// What a call was given and gave back.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Content {
-    /// What the model was given, the whole history mostly.
-    pub input: Vec<Message>,
+    /// What the model was given, the whole history mostly, which the next call is given
+    /// again: whoever reads many calls may share the messages between them.
+    pub input: Vec<Arc<Message>>,
     /// What it gave back; more than one are alternatives.
     pub output: Vec<Message>,
     /// The attribute or events that the input comes from.
@@ -127,7 +130,7 @@ fn take(
         && let Some(input) = input
     {
         found.input_source = (!input.is_empty()).then_some(names.0);
-        found.input = input;
+        found.input = input.into_iter().map(Arc::new).collect();
     }
     if found.output.is_empty()
         && let Some(output) = output
@@ -154,7 +157,7 @@ fn drop_echo(found: &mut Content) {
         }
     }
     if given.peek().is_none() {
-        found.input = found.output.drain(..end).collect();
+        found.input = found.output.drain(..end).map(Arc::new).collect();
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::fingerprint::Alike;
+use super::kept::Kept;
 use crate::analysis::{NodeId, SpanTree};
 use crate::messages::{self, About, CallUsage, Content};
 use crate::model::{Message, Role, Span, StatusCode, Trace};
@@ -83,15 +84,17 @@ fn said(messages: &[Message]) -> Vec<&[crate::model::Part]> {
 /// The calls of a trace, in the order of their start.
 pub(super) fn find(trace: &Trace, tree: &SpanTree) -> Vec<Call> {
     let mut calls: Vec<Call> = Vec::new();
+    let mut kept = Kept::default();
     for (node, at) in tree.preorder() {
         let span = &trace.spans[at.span];
         if !messages::is_call(span) {
             continue;
         }
-        let content = messages::read(span);
+        let mut content = messages::read(span);
         if is_prompt_builder(&content) {
             continue;
         }
+        kept.share(&mut content.input);
         calls.push(Call::new(node, span, content));
     }
     let calls = without_wrappers(calls, tree);

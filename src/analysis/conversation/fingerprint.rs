@@ -142,7 +142,7 @@ impl Alike {
         self.of(|hasher| canonical(value, hasher))
     }
 
-    pub(super) fn of_messages(&self, messages: &[Message]) -> u128 {
+    pub(super) fn of_messages(&self, messages: &[Arc<Message>]) -> u128 {
         self.of(|hasher| {
             for message in messages {
                 message.parts.len().hash(hasher);

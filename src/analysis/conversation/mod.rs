@@ -8,12 +8,14 @@
 mod agents;
 mod calls;
 mod fingerprint;
+mod kept;
 mod lookups;
 mod session;
 mod tools;
 mod without_calls;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::SpanTree;
 use crate::messages::{CallUsage, Embedded, Retrieval};
@@ -315,9 +317,9 @@ fn tell(found: &mut Conversation, call: Call, trace: &Trace, tree: &SpanTree, sh
 }
 
 /// Neighbouring messages of the model are one.
-fn merged(messages: Vec<Message>) -> Vec<Message> {
+fn merged(messages: Vec<Arc<Message>>) -> Vec<Message> {
     let mut found: Vec<Message> = Vec::new();
-    for message in messages {
+    for message in messages.into_iter().map(Arc::unwrap_or_clone) {
         match found.last_mut() {
             Some(last)
                 if last.role == Role::Assistant

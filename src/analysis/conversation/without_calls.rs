@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -75,13 +76,13 @@ fn longest_lists(trace: &Trace, tree: &SpanTree) -> Vec<Call> {
 /// Puts what a span was given and gave back in the place of messages that could not be
 /// read: as a text where it is one, else as JSON. Gives whether there is JSON among it.
 pub(super) fn fill(content: &mut Content, span: &Span) -> bool {
-    let said = |role: Role, part: Part| vec![Message::new(role, vec![part])];
+    let said = |role: Role, part: Part| Message::new(role, vec![part]);
     let mut is_unread = false;
     if content.input.is_empty() {
         let asked = messages::asks(span).map(Part::Text);
         if let Some(part) = asked.or_else(|| recorded(span.inputs())) {
             is_unread |= matches!(part, Part::Json(_));
-            content.input = said(Role::User, part);
+            content.input = vec![Arc::new(said(Role::User, part))];
             content.input_source = Some(attribute::INPUTS);
         }
     }
@@ -89,7 +90,7 @@ pub(super) fn fill(content: &mut Content, span: &Span) -> bool {
         let answer = messages::answers(span).map(Part::Text);
         if let Some(part) = answer.or_else(|| recorded(span.outputs())) {
             is_unread |= matches!(part, Part::Json(_));
-            content.output = said(Role::Assistant, part);
+            content.output = vec![said(Role::Assistant, part)];
             content.output_source = Some(attribute::OUTPUTS);
         }
     }

@@ -24,8 +24,9 @@ pub(super) struct Lines<R, F> {
 }
 
 impl<R: Read, F: Fn(u64) -> R> Lines<R, F> {
-    /// Those of an input that can be opened at any place; none is read yet.
-    pub(super) fn new(open: F, longest: u64) -> Self {
+    /// Those of an input that can be opened at any place; none is read yet. They are read
+    /// into this room, which may be that of lines before.
+    pub(super) fn new(open: F, longest: u64, room: Vec<u8>) -> Self {
         Self {
             input: BufReader::with_capacity(BUFFER, open(0)),
             open,
@@ -35,9 +36,14 @@ impl<R: Read, F: Fn(u64) -> R> Lines<R, F> {
                 line: 1,
                 column: 0,
             },
-            line: Vec::new(),
+            line: room,
             ahead: None,
         }
+    }
+
+    /// The room that the lines were read into.
+    pub(super) fn into_room(self) -> Vec<u8> {
+        self.line
     }
 
     /// Reads a line; `false` at the end.

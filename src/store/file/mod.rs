@@ -53,6 +53,8 @@ pub(super) struct FileStore {
     asked_for_one: AtomicBool,
     index: Mutex<Option<Index>>,
     fingerprints: RandomState,
+    /// What lines were read into, and the next ones will be: a long one is read several times.
+    room: Mutex<Vec<u8>>,
     doubts: Doubts,
 }
 
@@ -145,6 +147,7 @@ impl FileStore {
             asked_for_one: AtomicBool::new(false),
             index: Mutex::default(),
             fingerprints: RandomState::new(),
+            room: Mutex::default(),
             doubts: Doubts::default(),
         }
     }
@@ -166,19 +169,27 @@ impl FileStore {
         let mut odd: Vec<Odd> = Vec::new();
         let mut is_bare = true;
         let open = |at| self.source.reader(at, u64::MAX);
-        let scanned = scan(open, want, None, &mut |found, place| match found {
-            Ok(trace) => {
-                is_bare = false;
-                take(trace, place)
-            }
-            Err(one) => {
-                odd.push(one);
-                if is_bare && odd.len() >= PATIENCE {
-                    return ControlFlow::Break(());
+        let mut room = std::mem::take(&mut *lock(&self.room));
+        let scanned = scan(
+            open,
+            want,
+            None,
+            &mut room,
+            &mut |found, place| match found {
+                Ok(trace) => {
+                    is_bare = false;
+                    take(trace, place)
                 }
-                ControlFlow::Continue(())
-            }
-        });
+                Err(one) => {
+                    odd.push(one);
+                    if is_bare && odd.len() >= PATIENCE {
+                        return ControlFlow::Break(());
+                    }
+                    ControlFlow::Continue(())
+                }
+            },
+        );
+        *lock(&self.room) = room;
         match scanned {
             Ok(()) => {}
             Err(ScanError::Refused(what)) => return Err(data(what.to_owned())),
@@ -359,11 +370,25 @@ impl FileStore {
         trace_id: &str,
         detail: Detail,
     ) -> Result<Option<DocumentTrace>, StoreError> {
-        let mut json = Vec::with_capacity(usize::try_from(place.len).unwrap_or_default());
+        let mut room = std::mem::take(&mut *lock(&self.room));
+        room.clear();
+        room.reserve_exact(usize::try_from(place.len).unwrap_or_default());
         let mut reader = self.source.reader(place.start, place.len);
-        let read = reader.read_to_end(&mut json);
+        let read = reader.read_to_end(&mut room);
         read.map_err(|error| self.failed(&error))?;
-        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&json);
+        let json = room.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&room);
+        // What comes next is about this trace, and may need the memory.
+        self.among(json, place, trace_id, detail)
+    }
+
+    /// The trace with this id among those in the JSON of a place.
+    fn among(
+        &self,
+        json: &[u8],
+        place: Place,
+        trace_id: &str,
+        detail: Detail,
+    ) -> Result<Option<DocumentTrace>, StoreError> {
         let traces = read_documents(json, Parts::SpansOf(trace_id, detail)).or_else(|error| {
             // Only what was not looked at before can be news.
             let is_as_before = read_documents(json, Parts::Infos)
@@ -513,7 +538,8 @@ impl FileStore {
         let mut only = None;
         let want = Parts::SpansOf(trace_id, detail);
         let open = |at| self.source.reader(place.start + at, place.len - at);
-        let scanned = scan(open, want, None, &mut |found, _| match found {
+        let mut room = Vec::new();
+        let scanned = scan(open, want, None, &mut room, &mut |found, _| match found {
             Ok(trace) if trace.info.trace_id == trace_id => {
                 only = Some(trace);
                 ControlFlow::Break(())

@@ -91,7 +91,8 @@ pub(super) type Found = Result<DocumentTrace, Odd>;
 /// Takes what is found, and says whether to go on.
 pub(super) type Sink<'a> = dyn FnMut(Found, Place) -> ControlFlow<()> + 'a;
 
-/// Gives every trace of an input, which can be opened at any place, to `sink`, in order.
+/// Gives every trace of an input, which can be opened at any place, to `sink`, in order. Lines
+/// are read into `room`.
 ///
 /// # Errors
 /// An input without any document, or of another kind.
@@ -99,9 +100,21 @@ pub(super) fn scan<R: Read>(
     open: impl Fn(u64) -> R,
     want: Want<'_>,
     longest_line: Option<u64>,
+    room: &mut Vec<u8>,
     sink: &mut Sink<'_>,
 ) -> Result<(), ScanError> {
-    let mut lines = Lines::new(open, longest_line.unwrap_or(LONGEST_LINE));
+    let longest = longest_line.unwrap_or(LONGEST_LINE);
+    let mut lines = Lines::new(open, longest, std::mem::take(room));
+    let outcome = scan_lines(&mut lines, want, sink);
+    *room = lines.into_room();
+    outcome
+}
+
+fn scan_lines<R: Read, F: Fn(u64) -> R>(
+    lines: &mut Lines<R, F>,
+    want: Want<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<(), ScanError> {
     let mut is_empty = true;
     while lines.read()? {
         is_empty &= lines.text().iter().all(u8::is_ascii_whitespace);
@@ -137,7 +150,7 @@ pub(super) fn scan<R: Read>(
         };
         let (found, is_end) = match on_the_line {
             Some(found) => (found, false),
-            None => of_documents(&mut lines, want, sink)?,
+            None => of_documents(lines, want, sink)?,
         };
         for (found, place) in found {
             if sink(found, place).is_break() {
@@ -253,6 +266,7 @@ mod tests {
             |at| &json.as_bytes()[usize::try_from(at).unwrap()..],
             Want::Spans,
             longest_line,
+            &mut Vec::new(),
             &mut |found, place| {
                 all.push(match found {
                     Ok(trace) => Ok((trace.info.trace_id, place)),
@@ -391,7 +405,7 @@ mod tests {
         ] {
             let mut seen = 0;
             let open = |at| &json.as_bytes()[usize::try_from(at).unwrap()..];
-            scan(open, Want::Infos, None, &mut |_, _| {
+            scan(open, Want::Infos, None, &mut Vec::new(), &mut |_, _| {
                 seen += 1;
                 if seen == 2 {
                     ControlFlow::Break(())
