@@ -19,10 +19,12 @@ pub(super) fn may_measure(json: &[u8]) -> bool {
     static NAMES: LazyLock<Regex> = LazyLock::new(|| {
         let names = MODELS.iter().chain(&[TOKEN_USAGE, COST]);
         let names: Vec<String> = names.map(|name| regex::escape(name)).collect();
-        // Within a text, quotes would have a backslash before them.
-        Regex::new(&format!("\"(?:{})\"", names.join("|"))).expect("a good pattern")
+        // Names that begin with the same quote would be looked for at every quote.
+        Regex::new(&format!("(?:{})\"", names.join("|"))).expect("a good pattern")
     });
-    NAMES.is_match(json)
+    // Within a text, quotes would have a backslash before them.
+    let mut found = NAMES.find_iter(json);
+    found.any(|name| json[..name.start()].ends_with(b"\""))
 }
 
 /// How much of a span is read.
