@@ -61,6 +61,11 @@ static COMPILED: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 /// Words that may be ids: letters and digits without anything between.
 static WORDS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("[A-Za-z0-9]{8,}").expect("a good pattern"));
+/// What stands before the status of an HTTP response.
+static BEFORE_STATUS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?i)\b(?:https?(?:/(?:[\d.]+|<n>))?|(?:status|error)?[_ ]?code|status)['"]?[:=\s]{1,3}$"#)
+        .expect("a good pattern")
+});
 /// Long numbers within words.
 static LONG_NUMBERS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\d{4,}").expect("a good pattern"));
@@ -95,7 +100,11 @@ fn pass(text: &str) -> String {
             });
             text = replace(&LONG_NUMBERS, &text, |_| "<n>".to_owned());
         }
+        let whole = text.clone();
         text = replace(&rule.pattern, &text, |found| {
+            if is_status(&whole, found) {
+                return found[0].to_owned();
+            }
             let part = |name: &str| found.name(name).map_or("", |part| part.as_str());
             format!(
                 "{}{}{}{}",
@@ -107,6 +116,15 @@ fn pass(text: &str) -> String {
         });
     }
     quoted(&text)
+}
+
+/// Whether this is the status of an HTTP response, which tells one failure from another.
+fn is_status(text: &str, found: &Captures<'_>) -> bool {
+    let number = &found[0];
+    let is_one = number.len() == 3
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && matches!(number.as_bytes()[0], b'1'..=b'5');
+    is_one && BEFORE_STATUS.is_match(&text[..found.get_match().start()])
 }
 
 fn replace<'t>(
@@ -220,7 +238,15 @@ mod tests {
                 "no answer within 1.5s, 3 times",
                 "no answer within <n>s, <n> times",
             ),
-            ("HTTP 502 from v1", "HTTP <n> from v1"),
+            ("HTTP 502 from v1", "HTTP 502 from v1"),
+            (
+                "HTTP/1.1 429 Too Many, 3 left",
+                "HTTP/<n> 429 Too Many, <n> left",
+            ),
+            (
+                "status_code=503, code 12 at line 404",
+                "status_code=503, code <n> at line <n>",
+            ),
             ("grew by -1,234.50%", "grew by -<n>%"),
             ("user_12 and order20931", "user_<n> and order<n>"),
             (
@@ -264,7 +290,7 @@ mod tests {
             ("cannot read '/etc/x' or `y`", "cannot read '<path>' or <…>"),
             (
                 "Error code: 429 - {'error': {'message': 'Rate limit for org-7', 'param': 'x'}}",
-                "Error code: <n> - {'error': {'message': 'Rate limit for org-<n>', 'param': <…>}}",
+                "Error code: 429 - {'error': {'message': 'Rate limit for org-<n>', 'param': <…>}}",
             ),
             (
                 r#"{"detail": "say \"no\"", "user": "ann"}"#,

@@ -38,7 +38,7 @@ fn failures_are_counted_where_they_began() {
     COUNT     %  TYPE              MESSAGE                                      SPAN              TRACES
         3  27.3  PaymentTimeout    payment provider: no answer within <n> ms    charge-card            2
         1   9.1  LookupError       return R-<n> is locked by another clerk      refund_status          1
-        1   9.1  RateLimitError    Error code: <n> - Rate limit reached for r…  Completions            1
+        1   9.1  RateLimitError    Error code: 429 - Rate limit reached for r…  Completions            1
         1   9.1  ValueError        Streaming is required for operations that…   Messages.create        1
         1   9.1  -                 upstream closed the connection               chat gpt-4o-mini       1
         1   9.1  ValueError        more than <n> pieces of one article need a…  validate-cart          1
@@ -55,7 +55,7 @@ fn failures_are_counted_where_they_began() {
         1  12.5  -                Error running tool (non-fatal)            boom                 1
         1  12.5  -                Guardrail tripwire triggered              Unknown              1
         1  12.5  APIError         The server had an error                   Completions          1
-        1  12.5  RateLimitError   Error code: <n> - {'error': {'message': 'Rate limit reached for requests', 'type': 'requests', 'param': None, 'code': 'rate_limit_exceeded'}}  Completions          1
+        1  12.5  RateLimitError   Error code: 429 - {'error': {'message': 'Rate limit reached for requests', 'type': 'requests', 'param': None, 'code': 'rate_limit_exceeded'}}  Completions          1
     ");
 }
 
