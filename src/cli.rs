@@ -11,11 +11,13 @@ mod experiments;
 mod export;
 mod filter;
 mod get;
+mod instrument;
 mod keys;
 mod latency;
 mod mistakes;
 mod output;
 mod over_time;
+mod prune;
 mod report;
 mod search;
 mod selection;
@@ -47,6 +49,7 @@ pub use experiments::{ExperimentSort, ExperimentsArgs};
 pub use export::ExportArgs;
 pub use filter::FilterArgs;
 pub use get::GetArgs;
+pub use instrument::InstrumentArgs;
 pub use keys::KeysArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, WhatIf};
 pub use mistakes::made_safe;
@@ -55,6 +58,7 @@ pub use output::{
     OutputFormat, TABULAR, WITH_BRIEF, WITH_IDS,
 };
 pub use over_time::OverTimeArgs;
+pub use prune::PruneArgs;
 pub use report::ReportArgs;
 pub use search::SearchArgs;
 pub use selection::{LimitArgs, MlflowIds, SelectionArgs};
@@ -221,7 +225,7 @@ pub struct GlobalArgs {
 
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
-    #[arg(help_heading = "Output")]
+    #[arg(help_heading = "Output", hide_short_help = true)]
     pub color: ColorChoice,
 
     /// Do not page long output on a terminal
@@ -234,12 +238,14 @@ pub struct GlobalArgs {
         long,
         global = true,
         help_heading = "Output",
+        hide_short_help = true,
         conflicts_with = "verbose"
     )]
     pub quiet: bool,
 
     /// Show each request on standard error
     #[arg(short, long, global = true, action = ArgAction::SetTrue, help_heading = "Output")]
+    #[arg(hide_short_help = true)]
     pub verbose: bool,
 
     /// The words of the command line, the program's name first
@@ -297,6 +303,9 @@ pub enum Command {
     /// Delete traces, for good
     #[command(arg(output::arg(TABULAR)))]
     Delete(Box<DeleteArgs>),
+    /// Delete old traces but for those worth keeping
+    #[command(after_long_help = prune::HELP, arg(output::arg(TABULAR)))]
+    Prune(Box<PruneArgs>),
     /// Show where the time of a trace, or of many, went
     #[command(after_long_help = latency::HELP, arg(output::arg(WITH_IDS)))]
     Latency(LatencyArgs),
@@ -324,6 +333,9 @@ pub enum Command {
     /// List experiments with their traces
     #[command(arg(output::arg(TABULAR)))]
     Experiments(ExperimentsArgs),
+    /// Print the lines that make a program leave traces
+    #[command(arg(output::no_arg()))]
+    Instrument(InstrumentArgs),
     /// Print a shell's completion script
     #[command(after_long_help = COMPLETIONS, arg(output::no_arg()))]
     Completions(CompletionsArgs),

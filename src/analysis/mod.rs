@@ -26,6 +26,7 @@ mod number;
 mod over_time;
 mod percentile;
 mod proportion;
+mod retention;
 mod self_time;
 mod sessions;
 mod stats;
@@ -69,6 +70,7 @@ pub use measure::{Bundled, MOST_BLAMED, Measured, Noise, Sample, SampleSpan, Spr
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
 pub use percentile::{Quantile, Summary, percentile};
+pub use retention::{Amount, Keep};
 pub use sessions::{SessionSummary, Sessions};
 pub use stats::{
     AssessmentRow, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport, StatsRow, StatsSort,

@@ -1,5 +1,7 @@
 //! What may be typed after `mlt assess`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
@@ -46,12 +48,22 @@ pub struct AssessArgs {
     #[arg(short, long = "delete", value_name = "NAME|ID")]
     pub delete: Vec<String>,
 
+    /// Assessments from a file, or - for standard input: on each line a JSON object with trace_id,
+    /// name and value, and perhaps rationale, kind, source, span_id and metadata
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = clap::ValueHint::FilePath,
+        conflicts_with_all = ["span", "delete"]
+    )]
+    pub from: Option<PathBuf>,
+
     /// List the assessments there are, those that were replaced among them, and change nothing
     #[arg(
         long,
         conflicts_with_all = [
             "expectation", "rationale", "source", "span", "set_metadata", "replace", "delete",
-            "dry_run", "yes",
+            "dry_run", "yes", "from",
         ]
     )]
     pub list: bool,

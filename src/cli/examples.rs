@@ -50,6 +50,17 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt delete --name checkout --until 2026-11-23 --max 100 --dry-run
   mlt search --status ERROR -o ids | mlt delete - --dry-run"
         }
+        "prune" => {
+            "\
+  mlt prune --older-than 30d --keep errors --keep slowest:1% --keep 5/name --dry-run
+  mlt prune --older-than 2026-11-23 --keep 'feedback.helpful = false' --max 1000 --dry-run"
+        }
+        "instrument" => {
+            "\
+  mlt instrument                                # what there are lines for
+  mlt instrument openai
+  mlt instrument otel-env --sample 10%"
+        }
         "latency" => {
             "\
   mlt latency latest

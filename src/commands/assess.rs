@@ -1,8 +1,10 @@
 //! `mlt assess`: feedback and expectations, on traces that are named or that a filter finds.
 
+mod from;
 mod list;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
@@ -15,7 +17,7 @@ use crate::cli::{AssessArgs, FilterArgs};
 use crate::error::{CommandError, Exit};
 use crate::model::{Assessment, AssessmentKind, Detail, Source, SpanId, TraceInfo};
 use crate::settings::Env;
-use crate::store::{AssessmentChanges, Change};
+use crate::store::{AssessmentChanges, AssessmentPlan, Change};
 use crate::units;
 
 /// MLflow's databases have room for so many characters of a name.
@@ -27,6 +29,9 @@ pub(super) fn run(context: &Context, args: &AssessArgs) -> Result<Exit> {
     let form = context.form("assess")?;
     if args.list {
         return list::run(context, args, form);
+    }
+    if let Some(from) = &args.from {
+        return from::run(context, args, from, form);
     }
     let (mut changes, mut words) = changes(args)?;
     if let Some(wanted) = &args.span {
@@ -44,11 +49,15 @@ pub(super) fn run(context: &Context, args: &AssessArgs) -> Result<Exit> {
         yes: args.yes,
         most: None,
     };
-    change::run(context, form, order, &Assessing(changes))
+    let plan = AssessmentPlan {
+        every: changes,
+        ..AssessmentPlan::default()
+    };
+    change::run(context, form, order, &Assessing(Arc::new(plan)))
 }
 
 /// Assessments that are to be made and deleted.
-struct Assessing(AssessmentChanges);
+struct Assessing(Arc<AssessmentPlan>);
 
 impl Assessing {
     /// `score=0.7`
@@ -57,9 +66,9 @@ impl Assessing {
     }
 
     /// Whether it changes anything, and what it would do: `score=0.7 (was 0.5)`.
-    fn making(&self, new: &Assessment, now: &[Assessment]) -> (bool, String) {
+    fn making(changes: &AssessmentChanges, new: &Assessment, now: &[Assessment]) -> (bool, String) {
         let sent = Self::sent(new);
-        match self.0.replaced(new, now) {
+        match changes.replaced(new, now) {
             Some(old) if AssessmentChanges::is_same(old, new) => {
                 (false, format!("{sent} (as it is)"))
             }
@@ -98,11 +107,12 @@ impl Assessing {
 
 impl Task for Assessing {
     fn change(&self) -> Change {
-        Change::Assess(self.0.clone())
+        Change::Assess(Arc::clone(&self.0))
     }
 
-    fn plan(&self, info: Option<&TraceInfo>) -> Plan {
-        let AssessmentChanges { make, delete, .. } = &self.0;
+    fn plan(&self, id: &str, info: Option<&TraceInfo>) -> Plan {
+        let changes = self.0.of(id);
+        let AssessmentChanges { make, delete, .. } = changes;
         let Some(info) = info else {
             let made = make.iter().map(Self::sent);
             let all: Vec<String> = made
@@ -115,7 +125,7 @@ impl Task for Assessing {
             };
         };
         let now = &info.assessments;
-        let made = make.iter().map(|new| self.making(new, now));
+        let made = make.iter().map(|new| Self::making(changes, new, now));
         let all: Vec<(bool, String)> = made
             .chain(delete.iter().map(|named| Self::deleting(named, now)))
             .collect();
@@ -134,12 +144,10 @@ impl Task for Assessing {
         }
     }
 
-    fn fields(&self) -> Map<String, Value> {
-        let made: Vec<Value> = self.0.make.iter().map(described).collect();
-        let fields = [
-            ("assessments", json!(made)),
-            ("deleted", json!(self.0.delete)),
-        ];
+    fn fields(&self, id: &str) -> Map<String, Value> {
+        let AssessmentChanges { make, delete, .. } = self.0.of(id);
+        let made: Vec<Value> = make.iter().map(described).collect();
+        let fields = [("assessments", json!(made)), ("deleted", json!(delete))];
         fields
             .map(|(key, value)| (key.to_owned(), value))
             .into_iter()
@@ -196,11 +204,7 @@ fn changes(args: &AssessArgs) -> Result<(AssessmentChanges, Vec<String>)> {
     let (pairs, words): (Vec<&String>, Vec<&String>) =
         args.words.iter().partition(|word| is_pair(word));
     let source = source(args.source.as_deref(), &Env::from_process())?;
-    let mut metadata = BTreeMap::new();
-    for pair in &args.set_metadata {
-        let (key, value) = key_value("--set-metadata", pair)?;
-        metadata.insert(key.to_owned(), value.to_owned());
-    }
+    let metadata = metadata(args)?;
     let mut make = Vec::new();
     for pair in pairs {
         let (name, text) = key_value("assess", pair)?;
@@ -243,6 +247,16 @@ fn changes(args: &AssessArgs) -> Result<(AssessmentChanges, Vec<String>)> {
         delete: args.delete.clone(),
     };
     Ok((changes, words.into_iter().cloned().collect()))
+}
+
+fn metadata(args: &AssessArgs) -> Result<BTreeMap<String, String>> {
+    let pairs = args.set_metadata.iter();
+    pairs
+        .map(|pair| {
+            let (key, value) = key_value("--set-metadata", pair)?;
+            Ok((key.to_owned(), value.to_owned()))
+        })
+        .collect()
 }
 
 fn check_name(name: &str) -> Result<()> {

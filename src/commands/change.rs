@@ -32,11 +32,12 @@ pub(super) trait Task {
     /// The change.
     fn change(&self) -> Change;
 
-    /// What it comes to for this trace; `None` for one that is there and cannot be read.
-    fn plan(&self, info: Option<&TraceInfo>) -> Plan;
+    /// What it comes to for the trace with this id; nothing is known of one that is there
+    /// and cannot be read.
+    fn plan(&self, id: &str, info: Option<&TraceInfo>) -> Plan;
 
-    /// The change in the JSON of a result.
-    fn fields(&self) -> Map<String, Value>;
+    /// The change in the JSON of the result for a trace.
+    fn fields(&self, id: &str) -> Map<String, Value>;
 
     /// What it is called.
     fn words(&self) -> Words;
@@ -95,6 +96,12 @@ pub(super) struct Order<'a> {
     pub(super) most: Option<u64>,
 }
 
+/// Traces that were found already.
+pub(super) struct Found {
+    pub(super) traces: Vec<TraceInfo>,
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
 /// The traces that are meant.
 #[derive(Default)]
 struct Targets {
@@ -119,17 +126,55 @@ pub(super) fn run(context: &Context, form: Form, order: Order, task: &dyn Task) 
     let by_filter = by_filter(order);
     check_which(order, by_filter, task.words())?;
     let store = context.store()?;
-    match store.can(&task.change()) {
-        Err(refusal) if order.dry_run => {
-            context.note(&format!("without --dry-run this fails: {refusal}"));
-        }
-        checked => checked?,
-    }
+    check_can(context, store, order, task)?;
     let targets = if by_filter {
         found(context, order.filter, task)?
     } else {
         named(context, store, order, task)?
     };
+    carry_out(context, form, order, task, targets)
+}
+
+/// The same with traces that were found already.
+///
+/// # Errors
+/// Those of [`run`].
+pub(super) fn run_on(
+    context: &Context,
+    form: Form,
+    order: Order,
+    task: &dyn Task,
+    found: Found,
+) -> Result<Exit> {
+    check_can(context, context.store()?, order, task)?;
+    let mut targets = Targets {
+        unreadable: found.unreadable,
+        ..Targets::default()
+    };
+    for info in found.traces {
+        targets.add(task, info);
+    }
+    carry_out(context, form, order, task, targets)
+}
+
+fn check_can(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) -> Result<()> {
+    match store.can(&task.change()) {
+        Err(refusal) if order.dry_run => {
+            context.note(&format!("without --dry-run this fails: {refusal}"));
+            Ok(())
+        }
+        checked => Ok(checked?),
+    }
+}
+
+fn carry_out(
+    context: &Context,
+    form: Form,
+    order: Order,
+    task: &dyn Task,
+    targets: Targets,
+) -> Result<Exit> {
+    let store = context.store()?;
     if targets.all.is_empty() && targets.unreadable.is_empty() {
         context.note_no_match(order.filter);
     }
@@ -276,7 +321,7 @@ fn named(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) ->
                 return Ok(());
             }
             Err(error) if error.is_about_one_trace() => match error.into_unreadable(id) {
-                Ok(_) if !order.dry_run => Ok(task.plan(None)),
+                Ok(_) if !order.dry_run => Ok(task.plan(id, None)),
                 Ok(unreadable) => {
                     targets.unreadable.push(unreadable);
                     return Ok(());
@@ -344,7 +389,7 @@ fn apply(
 
 impl Targets {
     fn add(&mut self, task: &dyn Task, info: TraceInfo) {
-        let plan = task.plan(Some(&info));
+        let plan = task.plan(&info.trace_id, Some(&info));
         if plan.changes && task.is_final() {
             self.overview.add(&info);
         }

@@ -20,13 +20,19 @@ pub(super) fn run(context: &Context, args: &DeleteArgs) -> Result<Exit> {
         yes: args.yes,
         most: args.max,
     };
-    let zone = context.layout().zone;
-    change::run(context, form, order, &Deletion { zone })
+    change::run(context, form, order, &Deletion::new(context))
 }
 
 /// Traces go.
-struct Deletion {
+pub(super) struct Deletion {
     zone: Zone,
+}
+
+impl Deletion {
+    pub(super) fn new(context: &Context) -> Self {
+        let zone = context.layout().zone;
+        Self { zone }
+    }
 }
 
 impl Task for Deletion {
@@ -34,7 +40,7 @@ impl Task for Deletion {
         Change::Delete
     }
 
-    fn plan(&self, info: Option<&TraceInfo>) -> Plan {
+    fn plan(&self, _id: &str, info: Option<&TraceInfo>) -> Plan {
         let Some(info) = info else {
             return Plan {
                 changes: true,
@@ -60,7 +66,7 @@ impl Task for Deletion {
         }
     }
 
-    fn fields(&self) -> Map<String, Value> {
+    fn fields(&self, _id: &str) -> Map<String, Value> {
         Map::new()
     }
 

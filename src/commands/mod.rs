@@ -18,12 +18,14 @@ mod form;
 mod gather;
 mod get;
 mod help;
+mod instrument;
 mod keys;
 mod latency;
 mod link;
 mod man;
 mod no_match;
 mod ordered;
+mod prune;
 mod report;
 mod resolve;
 mod search;
@@ -75,6 +77,8 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
         Command::Assess(args) => with_context(flags, env, terminal, |c| assess::run(c, args)),
         Command::Delete(args) => with_context(flags, env, terminal, |c| delete::run(c, args)),
+        Command::Prune(args) => with_context(flags, env, terminal, |c| prune::run(c, args)),
+        Command::Instrument(args) => instrument::run(flags, env, terminal, args),
         Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),
         Command::Errors(args) => with_context(flags, env, terminal, |c| errors::run(c, args)),
         Command::Experiments(args) => {

@@ -48,7 +48,7 @@ impl Task for Tagging {
         Change::Tags(self.0.clone())
     }
 
-    fn plan(&self, info: Option<&TraceInfo>) -> Plan {
+    fn plan(&self, _id: &str, info: Option<&TraceInfo>) -> Plan {
         let Some(info) = info else {
             let all = changes_of(&self.0, |_| None);
             return Plan {
@@ -70,7 +70,7 @@ impl Task for Tagging {
         }
     }
 
-    fn fields(&self) -> Map<String, Value> {
+    fn fields(&self, _id: &str) -> Map<String, Value> {
         let TagChanges { set, delete } = &self.0;
         let set: Map<String, Value> = set
             .iter()

@@ -1,7 +1,7 @@
 //! What may be done to assessments of traces: some are made, perhaps in the place of others, and
 //! some go. MLflow keeps those that others replace, and says that they are not valid.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -11,6 +11,22 @@ use super::StoreError;
 use crate::model::{Assessment, AssessmentKind, SpanId, Timestamp};
 
 /// What is to be done to the assessments of traces.
+#[derive(Debug, Clone, Default)]
+pub struct AssessmentPlan {
+    /// To those that are not named.
+    pub every: AssessmentChanges,
+    /// To single ones, by their ids.
+    pub single: HashMap<String, AssessmentChanges>,
+}
+
+impl AssessmentPlan {
+    /// What is to be done to a trace.
+    pub fn of(&self, trace_id: &str) -> &AssessmentChanges {
+        self.single.get(trace_id).unwrap_or(&self.every)
+    }
+}
+
+/// What is to be done to the assessments of a trace.
 #[derive(Debug, Clone, Default)]
 pub struct AssessmentChanges {
     /// Those that are made, without ids and times.

@@ -1,8 +1,9 @@
 //! What may be done to traces, and how stores do it that change one after the other.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use super::assess::AssessmentChanges;
+use super::assess::AssessmentPlan;
 use super::fetch::in_order;
 use super::{Store, StoreError, going_on};
 
@@ -12,7 +13,7 @@ pub enum Change {
     /// Tags are set and deleted.
     Tags(TagChanges),
     /// Assessments are made and deleted.
-    Assess(AssessmentChanges),
+    Assess(Arc<AssessmentPlan>),
     /// They are deleted, with all that belongs to them.
     Delete,
 }

@@ -30,7 +30,7 @@ use crate::io_words::plain_io_reason;
 use crate::model::{Experiment, ExperimentOverview, TraceInfo, Unreadable};
 
 pub use crate::model::Detail;
-pub use assess::AssessmentChanges;
+pub use assess::{AssessmentChanges, AssessmentPlan};
 pub use change::{Change, OnChange, TagChanges, TraceRef};
 pub use error::{
     Attempt, BadBody, CertificateFault, ConnectionFault, Found, ProxyFault, Refusal, StoreError,

@@ -165,7 +165,7 @@ impl<'a> Printer<'a> {
         let task = self.task;
         let json = || {
             let mut line = json!({"trace_id": id, "status": told.status});
-            for (key, value) in task.fields() {
+            for (key, value) in task.fields(id) {
                 line[key] = value;
             }
             if let Some(before) = &told.before {

@@ -338,8 +338,8 @@ impl Store for Mlruns {
                 let delete = |id: &str, key: &str| tags::delete(&self.find_folder(id)?, key);
                 changes.one_by_one(parallel::cores(), traces, set, delete, each);
             }
-            Change::Assess(changes) => {
-                let assess = |id: &str| self.assess(id, changes);
+            Change::Assess(plan) => {
+                let assess = |id: &str| self.assess(id, plan.of(id));
                 TraceRef::each_of(parallel::cores(), traces, assess, each);
             }
             Change::Delete => {

@@ -395,8 +395,8 @@ impl Store for RestStore {
                 changes.one_by_one(REQUESTS, traces, set, delete, each);
                 Ok(())
             }
-            Change::Assess(changes) => {
-                let assess = |id: &str| self.assess(id, changes);
+            Change::Assess(plan) => {
+                let assess = |id: &str| self.assess(id, plan.of(id));
                 TraceRef::each_of(REQUESTS, traces, assess, each);
                 Ok(())
             }

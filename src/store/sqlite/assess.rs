@@ -8,7 +8,7 @@ use super::Shared;
 use super::write::{self, Subject, Writer};
 use crate::model::{Assessment, SpanId, Timestamp};
 use crate::store::assess::{python_json, restored};
-use crate::store::{AssessmentChanges, StoreError};
+use crate::store::{AssessmentPlan, StoreError};
 
 /// The run that an assessment is of, in its metadata.
 const SOURCE_RUN: &str = "mlflow.assessment.sourceRunId";
@@ -20,13 +20,14 @@ const SOURCE_RUN: &str = "mlflow.assessment.sourceRunId";
 pub(super) fn change<T: AsRef<str>>(
     shared: &Shared,
     traces: &[T],
-    changes: &AssessmentChanges,
+    plan: &AssessmentPlan,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
     let subject = Subject {
         to_do: "change assessments",
         what: "the assessments",
     };
     write::each(shared, traces, subject, |writer, trace_id| {
+        let changes = plan.of(trace_id);
         let now = shared.info(writer.connection(), trace_id)?.assessments;
         let doomed = changes.doomed(&now);
         for old in &doomed {

@@ -460,7 +460,7 @@ impl Store for SqliteStore {
         for batch in traces.chunks(write::BATCH) {
             let results = match change {
                 Change::Tags(changes) => tags::change(&self.shared, batch, changes),
-                Change::Assess(changes) => assess::change(&self.shared, batch, changes),
+                Change::Assess(plan) => assess::change(&self.shared, batch, plan),
                 Change::Delete => delete::all(&self.shared, batch),
             }?;
             for (trace, result) in batch.iter().zip(results) {

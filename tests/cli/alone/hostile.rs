@@ -153,6 +153,14 @@ fn no_subcommand_lets_anything_through_to_people() {
         &["tag", "tr-3934", "--dry-run", &format!("k=v{EVIL}")],
         &["assess", "tr-3934", "--dry-run", &format!("k=v{EVIL}")],
         &["delete", "-f", "state = 'ERROR'", "--dry-run"],
+        &[
+            "prune",
+            "--older-than",
+            "0s",
+            "--keep",
+            "1/name",
+            "--dry-run",
+        ],
         &["get", &named],
         &["experiments"],
     ] {

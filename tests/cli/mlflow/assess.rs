@@ -199,6 +199,145 @@ fn a_folder_of_mlflow_keeps_what_was_said() {
 }
 
 #[test]
+fn lines_of_a_scorer_are_assessments_of_their_traces() {
+    let store = file_store("3.17.2");
+    let on = || mlt().on(&store.uri()).env("USER", "ann");
+    let (one, other) = (store.case("shop-3"), store.case("shop-4"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scores.jsonl");
+    let path = path.to_str().unwrap();
+    let span =
+        on().run(&format!("get {one} -o json")).json()["data"]["spans"][0]["span_id"].clone();
+    let lines = [
+        json!({"trace_id": one, "name": "helpful", "value": 0.7, "rationale": "é"}),
+        json!({"trace_id": other, "name": "helpful", "value": 0.2, "source": "human:eve", "odd": 1}),
+        json!({"trace_id": one, "name": "answer", "value": {"days": 30}, "kind": "expectation",
+               "metadata": {"n": 1}}),
+    ];
+    let text = lines.map(|line| line.to_string()).join("\n\n");
+    std::fs::write(path, text).unwrap();
+    let from = || on().args(["assess", "--from", path, "--source", "code:s.py"]);
+    let dry = from().run("--dry-run");
+    assert_eq!(
+        dry.stdout,
+        format!(
+            "{one}  would change: helpful=0.7 (new), answer={{\"days\":30}} (new)\n\
+             {other}  would change: helpful=0.2 (new)\n"
+        )
+    );
+    assert!(dry.stderr.contains("left out of the lines: odd"), "{dry}");
+    let made = from().run("");
+    assert!(made.stderr.contains("changed 2 traces"), "{made}");
+    let mlflow = |id: &str| {
+        told(&store.ask(&format!(
+            "import mlflow\nt = mlflow.get_trace('{id}')\n{TELL}"
+        )))
+    };
+    let of = |id: &str, name: &str| mlflow(id).into_iter().find(|it| it[0] == name).unwrap();
+    let source = |id: &str, name: &str| {
+        let told = of(id, name);
+        [2, 3].map(|at| told[at].as_str().unwrap().to_owned())
+    };
+    let expected = json!(["helpful", 0.7, "CODE", "s.py", "é", null, null, true, false]);
+    assert_eq!(of(one, "helpful"), expected);
+    assert_eq!(source(other, "helpful"), ["HUMAN", "eve"]);
+    assert_eq!(of(one, "answer")[1], json!({"days": 30}));
+    assert_eq!(of(one, "answer")[5], json!({"n": "1"}));
+
+    // Again with --replace there is nothing to do, and named traces are the only ones.
+    let again = from().run("--replace");
+    assert!(
+        again
+            .stderr
+            .contains("changed 0 of 2 traces (2 were so already)"),
+        "{again}"
+    );
+    let narrowed = on()
+        .args(["assess", "-", "--from", path])
+        .stdin(other)
+        .run("");
+    assert!(
+        narrowed.stderr.contains("left out 1 trace of the file"),
+        "{narrowed}"
+    );
+    assert_eq!(values(&mlflow(other), "helpful").len(), 2);
+    assert_eq!(values(&mlflow(one), "helpful").len(), 1);
+
+    // What `--list` tells can be said again, of a span too, from standard input.
+    let listed = json!({"trace_id": one, "name": "tone", "value": "calm", "kind": "feedback",
+        "assessment_id": "a-1", "source_type": "LLM_JUDGE", "source_id": "gpt", "span_id": span,
+        "time": "2026-11-22T00:00:00Z", "valid": true, "overrides": null, "error": null});
+    let said = on().stdin(listed.to_string()).run("assess --from -");
+    assert!(!said.stderr.contains("left out"), "{said}");
+    assert_eq!(source(one, "tone"), ["LLM_JUDGE", "gpt"]);
+    assert_eq!(of(one, "tone")[6], span);
+}
+
+#[test]
+fn one_bad_line_of_a_scorer_changes_nothing() {
+    let store = file_store("3.17.2");
+    let on = || mlt().on(&store.uri());
+    let id = store.case("shop-3");
+    let good = json!({"trace_id": id, "name": "late", "value": 1}).to_string();
+    for (line, said) in [
+        (
+            "nonsense",
+            "standard input line 2: expected a JSON object, found `nonsense`",
+        ),
+        ("{\"a\": ", "standard input line 2: the line breaks off"),
+        (r#"{"name": "x", "value": 1}"#, "missing field `trace_id`"),
+        (
+            r#"{"trace_id": "tr-1", "name": "x"}"#,
+            "missing field `value`",
+        ),
+        (
+            r#"{"trace_id": "latest", "name": "x", "value": 1}"#,
+            "expected the id of a trace",
+        ),
+        (
+            r#"{"trace_id": "tr-1", "name": "", "value": 1}"#,
+            "is empty",
+        ),
+        (
+            r#"{"trace_id": "tr-1", "name": "x", "value": null}"#,
+            "null says nothing",
+        ),
+        (
+            r#"{"trace_id": "tr-1", "name": "x", "value": 1, "kind": "y"}"#,
+            "expected feedback or",
+        ),
+        (
+            r#"{"trace_id": "tr-1", "name": "x", "value": 1, "source": "y"}"#,
+            "expected human, code",
+        ),
+    ] {
+        let outcome = on()
+            .stdin(format!("{good}\n{line}\n"))
+            .run("assess --from -");
+        assert!(outcome.fails(2).contains(said), "{line}: {outcome}");
+    }
+    let listed = on()
+        .run(&format!("assess --list {id} -o jsonl"))
+        .json_lines();
+    assert!(listed.iter().all(|row| row["name"] != "late"), "{listed:?}");
+    // A trace that is not there is its own matter.
+    let unknown = r#"{"trace_id": "tr-00000000000000000000000000000000", "name": "x", "value": 1}"#;
+    let outcome = on()
+        .stdin(format!("{unknown}\n{good}"))
+        .run("assess --from -");
+    assert_eq!(outcome.code, Some(3), "{outcome}");
+    assert!(
+        outcome.stderr.contains("1 of 2 traces cannot be assessed"),
+        "{outcome}"
+    );
+    let nowhere = on().run("assess --from /nowhere/x.jsonl");
+    assert!(
+        nowhere.fails(6).contains("cannot read /nowhere/x.jsonl"),
+        "{nowhere}"
+    );
+}
+
+#[test]
 fn the_assessments_there_are_are_listed() {
     let on = || mlt().on("demo:");
     insta::assert_snapshot!(on().run("assess --list latest").ok(), @"

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::mlflow::growing;
+use crate::support::mlflow::{growing, of_its_own, python};
 use crate::support::mlt;
 
 /// Commands and their output, from the blocks of the README that are sessions at a terminal.
@@ -73,6 +73,93 @@ fn shell_lines(yaml: &str) -> String {
     script.map(str::trim_start).collect::<Vec<_>>().join("\n")
 }
 
+/// A shell in a folder, with mlt on its path and a server for it.
+fn sh(recipe: &str, folder: &Path, server: &str) -> Command {
+    let binary = assert_cmd::cargo::cargo_bin("mlt");
+    let searched = format!(
+        "{}:{}",
+        binary.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let mut command = Command::new("sh");
+    command
+        .args(["-e", "-c", recipe])
+        .current_dir(folder)
+        .env("PATH", searched)
+        .env("MLFLOW_TRACKING_URI", server);
+    command
+}
+
+/// Judges a transcript by its length, and writes what it found as `mlt assess --from` reads it.
+const SCORE: &str = r#"
+import json, sys
+trace = json.load(sys.stdin)
+said = sum(len(part.get("content") or "") for m in trace["messages"] for part in m["parts"])
+print(json.dumps({"trace_id": trace["trace_id"], "name": "brevity", "value": said < 100000,
+                  "rationale": f"{said} characters"}))
+"#;
+
+#[test]
+fn the_loop_of_evaluation_runs_as_it_stands_and_again() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    let readme = readme.unwrap();
+    let recipe = readme
+        .split("```sh\n")
+        .find(|block| block.contains("--from scores.jsonl"));
+    let recipe = recipe.unwrap().split("```").next().unwrap();
+    let seeded = of_its_own("3.17.2");
+    let on = || {
+        mlt()
+            .on(seeded.uri())
+            .env("MLFLOW_EXPERIMENT_NAME", "shop-assistant")
+    };
+    let count = |filter: &str| {
+        let counted = on().args(["search", "--count", "-f", filter]).run("");
+        counted.ok().trim().parse::<usize>().unwrap()
+    };
+    on().run("-q tag --name rag-answer pending_evaluation=true --yes")
+        .ok();
+    let pending = count("tags.pending_evaluation = 'true'");
+    assert!(pending > 1);
+
+    let folder = tempfile::tempdir().unwrap();
+    let score = folder.path().join("score");
+    fs::write(&score, format!("#!{}{SCORE}", python().display())).unwrap();
+    fs::set_permissions(&score, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let run = |recipe: &str| {
+        let mut shell = sh(recipe, folder.path(), seeded.uri());
+        let output = shell
+            .env("MLFLOW_EXPERIMENT_NAME", "shop-assistant")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{recipe}\n{output:?}");
+    };
+    // Whoever stops before the last line starts again from the first.
+    let (most, _) = recipe.trim_end().rsplit_once('\n').unwrap();
+    run(most);
+    run(recipe);
+    assert_eq!(count("tags.pending_evaluation = 'true'"), 0);
+    assert_eq!(
+        count("tags.reviewed = 'true' AND feedback.brevity = true"),
+        pending
+    );
+    let said = on()
+        .run("assess --list --tag reviewed=true -o jsonl")
+        .json_lines();
+    let ours: Vec<_> = said.iter().filter(|row| row["name"] == "brevity").collect();
+    assert_eq!(
+        ours.len(),
+        pending,
+        "a repetition makes no more of them: {ours:?}"
+    );
+    assert!(
+        ours.iter().all(|row| row["source_id"] == "score"),
+        "{ours:?}"
+    );
+    // With nothing left to do it is no failure.
+    run(recipe);
+}
+
 #[test]
 fn recipes_for_ci_run_as_they_stand() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
@@ -90,18 +177,8 @@ fn recipes_for_ci_run_as_they_stand() {
         assert_eq!(mlt().on(server).run(&tag).code, Some(0));
     }
     let dir = tempfile::tempdir().unwrap();
-    let binary = assert_cmd::cargo::cargo_bin("mlt");
-    let searched = format!(
-        "{}:{}",
-        binary.parent().unwrap().display(),
-        std::env::var("PATH").unwrap()
-    );
     let run = |recipe: &str, commit: &str| -> Output {
-        Command::new("sh")
-            .args(["-e", "-c", recipe])
-            .current_dir(dir.path())
-            .env("PATH", &searched)
-            .env("MLFLOW_TRACKING_URI", server)
+        sh(recipe, dir.path(), server)
             .env("GITHUB_SHA", commit)
             .env("CI_COMMIT_SHA", commit)
             .env("GITHUB_STEP_SUMMARY", dir.path().join("summary.md"))

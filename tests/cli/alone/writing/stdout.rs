@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Folder;
 use crate::support::mlt;
 
-const PRINTING: [&str; 30] = [
+const PRINTING: [&str; 32] = [
     "--version",
     "--help",
     "-h",
@@ -33,6 +33,8 @@ const PRINTING: [&str; 30] = [
     "tag latest a=b --dry-run",
     "assess latest a=1 --dry-run",
     "delete latest --dry-run",
+    "prune --older-than 0s --keep errors --dry-run",
+    "instrument",
     "report latest",
     "skill",
     "get latest -o brief",
