@@ -94,7 +94,11 @@ pub fn errors() -> Columns<Errors> {
             Datum::maybe(row.group.message.as_deref())
         })
         .in_room(Room::Preview { at_least: 16 })
-        .also(["error"]),
+        .also(["error"])
+        .shown_as(|row, layout| match &row.group.message {
+            Some(message) => Cell::new(layout.style.text(), message),
+            None => Cell::new(layout.style.muted(), "(no message)"),
+        }),
         C::new("span", Kind::Text, |row| {
             Datum::maybe(row.group.span.as_deref())
         })
@@ -102,7 +106,8 @@ pub fn errors() -> Columns<Errors> {
         .shown_as(|row, layout| {
             let style = layout.style;
             match (&row.group.span, row.group.other_spans) {
-                (None, _) => Cell::new(style.muted(), units::NONE),
+                (None, _) => Cell::new(style.muted(), "(no span)"),
+                (Some(name), 0) if name.is_empty() => Cell::new(style.muted(), "(no name)"),
                 (Some(name), 0) => Cell::new(style.name(), name),
                 (Some(name), others) => {
                     Cell::new(style.name(), format!("{name} +{}", units::whole(others)))
