@@ -5,6 +5,9 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+#[cfg(unix)]
+use std::time::Instant;
 
 use crate::build_log::LogLines;
 use crate::cli::{ColorChoice, GlobalArgs, OutputFormat};
@@ -103,11 +106,7 @@ impl Terminal {
     pub(crate) fn output(&self) -> Output {
         let Some(pager) = &self.pager else {
             let out = io::BufWriter::with_capacity(1 << 16, self.screen());
-            return Output(if self.in_log {
-                Way::Logged(LogLines::new(out))
-            } else {
-                Way::Direct(out)
-            });
+            return self.unpaged(Box::new(out));
         };
         Output(Way::Buffered {
             pager: pager.clone(),
@@ -116,6 +115,26 @@ impl Terminal {
             text: Vec::new(),
             screen: self.screen(),
         })
+    }
+
+    /// Where lines go one by one as they come: each is written at once, and to no pager.
+    pub(crate) fn streaming(&self) -> Output {
+        self.unpaged(Box::new(io::LineWriter::new(self.screen())))
+    }
+
+    fn unpaged(&self, out: Box<dyn Write + Send>) -> Output {
+        Output(if self.in_log {
+            Way::Logged(LogLines::new(out))
+        } else {
+            Way::Direct(out)
+        })
+    }
+
+    /// Waits for so long, or until nobody reads standard output any more, which it then
+    /// says by `false`.
+    #[allow(clippy::unused_self, reason = "it is about the terminal")]
+    pub(crate) fn wait(&self, time: Duration) -> bool {
+        is_read_for(time)
     }
 
     fn screen(&self) -> Screen {
@@ -181,9 +200,9 @@ impl Output {
 /// on the screen.
 enum Way {
     /// Straight to standard output.
-    Direct(io::BufWriter<Screen>),
+    Direct(Box<dyn Write + Send>),
     /// To the log of a build.
-    Logged(LogLines<io::BufWriter<Screen>>),
+    Logged(LogLines<Box<dyn Write + Send>>),
     /// Kept until a screenful is there.
     Buffered {
         /// The command.
@@ -258,7 +277,7 @@ impl Way {
                     child: Box::new(child),
                 }
             }
-            None => Self::Direct(io::BufWriter::new(screen)),
+            None => Self::Direct(Box::new(io::BufWriter::new(screen))),
         };
         self.write_all(&text)
     }
@@ -327,6 +346,34 @@ impl Clone for Screen {
             stdout: io::stdout(),
         }
     }
+}
+
+#[cfg(unix)]
+fn is_read_for(time: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let begun = Instant::now();
+    let stdout = io::stdout();
+    loop {
+        let left = time.saturating_sub(begun.elapsed());
+        // Nothing is asked for but what is told in any case: that the reader is gone.
+        let mut streams = [PollFd::new(&stdout, PollFlags::empty())];
+        match poll(&mut streams, Timespec::try_from(left).ok().as_ref()) {
+            Ok(0) => return true,
+            Ok(_) => return false,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => {
+                std::thread::sleep(left);
+                return true;
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn is_read_for(time: Duration) -> bool {
+    std::thread::sleep(time);
+    true
 }
 
 /// Writes to standard error, and nothing is done where that cannot be.

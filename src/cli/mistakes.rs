@@ -189,7 +189,7 @@ fn foreign_option(option: &str) -> Option<(&'static str, &'static str)> {
         ),
         "--follow" | "--watch" | "--tail" => (
             "",
-            "mlt looks once: `watch mlt search -n 10` looks again and again, `mlt check --wait 60s` waits",
+            "mlt search --follow shows traces as they finish, mlt check --wait 60s waits for them",
         ),
         "--debug" => ("--verbose", "write --verbose"),
         "--token" | "--username" | "--password" | "--user-name" => (
@@ -209,7 +209,7 @@ fn foreign_command(typed: &str) -> Option<&'static str> {
         }
         "list" | "find" | "query" | "ps" => "mlt search lists traces, the newest first",
         "tail" | "head" | "watch" | "follow" | "log" | "logs" => {
-            "mlt search -n 10 lists the newest; `watch mlt search -n 10` looks again and again"
+            "mlt search -n 10 lists the newest, mlt search --follow shows traces as they finish"
         }
         "view" | "cat" | "describe" | "inspect" | "open" | "info" => {
             "mlt get TRACE shows a trace with its spans"

@@ -7,22 +7,24 @@ use super::FilterArgs;
 use super::values::at_least_one;
 use crate::complete;
 use crate::render::Column;
-use crate::units::Fraction;
+use crate::units::{Fraction, Period};
 
 pub(super) const HELP: &str = "\
 Filters:
-  A filter is conditions joined by AND, OR, NOT and parentheses; several -f are joined by AND.
+  Conditions are joined by AND, OR, NOT and parentheses, several -f by AND.
     status = 'ERROR' AND (duration > 2s OR tokens > 10k)
     tags.env = 'prod' AND name LIKE 'checkout%' AND time > -2h
     session = 'chat-7' AND NOT feedback.correctness >= 0.8
-    span.type = 'TOOL' AND span.status = 'ERROR'                    (both of the same span)
+    span.type = 'TOOL' AND span.status = 'ERROR'      (both of the same span)
     any(span.duration > 500ms) AND count(span.type = 'TOOL') >= 3
-  Keys: status, name, time, duration, end_time, experiment, session, user, tokens, cost, spans,
-  trace_id, client_request_id, run_id, prompt, tags.K, metadata.K, feedback.K, expectation.K,
-  issue.id, span.name, span.type, span.status, span.duration, span.model, span.error,
-  span.tokens, span.cost, span.attributes.K, text.
-  Comparators: = != < <= > >= BETWEEN IN LIKE ILIKE RLIKE, NOT before those, IS NULL, IS NOT NULL.
-  Text is quoted; keys with spaces or dashes go in back quotes. All of it: mlt help filter";
+  Keys: status, name, time, duration, end_time, experiment, session, user,
+  tokens, cost, spans, trace_id, client_request_id, run_id, prompt, tags.K,
+  metadata.K, feedback.K, expectation.K, issue.id, span.name, span.type,
+  span.status, span.duration, span.model, span.error, span.tokens, span.cost,
+  span.attributes.K, text.
+  Comparators: = != < <= > >= BETWEEN IN LIKE ILIKE RLIKE, NOT before those,
+  IS NULL, IS NOT NULL. Text is quoted; keys with spaces or dashes go in back
+  quotes. All of it: mlt help filter";
 
 /// Find traces.
 #[derive(Debug, Args)]
@@ -68,8 +70,8 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", requires = "sample")]
     pub seed: Option<u64>,
 
-    /// Which fields of traces to show: trace_id, time, name, state, duration, tokens, cost, model, error,
-    /// failed, spans, tags.KEY, feedback.NAME and so on
+    /// Which fields to show: trace_id, time, name, state, duration, tokens, cost, model, error, failed,
+    /// spans, tags.KEY, feedback.NAME and so on
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', add = ArgValueCompleter::new(complete::columns))]
     pub columns: Vec<Column>,
 
@@ -92,4 +94,20 @@ pub struct SearchArgs {
     /// Print the request instead of sending it
     #[arg(long)]
     pub dry_run: bool,
+
+    /// Go on: show each trace once it has finished, from now on or from --since, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["all", "limit", "count", "order_by", "scan_limit", "explain", "dry_run", "trace_id"])]
+    pub follow: bool,
+
+    /// With --follow: show traces that start, too
+    #[arg(long, requires = "follow")]
+    pub in_progress: bool,
+
+    /// With --follow: end after so many that finished
+    #[arg(long, value_name = "N", requires = "follow", value_parser = at_least_one)]
+    pub until_count: Option<u64>,
+
+    /// With --follow: end after so long, with 1 where --until-count was not reached
+    #[arg(long = "for", value_name = "TIME", requires = "follow")]
+    pub period: Option<Period>,
 }

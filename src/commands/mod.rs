@@ -164,16 +164,34 @@ impl<'a> Context<'a> {
         if let Some(store) = self.store.get() {
             return Ok(store.as_ref());
         }
+        let store = self.opened()?;
+        Ok(self.store.get_or_init(|| store).as_ref())
+    }
+
+    /// The store as it is now: servers are asked anew in any case, databases and folders are
+    /// opened for that.
+    fn store_anew(&self) -> Result<Arc<dyn Store>> {
+        if !self.settings.location.is_far() {
+            return self.opened();
+        }
+        self.store()?;
+        match self.store.get() {
+            Some(store) => Ok(Arc::clone(store)),
+            None => self.opened(),
+        }
+    }
+
+    fn opened(&self) -> Result<Arc<dyn Store>> {
         let log: RequestLog = self
             .flags
             .verbose
             .then(|| Arc::new(log_request) as Arc<dyn Fn(&RequestRecord) + Send + Sync>);
-        let store = Arc::from(store::open_with(
-            &self.settings.location,
-            &self.settings.artifacts,
-            log,
-        )?);
-        Ok(self.store.get_or_init(|| store).as_ref())
+        let Settings {
+            location,
+            artifacts,
+            ..
+        } = &self.settings;
+        Ok(Arc::from(store::open_with(location, artifacts, log)?))
     }
 
     /// How to draw on standard output.

@@ -1,5 +1,6 @@
 //! `mlt search`: find traces, page by page, and print them as they come.
 
+mod follow;
 mod printer;
 mod sample;
 
@@ -48,6 +49,10 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
         .text
         .or_else(|| args.query.clone())
         .or_else(|| args.trace_id.clone());
+    if args.follow {
+        let filter = filter_of(&filter_args, context)?;
+        return follow::run(context, args, filter, filter_args.text.as_deref());
+    }
     let mut query = Query {
         filter: filter_of(&filter_args, context)?,
         order_by: order_by(&args.order_by)?,
@@ -276,12 +281,7 @@ fn list(
     text: Option<&str>,
     limit: Option<usize>,
 ) -> Result<Outcome> {
-    let sample = args.sample.map(|fraction| {
-        let seed = args
-            .seed
-            .unwrap_or_else(|| context.now.nanos().unsigned_abs());
-        Sample::new(fraction.get(), seed)
-    });
+    let sample = Sample::of(context, args);
     // A sample is taken from everything that matches, so the limit counts what is kept.
     let mut search = Ordered::new(
         store,

@@ -28,6 +28,11 @@ const LEAST_TEXT: usize = 12;
 const FAIR_PREVIEW: usize = 24;
 const ROOMY_TEXT: usize = 32;
 const INDENT: usize = 2;
+/// What names, previews, numbers and states usually need.
+const USUAL_TEXT: usize = 20;
+const USUAL_PREVIEW: usize = 80;
+const USUAL_NUMBER: usize = 8;
+const USUAL_STATE: usize = 5;
 
 /// Prints rows as they come.
 #[derive(Debug)]
@@ -37,6 +42,7 @@ pub struct List<R: Rows> {
     waiting: Vec<Vec<Cell>>,
     arrangement: Option<Arrangement>,
     short_ids: ShortIds,
+    streams: bool,
 }
 
 /// How the columns share the lines.
@@ -111,7 +117,14 @@ impl<R: Rows> List<R> {
             waiting: Vec::new(),
             arrangement: None,
             short_ids: ShortIds::default(),
+            streams: false,
         }
+    }
+
+    /// Rows come one by one and wait for none: widths are decided by the first of them, and
+    /// by what others usually need.
+    pub fn stream(&mut self) {
+        self.streams = true;
     }
 
     /// Takes one row; prints it, or keeps it until enough were seen to decide the widths.
@@ -273,7 +286,13 @@ impl<R: Rows> List<R> {
                 row
             })
             .collect();
-        natural_widths(&heads, &rows)
+        let mut widths = natural_widths(&heads, &rows);
+        if self.streams {
+            for (width, column) in widths.iter_mut().zip(&self.columns) {
+                *width = (*width).max(usual_width(column, form));
+            }
+        }
+        widths
     }
 
     fn is_text(&self, at: usize) -> bool {
@@ -359,6 +378,17 @@ fn title<R: Rows>(column: &Column<R>, form: Form) -> &str {
         return "";
     }
     column.title()
+}
+
+/// How wide the values of a column usually are, where most of them are not known yet.
+fn usual_width<R: Rows>(column: &Column<R>, form: Form) -> usize {
+    match column.room() {
+        Room::Text { .. } => USUAL_TEXT,
+        Room::Preview { .. } => USUAL_PREVIEW,
+        Room::Rigid if column.kind().is_number() => USUAL_NUMBER,
+        Room::State if !form.states => USUAL_STATE,
+        Room::State | Room::Rigid | Room::Time | Room::Id => 0,
+    }
 }
 
 fn grow(width: &mut usize, wanted: usize, free: usize) -> usize {

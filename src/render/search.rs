@@ -18,6 +18,12 @@ impl SearchTable {
         Self(List::new(columns, layout))
     }
 
+    /// Rows come one by one and wait for none: widths are decided by the first of them, and
+    /// by what others usually need.
+    pub fn stream(&mut self) {
+        self.0.stream();
+    }
+
     /// Takes one trace; prints it, or keeps it until enough were seen to decide the widths.
     pub fn push(&mut self, out: &mut Sheet<'_>, trace: &Trace) -> io::Result<()> {
         self.0.push(out, trace)

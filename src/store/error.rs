@@ -379,6 +379,29 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether the same may work later, as after the start of a server.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::TooSlow { .. }
+            | Self::Proxy { .. }
+            | Self::BrokenOff { .. }
+            | Self::NoSuchEndpoint { .. }
+            | Self::NotJson { .. }
+            | Self::BadAnswer { .. }
+            | Self::RepeatedPage { .. }
+            | Self::BarrenPages { .. }
+            | Self::Locked { .. }
+            | Self::File { .. }
+            | Self::Data { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500..),
+            _ => false,
+        }
+    }
+}
+
 /// Bytes in the unit that people think in.
 fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];

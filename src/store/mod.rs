@@ -223,6 +223,11 @@ pub trait Store: Send + Sync {
         )))
     }
 
+    /// Whether traces arrive in it while it is open.
+    fn grows(&self) -> bool {
+        true
+    }
+
     /// How a search would be done, or which requests it would take.
     ///
     /// # Errors

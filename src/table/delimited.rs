@@ -90,6 +90,11 @@ impl<'a> RowWriter<'a> {
     }
 
     /// Hands everything to the writer below.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+
+    /// The same at the end.
     pub fn finish(mut self) -> io::Result<()> {
         self.writer.flush()
     }
@@ -131,6 +136,11 @@ impl<'a, R: Rows> DelimitedTable<'a, R> {
     }
 
     /// Hands everything to the writer below.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.rows.flush()
+    }
+
+    /// The same at the end.
     pub fn finish(self) -> io::Result<()> {
         self.rows.finish()
     }

@@ -88,6 +88,29 @@ impl<'a> Printer<'a> {
         self.shows_usage
     }
 
+    /// Every line is printed at once.
+    pub(super) fn streaming(mut self) -> Self {
+        if let Kind::Table(_, table) = &mut self.kind {
+            table.stream();
+        }
+        self
+    }
+
+    /// Whether traces are fetched with their spans.
+    pub(super) fn needs_spans(&self, whole: bool) -> bool {
+        whole || self.lack.detail.is_some() || self.lack.count
+    }
+
+    /// Prints what was pushed until now.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        match &mut self.kind {
+            Kind::Table(out, table) => table.flush(out)?,
+            Kind::Delimited(rows) => rows.flush()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Prints the traces of a page with what they lack, and gives how many these are:
     /// some may have been deleted since they were found, and some are unreadable.
     pub(super) fn push_page(
@@ -98,40 +121,35 @@ impl<'a> Printer<'a> {
         unreadable: &mut Vec<Unreadable>,
     ) -> Result<usize> {
         let mut count = 0;
-        if !whole {
-            let lost = complete(store, page, self.lack, |trace| {
-                count += 1;
-                self.push(&trace)
-            })?;
-            // The order may have come across them already.
-            for one in lost {
-                if unreadable
-                    .iter()
-                    .all(|known| known.trace_id != one.trace_id)
-                {
-                    unreadable.push(one);
-                }
-            }
-            return Ok(count);
-        }
-        store.try_fetch_all(
-            TraceRefs::Known(page),
-            Want::spans(Detail::Whole),
-            |id, trace| -> Result<()> {
-                match trace.map_err(|error| error.into_unreadable(id)) {
-                    Ok(trace) => {
-                        count += 1;
-                        self.push_whole(&trace)?;
-                    }
-                    Err(Ok(one)) => unreadable.push(one),
-                    // It was there when it was found.
-                    Err(Err(StoreError::UnknownTrace { .. })) => {}
-                    Err(Err(error)) => return Err(error.into()),
-                }
-                Ok(())
-            },
-        )?;
+        each_completed(store, page, self.lack, whole, unreadable, |trace| {
+            count += 1;
+            self.push_completed(&trace, whole)
+        })?;
         Ok(count)
+    }
+
+    /// The traces of a page with what they lack, likewise.
+    pub(super) fn completed(
+        &self,
+        store: &dyn Store,
+        page: Vec<TraceInfo>,
+        whole: bool,
+        unreadable: &mut Vec<Unreadable>,
+    ) -> Result<Vec<Trace>> {
+        let mut traces = Vec::with_capacity(page.len());
+        each_completed(store, page, self.lack, whole, unreadable, |trace| {
+            traces.push(trace);
+            Ok(())
+        })?;
+        Ok(traces)
+    }
+
+    /// Prints a trace that lacks nothing.
+    pub(super) fn push_completed(&mut self, trace: &Trace, whole: bool) -> Result<()> {
+        match &mut self.kind {
+            Kind::Json(out, list) if whole => Ok(list.push(out, &TraceParts::whole(trace, None))?),
+            _ => self.push(trace),
+        }
     }
 
     fn push(&mut self, trace: &Trace) -> Result<()> {
@@ -145,13 +163,6 @@ impl<'a> Printer<'a> {
             Kind::Brief(_, found) => found.push(trace),
         }
         Ok(())
-    }
-
-    fn push_whole(&mut self, trace: &Trace) -> Result<()> {
-        match &mut self.kind {
-            Kind::Json(out, list) => Ok(list.push(out, &TraceParts::whole(trace, None))?),
-            _ => self.push(trace),
-        }
     }
 
     pub(super) fn finish(
@@ -170,4 +181,39 @@ impl<'a> Printer<'a> {
         }
         Ok(())
     }
+}
+
+/// Hands the traces of a page over with what they lack, or whole.
+fn each_completed(
+    store: &dyn Store,
+    page: Vec<TraceInfo>,
+    lack: Lack,
+    whole: bool,
+    unreadable: &mut Vec<Unreadable>,
+    mut each: impl FnMut(Trace) -> Result<()>,
+) -> Result<()> {
+    if !whole {
+        let lost = complete(store, page, lack, each)?;
+        // The order may have come across them already.
+        for one in lost {
+            let is_known = |known: &Unreadable| known.trace_id == one.trace_id;
+            if !unreadable.iter().any(is_known) {
+                unreadable.push(one);
+            }
+        }
+        return Ok(());
+    }
+    let want = Want::spans(Detail::Whole);
+    store.try_fetch_all(TraceRefs::Known(page), want, |id, trace| -> Result<()> {
+        match trace.map_err(|error| error.into_unreadable(id)) {
+            Ok(trace) => each(trace),
+            Err(Ok(one)) => {
+                unreadable.push(one);
+                Ok(())
+            }
+            // It was there when it was found.
+            Err(Err(StoreError::UnknownTrace { .. })) => Ok(()),
+            Err(Err(error)) => Err(error.into()),
+        }
+    })
 }

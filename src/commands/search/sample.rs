@@ -1,5 +1,8 @@
 //! A sample of the traces that match.
 
+use crate::cli::SearchArgs;
+use crate::commands::Context;
+
 /// Keeps traces with a probability, by their ids: the same seed keeps the same
 /// traces, whatever the order and the pages they come in.
 pub(super) struct Sample {
@@ -9,7 +12,16 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    pub(super) fn new(fraction: f64, seed: u64) -> Self {
+    /// The one that was asked for.
+    pub(super) fn of(context: &Context, args: &SearchArgs) -> Option<Self> {
+        let fraction = args.sample?;
+        let seed = args
+            .seed
+            .unwrap_or_else(|| context.now.nanos().unsigned_abs());
+        Some(Self::new(fraction.get(), seed))
+    }
+
+    fn new(fraction: f64, seed: u64) -> Self {
         Self {
             threshold: fraction,
             seed,

@@ -677,6 +677,10 @@ impl Store for FileStore {
         Ok(overview::by_search(self, experiments, None)?.unwrap_or_default())
     }
 
+    fn grows(&self) -> bool {
+        false
+    }
+
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
         let plan = plan_of(query, &self.name, &Nothing)?;
         let mut unreadable = Vec::new();

@@ -16,6 +16,7 @@ mod faults;
 mod fields;
 mod files;
 mod filters;
+mod follow;
 mod fuzz;
 mod get;
 mod hostile;

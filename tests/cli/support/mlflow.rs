@@ -212,6 +212,18 @@ pub(crate) fn empty() -> Seeded {
     seeded(&EMPTY)
 }
 
+/// A server over the database in a folder, which stays when it ends; on this port, or on
+/// any that is free.
+pub(crate) fn serve(dir: &Path, port: Option<u16>) -> Server {
+    let port = port.unwrap_or_else(free_port);
+    start_on(port, &python(), dir, &database(dir), Folder::Kept, &[])
+}
+
+/// Copies the store of a server without traces to a folder.
+pub(crate) fn empty_store_copy(to: &Path) {
+    copy(&made(&EMPTY, &venv::python(EMPTY.version)), to);
+}
+
 /// Copies the store of [`current`], as it was made, to a folder.
 pub(crate) fn store_copy(to: &Path) {
     copy(&made(&CURRENT, &venv::python(CURRENT.version)), to);
@@ -522,12 +534,26 @@ pub(super) fn database(dir: &Path) -> String {
     format!("sqlite:///{}", dir.join("mlflow.db").display())
 }
 
-/// Starts a server over a store, with its artifacts in a folder.
-fn start(python: &Path, dir: &Path, store: &str, folder: Folder, options: &[&str]) -> Server {
-    let port = TcpListener::bind("127.0.0.1:0")
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
         .and_then(|socket| socket.local_addr())
         .expect("a free port")
-        .port();
+        .port()
+}
+
+/// Starts a server over a store, with its artifacts in a folder.
+fn start(python: &Path, dir: &Path, store: &str, folder: Folder, options: &[&str]) -> Server {
+    start_on(free_port(), python, dir, store, folder, options)
+}
+
+fn start_on(
+    port: u16,
+    python: &Path,
+    dir: &Path,
+    store: &str,
+    folder: Folder,
+    options: &[&str],
+) -> Server {
     let log = fs::File::create(dir.join("server.log")).expect("the folder can be written to");
     let child = Command::new(python)
         .args(["-c", GUARD])
@@ -589,7 +615,17 @@ fn healthy(port: u16) -> bool {
         && answer.starts_with("HTTP/1.1 200")
 }
 
-fn stop(server: Server) {
+impl Server {
+    /// Its port, for another one after it.
+    pub(crate) fn port(&self) -> u16 {
+        let port = self.uri.rsplit(':').next();
+        port.and_then(|port| port.parse().ok())
+            .expect("the address has a port")
+    }
+}
+
+/// Ends a server and all its processes.
+pub(crate) fn stop(server: Server) {
     let mut guard = server.guard;
     drop(guard.stdin.take());
     let _ = guard.wait();
