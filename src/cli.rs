@@ -3,6 +3,7 @@
 
 mod assess;
 mod check;
+mod close;
 mod delete;
 mod diff;
 mod errors;
@@ -41,6 +42,7 @@ use crate::units::Period;
 
 pub use assess::AssessArgs;
 pub use check::CheckArgs;
+pub use close::CloseArgs;
 pub use delete::DeleteArgs;
 pub use diff::{DiffArgs, DiffBy, DiffSort};
 pub use errors::{ErrorsArgs, Kinds, Per};
@@ -97,7 +99,7 @@ Exit codes:
   7    done, but some traces could not be read; 1 to 6 go before it
   130  interrupted
 A filter that matches no traces is no failure of mlt search, sessions, stats, errors, latency, export,
-tag, assess and delete: they say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
+tag, assess, close and delete: they say so on standard error and exit with 0. mlt check fails by it, unless there is --allow-empty.";
 
 const COMPLETIONS: &str = "\
 To load it:
@@ -131,8 +133,9 @@ pub struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct GlobalArgs {
-    /// Where the traces are: demo:, http(s)://…, sqlite:///…, databricks, an mlruns folder, a .json or .jsonl file, or - for standard input
+    /// URL, sqlite:///…, mlruns folder, file, demo:, or - for standard input
     ///
+    /// Where the traces are: demo:, http(s)://…, sqlite:///…, databricks, an mlruns folder, a .json or .jsonl file, or standard input.
     /// The default is $MLFLOW_TRACKING_URI, else ./mlruns or ./mlflow.db, whichever MLflow would use here.
     #[arg(short = 'u', long, global = true, value_name = "URI", value_hint = clap::ValueHint::AnyPath)]
     #[arg(help_heading = "Connection")]
@@ -300,6 +303,9 @@ pub enum Command {
     /// Say how good traces are, or what would have been right
     #[command(arg(output::arg(TABULAR)))]
     Assess(Box<AssessArgs>),
+    /// Finish traces that are stuck in progress
+    #[command(arg(output::arg(TABULAR)))]
+    Close(Box<CloseArgs>),
     /// Delete traces, for good
     #[command(arg(output::arg(TABULAR)))]
     Delete(Box<DeleteArgs>),
@@ -367,6 +373,7 @@ impl Command {
             Self::Get(args) => (&mut args.traces, &mut args.mlflow.trace_ids),
             Self::Tag(args) => (&mut args.words, &mut args.mlflow.trace_ids),
             Self::Assess(args) => (&mut args.words, &mut args.mlflow.trace_ids),
+            Self::Close(args) => (&mut args.traces, &mut args.mlflow.trace_ids),
             Self::Delete(args) => (&mut args.traces, &mut args.mlflow.trace_ids),
             Self::Latency(args) => args.selection.trace_words(),
             Self::Report(args) => args.selection.trace_words(),

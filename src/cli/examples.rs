@@ -44,6 +44,12 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt assess --status ERROR score=0.2 --source code:score.sh --replace --dry-run
   mlt assess latest --delete tone --dry-run"
         }
+        "close" => {
+            "\
+  mlt close latest --dry-run
+  mlt close --older-than 1d --dry-run           # all that are stuck
+  mlt close --name checkout --state OK --dry-run"
+        }
         "delete" => {
             "\
   mlt delete latest --dry-run

@@ -113,7 +113,7 @@ fn tip(root: &Command, command: &str, option: &str) -> Option<String> {
         ""
     };
     match command {
-        "get" | "assess" | "tag" | "delete" => {
+        "get" | "assess" | "tag" | "close" | "delete" => {
             let pair = match command {
                 "assess" => " NAME=VALUE",
                 "tag" => " KEY=VALUE",

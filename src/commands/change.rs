@@ -21,7 +21,7 @@ use super::selection::{filter_of, name_experiments};
 use super::{Context, resolve};
 use crate::cli::FilterArgs;
 use crate::error::{CommandError, Exit};
-use crate::model::{TraceInfo, Unreadable};
+use crate::model::{Detail, Trace, TraceInfo, Unreadable};
 use crate::store::{Change, FilterSource, Query, Store, StoreError, TraceRef, TraceRefs, Want};
 use crate::terminal;
 use crate::text::Clean;
@@ -35,6 +35,16 @@ pub(super) trait Task {
     /// What it comes to for the trace with this id; nothing is known of one that is there
     /// and cannot be read.
     fn plan(&self, id: &str, info: Option<&TraceInfo>) -> Plan;
+
+    /// The same where its spans are needed.
+    fn plan_trace(&self, trace: &Trace) -> Plan {
+        self.plan(&trace.info.trace_id, Some(&trace.info))
+    }
+
+    /// How much of the spans is needed to plan it.
+    fn detail(&self) -> Option<Detail> {
+        None
+    }
 
     /// The change in the JSON of the result for a trace.
     fn fields(&self, id: &str) -> Map<String, Value>;
@@ -152,7 +162,8 @@ pub(super) fn run_on(
         ..Targets::default()
     };
     for info in found.traces {
-        targets.add(task, info);
+        let spans = Vec::new();
+        targets.add(task, Trace { info, spans });
     }
     carry_out(context, form, order, task, targets)
 }
@@ -288,10 +299,10 @@ fn found(context: &Context, args: &FilterArgs, task: &dyn Task) -> Result<Target
         context,
         query,
         None,
-        Need::INFO,
+        task.detail().map_or(Need::INFO, Need::with_spans),
         "finding traces",
         |trace| {
-            targets.add(task, trace.info);
+            targets.add(task, trace);
             Ok(())
         },
     )?;
@@ -312,11 +323,12 @@ fn named(context: &Context, store: &dyn Store, order: Order, task: &dyn Task) ->
         ..Targets::default()
     };
     let mut progress = context.terminal.progress("looking traces up").of(ids.len());
-    store.try_fetch_all(TraceRefs::Ids(ids), Want::INFO, |id, trace| -> Result<()> {
+    let want = task.detail().map_or(Want::INFO, Want::spans);
+    store.try_fetch_all(TraceRefs::Ids(ids), want, |id, trace| -> Result<()> {
         let plan = match trace {
             Ok(mut trace) => {
                 id.clone_into(&mut trace.info.trace_id);
-                targets.add(task, trace.info);
+                targets.add(task, trace);
                 progress.at(targets.all.len());
                 return Ok(());
             }
@@ -388,8 +400,9 @@ fn apply(
 }
 
 impl Targets {
-    fn add(&mut self, task: &dyn Task, info: TraceInfo) {
-        let plan = task.plan(&info.trace_id, Some(&info));
+    fn add(&mut self, task: &dyn Task, trace: Trace) {
+        let plan = task.plan_trace(&trace);
+        let info = trace.info;
         if plan.changes && task.is_final() {
             self.overview.add(&info);
         }
@@ -435,7 +448,11 @@ impl Results<'_> {
                 // Somebody else was quicker.
                 (Ok(_), Err(StoreError::UnknownTrace { .. })) if self.printer.is_final() => {
                     self.counts.unchanged += 1;
-                    self.printer.gone(id)
+                    self.printer.unchanged(id, "it is gone already")
+                }
+                (Ok(_), Err(StoreError::NotClosed { reason, .. })) => {
+                    self.counts.unchanged += 1;
+                    self.printer.unchanged(id, &format!("it {reason}"))
                 }
                 (Err(error), _) => self.failed(target.id, error),
                 (_, Err(error)) => self.failed(target.id, error.into()),

@@ -6,6 +6,7 @@ mod assess;
 mod attachments;
 mod change;
 mod check;
+mod close;
 mod columns;
 mod completing;
 mod completions;
@@ -76,6 +77,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Sessions(args) => with_context(flags, env, terminal, |c| sessions::run(c, args)),
         Command::Tag(args) => with_context(flags, env, terminal, |c| tag::run(c, args)),
         Command::Assess(args) => with_context(flags, env, terminal, |c| assess::run(c, args)),
+        Command::Close(args) => with_context(flags, env, terminal, |c| close::run(c, args)),
         Command::Delete(args) => with_context(flags, env, terminal, |c| delete::run(c, args)),
         Command::Prune(args) => with_context(flags, env, terminal, |c| prune::run(c, args)),
         Command::Instrument(args) => instrument::run(flags, env, terminal, args),

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::assess::AssessmentPlan;
+use super::close::Closing;
 use super::fetch::in_order;
 use super::{Store, StoreError, going_on};
 
@@ -14,6 +15,8 @@ pub enum Change {
     Tags(TagChanges),
     /// Assessments are made and deleted.
     Assess(Arc<AssessmentPlan>),
+    /// Those in progress are finished.
+    Close(Closing),
     /// They are deleted, with all that belongs to them.
     Delete,
 }
@@ -24,6 +27,7 @@ impl Change {
         match self {
             Self::Tags(_) => "tags to change: it is read-only",
             Self::Assess(_) => "assessments to change: it is read-only",
+            Self::Close(_) => "traces to close: it is read-only",
             Self::Delete => "traces to delete: it is read-only",
         }
     }

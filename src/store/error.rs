@@ -10,6 +10,7 @@ pub use self::answer::{BadBody, Found, Refusal};
 pub use self::connection::{CertificateFault, ConnectionFault, ProxyFault};
 
 use super::artifact;
+use super::close::Closed;
 use crate::model::Unreadable;
 
 /// A failure of a store.
@@ -205,6 +206,14 @@ pub enum StoreError {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// A trace that is not to be closed.
+    #[error("trace `{id}` {reason}")]
+    NotClosed {
+        /// The trace.
+        id: String,
+        /// Why not.
+        reason: String,
+    },
     /// A trace that is there after it was to be deleted.
     #[error("{store} did not delete trace `{id}`")]
     Kept {
@@ -380,6 +389,14 @@ impl StoreError {
 }
 
 impl StoreError {
+    /// Why a trace is not closed.
+    pub(super) fn not_closed(id: &str, why: &Closed) -> Self {
+        Self::NotClosed {
+            id: id.to_owned(),
+            reason: why.refusal().unwrap_or_default(),
+        }
+    }
+
     /// Whether the same may work later, as after the start of a server.
     pub fn may_pass(&self) -> bool {
         match self {

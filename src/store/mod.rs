@@ -6,6 +6,7 @@ mod artifact;
 mod assess;
 mod attachment;
 mod change;
+mod close;
 mod demo;
 mod error;
 mod explain;
@@ -32,6 +33,7 @@ use crate::model::{Experiment, ExperimentOverview, TraceInfo, Unreadable};
 pub use crate::model::Detail;
 pub use assess::{AssessmentChanges, AssessmentPlan};
 pub use change::{Change, OnChange, TagChanges, TraceRef};
+pub use close::{Closed, Closing};
 pub use error::{
     Attempt, BadBody, CertificateFault, ConnectionFault, Found, ProxyFault, Refusal, StoreError,
 };

@@ -123,9 +123,9 @@ impl<'a> Printer<'a> {
     }
 
     /// A trace was changed by somebody else meanwhile.
-    pub(super) fn gone(&mut self, id: &str) -> Result<()> {
+    pub(super) fn unchanged(&mut self, id: &str, why: &str) -> Result<()> {
         let plan = Plan {
-            planned: "it is gone already".to_owned(),
+            planned: why.to_owned(),
             ..Plan::default()
         };
         self.planned(id, &plan)

@@ -4,6 +4,7 @@
 //! an error where it is asked for.
 
 mod assess;
+mod close;
 mod delete;
 mod folder;
 mod tags;
@@ -341,6 +342,10 @@ impl Store for Mlruns {
             Change::Assess(plan) => {
                 let assess = |id: &str| self.assess(id, plan.of(id));
                 TraceRef::each_of(parallel::cores(), traces, assess, each);
+            }
+            Change::Close(closing) => {
+                let close = |id: &str| self.close(id, closing);
+                TraceRef::each_of(parallel::cores(), traces, close, each);
             }
             Change::Delete => {
                 let delete = |id: &str| self.delete(id);

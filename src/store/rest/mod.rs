@@ -4,6 +4,7 @@
 
 mod assess;
 mod batch;
+mod close;
 mod delete;
 mod experiments;
 mod explain;
@@ -398,6 +399,11 @@ impl Store for RestStore {
             Change::Assess(plan) => {
                 let assess = |id: &str| self.assess(id, plan.of(id));
                 TraceRef::each_of(REQUESTS, traces, assess, each);
+                Ok(())
+            }
+            Change::Close(closing) => {
+                let close = |id: &str| self.close(id, closing);
+                TraceRef::each_of(REQUESTS, traces, close, each);
                 Ok(())
             }
             Change::Delete => self.delete(traces, each),

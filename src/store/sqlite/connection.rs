@@ -175,6 +175,7 @@ impl Database {
             harden(&connection)?;
             connection.busy_handler(Some(wait))?;
             connection.execute_batch("PRAGMA foreign_keys = ON")?;
+            array::load_module(&connection)?;
             let is_protected = connection.is_readonly(MAIN_DB)?;
             Ok((is_protected, self.limited(connection)?))
         };

@@ -3,6 +3,7 @@
 //! transactions, exactly as MLflow changes them.
 
 mod assess;
+mod close;
 mod connection;
 mod delete;
 mod dialect;
@@ -461,6 +462,7 @@ impl Store for SqliteStore {
             let results = match change {
                 Change::Tags(changes) => tags::change(&self.shared, batch, changes),
                 Change::Assess(plan) => assess::change(&self.shared, batch, plan),
+                Change::Close(closing) => close::all(&self.shared, batch, closing),
                 Change::Delete => delete::all(&self.shared, batch),
             }?;
             for (trace, result) in batch.iter().zip(results) {

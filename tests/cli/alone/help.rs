@@ -16,6 +16,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "sessions",
     "tag",
     "assess",
+    "close",
     "delete",
     "prune",
     "latency",
@@ -206,7 +207,7 @@ fn the_place_of_traces_is_told_in_whole_sentences() {
         .iter()
         .position(|line| line.contains("--tracking-uri"))
         .unwrap();
-    let told = lines[at..at + 3].join(" ");
+    let told = lines[at..].join(" ");
     let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         told.contains("or - for standard input -x, --experiment"),

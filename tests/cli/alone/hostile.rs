@@ -73,6 +73,13 @@ fn file() -> tempfile::NamedTempFile {
         poison(&mut trace);
         writeln!(file, "{trace}").unwrap();
     }
+    // One is in progress, for what finishes traces.
+    let first = demo.ok().lines().next().unwrap_or_default();
+    let mut open: Value = serde_json::from_str(first).unwrap();
+    poison(&mut open);
+    open["info"]["trace_id"] = "tr-00000000000000000000000000000001".into();
+    open["info"]["state"] = "IN_PROGRESS".into();
+    writeln!(file, "{open}").unwrap();
     file
 }
 
@@ -152,6 +159,7 @@ fn no_subcommand_lets_anything_through_to_people() {
         ],
         &["tag", "tr-3934", "--dry-run", &format!("k=v{EVIL}")],
         &["assess", "tr-3934", "--dry-run", &format!("k=v{EVIL}")],
+        &["close", "--older-than", "0s", "--dry-run"],
         &["delete", "-f", "state = 'ERROR'", "--dry-run"],
         &[
             "prune",

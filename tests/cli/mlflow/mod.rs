@@ -5,6 +5,7 @@ mod assess;
 mod attachments;
 mod check;
 mod clients;
+mod close;
 mod contract;
 mod delete;
 mod detail;

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Folder;
 use crate::support::mlt;
 
-const PRINTING: [&str; 32] = [
+const PRINTING: [&str; 33] = [
     "--version",
     "--help",
     "-h",
@@ -32,6 +32,7 @@ const PRINTING: [&str; 32] = [
     "check --all --require 'count() >= 1'",
     "tag latest a=b --dry-run",
     "assess latest a=1 --dry-run",
+    "close latest --dry-run",
     "delete latest --dry-run",
     "prune --older-than 0s --keep errors --dry-run",
     "instrument",
