@@ -90,7 +90,7 @@ Topics:
 
 Exit codes:
   0    done
-  1    a condition that you asked for failed (mlt check, --fail-empty, --max, --until-count, a change that failed)
+  1    a condition that you asked for failed (mlt check, --fail-empty, --max, --until-count, get --wait, a change that failed)
   2    usage or filter syntax
   3    not found: what you named, or any trace at all (mlt report, mlt diff)
   4    server or network

@@ -110,7 +110,7 @@ impl Terminal {
         };
         Output(Way::Buffered {
             pager: pager.clone(),
-            height: terminal_size::terminal_size().map_or(24, |(_, h)| usize::from(h.0)),
+            height: height(),
             lines: 0,
             text: Vec::new(),
             screen: self.screen(),
@@ -128,6 +128,11 @@ impl Terminal {
         } else {
             Way::Direct(out)
         })
+    }
+
+    /// Whether standard output is a screen, on which lines can be drawn anew.
+    pub(crate) fn draws(&self) -> bool {
+        self.on_screen && self.width.is_some()
     }
 
     /// Waits for so long, or until nobody reads standard output any more, which it then
@@ -346,6 +351,11 @@ impl Clone for Screen {
             stdout: io::stdout(),
         }
     }
+}
+
+/// Lines of the screen.
+pub(crate) fn height() -> usize {
+    terminal_size::terminal_size().map_or(24, |(_, h)| usize::from(h.0))
 }
 
 #[cfg(unix)]

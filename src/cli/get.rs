@@ -8,6 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 use super::values::{at_least_one, whole_number};
 use super::{FilterArgs, MlflowIds};
 use crate::complete;
+use crate::units::Period;
 
 /// Show traces with their spans.
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -32,6 +33,16 @@ pub struct GetArgs {
     /// So many of the traces that match, the newest first [default: 1]
     #[arg(short = 'n', long, alias = "max-results", value_name = "N", help_heading = "Which traces", value_parser = at_least_one)]
     pub limit: Option<u64>,
+
+    /// Wait so long for the traces to arrive and to finish; exit with 1 if they have not by then
+    #[arg(long, value_name = "TIME")]
+    pub wait: Option<Period>,
+
+    /// Wait for the traces to finish, and meanwhile draw a trace on the terminal as far as it goes
+    ///
+    /// Where standard output is no terminal, nothing is printed before the end. --wait bounds it.
+    #[arg(long)]
+    pub follow: bool,
 
     /// Print the address of the trace's page in MLflow's UI, and nothing else
     #[arg(long, conflicts_with_all = ["io", "span", "errors", "shown_type", "depth", "max_chars"])]

@@ -189,7 +189,7 @@ fn foreign_option(option: &str) -> Option<(&'static str, &'static str)> {
         ),
         "--follow" | "--watch" | "--tail" => (
             "",
-            "mlt search --follow shows traces as they finish, mlt check --wait 60s waits for them",
+            "mlt search --follow shows traces as they finish, mlt get --follow one of them, mlt check --wait 60s waits",
         ),
         "--debug" => ("--verbose", "write --verbose"),
         "--token" | "--username" | "--password" | "--user-name" => (

@@ -1,5 +1,6 @@
 //! `mlt get`: traces with their spans.
 
+mod follow;
 mod printer;
 pub(in crate::commands) mod wanted;
 
@@ -42,7 +43,9 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     };
     let mut unreadable = Vec::new();
     let mut limited = false;
-    let (ids, mut failures) = if searches {
+    let (ids, mut failures) = if args.wait.is_some() || args.follow {
+        (follow::until_finished(context, args, searches)?, Vec::new())
+    } else if searches {
         let (ids, gathered) = matching(context, args)?;
         unreadable = gathered.unreadable;
         limited = gathered.limited;

@@ -38,6 +38,7 @@ mod stats;
 mod tag;
 mod unreadable;
 mod usage;
+mod waiting;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;

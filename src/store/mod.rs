@@ -225,6 +225,10 @@ pub trait Store: Send + Sync {
         )))
     }
 
+    /// From here on, answers are of the present: what an earlier one had to agree with is
+    /// forgotten.
+    fn refresh(&self) {}
+
     /// Whether traces arrive in it while it is open.
     fn grows(&self) -> bool {
         true

@@ -1,18 +1,14 @@
-//! Looking again until traces have arrived and ended. Programs export their
-//! traces after the fact, so that a job that checks them at once may find none, or
-//! halves.
+//! Looking at the traces again until they have arrived and ended.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 
+use super::super::waiting::{self, LONGEST_PAUSE, Patience};
 use super::super::{Context, resolve};
 use super::{Judge, Looked};
 use crate::cli::{CheckArgs, SelectionArgs};
-
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+use crate::units::Period;
 
 /// Looks at the traces until nothing is in progress, or the time is up.
 pub(super) fn until_settled(
@@ -20,35 +16,26 @@ pub(super) fn until_settled(
     args: &CheckArgs,
     judge: &Judge<'_>,
 ) -> Result<Looked> {
-    let deadline = args.wait.map(|wait| Instant::now() + wait.duration());
     let mut selection = args.selection.clone();
     // Standard input can be read once only.
     let words = resolve::words(context, &selection.traces)?;
     selection.names_none = words.is_empty() && !selection.traces.is_empty();
     selection.traces = words;
-    let mut pause = FIRST_PAUSE;
-    let mut waits = false;
-    loop {
-        let left = deadline.map_or(Duration::ZERO, |deadline| {
-            deadline.saturating_duration_since(Instant::now())
-        });
-        let looked =
-            resolved(context, &mut selection).and_then(|()| judge.look(context, &selection));
-        let settled = match &looked {
+    let patience = Patience {
+        time: args.wait.map_or(Duration::ZERO, Period::duration),
+        pause: LONGEST_PAUSE,
+    };
+    waiting::until(
+        context,
+        patience,
+        "traces to arrive and to end",
+        || resolved(context, &mut selection).and_then(|()| judge.look(context, &selection)),
+        |looked| match looked {
             Ok(looked) => !judge.may_change(looked),
             // What is missing may be there at the next look.
             Err(error) => !resolve::is_missing(error),
-        };
-        if settled || left.is_zero() {
-            return looked;
-        }
-        if !waits {
-            waits = true;
-            context.note("waiting for traces to arrive and to end");
-        }
-        thread::sleep(pause.min(left));
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
-    }
+        },
+    )
 }
 
 /// Puts ids for what was typed, so that `latest` stays the same trace.

@@ -292,18 +292,23 @@ fn print_text(
             render::span::write(out, &report, id, options, &layout)?;
         }
     } else {
-        let options = render::trace::TraceOptions {
-            io: args.io,
-            raw: args.raw,
-            max_chars: args.max_chars,
-            errors_only: args.errors,
-            types: args.shown_type.clone().into_iter().collect(),
-            max_depth: args.depth.map(|d| usize::try_from(d).unwrap_or(usize::MAX)),
-        };
+        let options = options_of(args);
         left_out = render::trace::write(out, &report, &options, &layout)?;
     }
     warn_of(context, &report);
     Ok(left_out)
+}
+
+/// What is shown of a trace.
+pub(super) fn options_of(args: &GetArgs) -> render::trace::TraceOptions {
+    render::trace::TraceOptions {
+        io: args.io,
+        raw: args.raw,
+        max_chars: args.max_chars,
+        errors_only: args.errors,
+        types: args.shown_type.clone().into_iter().collect(),
+        max_depth: args.depth.map(|d| usize::try_from(d).unwrap_or(usize::MAX)),
+    }
 }
 
 fn warn_of(context: &Context, report: &LatencyReport<'_>) {

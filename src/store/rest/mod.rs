@@ -46,7 +46,7 @@ pub(super) struct RestStore {
     generation: OnceLock<Generation>,
     /// The release that the server says it is, once it was asked.
     release: OnceLock<(u32, u32)>,
-    active: OnceLock<Vec<String>>,
+    active: Mutex<Option<Vec<String>>>,
     /// Searches that are not over, by the token of their next page.
     searches: Mutex<HashMap<String, Planned>>,
     last_token: AtomicU64,
@@ -79,7 +79,7 @@ impl RestStore {
             http: Http::new(connection, log)?,
             generation: OnceLock::new(),
             release: OnceLock::new(),
-            active: OnceLock::new(),
+            active: Mutex::default(),
             searches: Mutex::default(),
             last_token: AtomicU64::new(0),
             together: Together::default(),
@@ -165,14 +165,15 @@ impl RestStore {
         if !query.experiments.is_empty() {
             return Ok(query.experiments.clone());
         }
-        if let Some(active) = self.active.get() {
+        if let Some(active) = &*lock(&self.active) {
             return Ok(active.clone());
         }
         let active: Vec<String> = {
             let all = self.all_experiments(ACTIVE)?;
             all.into_iter().map(|e| e.id).collect()
         };
-        Ok(self.active.get_or_init(|| active).clone())
+        *lock(&self.active) = Some(active.clone());
+        Ok(active)
     }
 
     /// What the server is taken to understand.
@@ -360,6 +361,10 @@ impl Store for RestStore {
         experiments: Vec<Experiment>,
     ) -> Result<Vec<ExperimentOverview>, StoreError> {
         self.overview_of(&experiments)
+    }
+
+    fn refresh(&self) {
+        *lock(&self.active) = None;
     }
 
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {

@@ -413,6 +413,10 @@ impl Store for SqliteStore {
         self.overview_of(experiments)
     }
 
+    fn refresh(&self) {
+        self.shared.readers.see_present();
+    }
+
     fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
         let (traces, rest) = match token {
             None => {

@@ -317,6 +317,12 @@ impl Readers {
     /// From now on this program writes, and what it writes is to be seen.
     pub(super) fn see_later_state(&self) {
         self.writes.store(true, Relaxed);
+        self.see_present();
+    }
+
+    /// From now on the state is seen that there is by now.
+    pub(super) fn see_present(&self) {
+        *lock(&self.base) = None;
         if self.database.sharing == Sharing::Log {
             let mut crew = lock(&self.crew);
             *crew = Crew {

@@ -130,30 +130,30 @@ fn now_ms() -> i64 {
 }
 
 /// A database that traces are written into, as MLflow writes them.
-struct Writer(Connection);
+pub(super) struct Writer(pub(super) Connection);
 
 /// A trace to write: its number, how long ago it began, how long it took, its state.
 #[derive(Clone, Copy)]
-struct New {
-    number: usize,
-    began: i64,
-    took: i64,
-    state: &'static str,
+pub(super) struct New {
+    pub(super) number: usize,
+    pub(super) began: i64,
+    pub(super) took: i64,
+    pub(super) state: &'static str,
 }
 
-fn id(number: usize) -> String {
+pub(super) fn id(number: usize) -> String {
     format!("tr-{number:032x}")
 }
 
 impl Writer {
-    fn open(dir: &Path) -> Self {
+    pub(super) fn open(dir: &Path) -> Self {
         let connection = Connection::open(dir.join("mlflow.db")).unwrap();
         connection.busy_timeout(Duration::from_secs(30)).unwrap();
         Self(connection)
     }
 
     /// Writes some in one transaction.
-    fn write(&mut self, traces: &[New]) {
+    pub(super) fn write(&mut self, traces: &[New]) {
         let transaction = self.0.transaction().unwrap();
         for new in traces {
             let experiment = i64::from(new.number % 2 == 1);
@@ -181,7 +181,7 @@ impl Writer {
         transaction.commit().unwrap();
     }
 
-    fn end(&mut self, number: usize, state: &str, took: i64) {
+    pub(super) fn end(&mut self, number: usize, state: &str, took: i64) {
         let update = "UPDATE trace_info SET status = ?2, execution_time_ms = ?3 \
                       WHERE request_id = ?1";
         let changed = self.0.execute(update, (id(number), state, took)).unwrap();
@@ -203,7 +203,7 @@ impl Writer {
 }
 
 /// Traces with a number each, which have finished just now.
-fn just_now(numbers: impl IntoIterator<Item = usize>) -> Vec<New> {
+pub(super) fn just_now(numbers: impl IntoIterator<Item = usize>) -> Vec<New> {
     let numbers = numbers.into_iter();
     let new = |number| New {
         number,

@@ -37,4 +37,5 @@ mod sqlite;
 mod stats;
 mod tag;
 mod unreadable;
+mod waiting;
 mod workspaces;
