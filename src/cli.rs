@@ -12,6 +12,7 @@ mod experiments;
 mod export;
 mod filter;
 mod get;
+mod import;
 mod instrument;
 mod keys;
 mod latency;
@@ -51,6 +52,7 @@ pub use experiments::{ExperimentSort, ExperimentsArgs};
 pub use export::ExportArgs;
 pub use filter::FilterArgs;
 pub use get::GetArgs;
+pub use import::ImportArgs;
 pub use instrument::InstrumentArgs;
 pub use keys::KeysArgs;
 pub use latency::{LatencyArgs, LatencySort, RowBy, SampleUnit, WhatIf};
@@ -327,6 +329,9 @@ pub enum Command {
     /// Write traces to files, for other tools and their viewers
     #[command(after_long_help = export::help(), arg(output::arg_of_exports()))]
     Export(Box<ExportArgs>),
+    /// Take in traces from files, into a server or database
+    #[command(after_long_help = import::HELP, arg(output::arg(TABULAR)))]
+    Import(ImportArgs),
     /// Sum traces up: counts, errors, durations, tokens, cost
     #[command(after_long_help = stats::HELP, arg(output::arg(TABULAR)))]
     Stats(Box<StatsArgs>),

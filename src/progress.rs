@@ -37,6 +37,8 @@ struct State {
     quiet_since: Instant,
     /// While the line belongs to others: a prompt, a pager, a line that was begun.
     blocked: bool,
+    /// Whether a thread watches already.
+    is_watched: bool,
     over: bool,
 }
 
@@ -55,6 +57,7 @@ impl Default for State {
             phase: Phase::default(),
             quiet_since: Instant::now(),
             blocked: false,
+            is_watched: false,
             over: false,
         }
     }
@@ -63,7 +66,12 @@ impl Default for State {
 impl Spinner {
     /// Watches for silence from now on.
     pub(crate) fn start(&self) {
-        self.state().quiet_since = Instant::now();
+        let mut state = self.state();
+        state.quiet_since = Instant::now();
+        if std::mem::replace(&mut state.is_watched, true) {
+            return;
+        }
+        drop(state);
         let shared = Arc::clone(&self.shared);
         // Without the thread there is no spinner, which is no reason to fail.
         let _ = std::thread::Builder::new().spawn(move || shared.watch());

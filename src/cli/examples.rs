@@ -100,6 +100,11 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt export latest -o speedscope --to latest.speedscope.json
   mlt export --all --what traces -o csv"
         }
+        "import" => {
+            "\
+  mlt export --all -o jsonl | mlt import - --dry-run
+  mlt export latest -o otlp | mlt import - --dry-run -o json"
+        }
         "stats" => {
             "\
   mlt stats

@@ -141,6 +141,7 @@ impl Task for Assessing {
             done: planned.clone(),
             planned,
             before: Some(Value::Object(before.collect())),
+            ..Plan::default()
         }
     }
 

@@ -13,7 +13,7 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use self::overview::Overview;
-use self::printer::{Counts, Printer};
+pub(super) use self::printer::{Counts, Printer};
 use super::form::Form;
 use super::gather::{Need, gather_found};
 use super::resolve::Failures;
@@ -25,7 +25,7 @@ use crate::model::{Detail, Trace, TraceInfo, Unreadable};
 use crate::store::{Change, FilterSource, Query, Store, StoreError, TraceRef, TraceRefs, Want};
 use crate::terminal;
 use crate::text::Clean;
-use crate::units;
+use crate::units::{self, Zone};
 
 /// What a command does to traces, and its words for that.
 pub(super) trait Task {
@@ -89,6 +89,8 @@ pub(super) struct Plan {
     pub(super) done: String,
     /// What there is now of what is changed; `None` where it could not be read.
     pub(super) before: Option<Value>,
+    /// What the JSON of its result has besides.
+    pub(super) more: Map<String, Value>,
 }
 
 /// Which traces, and how.
@@ -196,7 +198,14 @@ fn carry_out(
     } = targets;
     let mut out = context.terminal.output();
     let mut results = Results {
-        printer: Printer::new(context, form, task, order.dry_run, &mut out)?,
+        printer: Printer::new(
+            context,
+            form,
+            (task.words(), Box::new(|id| task.fields(id))),
+            order.dry_run,
+            &mut out,
+        )?,
+        is_final: task.is_final(),
         left: all.into_iter(),
         counts: Counts::default(),
         failures: Vec::new(),
@@ -260,6 +269,15 @@ fn approve(
         confirm(context, words, &traces)?;
     }
     Ok(())
+}
+
+/// What trace it is, in a few words.
+pub(super) fn described(info: &TraceInfo, zone: Zone) -> String {
+    let time = info.request_time.map(|time| units::time(time, zone));
+    let state = info.state.to_string();
+    let known = info.name().into_iter().chain([state.as_str()]);
+    let known: Vec<&str> = known.chain(time.as_deref()).collect();
+    known.join("  ")
 }
 
 fn by_filter(order: Order) -> bool {
@@ -427,6 +445,7 @@ impl Target {
 /// What became of the traces, in the order of the targets.
 struct Results<'a> {
     printer: Printer<'a>,
+    is_final: bool,
     left: std::vec::IntoIter<Target>,
     counts: Counts,
     failures: Failures,
@@ -446,7 +465,7 @@ impl Results<'_> {
                     self.printer.changed(id, &plan)
                 }
                 // Somebody else was quicker.
-                (Ok(_), Err(StoreError::UnknownTrace { .. })) if self.printer.is_final() => {
+                (Ok(_), Err(StoreError::UnknownTrace { .. })) if self.is_final => {
                     self.counts.unchanged += 1;
                     self.printer.unchanged(id, "it is gone already")
                 }
@@ -494,7 +513,10 @@ impl Results<'_> {
 }
 
 /// Says once of each failure what it is, and how to exit.
-fn end(
+///
+/// # Errors
+/// That there were failures.
+pub(super) fn end(
     context: &Context,
     form: Form,
     words: Words,

@@ -103,6 +103,7 @@ impl Task for Closure {
             done: format!("closed: {planned}"),
             planned,
             before,
+            ..Plan::default()
         }
     }
 

@@ -9,7 +9,7 @@ use crate::cli::DeleteArgs;
 use crate::error::Exit;
 use crate::model::TraceInfo;
 use crate::store::Change;
-use crate::units::{self, Zone};
+use crate::units::Zone;
 
 pub(super) fn run(context: &Context, args: &DeleteArgs) -> Result<Exit> {
     let form = context.form("delete")?;
@@ -48,21 +48,18 @@ impl Task for Deletion {
                 ..Plan::default()
             };
         };
-        let time = info.request_time.map(|time| units::time(time, self.zone));
-        let state = info.state.to_string();
-        let known = info.name().into_iter().chain([state.as_str()]);
-        let known: Vec<&str> = known.chain(time.as_deref()).collect();
-        let described = known.join("  ");
+        let described = change::described(info, self.zone);
         Plan {
             changes: true,
             done: format!("deleted: {described}"),
             planned: described,
             before: Some(json!({
                 "name": info.name(),
-                "state": state,
+                "state": info.state.as_str(),
                 "request_time": info.request_time.map(|time| time.to_string()),
                 "experiment_id": info.experiment_id,
             })),
+            ..Plan::default()
         }
     }
 

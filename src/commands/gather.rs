@@ -118,7 +118,7 @@ impl Gathered {
     }
 
     /// Says what is special about the traces.
-    fn remark(&self, context: &Context) {
+    pub(super) fn remark(&self, context: &Context) {
         if self.deleted > 0 {
             let traces = units::counted(self.deleted, "trace");
             context.note(&format!("{traces} deleted meanwhile"));

@@ -19,6 +19,7 @@ mod form;
 mod gather;
 mod get;
 mod help;
+mod import;
 mod instrument;
 mod keys;
 mod latency;
@@ -92,6 +93,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Diff(args) => diff::run(flags, env, terminal, args),
         Command::Check(args) => with_context(flags, env, terminal, |c| check::run(c, args)),
         Command::Report(args) => with_context(flags, env, terminal, |c| report::run(c, args)),
+        Command::Import(args) => import::run(flags, env, terminal, args),
         Command::Export(args) => with_context(flags, env, terminal, |c| export::run(c, args)),
     }
 }

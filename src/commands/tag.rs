@@ -53,9 +53,8 @@ impl Task for Tagging {
             let all = changes_of(&self.0, |_| None);
             return Plan {
                 changes: true,
-                planned: String::new(),
                 done: list(&all, TagChange::sent),
-                before: None,
+                ..Plan::default()
             };
         };
         let all = changes_of(&self.0, |key| tag_of(info, key));
@@ -67,6 +66,7 @@ impl Task for Tagging {
             planned: list(&all, TagChange::planned),
             done: list(&all, TagChange::done),
             before: Some(Value::Object(before.collect())),
+            ..Plan::default()
         }
     }
 

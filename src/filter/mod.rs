@@ -98,7 +98,7 @@ pub use eval::{Matcher, SpanJudge, SpanMatcher};
 pub use order::{OrderBy, parse_order_by};
 pub use parser::{parse, parse_in};
 pub use plan::{Capability, Nothing, Outside, Plan, PlanError, Server, Support};
-pub(crate) use python::{write_float, write_text};
+pub(crate) use python::{write_float, write_json, write_text};
 pub use span_value::span_error;
 pub use terms::{Condition, Number, Value};
 

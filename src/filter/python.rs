@@ -96,7 +96,7 @@ fn escape_sequence(rest: &str) -> Option<(Option<char>, usize)> {
 }
 
 /// Appends a value as `json.dumps` writes it.
-pub(super) fn write_json(out: &mut String, value: &Value, ascii: bool) {
+pub(crate) fn write_json(out: &mut String, value: &Value, ascii: bool) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),

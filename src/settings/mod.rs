@@ -79,6 +79,15 @@ impl Env {
             .filter(|value| !value.is_empty())
     }
 
+    /// The same without some variables.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let mut rest = self.clone();
+        rest.variables
+            .retain(|name, _| !names.contains(&name.as_str()));
+        rest
+    }
+
     /// Whether a variable is set, be it to nothing.
     fn is_set(&self, name: &str) -> bool {
         self.variables.contains_key(name)

@@ -116,7 +116,7 @@ pub(super) fn restored(doomed: &[&Assessment]) -> Vec<String> {
 }
 
 /// `a-` and 32 digits of hex that nobody has drawn before.
-fn new_id() -> String {
+pub(super) fn new_id() -> String {
     let [one, two] = [0_u8, 1].map(|part| RandomState::new().hash_one(part));
     format!("a-{one:016x}{two:016x}")
 }
@@ -130,7 +130,16 @@ pub(super) fn as_json(trace_id: &str, new: &Assessment) -> Value {
         "valid": new.valid,
     });
     match &new.kind {
-        AssessmentKind::Feedback { value, .. } => all["feedback"] = json!({"value": value}),
+        AssessmentKind::Feedback { value, error } => {
+            all["feedback"] = json!({"value": value});
+            if let Some(error) = error {
+                all["feedback"]["error"] = json!({
+                    "error_code": error.code,
+                    "error_message": error.message,
+                    "stack_trace": error.stack_trace,
+                });
+            }
+        }
         AssessmentKind::Expectation { value } if value.is_array() || value.is_object() => {
             all["expectation"] = json!({"serialized_value": {
                 "serialization_format": "JSON_FORMAT", "value": python_json(value),

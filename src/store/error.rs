@@ -222,6 +222,14 @@ pub enum StoreError {
         /// The store.
         store: String,
     },
+    /// A trace that a store does not take in.
+    #[error("cannot take in trace `{id}`: {reason}")]
+    NotTaken {
+        /// The trace, perhaps cut.
+        id: String,
+        /// Why not.
+        reason: String,
+    },
     /// A trace that cannot be deleted without what is kept of it elsewhere.
     #[error("cannot delete trace `{id}`: its spans are archived at {location}, and {reason}")]
     ArchivedElsewhere {
@@ -384,6 +392,7 @@ impl StoreError {
                 | Self::TooLarge { .. }
                 | Self::OtherTrace { .. }
                 | Self::TraceId { .. }
+                | Self::NotTaken { .. }
         )
     }
 }

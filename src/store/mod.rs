@@ -18,6 +18,7 @@ mod metrics;
 mod mlruns;
 mod overview;
 mod place;
+mod put;
 mod rest;
 mod search;
 mod sql;
@@ -28,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 use crate::filter::{Filter, OrderBy};
 use crate::io_words::plain_io_reason;
-use crate::model::{Experiment, ExperimentOverview, TraceInfo, Unreadable};
+use crate::model::{Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
 
 pub use crate::model::Detail;
 pub use assess::{AssessmentChanges, AssessmentPlan};
@@ -42,6 +43,7 @@ pub(crate) use fetch::going_on;
 pub use fetch::{OnTrace, Pages, TraceRefs, Want};
 pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
 pub use place::{Connection, Credentials, Location, Proxies, Proxy, RetryPolicy, Secret, Tls};
+pub use put::{OnPut, Put, PutMode};
 pub use rest::{RequestLog, RequestRecord};
 use search::Barren;
 pub use search::MAX_BARREN_PAGES;
@@ -215,6 +217,32 @@ pub trait Store: Send + Sync {
     /// Why not.
     fn can(&self, _change: &Change) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// Takes in whole traces, each into the experiment that it names: `each` gets a result
+    /// for each of them, in their order. What is wrong with one never keeps the others from
+    /// being taken in; `each` breaks off.
+    ///
+    /// # Errors
+    /// When nothing can be taken in any more: those that `each` was not told of are not
+    /// there, or nobody knows.
+    fn put(&self, traces: &[Trace], mode: PutMode, each: OnPut<'_>) -> Result<(), StoreError> {
+        match mode {
+            PutMode::Try => put::try_by_asking(self, traces, each),
+            PutMode::Write => self.can_put(),
+        }
+    }
+
+    /// `Err` when no trace can be taken in here.
+    ///
+    /// # Errors
+    /// Why not.
+    fn can_put(&self) -> Result<(), StoreError> {
+        Err(StoreError::Unsupported {
+            store: self.describe(),
+            what: "way to take in traces: it is read-only",
+            instead: "name a tracking server or a SQLite database with -u",
+        })
     }
 
     /// Aggregates that the store computes by itself.

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::Context;
 use super::super::form::Form;
-use super::{Plan, Task, Words};
+use super::{Plan, Words};
 use crate::export::delimited::RowWriter;
 use crate::export::unreadable::add_to;
 use crate::export::{self, JsonForm};
@@ -20,28 +20,32 @@ use crate::units;
 
 /// How many traces came to what.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counts {
-    pub(super) changed: usize,
+pub(in crate::commands) struct Counts {
+    pub(in crate::commands) changed: usize,
     /// In a dry run, those that would be changed.
-    pub(super) planned: usize,
+    pub(in crate::commands) planned: usize,
     /// Those that needed no change.
-    pub(super) unchanged: usize,
+    pub(in crate::commands) unchanged: usize,
     /// Those that it was not done to any more.
-    pub(super) left: usize,
+    pub(in crate::commands) left: usize,
 }
 
 impl Counts {
     /// All but those that failed or are left.
-    pub(super) const fn all(self) -> usize {
+    pub(in crate::commands) const fn all(self) -> usize {
         self.changed + self.planned + self.unchanged
     }
 }
 
+/// What the JSON of the result for a trace has besides, by its id.
+pub(in crate::commands) type Fields<'a> = Box<dyn Fn(&str) -> Map<String, Value> + 'a>;
+
 /// Writes results.
-pub(super) struct Printer<'a> {
+pub(in crate::commands) struct Printer<'a> {
     context: &'a Context<'a>,
     pub(super) dry_run: bool,
-    task: &'a dyn Task,
+    words: Words,
+    fields: Fields<'a>,
     kind: Kind<'a>,
 }
 
@@ -61,13 +65,15 @@ struct Told<'r> {
     error: &'r str,
     /// What the trace had, where that could be read.
     before: Option<Value>,
+    /// What the JSON of this result has besides.
+    more: Map<String, Value>,
 }
 
 impl<'a> Printer<'a> {
-    pub(super) fn new(
+    pub(in crate::commands) fn new(
         context: &'a Context<'a>,
         form: Form,
-        task: &'a dyn Task,
+        (words, fields): (Words, Fields<'a>),
         dry_run: bool,
         out: &'a mut Output,
     ) -> Result<Self> {
@@ -86,25 +92,27 @@ impl<'a> Printer<'a> {
         Ok(Self {
             context,
             dry_run,
-            task,
+            words,
+            fields,
             kind,
         })
     }
 
     /// A trace was changed.
-    pub(super) fn changed(&mut self, id: &str, plan: &Plan) -> Result<()> {
+    pub(in crate::commands) fn changed(&mut self, id: &str, plan: &Plan) -> Result<()> {
         let told = Told {
-            status: self.task.words().changed,
+            status: self.words.changed,
             described: plan.done.clone(),
             before: plan.before.clone(),
+            more: plan.more.clone(),
             ..Told::default()
         };
         self.write(id, &told)
     }
 
     /// A trace would be changed, or need not be.
-    pub(super) fn planned(&mut self, id: &str, plan: &Plan) -> Result<()> {
-        let Words { would, nothing, .. } = self.task.words();
+    pub(in crate::commands) fn planned(&mut self, id: &str, plan: &Plan) -> Result<()> {
+        let Words { would, nothing, .. } = self.words;
         let (status, words) = if plan.changes {
             (would.replace(' ', "_"), would)
         } else {
@@ -117,6 +125,7 @@ impl<'a> Printer<'a> {
                 _ => plan.planned.clone(),
             },
             before: plan.before.clone(),
+            more: plan.more.clone(),
             ..Told::default()
         };
         self.write(id, &told)
@@ -143,13 +152,8 @@ impl<'a> Printer<'a> {
         self.write(id, &told)
     }
 
-    /// Whether the change cannot be taken back.
-    pub(super) fn is_final(&self) -> bool {
-        self.task.is_final()
-    }
-
     /// It failed, or would. People read of that on standard error.
-    pub(super) fn failed(&mut self, id: &str, error: &str) -> Result<()> {
+    pub(in crate::commands) fn failed(&mut self, id: &str, error: &str) -> Result<()> {
         if matches!(self.kind, Kind::Text(_)) {
             return Ok(());
         }
@@ -162,10 +166,10 @@ impl<'a> Printer<'a> {
     }
 
     fn write(&mut self, id: &str, told: &Told<'_>) -> Result<()> {
-        let task = self.task;
+        let fields = &self.fields;
         let json = || {
             let mut line = json!({"trace_id": id, "status": told.status});
-            for (key, value) in task.fields(id) {
+            for (key, value) in fields(id).into_iter().chain(told.more.clone()) {
                 line[key] = value;
             }
             if let Some(before) = &told.before {
@@ -189,7 +193,7 @@ impl<'a> Printer<'a> {
         Ok(())
     }
 
-    pub(super) fn finish(
+    pub(in crate::commands) fn finish(
         self,
         counts: Counts,
         failed: usize,
@@ -201,7 +205,7 @@ impl<'a> Printer<'a> {
             left,
             ..
         } = counts;
-        let words = self.task.words();
+        let words = self.words;
         match self.kind {
             Kind::Document(out, results) => {
                 let mut document = json!({

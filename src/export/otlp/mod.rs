@@ -3,8 +3,6 @@
 //! resource, whose attributes hold what MLflow knows of the trace as a whole.
 //! Assessments have no place there.
 
-mod value;
-
 use std::io::{self, Write};
 
 use prost::Message as _;
@@ -14,7 +12,7 @@ use super::json;
 use crate::model::{Event, Link, Span, SpanId, StatusCode, Trace, TraceInfo};
 use crate::otlp::{
     EventMessage, ExportTraceServiceRequest, InstrumentationScope, KeyValue, LinkMessage, Resource,
-    ResourceSpans, ScopeSpans, SpanMessage, Status,
+    ResourceSpans, ScopeSpans, SpanMessage, Status, value,
 };
 
 /// Writes traces as one JSON document, as they come.

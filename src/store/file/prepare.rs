@@ -52,7 +52,7 @@ impl Prepared {
 const BROKEN_GZIP: &str = "it is compressed by gzip, and breaks off or is damaged";
 
 /// The names of files with traces.
-const ENDINGS: [&str; 7] = [
+const ENDINGS: [&str; 8] = [
     ".json",
     ".jsonl",
     ".ndjson",
@@ -60,6 +60,7 @@ const ENDINGS: [&str; 7] = [
     ".jsonl.gz",
     ".ndjson.gz",
     ".pb",
+    ".binpb",
 ];
 
 /// The files in a folder that can hold traces, in the order of their names.

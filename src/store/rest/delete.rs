@@ -83,7 +83,7 @@ impl RestStore {
 
     /// Deletes traces of an experiment. What the server does not like about one of them
     /// keeps none of the others.
-    fn delete_batch(
+    pub(super) fn delete_batch(
         &self,
         experiment: &str,
         ids: &[&str],

@@ -1,7 +1,7 @@
 //! What a search would ask a server, and what it would take.
 
 use super::experiments::ACTIVE;
-use super::http::Call;
+use super::http::{Body, Call};
 use super::{RestStore, plan};
 use crate::store::{DryRequest, Explanation, FilterSource, Query, StoreError};
 
@@ -64,7 +64,7 @@ impl RestStore {
         let shown = |call: Call| DryRequest {
             method: call.method.to_string(),
             url: call.url.to_string(),
-            body: call.body,
+            body: call.body.and_then(Body::into_json),
         };
         let mut requests = Vec::new();
         let mut ids = Vec::new();

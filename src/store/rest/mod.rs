@@ -13,6 +13,7 @@ mod ids;
 mod metrics;
 mod overview;
 mod planned;
+mod put;
 mod spans;
 mod tags;
 mod ways;
@@ -32,10 +33,11 @@ use super::fetch;
 use super::local::{Doubts, lock};
 use super::{
     Change, Connection, Explain, Explanation, FilterSource, MetricAnswer, MetricQuestion, Notice,
-    OnChange, OnTrace, Page, Pages, Query, Refusal, Scope, Store, StoreError, TraceRef, Want,
+    OnChange, OnPut, OnTrace, Page, Pages, PutMode, Query, Refusal, Scope, Store, StoreError,
+    TraceRef, Want,
 };
 use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
-use crate::model::{Experiment, ExperimentOverview, TraceInfo};
+use crate::model::{Experiment, ExperimentOverview, Trace, TraceInfo};
 use crate::parallel;
 
 pub use self::http::{RequestLog, RequestRecord};
@@ -413,6 +415,17 @@ impl Store for RestStore {
             }
             Change::Delete => self.delete(traces, each),
         }
+    }
+
+    fn put(&self, traces: &[Trace], mode: PutMode, each: OnPut<'_>) -> Result<(), StoreError> {
+        match mode {
+            PutMode::Try => super::put::try_by_asking(self, traces, each),
+            PutMode::Write => self.put_all(traces, each),
+        }
+    }
+
+    fn can_put(&self) -> Result<(), StoreError> {
+        self.takes_spans()
     }
 
     fn notices(&self) -> Vec<Notice> {

@@ -1,12 +1,11 @@
 //! Making and deleting assessments as MLflow does.
 
-use rusqlite::types::Null;
 use rusqlite::{OptionalExtension as _, ToSql};
 use serde_json::{Value, json};
 
 use super::Shared;
 use super::write::{self, Subject, Writer};
-use crate::model::{Assessment, SpanId, Timestamp};
+use crate::model::{Assessment, AssessmentError, AssessmentKind, SpanId, Timestamp};
 use crate::store::assess::{python_json, restored};
 use crate::store::{AssessmentPlan, StoreError};
 
@@ -58,7 +57,11 @@ fn set_valid(
     writer.run(set, &[&trace_id, &id, &valid], 0..=1)
 }
 
-fn insert(
+/// Adds an assessment that has an id to a trace that is there.
+///
+/// # Errors
+/// Those of SQLite.
+pub(super) fn insert(
     shared: &Shared,
     writer: &mut Writer<'_>,
     trace_id: &str,
@@ -74,7 +77,13 @@ fn insert(
     let (experiment, time) = place.unwrap_or_default();
     let (kind, value) = (new.kind.as_str(), new.value());
     let (aggregate, is_numeric) = aggregate(value);
-    let created = new.create_time.map(Timestamp::millis);
+    let created = new.create_time.unwrap_or_else(Timestamp::now);
+    let updated = new.last_update_time.unwrap_or(created).millis();
+    let created = created.millis();
+    let error = match &new.kind {
+        AssessmentKind::Feedback { error, .. } => error.as_ref().map(error_json),
+        _ => None,
+    };
     let metadata = (!new.metadata.is_empty()).then(|| python_json(&json!(new.metadata)));
     let value = python_json(value);
     let span = new.span_id.as_ref().map(SpanId::as_str);
@@ -85,16 +94,16 @@ fn insert(
         ("name", &new.name),
         ("assessment_type", &kind),
         ("value", &value),
-        ("error", &Null),
+        ("error", &error),
         ("created_timestamp", &created),
-        ("last_updated_timestamp", &created),
+        ("last_updated_timestamp", &updated),
         ("source_type", &new.source.kind),
         ("source_id", &new.source.id),
         ("run_id", &run),
         ("span_id", &span),
         ("rationale", &new.rationale),
         ("overrides", &new.overrides),
-        ("valid", &true),
+        ("valid", &new.valid),
         ("assessment_metadata", &metadata),
         ("experiment_id", &experiment),
         ("trace_timestamp_ms", &time),
@@ -115,6 +124,14 @@ fn insert(
     );
     let values: Vec<&dyn ToSql> = there.iter().map(|(_, value)| *value).collect();
     writer.run(&sql, &values, 1..=1)
+}
+
+fn error_json(error: &AssessmentError) -> String {
+    python_json(&json!({
+        "error_code": error.code,
+        "error_message": error.message,
+        "stack_trace": error.stack_trace,
+    }))
 }
 
 /// What MLflow sums up of a value, and whether it is a number.

@@ -13,6 +13,7 @@ mod info;
 mod odd;
 mod outside;
 mod overview;
+mod put;
 mod readers;
 mod schema;
 mod search;
@@ -45,8 +46,8 @@ use super::fetch::{self, Batches, Ways};
 use super::local::{Doubts, attach, lock};
 use super::sql::Schema;
 use super::{
-    Change, Detail, Explain, Explanation, Notice, OnChange, OnTrace, Page, Pages, Query, Scope,
-    Store, StoreError, TraceRef, Want,
+    Change, Detail, Explain, Explanation, Notice, OnChange, OnPut, OnTrace, Page, Pages, PutMode,
+    Query, Scope, Store, StoreError, TraceRef, Want,
 };
 use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable, tag};
 use crate::parallel;
@@ -482,6 +483,23 @@ impl Store for SqliteStore {
         if matches!(change, Change::Assess(_)) && !self.shared.schema.has_assessments() {
             return Err(none_are_kept(self.describe()));
         }
+        self.shared.database().writer().map(drop)
+    }
+
+    fn put(&self, traces: &[Trace], mode: PutMode, each: OnPut<'_>) -> Result<(), StoreError> {
+        for batch in traces.chunks(write::BATCH) {
+            let results = put::all(&self.shared, batch, mode)?;
+            for (trace, result) in batch.iter().zip(results) {
+                if each(&trace.info.trace_id, result).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn can_put(&self) -> Result<(), StoreError> {
+        put::check_schema(&self.shared)?;
         self.shared.database().writer().map(drop)
     }
 

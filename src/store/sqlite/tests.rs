@@ -14,6 +14,7 @@ mod long;
 mod meanwhile;
 mod odd_rows;
 mod outside;
+mod put;
 mod strangers;
 mod values;
 mod whole;

@@ -1,6 +1,6 @@
 //! Changing many traces in one transaction, and nothing but what was asked for.
 
-use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, ToSql, Transaction, TransactionBehavior};
 use std::ops::RangeInclusive;
 
 use super::Shared;
@@ -25,6 +25,8 @@ pub(super) struct Writer<'w> {
     transaction: Transaction<'w>,
     subject: Subject,
     rows: u64,
+    /// Whether a rule of the database did not allow the last statement.
+    is_refused: bool,
 }
 
 /// Changes each trace in one transaction; a result for each. Unknown traces do not keep
@@ -38,6 +40,27 @@ pub(super) fn each<T: AsRef<str>>(
     subject: Subject,
     mut one: impl FnMut(&mut Writer<'_>, &str) -> Result<Result<(), StoreError>, StoreError>,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    together(shared, traces, subject, |writer, trace| {
+        let trace_id = trace.as_ref();
+        let known = is_known(shared, &writer.transaction, trace_id);
+        if known.map_err(|error| shared.database().error(&error))? {
+            one(writer, trace_id)
+        } else {
+            Ok(Err(shared.unknown(trace_id)))
+        }
+    })
+}
+
+/// Does something for each item in one transaction; a result for each.
+///
+/// # Errors
+/// When nothing was changed at all.
+pub(super) fn together<T, R>(
+    shared: &Shared,
+    items: &[T],
+    subject: Subject,
+    mut one: impl FnMut(&mut Writer<'_>, &T) -> Result<R, StoreError>,
+) -> Result<Vec<R>, StoreError> {
     let failed = |error: rusqlite::Error| shared.database().error(&error);
     shared.readers.see_later_state();
     let mut open = shared.database().writer()?;
@@ -51,17 +74,11 @@ pub(super) fn each<T: AsRef<str>>(
         transaction,
         subject,
         rows: 0,
+        is_refused: false,
     };
-    let mut results = Vec::with_capacity(traces.len());
-    for trace in traces {
-        let trace_id = trace.as_ref();
-        results.push(
-            if is_known(shared, &writer.transaction, trace_id).map_err(failed)? {
-                one(&mut writer, trace_id)?
-            } else {
-                Err(shared.unknown(trace_id))
-            },
-        );
+    let mut results = Vec::with_capacity(items.len());
+    for item in items {
+        results.push(one(&mut writer, item)?);
     }
     // Rules of the schema may change more than what they are asked to.
     if writer.transaction.total_changes() - before != writer.rows {
@@ -79,6 +96,35 @@ impl Writer<'_> {
         &self.transaction
     }
 
+    /// Does all of something or nothing of it: what a rule of the database does not allow
+    /// is undone, and everything before it stays.
+    ///
+    /// # Errors
+    /// All other errors, which end the whole transaction.
+    pub(super) fn attempt<T>(
+        &mut self,
+        what: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<Result<T, StoreError>, StoreError> {
+        let run = |writer: &Self, sql: &str| {
+            let done = writer.transaction.execute_batch(sql);
+            done.map_err(|error| writer.shared.database().error(&error))
+        };
+        run(self, "SAVEPOINT one")?;
+        self.is_refused = false;
+        let outcome = what(self);
+        match outcome {
+            Ok(done) => {
+                run(self, "RELEASE one")?;
+                Ok(Ok(done))
+            }
+            Err(error) if self.is_refused => {
+                run(self, "ROLLBACK TO one; RELEASE one")?;
+                Ok(Err(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Runs a statement that changes so many rows.
     ///
     /// # Errors
@@ -93,7 +139,10 @@ impl Writer<'_> {
             .transaction
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(values))
-            .map_err(|error| self.shared.database().error(&error))?;
+            .map_err(|error| {
+                self.is_refused = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation);
+                self.shared.database().error(&error)
+            })?;
         if !expected.contains(&count) {
             return Err(self.unexpected(&format!("{count} rows where it should be one")));
         }

@@ -18,6 +18,7 @@ mod info;
 mod otlp;
 mod page;
 mod span;
+mod stored;
 mod time;
 mod write;
 
@@ -30,6 +31,7 @@ pub(super) use ids::{otel_trace_id, span_id};
 #[allow(unused_imports, reason = "the stores are about to read archives")]
 pub(super) use otlp::spans_from_protobuf;
 pub(super) use otlp::{Collected, Piece, parts_from_protobuf};
+pub(super) use stored::{Ids, stored_span};
 pub(super) use write::write_trace;
 
 /// Reads the spans of JSON documents of OpenTelemetry's, and such as stand alone.

@@ -24,6 +24,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "check",
     "report",
     "export",
+    "import",
     "stats",
     "errors",
     "keys",

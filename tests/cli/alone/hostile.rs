@@ -97,6 +97,7 @@ fn no_subcommand_lets_anything_through_to_people() {
         mlt.args(words.iter().copied())
     };
     let all = "trace_id LIKE 'tr-%'";
+    let path = file.path().to_str().unwrap();
     let named = format!("latest{EVIL}");
     for words in [
         &["search", "--all"][..],
@@ -169,6 +170,7 @@ fn no_subcommand_lets_anything_through_to_people() {
             "1/name",
             "--dry-run",
         ],
+        &["-u", "demo:", "import", path, "--dry-run"],
         &["get", &named],
         &["experiments"],
     ] {

@@ -21,6 +21,7 @@ mod follow;
 mod fuzz;
 mod get;
 mod hostile;
+mod import;
 mod instrument;
 mod keys;
 mod latencies;

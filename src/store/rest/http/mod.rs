@@ -4,6 +4,7 @@
 
 mod answers;
 mod body;
+mod call;
 mod client;
 mod fault;
 mod hidden;
@@ -17,14 +18,14 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
-use reqwest::header::{ACCEPT, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, StatusCode};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use url::Url;
 
 use self::body::{ServerError, Stopped};
+pub(super) use self::call::{Body, Call};
 use self::fault::Place;
 use self::mask::Masks;
 use crate::store::wire::{self, Flaw, InfoPage};
@@ -51,53 +52,11 @@ pub struct RequestRecord {
 }
 
 const MAX_REDIRECTS: usize = 5;
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 /// Characters of a server's error code that are shown.
 const CODE: usize = 100;
 /// Characters of a path that are shown.
 const PATH: usize = 200;
-
-/// A request, whole.
-pub(super) struct Call {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) body: Option<Value>,
-    /// Whether sending it twice does no harm.
-    pub(super) repeatable: bool,
-    /// Whether the answer may be anything, and not JSON alone.
-    pub(super) plain: bool,
-}
-
-impl Call {
-    pub(super) fn get(url: Url) -> Self {
-        Self {
-            method: Method::GET,
-            url,
-            body: None,
-            repeatable: true,
-            plain: false,
-        }
-    }
-
-    /// A question that is answered by plain text.
-    pub(super) fn text(url: Url) -> Self {
-        Self {
-            plain: true,
-            ..Self::get(url)
-        }
-    }
-
-    /// A request with a JSON body that may be repeated: a question, or a change
-    /// that comes to the same when it is made twice.
-    pub(super) fn json(method: Method, url: Url, body: Value) -> Self {
-        Self {
-            method,
-            url,
-            body: Some(body),
-            repeatable: true,
-            plain: false,
-        }
-    }
-}
 
 /// A client for one server.
 pub(super) struct Http {
@@ -275,9 +234,16 @@ impl Http {
         if let Some(workspace) = &self.connection.workspace {
             request = request.header("X-MLFLOW-WORKSPACE", workspace);
         }
-        if let Some(body) = &call.body {
-            request = request.json(body);
+        if let Some((name, value)) = &call.header {
+            request = request.header(*name, value);
         }
+        request = match &call.body {
+            Some(Body::Json(body)) => request.json(body),
+            Some(Body::Protobuf(message)) => {
+                request.header(CONTENT_TYPE, PROTOBUF).body(message.clone())
+            }
+            None => request,
+        };
         request.send().map_err(|error| {
             if error.is_builder() {
                 return StoreError::Setting {

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::Folder;
 use crate::support::mlt;
 
-const PRINTING: [&str; 33] = [
+const PRINTING: [&str; 34] = [
     "--version",
     "--help",
     "-h",
@@ -36,6 +36,7 @@ const PRINTING: [&str; 33] = [
     "delete latest --dry-run",
     "prune --older-than 0s --keep errors --dry-run",
     "instrument",
+    "import demo: --dry-run",
     "report latest",
     "skill",
     "get latest -o brief",

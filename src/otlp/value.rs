@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::{AnyValue, ArrayValue, KeyValue, KeyValueList, Typed};
 use crate::json::{Kind, Node, parse_at};
-use crate::otlp::{AnyValue, ArrayValue, KeyValue, KeyValueList, Typed};
 
 /// Objects and lists within one another. Readers of protobuf give up at 100
 /// messages within one another, of which each level takes up to three; what
@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 24;
 
 /// The typed value of JSON text. Text that is not JSON stays text, but for the
 /// numbers that Python writes and JSON does not have.
-pub(super) fn of_json(json: &str) -> AnyValue {
+pub(crate) fn of_json(json: &str) -> AnyValue {
     match json {
         "NaN" => return Typed::Double(f64::NAN).into(),
         "Infinity" => return Typed::Double(f64::INFINITY).into(),
@@ -66,7 +66,7 @@ fn of_node(node: Node<'_>, depth: usize) -> AnyValue {
 }
 
 /// Keys with typed values.
-pub(super) fn of_map(map: &Map<String, Value>) -> Vec<KeyValue> {
+pub(crate) fn of_map(map: &Map<String, Value>) -> Vec<KeyValue> {
     let typed = |(key, value): (&String, &Value)| KeyValue {
         key: key.clone(),
         value: Some(of_value(value.clone(), MAX_DEPTH)),
@@ -75,7 +75,7 @@ pub(super) fn of_map(map: &Map<String, Value>) -> Vec<KeyValue> {
 }
 
 /// Plain text.
-pub(super) fn text(text: impl Into<String>) -> AnyValue {
+pub(crate) fn text(text: impl Into<String>) -> AnyValue {
     Typed::Text(text.into()).into()
 }
 

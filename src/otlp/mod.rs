@@ -4,6 +4,8 @@
 //! the same structs: JSON has ids in hex, enums and 32-bit numbers as numbers, and 64-bit
 //! integers as text, as the protocol wants it.
 
+pub(crate) mod value;
+
 use std::fmt::Write as _;
 
 use base64::Engine as _;
