@@ -21,6 +21,7 @@ mod output;
 mod over_time;
 mod prune;
 mod report;
+mod run;
 mod search;
 mod selection;
 mod session;
@@ -64,6 +65,7 @@ pub use output::{
 pub use over_time::OverTimeArgs;
 pub use prune::PruneArgs;
 pub use report::ReportArgs;
+pub use run::{EventArgs, RunArgs};
 pub use search::SearchArgs;
 pub use selection::{LimitArgs, MlflowIds, SelectionArgs};
 pub use session::SessionArgs;
@@ -344,6 +346,12 @@ pub enum Command {
     /// List experiments with their traces
     #[command(arg(output::arg(TABULAR)))]
     Experiments(ExperimentsArgs),
+    /// Run a command as a trace
+    #[command(after_long_help = run::HELP, arg(output::no_arg()))]
+    Run(Box<RunArgs>),
+    /// Note something in the trace of the surrounding mlt run
+    #[command(arg(output::no_arg()))]
+    Event(EventArgs),
     /// Print the lines that make a program leave traces
     #[command(arg(output::no_arg()))]
     Instrument(InstrumentArgs),
@@ -370,6 +378,9 @@ pub fn completed() -> clap::Command {
     let command = Cli::command().mut_subcommand("search", hidden("ls"));
     command.mut_subcommand("get", hidden("show"))
 }
+
+/// What the short help has no room for: `mlt --help` has it.
+const RARE: [&str; 2] = ["event", "man"];
 
 impl Command {
     /// Puts what was typed in MLflow's way, behind `--trace-id`, to the other traces.
@@ -430,6 +441,11 @@ impl Cli {
             command = command.term_width(width.min(HELP_WIDTH));
         }
         let words: Vec<OsString> = words.into_iter().collect();
+        if words.get(1).is_some_and(|word| word == "-h") {
+            command = RARE.into_iter().fold(command, |command, name| {
+                command.mut_subcommand(name, |rare| rare.hide(true))
+            });
+        }
         let topic = help_topic(&command, &words);
         let matches = command.clone().try_get_matches_from(&words);
         // Help in whole is that of `mlt help`.

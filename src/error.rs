@@ -29,6 +29,8 @@ pub enum Exit {
     Unauthorized,
     /// Local data cannot be read.
     Data,
+    /// As the command that was run: with its exit status.
+    OfCommand(u8),
     /// Done, but some traces could not be read.
     Unreadable,
 }
@@ -44,6 +46,7 @@ impl Exit {
             Self::Server => 4,
             Self::Unauthorized => 5,
             Self::Data => 6,
+            Self::OfCommand(code) => code,
             Self::Unreadable => 7,
         }
     }

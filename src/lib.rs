@@ -13,7 +13,7 @@
 //! | `cli`, `complete` | the command line, its help and completions |
 //! | `settings` | flags and environment to a place with a login |
 //! | `commands` | one file a command; `gather`, `ordered` and `completing` find and fetch traces, `change` changes them |
-//! | `capture` | how traces come to be: the lines that make a program leave them |
+//! | `capture` | how traces come to be: commands as traces, and the lines that make a program leave them |
 //! | `render`, `export` | layouts for people, formats for machines |
 //! | `table` | what a column is called and says of a row; a file a format |
 //! | `store` | servers, databases, folders and files behind one trait |

@@ -51,7 +51,7 @@ fn begin() {
 /// Whether the program was started with a signal turned off, as `nohup` does, and
 /// shells do for what runs in the background.
 #[cfg(unix)]
-fn is_ignored(signal: i32) -> bool {
+pub(crate) fn is_ignored(signal: i32) -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         // Where that cannot be found out, a hang-up ends the program or does not, as it
         // would have.

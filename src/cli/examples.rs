@@ -61,6 +61,16 @@ pub fn of(command: &str) -> Option<&'static str> {
   mlt prune --older-than 30d --keep errors --keep slowest:1% --keep 5/name --dry-run
   mlt prune --older-than 2026-11-23 --keep 'feedback.helpful = false' --max 1000 --dry-run"
         }
+        "run" => {
+            "\
+  MLFLOW_TRACKING_URI=sqlite:///mlflow.db mlt run -- make test
+  mlt run --name nightly --tag env=ci --spool /var/spool/mlt -- ./nightly.sh
+  mlt run --sample 10% -- curl -sf https://example.com/health"
+        }
+        "event" => {
+            "\
+  mlt run -- sh -c 'mlt event fetched rows=12 cached=true'"
+        }
         "instrument" => {
             "\
   mlt instrument                                # what there are lines for

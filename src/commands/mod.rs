@@ -13,6 +13,7 @@ mod completions;
 mod delete;
 mod diff;
 mod errors;
+mod event;
 mod experiments;
 mod export;
 mod form;
@@ -30,6 +31,7 @@ mod ordered;
 mod prune;
 mod report;
 mod resolve;
+mod run;
 mod search;
 mod selection;
 mod session;
@@ -82,6 +84,8 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Close(args) => with_context(flags, env, terminal, |c| close::run(c, args)),
         Command::Delete(args) => with_context(flags, env, terminal, |c| delete::run(c, args)),
         Command::Prune(args) => with_context(flags, env, terminal, |c| prune::run(c, args)),
+        Command::Run(args) => with_context(flags, env, terminal, |c| run::run(c, args, env)),
+        Command::Event(args) => event::run(args, env),
         Command::Instrument(args) => instrument::run(flags, env, terminal, args),
         Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),
         Command::Errors(args) => with_context(flags, env, terminal, |c| errors::run(c, args)),

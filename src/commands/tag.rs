@@ -211,6 +211,16 @@ fn changes(context: &Context, args: &TagArgs) -> Result<(TagChanges, Vec<String>
     Ok((changes, words.into_iter().cloned().collect()))
 }
 
+/// Checks a tag that is to be made.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn check_tag(context: &Context, key: &str, value: &str) -> Result<()> {
+    check_is_tag(key)?;
+    check_key(key)?;
+    check_value(context, key, value)
+}
+
 /// MLflow's own rules for keys, and no tag on which MLflow itself relies.
 fn check_key(key: &str) -> Result<()> {
     let wrong = |what: String| Err(CommandError::usage(format!("tag key `{key}` {what}")).into());

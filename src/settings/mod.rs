@@ -88,6 +88,12 @@ impl Env {
         rest
     }
 
+    /// All variables with their values.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        let variables = self.variables.iter();
+        variables.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether a variable is set, be it to nothing.
     fn is_set(&self, name: &str) -> bool {
         self.variables.contains_key(name)

@@ -29,6 +29,8 @@ pub(crate) const COMMANDS: &[&str] = &[
     "errors",
     "keys",
     "experiments",
+    "run",
+    "event",
     "instrument",
     "completions",
     "man",

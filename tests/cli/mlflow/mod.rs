@@ -33,6 +33,7 @@ mod old_servers;
 mod prune;
 mod readme;
 mod refusals;
+mod run;
 mod search;
 mod sqlite;
 mod stats;

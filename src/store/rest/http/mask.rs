@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
 use crate::store::{Connection, Credentials, Secret};
+use crate::uri::percent_encoded;
 
 /// What stands where a secret was.
 const MASK: &str = "[hidden]";
@@ -98,21 +99,6 @@ fn in_base64(text: &str) -> [String; 4] {
         URL_SAFE.encode(text),
         URL_SAFE_NO_PAD.encode(text),
     ]
-}
-
-/// Everything but letters, digits and `-._~` as `%XX`.
-fn percent_encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 /// As it stands between the quotes of JSON.

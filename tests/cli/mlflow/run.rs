@@ -1,0 +1,277 @@
+//! Commands as traces, on a server and in a database, as MLflow reads them.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::mlflow::of_its_own;
+use crate::support::mlt;
+
+/// The newest trace of a place.
+fn latest(uri: &str) -> Value {
+    mlt().on(uri).run("get latest -o json").json()
+}
+
+fn span<'t>(trace: &'t Value, name: &str) -> &'t Value {
+    let spans = trace["data"]["spans"].as_array().unwrap();
+    spans
+        .iter()
+        .find(|span| span["name"] == name)
+        .unwrap_or_else(|| panic!("{trace}"))
+}
+
+/// A shell line with mlt on its path.
+fn sh(uri: &str, line: &str) -> Command {
+    let binary = assert_cmd::cargo::cargo_bin("mlt");
+    let path = format!(
+        "{}:{}",
+        binary.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", line])
+        .env("PATH", path)
+        .env("MLFLOW_TRACKING_URI", uri)
+        .env_remove("TRACEPARENT")
+        .env_remove("MLT_RUN_SPOOL");
+    command
+}
+
+#[test]
+fn a_command_is_a_trace_with_all_that_ran_within_it() {
+    let seeded = of_its_own("3.17.2");
+    for uri in [seeded.uri().to_owned(), seeded.database_uri()] {
+        let line = "mlt run --name build --tag env=ci -x shop-assistant -- sh -c '\
+                    mlt event fetched n=3 cached=true; mlt run --name inner --span-type TOOL -- true; \
+                    mlt run --name broken -- sh -c \"echo oops >&2; exit 3\" || true; echo said'";
+        let output = sh(&uri, line).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "said\n");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "oops\n");
+        let trace = latest(&uri);
+        let info = &trace["info"];
+        assert_eq!(
+            (&info["state"], &info["tags"]["env"]),
+            (&json!("OK"), &json!("ci")),
+            "{info}"
+        );
+        assert_eq!(info["tags"]["mlflow.traceName"], "build");
+        let root = span(&trace, "build");
+        assert_eq!(root["events"][0]["name"], "fetched", "{root}");
+        assert_eq!(
+            root["events"][0]["attributes"],
+            json!({"n": 3, "cached": true})
+        );
+        for (name, kind, status) in [
+            ("inner", "TOOL", "STATUS_CODE_OK"),
+            ("broken", "TASK", "STATUS_CODE_ERROR"),
+        ] {
+            let one = span(&trace, name);
+            assert_eq!(one["parent_span_id"], root["span_id"], "{one}");
+            assert_eq!(
+                (&one["type"], &one["status"]["code"]),
+                (&json!(kind), &json!(status)),
+                "{one}"
+            );
+        }
+        let broken = span(&trace, "broken");
+        assert_eq!(
+            broken["status"]["message"], "exit status 3: oops",
+            "{broken}"
+        );
+        let found = mlt()
+            .on(&uri)
+            .run("search -x shop-assistant -n 1 --columns failed,error -o json")
+            .json();
+        assert_eq!(found["traces"][0]["failed"], "broken", "{found}");
+    }
+}
+
+#[test]
+fn exit_status_signals_and_streams_pass_through() {
+    let seeded = of_its_own("3.17.2");
+    let uri = seeded.database_uri();
+    let status = |line: &str| {
+        let output = sh(&uri, line).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    assert_eq!(status("mlt run -- sh -c 'exit 41'").0, Some(41));
+    let killed = status("mlt run -- sh -c 'kill -TERM $$'; echo $? >&2; exit 5");
+    // Some shells say of what a command died.
+    assert!(
+        killed.0 == Some(5) && killed.1.ends_with("143\n"),
+        "{killed:?}"
+    );
+    let missing = status("mlt run -- no-such-command-here");
+    assert_eq!(missing.0, Some(127), "{missing:?}");
+    assert!(
+        missing
+            .1
+            .contains("cannot run no-such-command-here: there is no such command"),
+        "{missing:?}"
+    );
+    let trace = latest(&uri);
+    assert_eq!(trace["info"]["state"], "ERROR", "{trace}");
+    let output = sh(&uri, "printf 'in\\0put' | mlt run -- cat")
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, b"in\0put");
+
+    // What is sent to mlt alone reaches the command, which may end as it likes.
+    let mut child = sh(&uri, "exec mlt run -- sh -c 'trap \"echo got; exit 7\" TERM; echo ready; while :; do sleep 0.1; done'")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
+    Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), &*output.stdout),
+        (Some(7), &b"got\n"[..])
+    );
+}
+
+#[test]
+fn a_server_that_is_down_costs_a_warning_and_a_spool_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let down = "http://127.0.0.1:9";
+    let lost = sh(down, "mlt run -- sh -c 'exit 4'").output().unwrap();
+    assert_eq!(lost.status.code(), Some(4));
+    let said = String::from_utf8_lossy(&lost.stderr).into_owned();
+    assert!(
+        said.contains("the trace of this command is lost: cannot reach"),
+        "{said}"
+    );
+    assert_eq!(said.matches("warning:").count(), 1, "{said}");
+    let line = format!("mlt run --name kept --spool {} -- true", spool.display());
+    let kept = sh(down, &line).output().unwrap();
+    assert_eq!(kept.status.code(), Some(0), "{kept:?}");
+    assert_eq!(fs::read_dir(&spool).unwrap().count(), 1);
+
+    let seeded = of_its_own("3.17.2");
+    let uri = seeded.database_uri();
+    let imported = mlt().on(&uri).run(&format!("import {}", spool.display()));
+    assert_eq!(imported.code, Some(0), "{imported}");
+    assert_eq!(latest(&uri)["info"]["tags"]["mlflow.traceName"], "kept");
+
+    // A server that accepts and never answers is not waited for.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}", mute.local_addr().unwrap());
+    let started = std::time::Instant::now();
+    let output = sh(&uri, "mlt run --wait 300ms -- true").output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(20), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("is lost"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn secrets_are_hidden_and_samples_are_whole() {
+    let seeded = of_its_own("3.17.2");
+    let uri = seeded.database_uri();
+    let count = || {
+        mlt()
+            .on(&uri)
+            .run("search --all --count")
+            .ok()
+            .trim()
+            .parse::<usize>()
+            .unwrap()
+    };
+    let line = "SOME_API_KEY=from-the-env mlt run --mask 'order-[0-9]+' -- sh -c \
+                'echo failed with --password=hunter22 from-the-env order-17 >&2; exit 1' x --token abcdef";
+    sh(&uri, line).output().unwrap();
+    let trace = mlt().on(&uri).run("get latest -o json");
+    for secret in ["hunter22", "from-the-env", "order-17", "abcdef"] {
+        assert!(!trace.ok().contains(secret), "{secret}: {trace}");
+    }
+    assert!(trace.ok().contains("[hidden]"), "{trace}");
+
+    let before = count();
+    let nested = "mlt run --sample 0 -- sh -c 'mlt run -- true; mlt event x; echo $TRACEPARENT'";
+    let output = sh(&uri, nested).output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+    assert!(output.stdout.ends_with(b"-00\n"), "{output:?}");
+    assert_eq!(count(), before);
+    let rooted = "mlt run -- sh -c 'mlt run --root --name own -- true'";
+    assert!(sh(&uri, rooted).status().unwrap().success());
+    assert_eq!(count(), before + 2);
+}
+
+#[test]
+fn what_cannot_be_a_trace_is_said_before_anything_runs() {
+    for (uri, words, said) in [
+        ("demo:", "run -- echo ran", "found the demo store"),
+        ("-", "run -- echo ran", "found standard input"),
+        (
+            "http://h",
+            "-x a -x b run -- echo ran",
+            "found 2 experiments",
+        ),
+        (
+            "http://h",
+            "run --tag novalue -- echo ran",
+            "expected KEY=VALUE",
+        ),
+        ("http://h", "run --mask ( -- echo ran", "--mask"),
+        ("http://h", "run", "COMMAND"),
+        ("http://h", "event x", "found none"),
+    ] {
+        let outcome = mlt().on(uri).run(words);
+        assert!(outcome.fails(2).contains(said), "{words}: {outcome}");
+        assert!(outcome.stdout.is_empty(), "{words}: {outcome}");
+    }
+}
+
+#[test]
+fn programs_with_opentelemetry_are_told_of_the_server_and_of_the_trace() {
+    let seeded = of_its_own("3.17.2");
+    let program = "
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.propagate import extract
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+import os
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
+context = extract({'traceparent': os.environ['TRACEPARENT']})
+with provider.get_tracer('app').start_as_current_span('joined', context=context):
+    pass
+";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("program.py");
+    fs::write(&path, program).unwrap();
+    let line = format!(
+        "mlt run -x 1 --name outer -- {} {}",
+        crate::support::venv::clients().display(),
+        path.display()
+    );
+    let output = sh(seeded.uri(), &line).output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+    let trace = latest(seeded.uri());
+    assert_eq!(
+        span(&trace, "joined")["parent_span_id"],
+        span(&trace, "outer")["span_id"],
+        "{trace}"
+    );
+    assert_eq!(trace["info"]["state"], "OK", "{trace}");
+}
