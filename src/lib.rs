@@ -36,6 +36,7 @@
 //! | a format of conversations | a file and a row in `messages/formats`, a trace in `tests/fixtures/conversations` |
 //! | a subcommand | `cli`, `commands`, `render`, a test, two registrations |
 //! | a kind of change | a variant of `store::Change`, an arm a store, a `Task` for `commands/change.rs` |
+//! | a store that takes traces in | `Store::put` and `Store::can_put`, with what `store/put.rs` checks and cuts |
 //! | a store | a file or room in `store` with `Store`, and `fetch::Ways` for its ways to traces; its `Location` |
 //! | a store that speaks SQL | a `sql::Dialect` and `sql::Probes`, and a store as `store/sqlite` for connections, rows and changes |
 

@@ -4,6 +4,7 @@
 mod answers;
 pub(crate) mod corpus;
 mod deleting;
+mod importing;
 mod limits;
 mod login;
 mod network;
