@@ -2,6 +2,7 @@
 //! the words, what is sent again and to whom, and that no secret is ever shown.
 
 mod answers;
+mod closing;
 pub(crate) mod corpus;
 mod deleting;
 mod importing;

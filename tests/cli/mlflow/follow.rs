@@ -4,19 +4,18 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::mlflow::{
-    empty, empty_store_copy, file_store, python, script, serve, stop, store_copy,
+    empty, empty_store_copy, file_store, of_its_own, python, script, serve, stop, store_copy,
 };
 use crate::support::mlt;
+use crate::support::writer::{New, Writer, id, just_now, now_ms};
 
 /// Longest wait for what is bound to come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -122,96 +121,6 @@ fn lines_of(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_millis()).unwrap()
-}
-
-/// A database that traces are written into, as MLflow writes them.
-pub(super) struct Writer(pub(super) Connection);
-
-/// A trace to write: its number, how long ago it began, how long it took, its state.
-#[derive(Clone, Copy)]
-pub(super) struct New {
-    pub(super) number: usize,
-    pub(super) began: i64,
-    pub(super) took: i64,
-    pub(super) state: &'static str,
-}
-
-pub(super) fn id(number: usize) -> String {
-    format!("tr-{number:032x}")
-}
-
-impl Writer {
-    pub(super) fn open(dir: &Path) -> Self {
-        let connection = Connection::open(dir.join("mlflow.db")).unwrap();
-        connection.busy_timeout(Duration::from_secs(30)).unwrap();
-        Self(connection)
-    }
-
-    /// Writes some in one transaction.
-    pub(super) fn write(&mut self, traces: &[New]) {
-        let transaction = self.0.transaction().unwrap();
-        for new in traces {
-            let experiment = i64::from(new.number % 2 == 1);
-            let insert = "INSERT INTO trace_info (request_id, experiment_id, timestamp_ms, \
-                          execution_time_ms, status, trace_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            let name = format!("made-{}", new.number % 3);
-            let values = (
-                id(new.number),
-                experiment,
-                new.began,
-                new.took,
-                new.state,
-                name,
-            );
-            transaction
-                .prepare_cached(insert)
-                .unwrap()
-                .execute(values)
-                .unwrap();
-            let insert = "INSERT INTO trace_request_metadata (request_id, key, value) \
-                          VALUES (?1, 'mlflow.trace.infoFinalized', 'true')";
-            let mut insert = transaction.prepare_cached(insert).unwrap();
-            insert.execute([id(new.number)]).unwrap();
-        }
-        transaction.commit().unwrap();
-    }
-
-    pub(super) fn end(&mut self, number: usize, state: &str, took: i64) {
-        let update = "UPDATE trace_info SET status = ?2, execution_time_ms = ?3 \
-                      WHERE request_id = ?1";
-        let changed = self.0.execute(update, (id(number), state, took)).unwrap();
-        assert_eq!(changed, 1);
-    }
-
-    /// A second experiment.
-    fn with_another_experiment(self) -> Self {
-        self.0
-            .execute_batch(
-                "INSERT INTO experiments (experiment_id, name, artifact_location, \
-                 lifecycle_stage, creation_time, last_update_time) \
-                 SELECT 1, 'other', artifact_location, 'active', 0, 0 FROM experiments \
-                 WHERE experiment_id = 0",
-            )
-            .unwrap();
-        self
-    }
-}
-
-/// Traces with a number each, which have finished just now.
-pub(super) fn just_now(numbers: impl IntoIterator<Item = usize>) -> Vec<New> {
-    let numbers = numbers.into_iter();
-    let new = |number| New {
-        number,
-        began: now_ms() - 20,
-        took: 20,
-        state: "OK",
-    };
-    numbers.map(new).collect()
 }
 
 #[test]
@@ -439,6 +348,45 @@ fn a_folder_of_mlflow_is_followed() {
             .iter()
             .all(|trace| trace["info"]["tags"]["mlflow.traceName"] == "followed")
     );
+}
+
+#[test]
+fn older_servers_are_followed_too() {
+    let seeded = of_its_own("2.22.5");
+    let follow = Follow::start(seeded.uri(), "-o jsonl --in-progress --tag k=v");
+    let program = "import json, sys, time, urllib.request as u\n\
+         uri = sys.argv[1] + '/api/2.0/mlflow/traces'\n\
+         def send(method, path, body):\n\
+         \x20   body = json.dumps({**body, 'request_metadata': [], 'tags': [{'key': 'k', 'value': 'v'}]})\n\
+         \x20   head = {'content-type': 'application/json'}\n\
+         \x20   r = u.Request(uri + path, body.encode(), head, method=method)\n\
+         \x20   return json.load(u.urlopen(r))['trace_info']['request_id']\n\
+         now = lambda: int(time.time() * 1000)\n\
+         id = send('POST', '', {'experiment_id': '0', 'timestamp_ms': now()})\n\
+         time.sleep(10)\n\
+         send('PATCH', '/' + id, {'timestamp_ms': now(), 'status': 'OK'})\n\
+         print(id)";
+    let output = Command::new(python())
+        .args(["-c", program, seeded.uri()])
+        .output()
+        .unwrap();
+    let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    assert_eq!(follow.trace(), (id.clone(), "IN_PROGRESS".to_owned()));
+    assert_eq!(follow.trace(), (id, "OK".to_owned()));
+}
+
+#[test]
+fn a_raw_filter_and_an_unknown_experiment_are_as_in_a_search() {
+    let seeded = empty();
+    let mut writer = Writer::open(&seeded.dir);
+    writer.write(&just_now([2, 4, 6]));
+    let on = || mlt().on(seeded.uri());
+    let words = "search --follow --since 1h --for 1s -o ids --raw-filter";
+    let raw = on().args(words.split(' ')).args(["trace.name = 'made-0'"]);
+    let raw = raw.run("");
+    assert_eq!(raw.ok().lines().collect::<Vec<_>>(), [id(6)]);
+    let unknown = on().run("search --follow --for 1s -x 77");
+    assert_eq!(unknown.code, Some(3), "{unknown}");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::follow::{New, Writer, id, just_now};
 use crate::support::mlflow::{empty, python, script, store_copy};
+use crate::support::writer::{New, Writer, id, just_now};
 use crate::support::{Mlt, mlt};
 
 struct Store {

@@ -7,6 +7,7 @@ pub(crate) mod env;
 pub(crate) mod fake;
 pub(crate) mod mlflow;
 pub(crate) mod venv;
+pub(crate) mod writer;
 
 pub(crate) use env::{Mlt, Outcome, line_on_the_demo, mlt, without_link};
 

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::arrivals::{Each, Source, Window};
 use crate::commands::Context;
-use crate::commands::selection::{explain, name_experiments};
+use crate::commands::selection::{check_experiments, explain, name_experiments};
 use crate::filter::order::OrderItem;
 use crate::filter::{Comparator, Condition, ConditionError, Field, Filter, OrderBy};
 use crate::model::{Timestamp, TraceInfo, TraceState, Unreadable};
@@ -48,6 +48,8 @@ impl<'a> Questions<'a> {
             known_unreadable: HashSet::new(),
         };
         questions.name_experiments()?;
+        // Nothing would ever come of one that is not there.
+        check_experiments(questions.store(), &context.settings.experiments)?;
         Ok(questions)
     }
 
