@@ -168,4 +168,10 @@ fn what_does_not_go_with_it_is_said() {
         let outcome = demo().run(words);
         assert!(outcome.fails(2).contains(message), "{words}: {outcome}");
     }
+    let [short, long] = ["1k", "1000"].map(|budget| {
+        demo()
+            .run(&format!("get latest -o brief --budget {budget}"))
+            .stdout
+    });
+    assert_eq!(short, long);
 }
