@@ -144,6 +144,9 @@ pub(super) fn run(context: &Context, form: Form, order: Order, task: &dyn Task) 
     } else {
         named(context, store, order, task)?
     };
+    if targets.all.is_empty() && targets.unreadable.is_empty() {
+        context.note_no_match(order.filter);
+    }
     carry_out(context, form, order, task, targets)
 }
 
@@ -188,9 +191,6 @@ fn carry_out(
     targets: Targets,
 ) -> Result<Exit> {
     let store = context.store()?;
-    if targets.all.is_empty() && targets.unreadable.is_empty() {
-        context.note_no_match(order.filter);
-    }
     let pending: Vec<TraceRef> = targets.all.iter().filter_map(Target::pending).collect();
     approve(context, order, task, &targets.overview, pending.len())?;
     let Targets {

@@ -74,10 +74,14 @@ pub(super) fn run(context: &Context, args: &PruneArgs) -> Result<Exit> {
             }),
         });
     }
+    if traces.is_empty() && gathered.unreadable.is_empty() {
+        context.note_no_match(&old);
+        return Ok(Exit::Success);
+    }
     let traces = without_kept(context, args, traces, &keeps);
     let order = Order {
         words: &[],
-        filter: &args.filter,
+        filter: &old,
         dry_run: args.dry_run,
         yes: args.yes,
         most: args.max,

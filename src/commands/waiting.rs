@@ -38,6 +38,8 @@ pub(super) fn until<T>(
         if waits {
             context.store()?.refresh();
         }
+        // What was not there at the look before is no news by now.
+        context.unmatched.replace(None);
         let looked = look();
         if settled(&looked) || left.is_zero() {
             return looked;
