@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+use serde_json::{Map, Value};
 
 /// What stands in the place of a secret.
 const MASK: &str = "[hidden]";
@@ -12,9 +13,31 @@ const MASK: &str = "[hidden]";
 const SHORTEST: usize = 6;
 
 /// Names whose values are secrets.
-const NAMES: &str = r"(?:[\w.-]*(?:passw(?:or)?d|passwd|passphrase|secret|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?token|token|credentials?|authorization))";
+const NAMES: &str = r"(?:[\w.-]*(?:passw(?:or)?d|passwd|passphrase|secret|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?token|token|credentials?|authorization|signature|cookie))";
+/// Names that are so by themselves, or behind a hyphen or an underscore; before a colon they
+/// may be ordinary words.
+const SHORT_NAMES: &str = r"(?:(?:[\w.-]*[_.-])?(?:pass|pwd|auth|sig))";
+/// Flags of logins: `USER:PASSWORD` follows.
+const LOGIN_FLAGS: [&str; 4] = ["-u", "--user", "--proxy-user", "--creds"];
+/// Programs whose `-p` is a password.
+const WITH_P: [&str; 7] = [
+    "mysql",
+    "mysqldump",
+    "mysqladmin",
+    "mariadb",
+    "mariadb-dump",
+    "sshpass",
+    "docker",
+];
 
-static NAME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("(?i)^-{{0,2}}{NAMES}$")));
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| pattern(&format!("(?i)^-{{0,2}}(?:{NAMES}|{SHORT_NAMES})$")));
+/// `NAME=VALUE` alone.
+static SHORT_PAIRS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(&format!(
+        r#"(?i)(?P<name>(?:^|[\s?&;"'-]){SHORT_NAMES}=["']?)(?P<value>[^\s"',;&]+)"#
+    ))
+});
 /// `NAME=VALUE` and `NAME: VALUE`.
 static PAIRS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
@@ -68,19 +91,57 @@ impl Masks {
 
     /// A command line without its secrets.
     pub fn command(&self, words: &[String]) -> Vec<String> {
-        let mut follows_name = false;
+        let is_one = |word: &String| {
+            let name = word.rsplit('/').next().unwrap_or(word);
+            WITH_P.contains(&name)
+        };
+        // Also behind `sudo` and the like.
+        let has_p = words.iter().any(is_one);
+        let mut before = "";
         let words = words.iter().map(|word| {
-            let is_value = std::mem::replace(
-                &mut follows_name,
-                word.starts_with('-') && NAME.is_match(word),
-            );
-            if is_value && !word.starts_with('-') {
-                MASK.to_owned()
-            } else {
-                self.text(word)
+            let flag = std::mem::replace(&mut before, word);
+            let is_value = !word.starts_with('-');
+            let names = flag.starts_with('-') && NAME.is_match(flag);
+            if is_value && (names || has_p && flag == "-p") {
+                return MASK.to_owned();
             }
+            if is_value
+                && LOGIN_FLAGS.contains(&flag)
+                && let Some((user, _)) = word.split_once(':')
+            {
+                return format!("{user}:{MASK}");
+            }
+            if has_p && word.len() > 2 && word.starts_with("-p") {
+                return format!("-p{MASK}");
+            }
+            self.text(word)
         });
         words.collect()
+    }
+
+    /// The value of something that is named like this.
+    pub fn value(&self, name: &str, value: &str) -> String {
+        if NAME.is_match(name) && !value.is_empty() {
+            return MASK.to_owned();
+        }
+        self.text(value)
+    }
+
+    /// Hides secrets among the members of an object, and in their texts.
+    pub fn hide(&self, object: &mut Map<String, Value>) {
+        for (name, value) in object {
+            match value {
+                Value::Object(inner) => self.hide(inner),
+                Value::Array(items) => items.iter_mut().for_each(|item| match item {
+                    Value::String(text) => *text = self.text(text),
+                    Value::Object(inner) => self.hide(inner),
+                    _ => {}
+                }),
+                Value::String(text) => *text = self.value(name, text),
+                other if NAME.is_match(name) && !other.is_null() => *other = MASK.into(),
+                _ => {}
+            }
+        }
     }
 
     /// A text without its secrets.
@@ -91,7 +152,12 @@ impl Masks {
                 text = text.replace(value.as_str(), MASK);
             }
         }
-        for (pattern, end) in [(&*LOGINS, "@"), (&*PAIRS, ""), (&*SCHEMES, "")] {
+        for (pattern, end) in [
+            (&*LOGINS, "@"),
+            (&*PAIRS, ""),
+            (&*SHORT_PAIRS, ""),
+            (&*SCHEMES, ""),
+        ] {
             let hide = |found: &Captures<'_>| {
                 let scheme = found.name("scheme").map_or("", |scheme| scheme.as_str());
                 format!("{}{scheme}{MASK}{end}", &found["name"])
@@ -137,6 +203,26 @@ mod tests {
             ),
             ("use from-the-environment here", "use [hidden] here"),
             ("ls /home/ann short", "ls /home/ann short"),
+            (
+                "curl -u ann:pw --user bob:pw",
+                "curl -u ann:[hidden] --user bob:[hidden]",
+            ),
+            ("sudo mysql -phunter db", "sudo mysql -p[hidden] db"),
+            ("docker login -p hunter", "docker login -p [hidden]"),
+            ("mkdir -p folder", "mkdir -p folder"),
+            (
+                "x --pass abc --auth abc",
+                "x --pass [hidden] --auth [hidden]",
+            ),
+            (
+                "env DB_PASS=abc MYSQL_PWD=abc x",
+                "env DB_PASS=[hidden] MYSQL_PWD=[hidden] x",
+            ),
+            (
+                "get http://h/x?a=1&sig=abc&b=2",
+                "get http://h/x?a=1&sig=[hidden]&b=2",
+            ),
+            ("make compass=north", "make compass=north"),
             ("a internal-77 b", "a [hidden] b"),
             ("a sk-abcdefghijklmnopqrst b", "a [hidden] b"),
             ("score.py --max-tokens 5", "score.py --max-tokens 5"),
@@ -144,6 +230,20 @@ mod tests {
         ] {
             assert_eq!(masks.command(&words(line)).join(" "), hidden);
         }
+    }
+
+    #[test]
+    fn secrets_among_the_members_of_an_object_are_hidden() {
+        let mut object = serde_json::json!({
+            "password": "x", "pin_token": 5, "tokens": 5, "url": "https://a:b@c/",
+            "inner": {"api_key": "x"}, "list": ["Bearer abcdefgh", {"secret": "x"}],
+        });
+        Masks::default().hide(object.as_object_mut().unwrap());
+        let hidden = serde_json::json!({
+            "password": MASK, "pin_token": MASK, "tokens": 5, "url": "https://a:[hidden]@c/",
+            "inner": {"api_key": MASK}, "list": ["Bearer [hidden]", {"secret": MASK}],
+        });
+        assert_eq!(object, hidden);
     }
 
     #[test]
@@ -162,6 +262,11 @@ mod tests {
             ("sent bearer abcdefghij", "sent bearer [hidden]"),
             ("used 12 tokens: fine", "used 12 tokens: fine"),
             ("é no secret", "é no secret"),
+            (
+                "2 tests pass: fine, auth: off",
+                "2 tests pass: fine, auth: off",
+            ),
+            ("Cookie: session=abc; x", "Cookie: [hidden]; x"),
         ] {
             assert_eq!(masks.text(text), hidden);
         }

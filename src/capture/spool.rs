@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Parent;
+use super::{Masks, Parent};
 use crate::regular::{self, Links};
 
 /// The variable that names the folder.
@@ -29,6 +29,25 @@ pub enum Record {
     Span(Recorded),
     /// A note on a span.
     Event(Noted),
+}
+
+impl Record {
+    /// Hides secrets in all that it says.
+    pub fn hide(&mut self, masks: &Masks) {
+        match self {
+            Self::Span(command) => {
+                command.name = masks.text(&command.name);
+                for text in [&mut command.failure, &mut command.tail] {
+                    *text = text.as_deref().map(|text| masks.text(text));
+                }
+                masks.hide(&mut command.attributes);
+            }
+            Self::Event(note) => {
+                note.name = masks.text(&note.name);
+                masks.hide(&mut note.attributes);
+            }
+        }
+    }
 }
 
 /// A command that has ended.

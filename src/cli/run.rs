@@ -13,8 +13,9 @@ pub(super) const HELP: &str = "\
 The command has this terminal, these streams and signals, and mlt ends as it ends: with its exit
 status or by its signal. What is not 0 is an error, told by the last lines of standard error where
 that is no terminal. Within it, mlt run makes a span and mlt event a note, by TRACEPARENT;
-programs with OpenTelemetry join likewise, and are told of a server by OTEL_EXPORTER_OTLP_TRACES_*
-where that is not set and -x is an id. Secrets in the command line and the error are hidden.";
+programs with OpenTelemetry join likewise, and are told of a server that wants no login by
+OTEL_EXPORTER_OTLP_TRACES_*, unless that is set or -x is a name. Secrets are hidden in command
+lines, errors, events and tags, as far as their names and forms tell.";
 
 /// Run a command as a trace.
 #[derive(Debug, Args)]

@@ -84,7 +84,7 @@ pub(crate) fn run(cli: &Cli, env: &Env, terminal: &Terminal) -> Result<Exit> {
         Command::Close(args) => with_context(flags, env, terminal, |c| close::run(c, args)),
         Command::Delete(args) => with_context(flags, env, terminal, |c| delete::run(c, args)),
         Command::Prune(args) => with_context(flags, env, terminal, |c| prune::run(c, args)),
-        Command::Run(args) => with_context(flags, env, terminal, |c| run::run(c, args, env)),
+        Command::Run(args) => run::run(flags, env, terminal, args),
         Command::Event(args) => event::run(args, env),
         Command::Instrument(args) => instrument::run(flags, env, terminal, args),
         Command::Stats(args) => with_context(flags, env, terminal, |c| stats::run(c, args)),

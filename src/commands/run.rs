@@ -15,12 +15,12 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json as object};
 use tempfile::TempDir;
 
-use super::Context;
 use super::selection::{experiment_ids, key_value};
 use super::tag::check_tag;
+use super::{Context, with_context};
 use crate::capture::spool::{self, Record, Recorded, SPOOL};
 use crate::capture::{Masks, Parent, TRACEPARENT, attributes, child, trace};
-use crate::cli::RunArgs;
+use crate::cli::{GlobalArgs, RunArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::JsonForm;
 use crate::export::json::{self, TraceParts};
@@ -28,9 +28,9 @@ use crate::file;
 use crate::io_words::plain_io_reason;
 use crate::model::{Timestamp, Trace};
 use crate::settings::Env;
-use crate::store::{self, Credentials, Location, PutMode, StoreError};
+use crate::store::{self, Location, PutMode, StoreError};
+use crate::terminal::Terminal;
 use crate::units;
-use crate::uri::percent_encoded;
 
 /// What a shell says of a command that is not there, and of one that cannot be run.
 const NOT_FOUND: u8 = 127;
@@ -52,10 +52,37 @@ enum Place {
     Outermost { above: Option<Parent>, own: Parent },
 }
 
-pub(super) fn run(context: &Context, args: &RunArgs, env: &Env) -> Result<Exit> {
-    let tags = tags(context, args)?;
-    check_place(context)?;
+/// Runs the command. Where another one gathers what belongs to the trace, or nobody keeps it,
+/// nothing has to say where traces are.
+///
+/// # Errors
+/// A place that no trace can be written to, and tags that are none.
+pub(super) fn run(
+    flags: &GlobalArgs,
+    env: &Env,
+    terminal: &Terminal,
+    args: &RunArgs,
+) -> Result<Exit> {
     let place = place(args, env);
+    if matches!(place, Place::Outermost { .. }) {
+        return with_context(flags, env, terminal, |context| {
+            check_place(context)?;
+            run_at(context, args, env, place)
+        });
+    }
+    let flags = GlobalArgs {
+        tracking_uri: Some("demo:".into()),
+        ..flags.clone()
+    };
+    with_context(&flags, env, terminal, |context| {
+        run_at(context, args, env, place)
+    })
+}
+
+fn run_at(context: &Context, args: &RunArgs, env: &Env, place: Place) -> Result<Exit> {
+    let tags = tags(context, args)?;
+    // The terminal is the command's from here on.
+    context.terminal.end_progress();
     let mut command = Command::new(&args.command[0]);
     command.args(&args.command[1..]);
     match place {
@@ -95,8 +122,18 @@ pub(super) fn run(context: &Context, args: &RunArgs, env: &Env) -> Result<Exit> 
                     "{files} of the trace cannot be read, and are left out"
                 ));
             }
+            let masks = masks(args, env);
+            let mut records = gathered.records;
+            for record in &mut records {
+                record.hide(&masks);
+            }
+            let hidden = |(key, value): (String, String)| {
+                let value = masks.value(&key, &value);
+                (key, value)
+            };
+            let tags: Vec<(String, String)> = tags.into_iter().map(hidden).collect();
             keep(context, args, |experiment| {
-                trace(&own.trace, recorded, gathered.records, experiment, &tags)
+                trace(&own.trace, recorded, records, experiment, &tags)
             });
             Ok(end(&outcome))
         }
@@ -161,9 +198,11 @@ fn place(args: &RunArgs, env: &Env) -> Place {
     }
 }
 
-/// Programs with OpenTelemetry send to the same server, where nobody told them otherwise.
+/// Programs with OpenTelemetry send to the same server, where nobody told them otherwise. One that
+/// wants a login is not named, since whoever prints the environment would print the login.
 fn tell_of_server(context: &Context, env: &Env, command: &mut Command) {
     const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    const MLFLOW_BY_OTLP: &str = "MLFLOW_ENABLE_OTLP_EXPORTER";
     let elsewhere = [ENDPOINT, "OTEL_EXPORTER_OTLP_ENDPOINT"];
     let Location::Server(server) = &context.settings.location else {
         return;
@@ -177,25 +216,23 @@ fn tell_of_server(context: &Context, env: &Env, command: &mut Command) {
         // Whoever asks for an id waits for the answer.
         Some(_) => return,
     };
-    let mut headers = format!("x-mlflow-experiment-id={experiment}");
-    let login = match &server.credentials {
-        None => None,
-        Some(Credentials::Token(token)) => Some(format!("Bearer {}", token.expose())),
-        Some(Credentials::Basic { username, password }) => {
-            use base64::Engine as _;
-            let both = format!("{username}:{}", password.expose());
-            let both = base64::engine::general_purpose::STANDARD.encode(both);
-            Some(format!("Basic {both}"))
-        }
-    };
-    if let Some(login) = login {
-        headers = format!("{headers},authorization={}", percent_encoded(&login));
+    if server.credentials.is_some() {
+        return;
     }
+    let headers = format!("x-mlflow-experiment-id={experiment}");
     let base = server.base.as_str().trim_end_matches('/');
     command
         .env(ENDPOINT, format!("{base}/v1/traces"))
         .env("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")
         .env("OTEL_EXPORTER_OTLP_TRACES_HEADERS", headers);
+    // MLflow's own client has a better way to the server, and would leave it for this one.
+    if env.get(MLFLOW_BY_OTLP).is_none() {
+        command.env(MLFLOW_BY_OTLP, "false");
+    }
+}
+
+fn masks(args: &RunArgs, env: &Env) -> Masks {
+    Masks::new(args.mask.clone(), env.all())
 }
 
 /// Runs the command, and gives what there is to tell of it.
@@ -214,7 +251,7 @@ fn record(
     let watches = !std::io::stderr().is_terminal();
     let outcome = outcome(&args.command[0], command, watches);
     let end = Timestamp::now();
-    let masks = Masks::new(args.mask.clone(), env.all());
+    let masks = masks(args, env);
     let words: Vec<String> = args
         .command
         .iter()

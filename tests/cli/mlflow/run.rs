@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::mlflow::of_its_own;
+use crate::support::mlflow::{of_its_own, python};
 use crate::support::mlt;
 
 /// The newest trace of a place.
@@ -274,4 +274,70 @@ with provider.get_tracer('app').start_as_current_span('joined', context=context)
         "{trace}"
     );
     assert_eq!(trace["info"]["state"], "OK", "{trace}");
+}
+
+#[test]
+fn what_runs_within_needs_no_place_and_keeps_no_secret() {
+    let seeded = of_its_own("3.17.2");
+    let uri = seeded.database_uri();
+    let line = format!(
+        "unset MLFLOW_TRACKING_URI; mlt -u {uri} run --mask 'cust-[0-9]+' --tag note=cust-1 -- sh -c \
+         'cd /; mlt run --name step -- sh -c \"echo cust-4711 >&2; exit 1\" cust-4712; \
+          mlt event e password=hunter2 n=3 said=cust-4713'"
+    );
+    let output = sh(&uri, &line).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let trace = mlt().on(&uri).run("get latest -o json");
+    for secret in ["cust-", "hunter2"] {
+        assert!(!trace.ok().contains(secret), "{secret}: {trace}");
+    }
+    let trace = trace.json();
+    assert_eq!(
+        span(&trace, "step")["status"]["message"],
+        "exit status 1: [hidden]",
+        "{trace}"
+    );
+    let noted = &span(&trace, "sh")["events"][0]["attributes"];
+    let expected = json!({"password": "[hidden]", "n": 3, "said": "[hidden]"});
+    assert_eq!(*noted, expected);
+}
+
+#[test]
+fn a_program_with_mlflows_own_client_traces_as_it_does_by_itself() {
+    let seeded = of_its_own("3.17.2");
+    let program = "
+import mlflow
+mlflow.set_experiment('own-client')
+@mlflow.trace(name='answer')
+def answer():
+    mlflow.update_current_trace(tags={'k': 'v'}, session_id='s')
+answer()
+mlflow.flush_trace_async_logging()
+";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("program.py");
+    fs::write(&path, program).unwrap();
+    let line = format!("mlt run -- {} {}", python().display(), path.display());
+    let output = sh(seeded.uri(), &line).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let found = mlt()
+        .on(seeded.uri())
+        .run("-x own-client search --columns name,session,tags.k -o tsv");
+    assert_eq!(found.ok(), "name\tsession\ttags.k\nanswer\ts\tv\n");
+
+    let told = |login: &str| {
+        let line = format!("{login} mlt run --wait 1ms -- env; exit 0");
+        let output = sh("http://127.0.0.1:9", &line).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let open = told("");
+    assert!(
+        open.contains("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:9/v1/traces\n"),
+        "{open}"
+    );
+    assert!(
+        open.contains("MLFLOW_ENABLE_OTLP_EXPORTER=false\n"),
+        "{open}"
+    );
+    assert!(!told("MLFLOW_TRACKING_TOKEN=secret").contains("OTEL_"));
 }
