@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::model::Experiment;
+
 /// Where traces are to go.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -10,9 +12,9 @@ pub struct Place {
     pub uri: String,
     /// How the server is logged in to.
     pub login: Option<Login>,
-    /// The experiment as it was named.
+    /// The experiment as it was named, by its name or its id.
     pub experiment: Option<String>,
-    /// Its id.
+    /// Its id, where nothing else will do.
     pub experiment_id: String,
     /// The share of the calls to trace.
     pub sample: Option<f64>,
@@ -66,8 +68,11 @@ fn mlflow(place: &Place, packages: &str) -> String {
     }
     let _ = writeln!(lines, "mlflow.set_tracking_uri({})", quoted(&place.uri));
     if let Some(name) = &place.experiment {
-        let is_id = name.bytes().all(|byte| byte.is_ascii_digit());
-        let by = if is_id { "experiment_id=" } else { "" };
+        let by = if Experiment::is_id(name) {
+            "experiment_id="
+        } else {
+            ""
+        };
         let _ = writeln!(lines, "mlflow.set_experiment({by}{})", quoted(name));
     }
     lines
@@ -88,7 +93,7 @@ pub(super) fn autolog(place: &Place, module: &str, packages: &str) -> String {
 
 pub(super) fn claude_code(place: &Place) -> String {
     let experiment = match &place.experiment {
-        Some(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => {
+        Some(name) if Experiment::is_id(name) => {
             format!(" -e {}", word(name))
         }
         Some(name) => format!(" -n {}", word(name)),

@@ -15,7 +15,7 @@ use super::change::{Counts, Plan, Printer, Words, described, end};
 use super::form::Form;
 use super::gather::{Gathered, Need, gather_found};
 use super::resolve::Failures;
-use super::selection::{check_experiments, experiment_ids};
+use super::selection::{check_experiments, experiment_ids, only_experiment};
 use super::{Context, with_context};
 use crate::cli::{GlobalArgs, ImportArgs};
 use crate::error::{CommandError, Exit};
@@ -29,8 +29,6 @@ use crate::units::{self, Zone};
 /// Traces that are taken in together, and so many bytes of their attributes.
 const MOST_TRACES: usize = 200;
 const MOST_BYTES: usize = 8_000_000;
-/// The experiment that every store has.
-const DEFAULT: &str = "0";
 
 const WORDS: Words = Words {
     verb: "import",
@@ -107,17 +105,10 @@ fn check_there(word: &OsStr) -> Result<()> {
 
 /// The experiment that was named for all traces.
 fn chosen_experiment(target: &Context, store: &dyn Store) -> Result<Option<Experiment>> {
-    let named = &target.settings.experiments;
-    let [name] = named.as_slice() else {
-        if named.is_empty() {
-            return Ok(None);
-        }
-        let message = format!(
-            "expected one experiment to import into, found {}",
-            named.len()
-        );
-        return Err(CommandError::usage(message).into());
+    let Some(name) = only_experiment(target, "import into")? else {
+        return Ok(None);
     };
+    let named = &target.settings.experiments;
     check_experiments(store, named)?;
     let ids = experiment_ids(store, named)?;
     let found = ids.first().map(|id| store.experiments(Scope::WithId(id)));
@@ -308,9 +299,10 @@ impl<'a> Import<'a> {
 
     fn find_home(&self, source: &dyn Store, id: Option<&str>) -> Result<Home> {
         if let Some(id) = id {
-            // Files name none of their experiments.
+            // Files name none of their experiments, unless they have a name in the place of an id.
             let known = source.experiments(Scope::WithId(id))?.pop();
-            let name = known.map(|known| known.name).filter(|name| name != id);
+            let name = known.map_or_else(|| id.to_owned(), |known| known.name);
+            let name = Some(name).filter(|name| name != id || !Experiment::is_id(id));
             if let Some(name) = name
                 && let Some(found) = self.store.experiments(Scope::Named(&name))?.pop()
                 && found.active
@@ -324,12 +316,15 @@ impl<'a> Import<'a> {
         if let Some(default) = self.default.get() {
             return Ok(Home {
                 experiment: default.clone(),
-                is_last_resort: id != Some(DEFAULT),
+                is_last_resort: id != Some(Experiment::DEFAULT_ID),
             });
         }
-        let found = self.store.experiments(Scope::WithId(DEFAULT))?.pop();
+        let found = self
+            .store
+            .experiments(Scope::WithId(Experiment::DEFAULT_ID))?
+            .pop();
         let pretended = || Experiment {
-            id: DEFAULT.to_owned(),
+            id: Experiment::DEFAULT_ID.to_owned(),
             name: "Default".to_owned(),
             active: true,
         };
@@ -341,7 +336,7 @@ impl<'a> Import<'a> {
         };
         Ok(Home {
             experiment: self.default.get_or_init(|| experiment).clone(),
-            is_last_resort: id != Some(DEFAULT),
+            is_last_resort: id != Some(Experiment::DEFAULT_ID),
         })
     }
 

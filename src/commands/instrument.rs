@@ -3,22 +3,20 @@
 
 use anyhow::Result;
 
-use super::selection::experiment_ids;
+use super::selection::{experiment_ids, only_experiment};
 use super::{Context, with_context};
 use crate::capture::{FRAMEWORKS, Framework, Login, Place};
 use crate::cli::{GlobalArgs, InstrumentArgs};
 use crate::error::{CommandError, Exit};
+use crate::model::Experiment;
 use crate::settings::{Env, SettingsError};
 use crate::store::{Credentials, Location};
 use crate::terminal::Terminal;
 use crate::text::{Clean, Sheet};
-use crate::units::{self, Fraction};
+use crate::units::Fraction;
 
 /// Where MLflow's server is, unless it was told to be elsewhere.
 const USUAL: &str = "http://localhost:5000";
-/// The experiment that every store has.
-const DEFAULT_EXPERIMENT: &str = "0";
-
 /// Lists what there are lines for.
 fn list(out: &mut Sheet<'_>) -> Result<()> {
     let widest = FRAMEWORKS
@@ -46,7 +44,7 @@ pub(super) fn run(
     match with_context(flags, env, terminal, |context| print(context, args)) {
         Err(error) if is_nowhere(&error) => {
             let flags = GlobalArgs {
-                tracking_uri: Some(USUAL.into()),
+                tracking_uri: Some("demo:".into()),
                 ..flags.clone()
             };
             with_context(&flags, env, terminal, |context| print(context, args))
@@ -95,57 +93,40 @@ fn place(context: &Context, args: &InstrumentArgs, framework: &Framework) -> Res
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             (format!("sqlite:///{}", path.display()), None)
         }
-        Location::Mlruns(path) if !speaks_otlp && !context.settings.by_default => {
+        Location::Mlruns(path) if !speaks_otlp => {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             (path.display().to_string(), None)
         }
-        Location::Demo => (USUAL.to_owned(), None),
-        _ if context.settings.by_default => (USUAL.to_owned(), None),
+        // What is looked at here tells nothing of where programs write to.
+        Location::Demo => {
+            context.note(&format!("for a server at {USUAL}; -u names another place"));
+            (USUAL.to_owned(), None)
+        }
         other => {
             let what = if speaks_otlp {
                 "OpenTelemetry's clients write to a server"
             } else {
                 "programs write to a server or a database"
             };
-            let found = match other {
-                Location::Sqlite { .. } => "a database",
-                Location::Mlruns(_) => "a folder",
-                Location::File(_) => "a file",
-                Location::Stdin => "standard input",
-                Location::Demo | Location::Server(_) => "a server",
-            };
-            let message = format!("{what}, found {found}");
+            let message = format!("{what}, found {}", other.kind());
             let hint = format!("`mlflow server` starts one, which `-u {USUAL}` names");
             return Err(CommandError::usage(message).hint(hint).into());
         }
     };
-    let named = &context.settings.experiments;
-    let [name] = named.as_slice() else {
-        if named.is_empty() {
-            return Ok(Place {
-                uri,
-                login,
-                experiment: None,
-                experiment_id: DEFAULT_EXPERIMENT.to_owned(),
-                sample: args.sample.map(Fraction::get),
-            });
-        }
-        let found = units::counted(named.len(), "experiment");
-        let message = format!("traces go to one experiment, found {found}");
-        return Err(CommandError::usage(message).into());
-    };
+    let experiment = only_experiment(context, "write to")?;
     // MLflow makes an experiment that is not there by its name; only ids are looked up.
-    let is_name = !name.bytes().all(|byte| byte.is_ascii_digit());
-    let id = if is_name && framework.kind.needs_id() {
-        let ids = experiment_ids(context.store()?, std::slice::from_ref(name))?;
-        ids.into_iter().next().unwrap_or_default()
-    } else {
-        name.clone()
+    let id = match experiment {
+        None => Experiment::DEFAULT_ID.to_owned(),
+        Some(name) if speaks_otlp && !Experiment::is_id(name) => {
+            let ids = experiment_ids(context.store()?, &context.settings.experiments)?;
+            ids.into_iter().next().unwrap_or_default()
+        }
+        Some(name) => name.to_owned(),
     };
     Ok(Place {
         uri,
         login,
-        experiment: Some(name.clone()),
+        experiment: experiment.map(str::to_owned),
         experiment_id: id,
         sample: args.sample.map(Fraction::get),
     })

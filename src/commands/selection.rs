@@ -272,7 +272,7 @@ pub(super) fn experiment_ids(store: &dyn Store, named: &[String]) -> Result<Vec<
     named
         .iter()
         .map(|name| {
-            if is_id(name) {
+            if Experiment::is_id(name) {
                 return Ok(name.clone());
             }
             match store.experiments(Scope::Named(name))?.pop() {
@@ -281,6 +281,22 @@ pub(super) fn experiment_ids(store: &dyn Store, named: &[String]) -> Result<Vec<
             }
         })
         .collect()
+}
+
+/// The experiment that was named, where there can be only one: what `to_do` says is done with it.
+///
+/// # Errors
+/// That there are several.
+pub(super) fn only_experiment<'c>(context: &'c Context, to_do: &str) -> Result<Option<&'c str>> {
+    match context.settings.experiments.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        several => {
+            let found = units::counted(several.len(), "experiment");
+            let message = format!("expected one experiment to {to_do}, found {found}");
+            Err(CommandError::usage(message).into())
+        }
+    }
 }
 
 /// Puts ids for the experiments that a query is about, and for those that its
@@ -312,16 +328,12 @@ pub(super) fn name_experiments(
 /// # Errors
 /// An id that no experiment has, with near names.
 pub(super) fn check_experiments(store: &dyn Store, named: &[String]) -> Result<()> {
-    for id in named.iter().filter(|name| is_id(name)) {
+    for id in named.iter().filter(|name| Experiment::is_id(name)) {
         if store.experiments(Scope::WithId(id))?.is_empty() {
             return Err(unknown_experiment(store, id));
         }
     }
     Ok(())
-}
-
-fn is_id(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn unknown_experiment(store: &dyn Store, name: &str) -> anyhow::Error {

@@ -321,6 +321,16 @@ pub struct Experiment {
     pub active: bool,
 }
 
+impl Experiment {
+    /// The id of the one that MLflow makes in every store, and calls Default.
+    pub const DEFAULT_ID: &str = "0";
+
+    /// Whether a text can only be meant for an id.
+    pub fn is_id(text: &str) -> bool {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    }
+}
+
 /// An experiment, and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExperimentOverview {

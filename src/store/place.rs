@@ -38,6 +38,18 @@ impl Location {
         }
     }
 
+    /// What kind of place it is: `a database`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Server(_) => "a server",
+            Self::Sqlite { .. } => "a database",
+            Self::Mlruns(_) => "a folder",
+            Self::File(_) => "a file",
+            Self::Stdin => "standard input",
+            Self::Demo => "the demo store",
+        }
+    }
+
     /// Whether each question is a journey.
     pub fn is_far(&self) -> bool {
         matches!(self, Self::Server(_))

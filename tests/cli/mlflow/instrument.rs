@@ -173,7 +173,10 @@ fn lines_are_for_the_place_that_is_named_and_hold_no_secret() {
     assert!(unknown.fails(2).contains("openai"), "{unknown}");
     let folder = tempfile::tempdir().unwrap();
     let usual = mlt().within(folder.path()).run("instrument decorator");
-    assert!(usual.ok().contains("http://localhost:5000"), "{usual}");
+    assert_eq!(usual.code, Some(0), "{usual}");
+    assert!(usual.stdout.contains("http://localhost:5000"), "{usual}");
+    let said = "note: for a server at http://localhost:5000; -u names another place\n";
+    assert_eq!(usual.stderr, said);
     let hooks = mlt().on("http://h:5001").run("-x 7 instrument claude-code");
     let last = hooks.ok().lines().last();
     assert_eq!(
