@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::{ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -36,15 +36,42 @@ pub fn run(command: &mut Command, watches_errors: bool) -> io::Result<Ended> {
     signals.pass_on_to(&child);
     let status = child.wait()?;
     signals.let_go();
-    let tail = tail.and_then(|tail| tail.recv_timeout(GRACE).ok());
-    Ok(Ended { status, tail })
+    Ok(Ended {
+        status,
+        tail: tail.map(Tail::text),
+    })
 }
 
-/// Passes on what comes out of a pipe to standard error, and gives its end.
-fn follow(mut pipe: std::process::ChildStderr) -> mpsc::Receiver<String> {
-    let (send, receive) = mpsc::channel();
+/// The end of what a command writes to standard error, as far as it has come.
+struct Tail {
+    bytes: Arc<Mutex<VecDeque<u8>>>,
+    /// Nothing comes once nothing more will be written.
+    over: mpsc::Receiver<()>,
+}
+
+impl Tail {
+    /// What there is of it; what others still write behind the command is not waited for.
+    fn text(self) -> String {
+        let _ = self.over.recv_timeout(GRACE);
+        let bytes: Vec<u8> = lock(&self.bytes).iter().copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+fn lock(bytes: &Mutex<VecDeque<u8>>) -> MutexGuard<'_, VecDeque<u8>> {
+    bytes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Passes on what comes out of a pipe to standard error, and remembers its end.
+fn follow(mut pipe: ChildStderr) -> Tail {
+    let (ends, over) = mpsc::channel();
+    let bytes = Arc::new(Mutex::new(VecDeque::with_capacity(TAIL)));
+    let tail = Tail {
+        bytes: Arc::clone(&bytes),
+        over,
+    };
     let follow = move || {
-        let mut tail: VecDeque<u8> = VecDeque::with_capacity(TAIL);
+        let _ends: mpsc::Sender<()> = ends;
         let mut buffer = vec![0; 64 * 1024];
         #[expect(
             clippy::disallowed_methods,
@@ -61,17 +88,16 @@ fn follow(mut pipe: std::process::ChildStderr) -> mpsc::Receiver<String> {
             // Whoever does not listen any more is no reason for the command to fail.
             let _ = out.write_all(read).and_then(|()| out.flush());
             let kept = &read[read.len().saturating_sub(TAIL)..];
+            let mut tail = lock(&bytes);
             let excess = (tail.len() + kept.len()).saturating_sub(TAIL);
             tail.drain(..excess);
             tail.extend(kept);
         }
-        let bytes: Vec<u8> = tail.into();
-        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
     };
     let _ = thread::Builder::new()
         .name("errors".to_owned())
         .spawn(follow);
-    receive
+    tail
 }
 
 /// Ends this program by the signal that ended the command, if one did, and gives the exit status

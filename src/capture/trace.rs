@@ -129,14 +129,16 @@ fn last_line(text: &str) -> &str {
 /// What a command was given and gave back.
 pub fn attributes(words: &[String], kind: &str, exit: &Value) -> Map<String, Value> {
     let all = [
-        (attribute::TYPE, json!(kind)),
-        (attribute::INPUTS, json!({"command": words})),
-        (attribute::OUTPUTS, exit.clone()),
-        ("process.command_args", json!(words)),
+        (attribute::TYPE, Some(json!(kind))),
+        (attribute::INPUTS, Some(json!({"command": words}))),
+        (attribute::OUTPUTS, Some(exit.clone())),
+        ("process.command_args", Some(json!(words))),
+        ("process.exit.code", exit.get("exit_code").cloned()),
     ];
-    all.map(|(key, value)| (key.to_owned(), value))
+    let there = all
         .into_iter()
-        .collect()
+        .filter_map(|(key, value)| Some((key, value?)));
+    there.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 #[cfg(test)]

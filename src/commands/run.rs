@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json as object};
 use tempfile::TempDir;
 
-use super::selection::{experiment_ids, key_value};
+use super::selection::{experiment_ids, key_value, only_experiment};
 use super::tag::check_tag;
 use super::{Context, with_context};
 use crate::capture::spool::{self, Record, Recorded, SPOOL};
@@ -26,18 +26,15 @@ use crate::export::JsonForm;
 use crate::export::json::{self, TraceParts};
 use crate::file;
 use crate::io_words::plain_io_reason;
-use crate::model::{Timestamp, Trace};
+use crate::model::{Experiment, Timestamp, Trace};
 use crate::settings::Env;
-use crate::store::{self, Location, PutMode, StoreError};
+use crate::store::{self, Location, Put, PutMode};
 use crate::terminal::Terminal;
 use crate::units;
 
 /// What a shell says of a command that is not there, and of one that cannot be run.
 const NOT_FOUND: u8 = 127;
 const NOT_RUN: u8 = 126;
-/// The experiment that every store has.
-const DEFAULT_EXPERIMENT: &str = "0";
-
 /// The place of a command in a trace.
 enum Place {
     /// Nobody keeps the trace.
@@ -83,37 +80,48 @@ fn run_at(context: &Context, args: &RunArgs, env: &Env, place: Place) -> Result<
     let tags = tags(context, args)?;
     // The terminal is the command's from here on.
     context.terminal.end_progress();
+    let masks = || Masks::new(args.mask.clone(), env.all());
     let mut command = Command::new(&args.command[0]);
     command.args(&args.command[1..]);
-    match place {
+    let outcome = match place {
         Place::Unsampled(own) => {
             command.env(TRACEPARENT, own.to_string()).env_remove(SPOOL);
-            let outcome = outcome(&args.command[0], &mut command, false);
-            Ok(end(&outcome))
+            outcome(&args.command[0], &mut command, false)
         }
         Place::Within { above, own, folder } => {
+            leave_tags(context, &tags);
             command.env(TRACEPARENT, own.to_string());
-            let (outcome, recorded) = record(args, env, &own, Some(above.span), &mut command);
+            let ran = run_timed(args, &mut command);
+            let recorded = ran.recorded(args, &masks(), own, Some(above));
             if let Err(error) = spool::add(Path::new(&folder), &Record::Span(recorded)) {
                 let reason = plain_io_reason(&error);
                 context.warn(format!(
                     "this command is in no trace: cannot write to {folder}: {reason}"
                 ));
             }
-            Ok(end(&outcome))
+            ran.outcome
         }
         Place::Outermost { above, own } => {
-            // Its events and commands are lost without a folder, and the command runs all the same.
+            let (above, own) = begin(context, above, own);
+            let joins = above.is_some();
+            if joins {
+                leave_tags(context, &tags);
+            }
             let folder = TempDir::with_prefix("mlt-run-");
             command.env(TRACEPARENT, own.to_string());
             match &folder {
                 Ok(folder) => command.env(SPOOL, folder.path()),
-                Err(_) => command.env_remove(SPOOL),
+                Err(error) => {
+                    let reason = plain_io_reason(error);
+                    context.warn(format!(
+                        "what runs within this command is not in its trace: there is no folder for it: {reason}"
+                    ));
+                    command.env_remove(SPOOL).env_remove(TRACEPARENT)
+                }
             };
             tell_of_server(context, env, &mut command);
-            let parent = above.map(|above| above.span);
-            let (outcome, recorded) = record(args, env, &own, parent, &mut command);
-            let gathered = folder
+            let ran = run_timed(args, &mut command);
+            let mut gathered = folder
                 .map(|folder| spool::gather(folder.path()))
                 .unwrap_or_default();
             if gathered.left_out > 0 {
@@ -122,9 +130,8 @@ fn run_at(context: &Context, args: &RunArgs, env: &Env, place: Place) -> Result<
                     "{files} of the trace cannot be read, and are left out"
                 ));
             }
-            let masks = masks(args, env);
-            let mut records = gathered.records;
-            for record in &mut records {
+            let masks = masks();
+            for record in &mut gathered.records {
                 record.hide(&masks);
             }
             let hidden = |(key, value): (String, String)| {
@@ -132,11 +139,24 @@ fn run_at(context: &Context, args: &RunArgs, env: &Env, place: Place) -> Result<
                 (key, value)
             };
             let tags: Vec<(String, String)> = tags.into_iter().map(hidden).collect();
-            keep(context, args, |experiment| {
-                trace(&own.trace, recorded, records, experiment, &tags)
-            });
-            Ok(end(&outcome))
+            let id = own.trace.clone();
+            let recorded = ran.recorded(args, &masks, own, above);
+            let experiment = context.settings.experiments.first();
+            let experiment = experiment.map_or(Experiment::DEFAULT_ID, String::as_str);
+            let trace = trace(&id, recorded, gathered.records, experiment, &tags);
+            keep(context, args, trace, joins);
+            ran.outcome
         }
+    };
+    Ok(end(&outcome))
+}
+
+fn leave_tags(context: &Context, tags: &[(String, String)]) {
+    if !tags.is_empty() {
+        context.warn(
+            "--tag is left out: it is about a trace, and this command is a part of one that is \
+             begun elsewhere; --root begins one here",
+        );
     }
 }
 
@@ -152,27 +172,28 @@ fn tags(context: &Context, args: &RunArgs) -> Result<Vec<(String, String)>> {
 
 /// What no trace can be written to is said before anything runs.
 fn check_place(context: &Context) -> Result<()> {
-    let found = match &context.settings.location {
-        Location::Server(_) | Location::Sqlite { .. } => return one_experiment(context),
-        Location::Mlruns(_) => "a folder",
-        Location::File(_) => "a file",
-        Location::Stdin => "standard input",
-        Location::Demo => "the demo store",
-    };
-    let message =
-        format!("expected a tracking server or a SQLite database to write to, found {found}");
-    Err(CommandError::usage(message).into())
-}
-
-fn one_experiment(context: &Context) -> Result<()> {
-    match context.settings.experiments.len() {
-        0 | 1 => Ok(()),
-        several => {
-            let found = units::counted(several, "experiment");
-            let message = format!("a trace goes to one experiment, found {found}");
+    match &context.settings.location {
+        Location::Server(_) | Location::Sqlite { .. } => {
+            only_experiment(context, "write to").map(drop)
+        }
+        other => {
+            let expected = "expected a tracking server or a SQLite database to write to";
+            let message = format!("{expected}, found {}", other.kind());
             Err(CommandError::usage(message).into())
         }
     }
+}
+
+/// A part of a trace that another program begins can join it on a server alone.
+fn begin(context: &Context, above: Option<Parent>, own: Parent) -> (Option<Parent>, Parent) {
+    if above.is_none() || context.settings.location.is_far() {
+        return (above, own);
+    }
+    let place = context.settings.location.kind();
+    context.note(&format!(
+        "{place} takes in no parts of traces that are begun elsewhere: this command begins its own"
+    ));
+    (None, Parent::new())
 }
 
 fn place(args: &RunArgs, env: &Env) -> Place {
@@ -211,8 +232,8 @@ fn tell_of_server(context: &Context, env: &Env, command: &mut Command) {
         return;
     }
     let experiment = match context.settings.experiments.first() {
-        None => DEFAULT_EXPERIMENT,
-        Some(id) if id.bytes().all(|byte| byte.is_ascii_digit()) => id,
+        None => Experiment::DEFAULT_ID,
+        Some(id) if Experiment::is_id(id) => id,
         // Whoever asks for an id waits for the answer.
         Some(_) => return,
     };
@@ -231,18 +252,14 @@ fn tell_of_server(context: &Context, env: &Env, command: &mut Command) {
     }
 }
 
-fn masks(args: &RunArgs, env: &Env) -> Masks {
-    Masks::new(args.mask.clone(), env.all())
+/// A command that ran.
+struct Ran {
+    outcome: Outcome,
+    start: Timestamp,
+    end: Timestamp,
 }
 
-/// Runs the command, and gives what there is to tell of it.
-fn record(
-    args: &RunArgs,
-    env: &Env,
-    own: &Parent,
-    parent: Option<String>,
-    command: &mut Command,
-) -> (Outcome, Recorded) {
+fn run_timed(args: &RunArgs, command: &mut Command) -> Ran {
     let start = Timestamp::now();
     #[expect(
         clippy::disallowed_methods,
@@ -251,42 +268,51 @@ fn record(
     let watches = !std::io::stderr().is_terminal();
     let outcome = outcome(&args.command[0], command, watches);
     let end = Timestamp::now();
-    let masks = masks(args, env);
-    let words: Vec<String> = args
-        .command
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let words = masks.command(&words);
-    let (failure, exit, tail) = match &outcome {
-        Outcome::Ended(ended) => (
-            failure(ended.status),
-            exit(ended.status),
-            ended.tail.as_deref(),
-        ),
-        Outcome::NotRun { code, reason } => {
-            (Some(reason.clone()), object!({"exit_code": code}), None)
-        }
-    };
-    let name = args
-        .name
-        .clone()
-        .unwrap_or_else(|| own_name(&args.command[0]));
-    let mut all = attributes(&words, &args.span_type, &exit);
-    if let Some(code) = exit.get("exit_code") {
-        all.insert("process.exit.code".to_owned(), code.clone());
+    Ran {
+        outcome,
+        start,
+        end,
     }
-    let recorded = Recorded {
-        span_id: own.span.clone(),
-        parent_id: parent,
-        name: masks.text(&name),
-        start_ns: start.nanos(),
-        end_ns: end.nanos().max(start.nanos()),
-        failure: failure.map(|failure| masks.text(&failure)),
-        tail: tail.map(|tail| masks.text(tail)),
-        attributes: all,
-    };
-    (outcome, recorded)
+}
+
+impl Ran {
+    /// What there is to tell of it.
+    fn recorded(
+        &self,
+        args: &RunArgs,
+        masks: &Masks,
+        own: Parent,
+        above: Option<Parent>,
+    ) -> Recorded {
+        let words = args.command.iter();
+        let words: Vec<String> = words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let words = masks.command(&words);
+        let (failure, exit, tail) = match &self.outcome {
+            Outcome::Ended(ended) => (
+                failure(ended.status),
+                exit(ended.status),
+                ended.tail.as_deref(),
+            ),
+            Outcome::NotRun { code, reason } => {
+                (Some(reason.clone()), object!({"exit_code": code}), None)
+            }
+        };
+        let name = args.name.clone();
+        let name = name.unwrap_or_else(|| own_name(&args.command[0]));
+        let start_ns = self.start.nanos();
+        Recorded {
+            span_id: own.span,
+            parent_id: above.map(|above| above.span),
+            name: masks.text(&name),
+            start_ns,
+            end_ns: self.end.nanos().max(start_ns),
+            failure: failure.map(|failure| masks.text(&failure)),
+            tail: tail.map(|tail| masks.text(tail)),
+            attributes: attributes(&words, &args.span_type, &exit),
+        }
+    }
 }
 
 /// What became of the command.
@@ -345,20 +371,16 @@ fn exit(status: ExitStatus) -> Value {
 
 /// Sends the trace; what cannot be sent is kept in a folder, where there is one for that, and
 /// said. The command has ended as it has, whatever becomes of its trace.
-fn keep(context: &Context, args: &RunArgs, trace: impl FnOnce(&str) -> Trace) {
-    let experiment = context
-        .settings
-        .experiments
-        .first()
-        .map_or(DEFAULT_EXPERIMENT, String::as_str)
-        .to_owned();
-    let trace = trace(&experiment);
-    let Err(error) = send(context, &experiment, trace.clone(), args.wait.duration()) else {
+fn keep(context: &Context, args: &RunArgs, trace: Trace, joins: bool) {
+    let Err(error) = send(context, trace.clone(), joins, args.wait.duration()) else {
         return;
     };
-    let Some(folder) = &args.spool else {
+    // A part would be imported as a whole.
+    let Some(folder) = args.spool.as_ref().filter(|_| !joins) else {
         context.warn(format!("the trace of this command is lost: {error}"));
-        context.hint("--spool DIR keeps what cannot be sent, and `mlt import DIR` sends it");
+        if !joins {
+            context.hint("--spool DIR keeps what cannot be sent, and `mlt import DIR` sends it");
+        }
         return;
     };
     match kept(folder, &trace) {
@@ -388,23 +410,31 @@ fn kept(folder: &Path, trace: &Trace) -> Result<()> {
     write().map_err(|error| file::cannot("write", &path, &error).into())
 }
 
-/// Sends a trace, and waits for that no longer than so.
-fn send(context: &Context, experiment: &str, mut trace: Trace, wait: Duration) -> Result<()> {
+/// Sends a trace, or a part of one, and waits for that no longer than so.
+fn send(context: &Context, mut trace: Trace, joins: bool, wait: Duration) -> Result<()> {
     let location = patient(&context.settings.location, wait);
     let artifacts = context.settings.artifacts.clone();
-    let named = vec![experiment.to_owned()];
     let (tell, told) = mpsc::channel();
     let work = move || -> Result<()> {
         let store = store::open_with(&location, &artifacts, None)?;
         let store = store.as_ref();
+        let named: Vec<String> = trace.info.experiment_id.take().into_iter().collect();
         trace.info.experiment_id = experiment_ids(store, &named)?.pop();
+        if joins {
+            return Ok(store.join(&trace)?);
+        }
         store.can_put()?;
-        store.try_put(
-            &[trace],
-            PutMode::Write,
-            |_, result| -> Result<(), StoreError> { result.map(drop) },
-        )?;
-        Ok(())
+        store.try_put(&[trace], PutMode::Write, |id, result| match result? {
+            Put::Taken => Ok(()),
+            // Whoever has it would pass for this command.
+            Put::Known => {
+                let message = format!("there is another trace `{id}` already");
+                Err(anyhow::Error::from(CommandError::new(
+                    Exit::Condition,
+                    message,
+                )))
+            }
+        })
     };
     thread::Builder::new()
         .name("sending".to_owned())

@@ -233,6 +233,18 @@ pub trait Store: Send + Sync {
         }
     }
 
+    /// Takes in the spans of a trace that is begun elsewhere, and of which these are a part.
+    ///
+    /// # Errors
+    /// A store that has no place for parts of traces, and those of the server.
+    fn join(&self, _part: &Trace) -> Result<(), StoreError> {
+        Err(StoreError::Unsupported {
+            store: self.describe(),
+            what: "way to take in parts of traces",
+            instead: "name a tracking server with -u",
+        })
+    }
+
     /// `Err` when no trace can be taken in here.
     ///
     /// # Errors

@@ -424,6 +424,11 @@ impl Store for RestStore {
         }
     }
 
+    fn join(&self, part: &Trace) -> Result<(), StoreError> {
+        self.takes_spans()?;
+        self.add_spans(part)
+    }
+
     fn can_put(&self) -> Result<(), StoreError> {
         self.takes_spans()
     }

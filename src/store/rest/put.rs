@@ -100,22 +100,10 @@ impl RestStore {
             Err(StoreError::UnknownTrace { .. }) => None,
             Err(error) => return Err(error),
         };
-        let spans = put::spans(trace);
-        if spans.is_empty() {
+        if trace.spans.is_empty() {
             return self.finish(trace, there.as_ref());
         }
-        let otel = id.strip_prefix("tr-").and_then(|hex| bytes(hex, 16));
-        let otel = otel.filter(|_| !id.bytes().any(|byte| byte.is_ascii_uppercase()));
-        let Some(otel) = otel else {
-            return Err(refused(
-                id,
-                "a server takes in spans only of traces with `tr-` and 32 hex digits for an id; \
-                 a SQLite database takes others, too"
-                    .to_owned(),
-            ));
-        };
-        let spans = spans.into_iter().map(|span| message(span, &otel));
-        self.send_spans(&trace.info, spans.collect())?;
+        self.add_spans(trace)?;
         self.finish(trace, there.as_ref()).map_err(|error| {
             // It would be there in part, for good.
             if there.is_none() && matches!(error, StoreError::Refused { .. }) {
@@ -126,7 +114,25 @@ impl RestStore {
         })
     }
 
-    fn send_spans(&self, info: &TraceInfo, spans: Vec<SpanMessage>) -> Result<(), StoreError> {
+    /// Sends the spans of a trace, of which there may be others.
+    ///
+    /// # Errors
+    /// An id that is none of OpenTelemetry's, and those of the server.
+    pub(super) fn add_spans(&self, trace: &Trace) -> Result<(), StoreError> {
+        let info = &trace.info;
+        let id = &info.trace_id;
+        let otel = id.strip_prefix("tr-").and_then(|hex| bytes(hex, 16));
+        let otel = otel.filter(|_| !id.bytes().any(|byte| byte.is_ascii_uppercase()));
+        let Some(otel) = otel else {
+            return Err(refused(
+                id,
+                "a server takes in spans only of traces with `tr-` and 32 hex digits for an id; \
+                 a SQLite database takes others, too"
+                    .to_owned(),
+            ));
+        };
+        let spans = put::spans(trace).into_iter();
+        let spans = spans.map(|span| message(span, &otel)).collect();
         let request = ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans {
                 resource: None,

@@ -341,3 +341,90 @@ mlflow.flush_trace_async_logging()
     );
     assert!(!told("MLFLOW_TRACKING_TOKEN=secret").contains("OTEL_"));
 }
+
+#[test]
+fn a_part_of_a_trace_that_another_program_begins_joins_it_and_changes_nothing_else() {
+    let seeded = of_its_own("3.17.2");
+    let id = mlt()
+        .on(seeded.uri())
+        .run("search --name rag-answer -n 1 -o ids")
+        .ok()
+        .trim()
+        .to_owned();
+    let get = |uri: &str, id: &str| mlt().on(uri).run(&format!("get {id} -o json")).json();
+    let before = get(seeded.uri(), &id);
+    let root = before["data"]["spans"][0]["span_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let parent = format!("00-{}-{root}-01", id.trim_start_matches("tr-"));
+    let line = format!("TRACEPARENT={parent} mlt run --name part --tag k=v -- true");
+    let joined = sh(seeded.uri(), &line).output().unwrap();
+    assert!(joined.status.success(), "{joined:?}");
+    let said = String::from_utf8_lossy(&joined.stderr).into_owned();
+    assert!(
+        said.contains("--tag is left out") && !said.contains("is lost"),
+        "{said}"
+    );
+    let after = get(seeded.uri(), &id);
+    assert_eq!(span(&after, "part")["parent_span_id"], root, "{after}");
+    for key in [
+        "state",
+        "tags",
+        "request_preview",
+        "response_preview",
+        "assessments",
+    ] {
+        assert_eq!(after["info"][key], before["info"][key], "{key}");
+    }
+
+    // A database has no place for parts, and the other trace stays as it is.
+    let uri = seeded.database_uri();
+    let count = || {
+        mlt()
+            .on(&uri)
+            .run("search --all --count")
+            .ok()
+            .trim()
+            .parse::<usize>()
+            .unwrap()
+    };
+    let traces = count();
+    let alone = sh(&uri, &line).output().unwrap();
+    let said = String::from_utf8_lossy(&alone.stderr).into_owned();
+    assert!(said.contains("this command begins its own"), "{said}");
+    assert_eq!(count(), traces + 1);
+    let own = latest(&uri);
+    assert_eq!(
+        (
+            &own["info"]["tags"]["k"],
+            &span(&own, "part")["parent_span_id"]
+        ),
+        (&json!("v"), &Value::Null)
+    );
+    assert_eq!(get(&uri, &id)["data"], after["data"]);
+}
+
+#[test]
+fn an_error_is_told_though_something_else_still_runs() {
+    let seeded = of_its_own("3.17.2");
+    let uri = seeded.database_uri();
+    let line = "mlt run --name outer -- sh -c 'sleep 20 & mlt run --tag k=v -- true; echo oops >&2; exit 3'";
+    let output = sh(&uri, line)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("--tag is left out: it is about a trace"),
+        "{said}"
+    );
+    let trace = latest(&uri);
+    assert_eq!(
+        span(&trace, "outer")["status"]["message"],
+        "exit status 3: oops",
+        "{trace}"
+    );
+}
