@@ -45,7 +45,8 @@ impl Amount {
     fn of(self, all: usize) -> usize {
         match self {
             Self::Count(count) => count,
-            Self::Share(share) => ((all as f64 * share).ceil() as usize).min(all),
+            // 7 % of 100 are 7, though 0.07 is a little more than that as a float.
+            Self::Share(share) => (((all as f64) * share * (1.0 - 1e-12)).ceil() as usize).min(all),
         }
     }
 }
@@ -127,6 +128,20 @@ mod tests {
         ];
         all[1].state = TraceState::Error;
         all
+    }
+
+    #[test]
+    fn a_share_in_whole_traces_is_exact() {
+        for percent in 0..=100_u32 {
+            let share = format!("{percent}%")
+                .parse::<crate::units::Fraction>()
+                .unwrap();
+            let share = Amount::Share(share.get());
+            assert_eq!(share.of(100), percent as usize, "{percent}%");
+            assert_eq!(share.of(300), 3 * percent as usize, "{percent}%");
+        }
+        assert_eq!(Amount::Share(0.01).of(50), 1);
+        assert_eq!(Amount::Share(0.0).of(50), 0);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use anyhow::Result;
 use super::attachments::Attachments;
 use super::form::Form;
 use super::gather::{Gathered, Need, fail_with, gather_found};
+use super::resolve::Failures;
 use super::selection::{filter_of, name_experiments};
 use super::{Context, IN_TABLES, columns, link, resolve};
 use crate::cli::{FilterArgs, GetArgs, OF_TRANSCRIPTS, OutputFormat, TABULAR};
@@ -41,19 +42,23 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
         [only] => only != "-",
         _ => false,
     };
-    let mut unreadable = Vec::new();
-    let mut limited = false;
-    let (ids, mut failures) = if args.wait.is_some() || args.follow {
-        (follow::until_finished(context, args, searches)?, Vec::new())
+    let Chosen {
+        ids,
+        mut failures,
+        mut unreadable,
+        limited,
+    } = if args.wait.is_some() || args.follow {
+        follow::until_finished(context, args, searches)?
     } else if searches {
-        let (ids, gathered) = matching(context, args)?;
-        unreadable = gathered.unreadable;
-        limited = gathered.limited;
-        (ids, Vec::new())
+        matching(context, args)?
     } else if single {
-        (resolve::trace_ids(context, &args.traces)?, Vec::new())
+        resolve::trace_ids(context, &args.traces)?.into()
     } else {
-        resolve::known_and_missing(context, &args.traces)?
+        let (ids, failures) = resolve::known_and_missing(context, &args.traces)?;
+        Chosen {
+            failures,
+            ..ids.into()
+        }
     };
     if args.link {
         return link::print(context, &ids, failures);
@@ -117,6 +122,25 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     Ok(exit)
 }
 
+/// The traces that are to be shown, and what of the choice cannot be.
+#[derive(Default)]
+struct Chosen {
+    ids: Vec<String>,
+    failures: Failures,
+    unreadable: Vec<Unreadable>,
+    /// Whether more match.
+    limited: bool,
+}
+
+impl From<Vec<String>> for Chosen {
+    fn from(ids: Vec<String>) -> Self {
+        Self {
+            ids,
+            ..Self::default()
+        }
+    }
+}
+
 /// In which form what was asked for is printed; Markdown is text, too.
 ///
 /// # Errors
@@ -159,11 +183,11 @@ fn searches(context: &Context, args: &GetArgs) -> Result<bool> {
     }
 }
 
-/// The ids of the newest traces that match.
+/// The newest traces that match.
 ///
 /// # Errors
 /// When there are none.
-fn matching(context: &Context, args: &GetArgs) -> Result<(Vec<String>, Gathered)> {
+fn matching(context: &Context, args: &GetArgs) -> Result<Chosen> {
     let mut query = Query {
         filter: filter_of(&args.filter, context)?,
         ..Query::default()
@@ -192,7 +216,18 @@ fn matching(context: &Context, args: &GetArgs) -> Result<(Vec<String>, Gathered)
     if gathered.limited && args.limit.is_none() {
         context.note("more traces match than the newest one: `-n N` shows more");
     }
-    Ok((ids, gathered))
+    let Gathered {
+        failures,
+        unreadable,
+        limited,
+        ..
+    } = gathered;
+    Ok(Chosen {
+        ids,
+        failures,
+        unreadable,
+        limited,
+    })
 }
 
 /// A trace that is there and cannot be read.

@@ -147,7 +147,7 @@ fn query(context: &Context, args: &FilterArgs) -> Result<Query> {
     Ok(query)
 }
 
-/// The ids of the traces that a query finds. What cannot be read may match, and is not deleted.
+/// The ids of the traces that a query finds. What cannot be had may match, and is not deleted.
 fn matching(context: &Context, query: Query) -> Result<HashSet<String>> {
     let need = Need {
         info: false,
@@ -167,12 +167,9 @@ fn matching(context: &Context, query: Query) -> Result<HashSet<String>> {
             Ok(())
         },
     )?;
-    ids.extend(
-        gathered
-            .unreadable
-            .into_iter()
-            .filter_map(|one| one.trace_id),
-    );
+    let unreadable = gathered.unreadable.into_iter();
+    ids.extend(unreadable.filter_map(|one| one.trace_id));
+    ids.extend(gathered.failures.into_iter().map(|(id, _)| id));
     Ok(ids)
 }
 

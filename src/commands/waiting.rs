@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Context;
+use crate::store::StoreError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Where nobody watches.
@@ -19,6 +20,12 @@ pub(super) struct Patience {
     pub(super) time: Duration,
     /// Between two looks, at most.
     pub(super) pause: Duration,
+}
+
+/// Whether what was not answered now may be answered at the next look.
+pub(super) fn may_pass(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<StoreError>();
+    error.is_some_and(StoreError::may_pass)
 }
 
 /// Looks until what is found has settled, or the time is up, and gives the last look.

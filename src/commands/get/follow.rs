@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::matching;
 use super::printer::options_of;
+use super::{Chosen, matching};
 use crate::analysis::analyse;
 use crate::cli::{GetArgs, OutputFormat};
 use crate::commands::waiting::{self, LONGEST_PAUSE, Patience};
@@ -24,22 +24,11 @@ use crate::units::{self, Period};
 /// Between two pictures of a trace.
 const PICTURE: Duration = Duration::from_secs(1);
 
-/// One look at the traces.
-struct Looked {
-    ids: Vec<String>,
-    /// One that has not finished.
-    open: Option<String>,
-}
-
-/// Waits until the traces are there and have finished, and gives their ids.
+/// Waits until the traces are there and have finished, and gives them.
 ///
 /// # Errors
 /// That they have not in time, and those of finding them.
-pub(super) fn until_finished(
-    context: &Context,
-    args: &GetArgs,
-    searches: bool,
-) -> Result<Vec<String>> {
+pub(super) fn until_finished(context: &Context, args: &GetArgs, searches: bool) -> Result<Chosen> {
     let words = resolve::words(context, &args.traces)?;
     let mut picture = Picture::asked_for(context, args);
     let time = args.wait.map_or(Duration::MAX, Period::duration);
@@ -52,34 +41,38 @@ pub(super) fn until_finished(
         },
     };
     // Once found, they stay the same.
-    let mut found: Option<Vec<String>> = None;
+    let mut found: Option<Chosen> = None;
     let has_looked = Cell::new(false);
+    // Gives one that has not finished.
     let looked = waiting::until(
         context,
         patience,
         "traces to arrive and to finish",
         || {
-            let ids = match &found {
-                Some(ids) => ids.clone(),
-                None if searches => matching(context, args)?.0,
-                None => resolve::trace_ids(context, &words)?,
+            let known = found.take();
+            let is_known = known.is_some();
+            let chosen = match known {
+                Some(chosen) => chosen,
+                None if searches => matching(context, args)?,
+                None => resolve::trace_ids(context, &words)?.into(),
             };
-            let looked = look(context, ids, &mut picture)?;
-            found = Some(looked.ids.clone());
-            has_looked.set(true);
-            Ok(looked)
+            let open = look(context, &chosen.ids, &mut picture);
+            found = Some(chosen).filter(|_| is_known || open.is_ok());
+            has_looked.set(is_known || open.is_ok());
+            open
         },
         |looked| match looked {
-            Ok(looked) => looked.open.is_none(),
-            Err(error) => !(resolve::is_missing(error) || has_looked.get() && may_pass(error)),
+            Ok(open) => open.is_none(),
+            Err(error) => {
+                !(resolve::is_missing(error) || has_looked.get() && waiting::may_pass(error))
+            }
         },
     );
     if let Some(picture) = &mut picture {
         picture.erase()?;
     }
-    let Looked { ids, open } = looked?;
-    match open {
-        None => Ok(ids),
+    match looked? {
+        None => Ok(found.unwrap_or_default()),
         Some(id) => {
             let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
             let message = format!(
@@ -94,19 +87,18 @@ pub(super) fn until_finished(
     }
 }
 
-fn may_pass(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<StoreError>()
-        .is_some_and(StoreError::may_pass)
-}
-
-fn look(context: &Context, ids: Vec<String>, picture: &mut Option<Picture<'_>>) -> Result<Looked> {
+/// Gives one that has not finished.
+fn look(
+    context: &Context,
+    ids: &[String],
+    picture: &mut Option<Picture<'_>>,
+) -> Result<Option<String>> {
     let want = match picture {
         Some(_) => Want::spans(Detail::Events),
         None => Want::INFO,
     };
     let mut open = None;
-    let named = TraceRefs::Ids(ids.clone());
+    let named = TraceRefs::Ids(ids.to_vec());
     context.store()?.try_fetch_all(named, want, |id, trace| {
         let trace = match trace {
             Ok(trace) => trace,
@@ -123,7 +115,7 @@ fn look(context: &Context, ids: Vec<String>, picture: &mut Option<Picture<'_>>) 
         }
         Ok::<(), anyhow::Error>(())
     })?;
-    Ok(Looked { ids, open })
+    Ok(open)
 }
 
 /// A trace on the screen.

@@ -206,3 +206,22 @@ fn a_trace_in_progress_is_drawn_in_place() {
         assert_eq!(drawn.matches('\n').count(), up, "{drawn:?}");
     }
 }
+
+#[test]
+fn what_cannot_be_read_or_is_not_shown_is_said_though_somebody_waited() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("traces.jsonl");
+    let lines = mlt()
+        .on("demo:")
+        .run("search -n 3 --include-spans -o jsonl");
+    let broken = r#"{"info": {"trace_id": "tr-1", "state": 5}}"#;
+    std::fs::write(&path, format!("{}{broken}\n", lines.ok())).unwrap();
+    let get = |more: &str| {
+        let on = mlt().on(path.to_str().unwrap());
+        on.run(&format!("get --since 2026-01-01 -n 2 -o json {more}"))
+    };
+    let (at_once, waited) = (get(""), get("--wait 60s"));
+    assert_eq!(at_once.code, Some(7), "{at_once}");
+    assert!(at_once.stdout.contains("\"truncated\": true"), "{at_once}");
+    assert_eq!(waited.to_string(), at_once.to_string());
+}

@@ -17,9 +17,10 @@ use super::sample::Sample;
 use crate::cli::{OutputFormat, SearchArgs};
 use crate::commands::Context;
 use crate::commands::usage::UsageLookup;
+use crate::commands::waiting;
 use crate::error::{CommandError, Exit};
 use crate::model::{Timestamp, TraceInfo};
-use crate::store::{FilterSource, Store, StoreError};
+use crate::store::{FilterSource, Store};
 use crate::units;
 
 /// Traces that are sorted and shown together …
@@ -167,7 +168,7 @@ impl Following<'_> {
                     let news = self.finished > before || arrivals.waits();
                     pace.after(news, begun.elapsed())
                 }
-                Err(error) if has_looked && !self.is_over && may_pass(&error) => {
+                Err(error) if has_looked && !self.is_over && waiting::may_pass(&error) => {
                     if !std::mem::replace(&mut fails, true) {
                         let text = format!("{error}; looking again until that is over");
                         self.context.warn(text);
@@ -263,16 +264,15 @@ impl Following<'_> {
         self.context.name_unreadable(&unreadable);
         for notice in questions.store().notices() {
             let text = notice.untrusted();
-            if self.doubts.len() < MOST_DOUBTS && self.doubts.insert(text.to_owned()) {
-                self.context.warn(text);
+            if self.doubts.len() >= MOST_DOUBTS || !self.doubts.insert(text.to_owned()) {
+                continue;
+            }
+            self.context.warn(text);
+            if self.doubts.len() == MOST_DOUBTS {
+                let most = units::counted(MOST_DOUBTS, "warning");
+                self.context
+                    .warn(format!("{most} like these; what comes now is not told"));
             }
         }
     }
-}
-
-/// Whether it may be over at the next look.
-fn may_pass(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<StoreError>()
-        .is_some_and(StoreError::may_pass)
 }
