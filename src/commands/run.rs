@@ -144,7 +144,7 @@ fn run_at(context: &Context, args: &RunArgs, env: &Env, place: Place) -> Result<
             let experiment = context.settings.experiments.first();
             let experiment = experiment.map_or(Experiment::DEFAULT_ID, String::as_str);
             let trace = trace(&id, recorded, gathered.records, experiment, &tags);
-            keep(context, args, trace, joins);
+            keep(context, args, &trace, joins);
             ran.outcome
         }
     };
@@ -371,7 +371,7 @@ fn exit(status: ExitStatus) -> Value {
 
 /// Sends the trace; what cannot be sent is kept in a folder, where there is one for that, and
 /// said. The command has ended as it has, whatever becomes of its trace.
-fn keep(context: &Context, args: &RunArgs, trace: Trace, joins: bool) {
+fn keep(context: &Context, args: &RunArgs, trace: &Trace, joins: bool) {
     let Err(error) = send(context, trace.clone(), joins, args.wait.duration()) else {
         return;
     };
@@ -383,7 +383,7 @@ fn keep(context: &Context, args: &RunArgs, trace: Trace, joins: bool) {
         }
         return;
     };
-    match kept(folder, &trace) {
+    match kept(folder, trace) {
         Ok(()) => context.warn(format!(
             "the trace of this command is kept in {}: {error}",
             folder.display()
