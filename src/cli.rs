@@ -45,7 +45,7 @@ use crate::units::Period;
 pub use assess::AssessArgs;
 pub use check::CheckArgs;
 pub use close::CloseArgs;
-pub use delete::DeleteArgs;
+pub use delete::{DeleteArgs, DeletionArgs};
 pub use diff::{DiffArgs, DiffBy, DiffSort};
 pub use errors::{ErrorsArgs, Kinds, Per};
 pub use examples::of as examples;

@@ -1,7 +1,7 @@
 //! The span that a command runs in, as one program tells it the next: W3C Trace Context's
 //! `traceparent`, in the environment as `TRACEPARENT`.
 
-use std::hash::{BuildHasher as _, RandomState};
+use crate::model::random_digits;
 
 /// The name of the variable.
 pub const TRACEPARENT: &str = "TRACEPARENT";
@@ -41,8 +41,8 @@ impl Parent {
     /// The root of a new trace.
     pub fn new() -> Self {
         Self {
-            trace: format!("{}{}", random(), random()),
-            span: random(),
+            trace: format!("{}{}", random_digits(), random_digits()),
+            span: random_digits(),
             sampled: true,
         }
     }
@@ -51,7 +51,7 @@ impl Parent {
     #[must_use]
     pub fn child(&self) -> Self {
         Self {
-            span: random(),
+            span: random_digits(),
             ..self.clone()
         }
     }
@@ -89,16 +89,6 @@ impl std::fmt::Display for Parent {
 fn is_hex(text: &str, digits: usize) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == digits && text.bytes().all(is_digit)
-}
-
-/// 16 digits of hex that are not all zeros, and that nobody has drawn before.
-fn random() -> String {
-    loop {
-        let drawn = RandomState::new().hash_one(0_u8);
-        if drawn != 0 {
-            return format!("{drawn:016x}");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Masks, Parent};
+use super::Masks;
+use crate::model::random_digits;
 use crate::regular::{self, Links};
 
 /// The variable that names the folder.
@@ -91,8 +92,7 @@ pub struct Noted {
 pub fn add(folder: &Path, record: &Record) -> io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(".").tempfile_in(folder)?;
     file.write_all(&serde_json::to_vec(record)?)?;
-    let name = Parent::new();
-    let path = folder.join(format!("{}{}.{ENDING}", name.trace, name.span));
+    let path = folder.join(format!("{}.{ENDING}", random_digits()));
     file.persist(path)?;
     Ok(())
 }

@@ -23,7 +23,15 @@ pub struct DeleteArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
 
-    /// Delete nothing where there are more traces than that
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub belt: DeletionArgs,
+}
+
+/// How careful a deletion is.
+#[derive(Debug, Args)]
+pub struct DeletionArgs {
+    /// Delete nothing where there are more traces to delete than that
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max: Option<u64>,
 

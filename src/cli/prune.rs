@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::FilterArgs;
-use super::values::at_least_one;
+use super::{DeletionArgs, FilterArgs};
 use crate::units::TimePoint;
 
 /// What is to be kept, for the help of the command.
@@ -31,15 +30,7 @@ pub struct PruneArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
 
-    /// Delete nothing where there are more traces to delete than that
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub max: Option<u64>,
-
-    /// Show which would be deleted, and delete nothing
-    #[arg(long)]
-    pub dry_run: bool,
-
-    /// Do not ask; without a terminal to ask on, nothing is deleted unless this is given
-    #[arg(short, long)]
-    pub yes: bool,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub belt: DeletionArgs,
 }

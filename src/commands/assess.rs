@@ -10,6 +10,7 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use super::change::{self, Order, Plan, Task, Words};
+use super::form::Form;
 use super::get::wanted::{is_span, require_span};
 use super::selection::key_value;
 use super::{Context, resolve};
@@ -42,16 +43,27 @@ pub(super) fn run(context: &Context, args: &AssessArgs) -> Result<Exit> {
         // The trace of that span: `latest` may be another by now, and a pipe has been read.
         words = vec![id];
     }
+    let plan = AssessmentPlan {
+        every: changes,
+        ..AssessmentPlan::default()
+    };
+    carry_out(context, args, form, &words, plan)
+}
+
+/// Changes the assessments of the traces that are named, or that the filter finds.
+fn carry_out(
+    context: &Context,
+    args: &AssessArgs,
+    form: Form,
+    words: &[String],
+    plan: AssessmentPlan,
+) -> Result<Exit> {
     let order = Order {
-        words: &words,
+        words,
         filter: &args.filter,
         dry_run: args.dry_run,
         yes: args.yes,
         most: None,
-    };
-    let plan = AssessmentPlan {
-        every: changes,
-        ..AssessmentPlan::default()
     };
     change::run(context, form, order, &Assessing(Arc::new(plan)))
 }

@@ -16,9 +16,9 @@ pub(super) fn run(context: &Context, args: &DeleteArgs) -> Result<Exit> {
     let order = Order {
         words: &args.traces,
         filter: &args.filter,
-        dry_run: args.dry_run,
-        yes: args.yes,
-        most: args.max,
+        dry_run: args.belt.dry_run,
+        yes: args.belt.yes,
+        most: args.belt.max,
     };
     change::run(context, form, order, &Deletion::new(context))
 }

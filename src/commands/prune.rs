@@ -82,9 +82,9 @@ pub(super) fn run(context: &Context, args: &PruneArgs) -> Result<Exit> {
     let order = Order {
         words: &[],
         filter: &old,
-        dry_run: args.dry_run,
-        yes: args.yes,
-        most: args.max,
+        dry_run: args.belt.dry_run,
+        yes: args.belt.yes,
+        most: args.belt.max,
     };
     let found = Found {
         traces,

@@ -1,6 +1,7 @@
 //! Trace and span identifiers as text: lower-case hex, whatever the source used.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 
 /// A span id: lower-case hex, 16 digits for every well-formed OpenTelemetry span.
 ///
@@ -24,6 +25,16 @@ impl SpanId {
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// 16 digits of hex, not all of them zero, that nobody has drawn before.
+pub(crate) fn random_digits() -> String {
+    loop {
+        let drawn = RandomState::new().hash_one(0_u8);
+        if drawn != 0 {
+            return format!("{drawn:016x}");
+        }
     }
 }
 

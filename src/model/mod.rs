@@ -17,6 +17,7 @@ mod usage;
 pub use assessment::{Assessment, AssessmentError, AssessmentKind, Source};
 pub use decimal::DecimalSum;
 pub use detail::Detail;
+pub(crate) use ids::random_digits;
 pub use ids::{CATALOG_PREFIX, SpanId, looks_like_trace_id, normalize_trace_id, trace_id_digits};
 pub use message::{
     ATTACHMENT, Media, MediaKind, Message, Part, Role, ToolCall, ToolDefinition, ToolResult,
@@ -27,4 +28,5 @@ pub use trace::{
     Experiment, ExperimentOverview, RolledUp, Trace, TraceInfo, TraceState, metadata, tag,
 };
 pub use unreadable::Unreadable;
+pub(crate) use usage::whole;
 pub use usage::{Cost, TokenUsage};

@@ -166,7 +166,7 @@ fn added(a: Option<f64>, b: Option<f64>) -> f64 {
 }
 
 /// A floating-point number that is an integer.
-fn whole(number: f64) -> Option<i64> {
+pub(crate) fn whole(number: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_whole = number.fract() == 0.0 && number.abs() <= EXACT;
     #[allow(

@@ -4,7 +4,10 @@
 //! the same structs: JSON has ids in hex, enums and 32-bit numbers as numbers, and 64-bit
 //! integers as text, as the protocol wants it.
 
+mod span;
 pub(crate) mod value;
+
+pub(crate) use span::from_hex;
 
 use std::fmt::Write as _;
 

@@ -3,12 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::hash::{BuildHasher as _, RandomState};
 
 use serde_json::{Value, json};
 
 use super::StoreError;
-use crate::model::{Assessment, AssessmentKind, SpanId, Timestamp};
+use crate::model::{Assessment, AssessmentKind, SpanId, Timestamp, random_digits};
 
 /// What is to be done to the assessments of traces.
 #[derive(Debug, Clone, Default)]
@@ -117,8 +116,7 @@ pub(super) fn restored(doomed: &[&Assessment]) -> Vec<String> {
 
 /// `a-` and 32 digits of hex that nobody has drawn before.
 pub(super) fn new_id() -> String {
-    let [one, two] = [0_u8, 1].map(|part| RandomState::new().hash_one(part));
-    format!("a-{one:016x}{two:016x}")
+    format!("a-{}{}", random_digits(), random_digits())
 }
 
 /// An assessment as MLflow sends and keeps it, but for numbers.

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use super::fetch::going_on;
 use super::{Store, StoreError, TraceRefs, Want};
 use crate::model::{Assessment, AssessmentKind, Span, SpanId, Timestamp, Trace, TraceInfo, tag};
+use crate::otlp::from_hex;
 
 /// What becomes of a trace that is taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,8 +115,8 @@ pub(super) fn check(trace: &Trace) -> Result<(), StoreError> {
     }
     if let Some(odd) = trace.spans.iter().find(|span| {
         let parent = span.parent_id.as_ref();
-        bytes(span.span_id.as_str(), 8).is_none()
-            || parent.is_some_and(|id| bytes(id.as_str(), 8).is_none())
+        from_hex(span.span_id.as_str(), 8).is_none()
+            || parent.is_some_and(|id| from_hex(id.as_str(), 8).is_none())
     }) {
         let id = shortened(odd.span_id.as_str());
         return refuse(format!(
@@ -205,16 +206,6 @@ pub(super) fn spans(trace: &Trace) -> Vec<&Span> {
 pub(super) fn assessments(info: &TraceInfo) -> impl Iterator<Item = &Assessment> {
     let is_known = |one: &&Assessment| one.kind != AssessmentKind::Other;
     info.assessments.iter().filter(is_known)
-}
-
-/// An id in hex as so many bytes, not all of them zero.
-pub(super) fn bytes(hex: &str, length: usize) -> Option<Vec<u8>> {
-    if hex.len() != length * 2 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).ok();
-    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(byte).collect();
-    bytes.filter(|bytes| bytes.iter().any(|byte| *byte != 0))
 }
 
 #[cfg(test)]

@@ -4,15 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Assessing, change, check_name, is_pair, metadata, source};
+use super::{carry_out, check_name, is_pair, metadata, source};
 use crate::cli::{AssessArgs, FilterArgs};
-use crate::commands::change::Order;
 use crate::commands::form::Form;
 use crate::commands::{Context, resolve};
 use crate::error::{CommandError, Exit};
@@ -99,14 +97,7 @@ pub(super) fn run(context: &Context, args: &AssessArgs, from: &Path, form: Form)
         context.note("there is nothing to assess");
         return Ok(Exit::Success);
     }
-    let order = Order {
-        words: &words,
-        filter: &args.filter,
-        dry_run: args.dry_run,
-        yes: args.yes,
-        most: None,
-    };
-    change::run(context, form, order, &Assessing(Arc::new(plan)))
+    carry_out(context, args, form, &words, plan)
 }
 
 fn refuse_otherwise(context: &Context, args: &AssessArgs, from: &Path) -> Result<()> {

@@ -9,10 +9,10 @@ use prost::Message as _;
 
 use super::format::{Losses, Streamed};
 use super::json;
-use crate::model::{Event, Link, Span, SpanId, StatusCode, Trace, TraceInfo};
+use crate::model::{Link, Span, SpanId, Trace, TraceInfo};
 use crate::otlp::{
-    EventMessage, ExportTraceServiceRequest, InstrumentationScope, KeyValue, LinkMessage, Resource,
-    ResourceSpans, ScopeSpans, SpanMessage, Status, value,
+    ExportTraceServiceRequest, InstrumentationScope, KeyValue, LinkMessage, Resource,
+    ResourceSpans, ScopeSpans, SpanMessage, from_hex, value,
 };
 
 /// Writes traces as one JSON document, as they come.
@@ -129,42 +129,13 @@ fn attribute(key: &str, value: &str) -> KeyValue {
 }
 
 fn span_message(span: &Span, info: &TraceInfo) -> SpanMessage {
-    /// OpenTelemetry's default, and the kind of all spans that MLflow makes.
-    const INTERNAL: i32 = 1;
-    let typed = |(key, json): &(String, String)| KeyValue {
-        key: key.clone(),
-        value: Some(value::of_json(json)),
-    };
+    let id = |id: &SpanId| id_bytes(id.as_str(), 8);
     SpanMessage {
         trace_id: trace_id(&info.trace_id, &span.trace_id),
-        span_id: id_bytes(span.span_id.as_str(), 8),
-        parent_span_id: span
-            .parent_id
-            .as_ref()
-            .map_or(Vec::new(), |id: &SpanId| id_bytes(id.as_str(), 8)),
-        name: span.name.clone(),
-        kind: INTERNAL,
-        start_time_unix_nano: u64::try_from(span.start_ns).unwrap_or(0),
-        end_time_unix_nano: span.end_ns.map_or(0, |ns| u64::try_from(ns).unwrap_or(0)),
-        attributes: span.attributes.iter().map(typed).collect(),
-        events: span.events.iter().map(event_message).collect(),
+        span_id: id(&span.span_id),
+        parent_span_id: span.parent_id.as_ref().map_or(Vec::new(), id),
         links: span.links.iter().map(link_message).collect(),
-        status: Some(Status {
-            message: span.status_message.clone(),
-            code: match span.status {
-                StatusCode::Unset => 0,
-                StatusCode::Ok => 1,
-                StatusCode::Error => 2,
-            },
-        }),
-    }
-}
-
-fn event_message(event: &Event) -> EventMessage {
-    EventMessage {
-        time_unix_nano: u64::try_from(event.time_ns).unwrap_or(0),
-        name: event.name.clone(),
-        attributes: value::of_map(&event.attributes),
+        ..SpanMessage::of(span, value::of_json)
     }
 }
 
@@ -192,17 +163,6 @@ fn id_bytes(id: &str, length: usize) -> Vec<u8> {
         let hash = super::hash::fnv1a_128(id.as_bytes()).to_be_bytes();
         hash[16 - length..].to_vec()
     })
-}
-
-/// Exactly so many bytes, not all of them zero, which would mean that there is no id.
-fn from_hex(text: &str, length: usize) -> Option<Vec<u8>> {
-    if text.len() != length * 2 || !text.is_ascii() {
-        return None;
-    }
-    let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
-    let is_hex = text.bytes().all(|b| b.is_ascii_hexdigit());
-    let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(byte).collect();
-    bytes.filter(|bytes| is_hex && bytes.iter().any(|byte| *byte != 0))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::*;
 use crate::export::sample::any_traces;
+use crate::model::{Event, StatusCode};
 use crate::otlp::{AnyValue, Typed};
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,14 +2,14 @@
 //! replaced in one step.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::Mlruns;
 use super::folder::{self, ASSESSMENTS, is_link};
-use super::tags::{builder, unwritable};
+use super::write::{replace, unwritable};
 use super::yaml_write;
 use crate::store::assess::{as_json, restored};
 use crate::store::wire::as_protobuf_value;
@@ -95,15 +95,5 @@ fn set_valid(folder: &Path, id: &str, valid: bool) -> Result<(), StoreError> {
 }
 
 fn write(folder: &Path, id: &str, all: &Value) -> Result<(), StoreError> {
-    let path = file(folder, id)?;
-    let write = || -> io::Result<()> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        let mut file = builder().tempfile_in(folder)?;
-        file.write_all(yaml_write::block(all).as_bytes())?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().map_err(|error| unwritable(&path, &error))
+    replace(folder, &file(folder, id)?, &yaml_write::block(all))
 }

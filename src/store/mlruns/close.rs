@@ -1,13 +1,11 @@
 //! Finishing a trace in progress in MLflow's folders: its description says how it ended,
 //! in the words of the release that wrote it.
 
-use std::io::{self, Write as _};
-
 use serde_json::json;
 
 use super::Mlruns;
 use super::folder::{self, is_link};
-use super::tags::{builder, unwritable};
+use super::write::replace;
 use super::yaml_write;
 use crate::store::close::{Closed, Closing};
 use crate::store::local::attach;
@@ -40,12 +38,6 @@ impl Mlruns {
         };
         all[state] = json!(closing.state.as_str());
         all[took] = json!(took_ms);
-        let write = || -> io::Result<()> {
-            let mut file = builder().tempfile_in(&folder)?;
-            file.write_all(yaml_write::block(&all).as_bytes())?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        write().map_err(|error| unwritable(&path, &error))
+        replace(&folder, &path, &yaml_write::block(&all))
     }
 }

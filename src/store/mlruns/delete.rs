@@ -7,7 +7,7 @@ use std::io;
 
 use super::Mlruns;
 use super::folder::{self, is_link};
-use super::tags::unwritable;
+use super::write::unwritable;
 use crate::model::tag;
 use crate::store::StoreError;
 

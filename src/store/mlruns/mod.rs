@@ -8,6 +8,7 @@ mod close;
 mod delete;
 mod folder;
 mod tags;
+mod write;
 mod yaml;
 mod yaml_write;
 

@@ -2,10 +2,11 @@
 //! file is replaced in one step, so that readers see the old value or the new.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
-use super::folder::{TAGS, is_link, unreadable};
+use super::folder::{TAGS, is_link};
+use super::write::{replace, unwritable};
 use crate::model::tag;
 use crate::store::StoreError;
 
@@ -17,17 +18,8 @@ pub(super) fn set(folder: &Path, key: &str, value: &str) -> Result<(), StoreErro
     check_key(key)?;
     check_links(folder, key)?;
     let path = folder.join(TAGS).join(key);
-    let write = || -> io::Result<()> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        // Beside the folder of tags: whatever is in there is a tag to readers.
-        let mut file = builder().tempfile_in(folder)?;
-        file.write_all(value.as_bytes())?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().map_err(|error| unwritable(&path, &error))
+    // Beside the folder of tags: whatever is in there is a tag to readers.
+    replace(folder, &path, value)
 }
 
 /// Deletes a tag; one that is not there is as good as deleted.
@@ -65,19 +57,6 @@ fn check_links(folder: &Path, key: &str) -> Result<(), StoreError> {
     }
 }
 
-/// With the permissions that any new file would have: a server that runs as
-/// somebody else must be able to read it.
-pub(super) fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".mlt-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder
-}
-
 /// MLflow's rule: letters, digits, `_ - . : /` and spaces, and no name that
 /// would be another one as a path.
 fn check_key(key: &str) -> Result<(), StoreError> {
@@ -97,14 +76,6 @@ fn check_key(key: &str) -> Result<(), StoreError> {
         return refused("as the name of a file it would lead elsewhere");
     }
     Ok(())
-}
-
-/// A failure of the operating system to change a path.
-pub(super) fn unwritable(path: &Path, error: &io::Error) -> StoreError {
-    match unreadable(path, error) {
-        StoreError::File { path, reason } => StoreError::NotWritten { path, reason },
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -13,14 +13,14 @@ use serde_json::{Map, Value, json};
 use super::http::Call;
 use super::{RestStore, ids};
 use crate::json::parse_value;
-use crate::model::{Assessment, Event, Link, Span, SpanId, StatusCode, Trace, TraceInfo, metadata};
+use crate::model::{Assessment, Link, Span, SpanId, Trace, TraceInfo, metadata};
 use crate::otlp::{
-    EventMessage, ExportTraceServiceRequest, KeyValue, LinkMessage, ResourceSpans, ScopeSpans,
-    SpanMessage, Status, value,
+    AnyValue, ExportTraceServiceRequest, LinkMessage, ResourceSpans, ScopeSpans, SpanMessage,
+    from_hex, value,
 };
 use crate::store::assess::{as_json, new_id};
 use crate::store::fetch::{Ways as _, in_order};
-use crate::store::put::{self, bytes, refused};
+use crate::store::put::{self, refused};
 use crate::store::{OnPut, Put, StoreError};
 
 /// Traces that are sent at a time: servers write one after the other.
@@ -121,7 +121,7 @@ impl RestStore {
     pub(super) fn add_spans(&self, trace: &Trace) -> Result<(), StoreError> {
         let info = &trace.info;
         let id = &info.trace_id;
-        let otel = id.strip_prefix("tr-").and_then(|hex| bytes(hex, 16));
+        let otel = id.strip_prefix("tr-").and_then(|hex| from_hex(hex, 16));
         let otel = otel.filter(|_| !id.bytes().any(|byte| byte.is_ascii_uppercase()));
         let Some(otel) = otel else {
             return Err(refused(
@@ -333,63 +333,33 @@ fn duration(ns: i64) -> String {
 }
 
 fn message(span: &Span, trace: &[u8]) -> SpanMessage {
-    /// The kind of all spans that MLflow makes.
-    const INTERNAL: i32 = 1;
-    let id = |id: &SpanId| bytes(id.as_str(), 8).unwrap_or_default();
+    let id = |id: &SpanId| from_hex(id.as_str(), 8).unwrap_or_default();
     SpanMessage {
         trace_id: trace.to_vec(),
         span_id: id(&span.span_id),
         parent_span_id: span.parent_id.as_ref().map(id).unwrap_or_default(),
-        name: span.name.clone(),
-        kind: INTERNAL,
-        start_time_unix_nano: time(span.start_ns),
-        end_time_unix_nano: span.end_ns.map_or(0, time),
-        attributes: span.attributes.iter().map(attribute).collect(),
-        events: span.events.iter().map(event).collect(),
         links: span.links.iter().map(link).collect(),
-        status: Some(Status {
-            message: span.status_message.clone(),
-            code: match span.status {
-                StatusCode::Unset => 0,
-                StatusCode::Ok => 1,
-                StatusCode::Error => 2,
-            },
-        }),
+        ..SpanMessage::of(span, typed)
     }
-}
-
-fn time(ns: i64) -> u64 {
-    u64::try_from(ns).unwrap_or(0)
 }
 
 /// Servers take JSON text of texts, lists and objects for what it says, and keep it as it is;
 /// numbers and the like are typed.
-fn attribute((key, json): &(String, String)) -> KeyValue {
+fn typed(json: &str) -> AnyValue {
     let begins = json.trim_start().starts_with(['"', '[', '{']);
-    let is_text = begins && parse_value(json).is_some();
-    KeyValue {
-        key: key.clone(),
-        value: Some(if is_text {
-            value::text(json)
-        } else {
-            value::of_json(json)
-        }),
-    }
-}
-
-fn event(event: &Event) -> EventMessage {
-    EventMessage {
-        time_unix_nano: time(event.time_ns),
-        name: event.name.clone(),
-        attributes: value::of_map(&event.attributes),
+    if begins && parse_value(json).is_some() {
+        value::text(json)
+    } else {
+        value::of_json(json)
     }
 }
 
 fn link(link: &Link) -> LinkMessage {
     let hex = link.trace_id.strip_prefix("tr-").unwrap_or(&link.trace_id);
     LinkMessage {
-        trace_id: bytes(hex, hex.len() / 2).unwrap_or_default(),
-        span_id: bytes(link.span_id.as_str(), link.span_id.as_str().len() / 2).unwrap_or_default(),
+        trace_id: from_hex(hex, hex.len() / 2).unwrap_or_default(),
+        span_id: from_hex(link.span_id.as_str(), link.span_id.as_str().len() / 2)
+            .unwrap_or_default(),
         attributes: value::of_map(&link.attributes),
     }
 }

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension as _, ToSql};
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::row::Row;
 use super::write::{self, Subject, Writer};
 use crate::model::{Assessment, AssessmentError, AssessmentKind, SpanId, Timestamp};
 use crate::store::assess::{python_json, restored};
@@ -88,7 +89,8 @@ pub(super) fn insert(
     let value = python_json(value);
     let span = new.span_id.as_ref().map(SpanId::as_str);
     let run = new.metadata.get(SOURCE_RUN);
-    let all: [(&str, &dyn ToSql); 19] = [
+    let mut row = Row::of(shared, "assessments");
+    let all: [(&str, &dyn ToSql); 20] = [
         ("assessment_id", &new.id),
         ("trace_id", &trace_id),
         ("name", &new.name),
@@ -108,22 +110,12 @@ pub(super) fn insert(
         ("experiment_id", &experiment),
         ("trace_timestamp_ms", &time),
         ("aggregate_value", &aggregate),
+        ("is_numeric_value", &is_numeric),
     ];
-    let mut there: Vec<(&str, &dyn ToSql)> = all
-        .into_iter()
-        .filter(|(column, _)| shared.schema.has("assessments", column))
-        .collect();
-    if shared.schema.has("assessments", "is_numeric_value") {
-        there.push(("is_numeric_value", &is_numeric));
+    for (column, value) in all {
+        row.set(column, value);
     }
-    let columns: Vec<&str> = there.iter().map(|(column, _)| *column).collect();
-    let marks = vec!["?"; there.len()].join(", ");
-    let sql = format!(
-        "INSERT OR ABORT INTO assessments ({}) VALUES ({marks})",
-        columns.join(", ")
-    );
-    let values: Vec<&dyn ToSql> = there.iter().map(|(_, value)| *value).collect();
-    writer.run(&sql, &values, 1..=1)
+    row.insert(writer)
 }
 
 fn error_json(error: &AssessmentError) -> String {

@@ -15,6 +15,7 @@ mod outside;
 mod overview;
 mod put;
 mod readers;
+mod row;
 mod schema;
 mod search;
 mod spans;

@@ -1,16 +1,18 @@
 //! Taking traces in as MLflow writes them: a row for the trace, with what its release keeps
 //! in columns, and rows for tags, metadata, spans and assessments.
 
-use rusqlite::{OptionalExtension as _, ToSql};
+use rusqlite::OptionalExtension as _;
 use serde_json::{Map, Value};
 
+use super::row::Row;
 use super::write::{self, Subject, Writer};
 use super::{Shared, assess};
 use crate::filter::record_members;
 use crate::json::parse_value;
-use crate::model::{Span, Trace, TraceInfo, attribute, metadata, tag};
+use crate::model::{Span, Trace, TraceInfo, attribute, metadata, tag, whole};
+use crate::otlp::from_hex;
 use crate::store::assess::{new_id, python_json};
-use crate::store::put::{self, bytes, refused};
+use crate::store::put::{self, refused};
 use crate::store::wire::{Ids, stored_span};
 use crate::store::{Put, PutMode, StoreError};
 
@@ -119,43 +121,6 @@ fn location(
         format!("{path}/traces/{}/artifacts{rest}", info.trace_id)
     };
     Ok(found.map(|root| root.map(within).unwrap_or_default()))
-}
-
-/// A row in the making: columns that the database has, with their values.
-struct Row<'r> {
-    shared: &'r Shared,
-    table: &'static str,
-    columns: Vec<(&'r str, &'r dyn ToSql)>,
-}
-
-impl<'r> Row<'r> {
-    fn of(shared: &'r Shared, table: &'static str) -> Self {
-        Self {
-            shared,
-            table,
-            columns: Vec::new(),
-        }
-    }
-
-    /// Puts a value in, where there is such a column.
-    fn set(&mut self, column: &'r str, value: &'r dyn ToSql) {
-        if self.shared.schema.has(self.table, column) {
-            self.columns.push((column, value));
-        }
-    }
-
-    fn insert(self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let marks = vec!["?"; names.len()].join(", ");
-        // `OR ABORT` keeps rules of the schema from replacing other rows.
-        let sql = format!(
-            "INSERT OR ABORT INTO {} ({}) VALUES ({marks})",
-            self.table,
-            names.join(", ")
-        );
-        let values: Vec<&dyn ToSql> = self.columns.iter().map(|(_, value)| *value).collect();
-        writer.run(&sql, &values, 1..=1)
-    }
 }
 
 fn insert(
@@ -273,10 +238,10 @@ fn insert_span(
 ) -> Result<(), StoreError> {
     let experiment: Option<i64> = info.experiment_id.as_deref().and_then(|id| id.parse().ok());
     // Of traces of MLflow 2, OpenTelemetry's id is another one.
-    let trace = bytes(&span.trace_id, 16);
-    let own = bytes(span.span_id.as_str(), 8).unwrap_or_default();
+    let trace = from_hex(&span.trace_id, 16);
+    let own = from_hex(span.span_id.as_str(), 8).unwrap_or_default();
     let parent = span.parent_id.as_ref().map(crate::model::SpanId::as_str);
-    let parent_bytes = parent.and_then(|id| bytes(id, 8));
+    let parent_bytes = parent.and_then(|id| from_hex(id, 8));
     let ids = Ids {
         trace: trace.as_deref().unwrap_or(&[0; 16]),
         span: &own,
@@ -346,17 +311,7 @@ fn members<T>(
 
 /// A whole number, however it is written, as MLflow's server takes it.
 fn count(value: &Value) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if let Some(number) = value.as_i64() {
-        return Some(number);
-    }
-    let number = amount(value)?;
-    let is_whole = number.fract() == 0.0 && number.abs() <= EXACT;
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "it is an integer below 2^53"
-    )]
-    is_whole.then_some(number as i64)
+    value.as_i64().or_else(|| whole(amount(value)?))
 }
 
 /// A number that is none of Python's that JSON does not have.

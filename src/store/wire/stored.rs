@@ -144,7 +144,7 @@ mod tests {
                 attributes: map(json!({})),
             }],
         };
-        let hex = |hex: &str, length| crate::store::put::bytes(hex, length).unwrap();
+        let hex = |hex: &str, length| crate::otlp::from_hex(hex, length).unwrap();
         let (trace, own) = (hex(&span.trace_id, 16), hex(span.span_id.as_str(), 8));
         let ids = Ids {
             trace: &trace,

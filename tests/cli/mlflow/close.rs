@@ -1,14 +1,15 @@
 //! `mlt close`: traces whose program is gone are finished as MLflow finishes them, on
 //! servers of each generation, in a database and in a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::mlflow::{Seeded, empty, file_store, of_its_own, python, script, store_copy};
+use crate::support::mlflow::{
+    Seeded, empty, file_store, of_its_own, python, slow_client, store_copy,
+};
 use crate::support::{Mlt, mlt};
 
 /// What a Python program prints that has MLflow's client of a place.
@@ -25,18 +26,7 @@ fn ask(uri: &str, program: &str) -> Value {
 
 /// A trace whose program was killed after its first span.
 fn killed(seeded: &Seeded) -> String {
-    let mut client = Command::new(python())
-        .arg(script("slow_trace.py"))
-        .args(["stuck", "60"])
-        .env("MLFLOW_TRACKING_URI", seeded.uri())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(client.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    assert_eq!(line, "started\n");
+    let mut client = slow_client(seeded, &["stuck", "60"]);
     client.kill().unwrap();
     client.wait().unwrap();
     let open = mlt()
@@ -126,7 +116,7 @@ fn all_that_are_stuck_are_closed_and_no_others() {
     let stuck = before.values().filter(|(state, _)| state == "IN_PROGRESS");
     let stuck = stuck.count();
     assert!(stuck > 30, "{stuck}");
-    let dry = on().run("close --older-than 1m --dry-run -o jsonl");
+    let dry = on().run("close --older-than 1ms --dry-run -o jsonl");
     assert_eq!(dry.json_lines().len(), stuck);
     assert_eq!(states(seeded.uri()), before);
     let none = on().run("close --older-than 9000d");
@@ -135,11 +125,11 @@ fn all_that_are_stuck_are_closed_and_no_others() {
         "{none}"
     );
     let some = on()
-        .run("close --older-than 1m --tag team=search --state ok -o json")
+        .run("close --older-than 1ms --tag team=search --state ok -o json")
         .json();
     let some = some["closed"].as_u64().unwrap();
     assert!(some > 0, "{some}");
-    let rest = on().run("close --older-than 1m -o csv");
+    let rest = on().run("close --older-than 1ms -o csv");
     assert_eq!(rest.code, Some(0), "{rest}");
     let after = states(seeded.uri());
     assert_eq!(after.len(), before.len());
@@ -156,7 +146,7 @@ fn all_that_are_stuck_are_closed_and_no_others() {
         .iter()
         .filter(|(id, (state, _))| before[*id].0 == "IN_PROGRESS" && state == "OK");
     assert_eq!(ok.count() as u64, some);
-    let nothing = on().run("close --older-than 1m");
+    let nothing = on().run("close --older-than 1ms");
     assert!(
         nothing.stderr.starts_with("note: no traces match\n"),
         "{nothing}"
@@ -179,7 +169,7 @@ fn a_database_gets_what_mlflow_writes() {
     }
     let [ours, theirs] = dirs.each_ref().map(|dir| dir.path().join("mlflow.db"));
     let [our_uri, their_uri] = [&ours, &theirs].map(|path| format!("sqlite:///{}", path.display()));
-    let done = mlt().on(&our_uri).run("close --older-than 1m -o jsonl -q");
+    let done = mlt().on(&our_uri).run("close --older-than 1mss -o jsonl -q");
     let ends: Vec<(String, i64)> = done
         .json_lines()
         .iter()
@@ -227,10 +217,14 @@ fn a_database_gets_what_mlflow_writes() {
             });
             all.extend(found.unwrap().map(Result::unwrap));
         }
-        all.sort_unstable();
-        all
+        all.into_iter().collect::<BTreeSet<String>>()
     };
-    assert_eq!(rows(&ours), rows(&theirs));
+    let [ours, theirs] = [rows(&ours), rows(&theirs)];
+    let only = |one: &BTreeSet<String>, other| one.difference(other).cloned().collect::<Vec<_>>();
+    assert_eq!(
+        (only(&ours, &theirs), only(&theirs, &ours)),
+        (Vec::new(), Vec::new())
+    );
     let id = &ends[0].0;
     let again = mlt().on(&our_uri).run(&format!("close {id}"));
     assert!(again.ok().contains("nothing to close"), "{again}");

@@ -1,15 +1,14 @@
 //! `mlt get --wait` and `--follow`: traces that are not there yet or have not finished, in
 //! databases of either kind of journal, on a server, and on a terminal.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::mlflow::{empty, python, script, store_copy};
+use crate::support::mlflow::{empty, python, slow_client, store_copy};
 use crate::support::writer::{New, Writer, id, just_now};
 use crate::support::{Mlt, mlt};
 
@@ -110,17 +109,7 @@ fn time_that_is_over_is_said() {
 #[test]
 fn a_client_of_mlflow_is_waited_for() {
     let seeded = empty();
-    let mut client = Command::new(python())
-        .arg(script("slow_trace.py"))
-        .args(["slow", "3"])
-        .env("MLFLOW_TRACKING_URI", seeded.uri())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(client.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    let mut client = slow_client(&seeded, &["slow", "3"]);
     let followed = mlt().on(seeded.uri()).run("get latest --follow -o json");
     let trace: Value = followed.json();
     assert_eq!(trace["info"]["state"], "OK");

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -195,6 +196,23 @@ pub(crate) fn on_outside_database() -> Mlt {
 pub(crate) fn growing() -> &'static Seeded {
     static SERVER: OnceLock<Seeded> = OnceLock::new();
     SERVER.get_or_init(|| seeded(&CURRENT))
+}
+
+/// A program that makes a trace bit by bit with MLflow's own client, and has begun.
+pub(crate) fn slow_client(seeded: &Seeded, args: &[&str]) -> Child {
+    let mut client = Command::new(python())
+        .arg(script("slow_trace.py"))
+        .args(args)
+        .env("MLFLOW_TRACKING_URI", seeded.uri())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(client.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line, "started\n");
+    client
 }
 
 /// The Python of [`current`], with MLflow's client.
