@@ -26,7 +26,6 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod whole;
-mod workspace;
 mod write;
 
 use std::collections::HashMap;
@@ -34,18 +33,19 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, Params};
 
 use self::connection::Database;
+use self::dialect::Sqlite;
 use self::readers::{Purpose, Reader, Readers};
-use self::spans::Place;
 use self::stream::{Cursor, Stream};
-use self::workspace::Workspace;
 use super::artifact::Artifacts;
 use super::assess::none_are_kept;
 use super::fetch::{self, Batches, Ways};
 use super::local::{Doubts, attach, lock};
-use super::sql::Schema;
+use super::sql::info::{EXPERIMENT, experiment};
+use super::sql::spans::Place;
+use super::sql::{Schema, Workspace};
 use super::{
     Change, Detail, Explain, Explanation, Notice, OnChange, OnPut, OnTrace, Page, Pages, PutMode,
     Query, Scope, Store, StoreError, TraceRef, Want,
@@ -196,7 +196,7 @@ impl Shared {
             let mut spans = spans::in_table(self, connection, &info.trace_id, detail)?;
             // Hardly a trace has none in the table, so only then is it asked where they are.
             if spans.is_empty() {
-                let place = Place::look_up(connection, &info.trace_id);
+                let place = spans::place_of(connection, &info.trace_id);
                 if place.map_err(|e| self.database().error(&e))? != Place::Table {
                     let known = self.info(connection, &info.trace_id)?;
                     spans = self.complete(connection, known, detail)?.spans;
@@ -242,11 +242,18 @@ pub(super) fn open(
     let readers = Readers::open(path, Arc::clone(&doubts))?;
     let reader = readers.take(Purpose::Search)?;
     let schema = schema::read(&readers.database, &reader)?;
-    let workspace = Workspace::open(&readers.database, &reader, &schema, workspace)?;
+    let name = path.display().to_string();
+    let workspace = Workspace::open(&Sqlite, &name, &schema, workspace, |sql| {
+        let list = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = reader.prepare(sql)?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        list().map_err(|e| readers.database.error(&e))
+    })?;
     readers.give_back(reader);
     Ok(SqliteStore {
         shared: Arc::new(Shared {
-            name: path.display().to_string(),
+            name,
             readers,
             schema,
             workspace,
@@ -258,17 +265,6 @@ pub(super) fn open(
         last_token: AtomicU64::new(0),
     })
 }
-
-fn experiment(row: &Row<'_>) -> rusqlite::Result<Experiment> {
-    const TABLE: &str = "experiments";
-    Ok(Experiment {
-        id: odd::number(row, TABLE, 0)?.to_string(),
-        name: odd::text(row, TABLE, 1)?.into_owned(),
-        active: odd::maybe_text(row, TABLE, 2)?.as_deref() == Some("active"),
-    })
-}
-
-const EXPERIMENT: &str = "SELECT experiment_id, name, lifecycle_stage FROM experiments";
 
 impl SqliteStore {
     fn experiments_where(
@@ -299,12 +295,13 @@ impl SqliteStore {
         values: impl Params,
     ) -> Result<Vec<Experiment>, StoreError> {
         let workspace = self.shared.workspace.of_experiment();
-        let sql = format!("{EXPERIMENT} WHERE {condition} AND {workspace}{rest}");
+        let sql =
+            format!("SELECT {EXPERIMENT} FROM experiments WHERE {condition} AND {workspace}{rest}");
         self.shared.read(|connection| {
             let list = || -> rusqlite::Result<Vec<Experiment>> {
                 connection
                     .prepare(&sql)?
-                    .query_map(values, experiment)?
+                    .query_map(values, |row| experiment(row))?
                     .collect()
             };
             list().map_err(|e| self.shared.database().error(&e))

@@ -1,11 +1,12 @@
-//! Values in rows that are not what their columns should hold. SQLite lets any value be
-//! in any column, so this is where a row of a damaged database is told from a sound one.
+//! Rows of SQLite, and values in them that are not what their columns should hold: SQLite
+//! lets any value be in any column.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Error, Row};
+
+use crate::store::sql::{self, Cell};
 
 /// What is wrong with a value, and where it is.
 #[derive(Debug)]
@@ -23,14 +24,27 @@ impl fmt::Display for Odd {
 
 impl std::error::Error for Odd {}
 
-/// That a value of a row is not what it should be.
-pub(super) fn value(row: &Row<'_>, table: &str, at: usize, message: &'static str) -> Error {
-    let column = row.as_ref().column_name(at).unwrap_or_default();
-    let odd = Odd {
-        column: format!("{table}.{column}"),
-        message,
-    };
-    Error::FromSqlConversionFailure(at, Type::Null, Box::new(odd))
+impl sql::Row for Row<'_> {
+    type Error = Error;
+
+    fn cell(&self, at: usize) -> Result<Cell<'_>, Error> {
+        Ok(match self.get_ref(at)? {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Integer(number) => Cell::Integer(number),
+            ValueRef::Real(number) => Cell::Real(number),
+            ValueRef::Text(bytes) => Cell::Text(bytes),
+            ValueRef::Blob(bytes) => Cell::Bytes(bytes),
+        })
+    }
+
+    fn odd(&self, table: &str, at: usize, message: &'static str) -> Error {
+        let column = self.as_ref().column_name(at).unwrap_or_default();
+        let odd = Odd {
+            column: format!("{table}.{column}"),
+            message,
+        };
+        Error::FromSqlConversionFailure(at, Type::Null, Box::new(odd))
+    }
 }
 
 /// The column and what is wrong with its value, where that is what an error says.
@@ -40,10 +54,9 @@ pub(super) fn told_by(error: &Error) -> Option<(Option<String>, String)> {
             Some(odd) => (Some(odd.column.clone()), odd.message.to_owned()),
             None => (None, "a value is not of its column's kind".to_owned()),
         }),
-        Error::InvalidColumnType(_, column, found) => Some((
-            Some(column.clone()),
-            expected("a number", *found).to_owned(),
-        )),
+        Error::InvalidColumnType(_, column, found) => {
+            Some((Some(column.clone()), no_number(*found).to_owned()))
+        }
         Error::IntegralValueOutOfRange(..) => Some((None, "a number is out of range".to_owned())),
         Error::Utf8Error(..) => Some((None, "a value is not of its column's kind".to_owned())),
         _ => None,
@@ -59,62 +72,11 @@ pub(super) fn sentence(error: &Error) -> String {
     }
 }
 
-fn expected(wanted: &str, found: Type) -> &'static str {
-    match (wanted, found) {
-        ("a text", Type::Null) => "expected a text, found nothing",
-        ("a text", Type::Blob) => "expected a text, found bytes",
-        ("a text", _) => "expected a text, found a number",
-        (_, Type::Null) => "expected a number, found nothing",
-        (_, Type::Integer | Type::Real) => "expected a whole number, found another one",
-        (_, Type::Text) => "expected a number, found a text",
-        (_, Type::Blob) => "expected a number, found bytes",
+fn no_number(found: Type) -> &'static str {
+    match found {
+        Type::Null => "expected a number, found nothing",
+        Type::Integer | Type::Real => "expected a whole number, found another one",
+        Type::Text => "expected a number, found a text",
+        Type::Blob => "expected a number, found bytes",
     }
-}
-
-/// A whole number that may be missing.
-pub(super) fn maybe_number(row: &Row<'_>, table: &str, at: usize) -> rusqlite::Result<Option<i64>> {
-    match row.get_ref(at)? {
-        ValueRef::Null => Ok(None),
-        ValueRef::Integer(number) => Ok(Some(number)),
-        other => Err(value(
-            row,
-            table,
-            at,
-            expected("a number", other.data_type()),
-        )),
-    }
-}
-
-/// A whole number.
-pub(super) fn number(row: &Row<'_>, table: &str, at: usize) -> rusqlite::Result<i64> {
-    let number = maybe_number(row, table, at)?;
-    number.ok_or_else(|| value(row, table, at, expected("a number", Type::Null)))
-}
-
-/// Text that may be missing; bytes that are no UTF-8 are replaced.
-pub(super) fn maybe_text<'r>(
-    row: &'r Row<'_>,
-    table: &str,
-    at: usize,
-) -> rusqlite::Result<Option<Cow<'r, str>>> {
-    match row.get_ref(at)? {
-        ValueRef::Null => Ok(None),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(Some(String::from_utf8_lossy(bytes))),
-        other => Err(value(row, table, at, expected("a text", other.data_type()))),
-    }
-}
-
-/// Text; bytes that are no UTF-8 are replaced.
-pub(super) fn text<'r>(row: &'r Row<'_>, table: &str, at: usize) -> rusqlite::Result<Cow<'r, str>> {
-    let text = maybe_text(row, table, at)?;
-    text.ok_or_else(|| value(row, table, at, expected("a text", Type::Null)))
-}
-
-/// Text that is not empty: an id or a key.
-pub(super) fn name<'r>(row: &'r Row<'_>, table: &str, at: usize) -> rusqlite::Result<Cow<'r, str>> {
-    let name = text(row, table, at)?;
-    if name.is_empty() {
-        return Err(value(row, table, at, "expected a text, found an empty one"));
-    }
-    Ok(name)
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row};
 
 use super::dialect::Sqlite;
-use super::info::{PartReader, Reader as InfoReader, columns};
+use super::info::{PartReader, Reader as InfoReader};
 use super::readers::{Purpose, Reader};
 use super::stream::{self, Cursor, Stream};
-use super::{Shared, odd, outside, statement, whole};
+use super::{Shared, outside, statement, whole};
 use crate::model::TraceInfo;
 use crate::store::local::plan_of;
-use crate::store::sql::{Compiler, Dialect as _, FEW_SPANS, Parameters, order};
+use crate::store::sql::info::{can_read_parts, columns, part_columns};
+use crate::store::sql::{Compiler, Dialect as _, FEW_SPANS, Parameters, order, row};
 use crate::store::{Explanation, InfoParts, Query, StoreError};
 
 /// A page and whether there are more.
@@ -184,7 +185,7 @@ impl Prepared {
         } else {
             query.parts
         };
-        let parts = parts.filter(|parts| PartReader::can_read(schema, *parts));
+        let parts = parts.filter(|parts| can_read_parts(schema, *parts));
         let traces = match schema.time_index(experiments.len() == 1) {
             _ if sequential => Sqlite.whole_table("trace_info t"),
             Some(name) if by_time => Sqlite.by_index("trace_info t", name),
@@ -192,8 +193,7 @@ impl Prepared {
         };
         // The limit is no parameter, so that SQLite can plan with it.
         let limit = Sqlite.limit(query.limit.map(|limit| limit.saturating_add(1)));
-        let columns =
-            parts.map_or_else(|| columns(schema, query.counts_spans), PartReader::columns);
+        let columns = parts.map_or_else(|| columns(schema, query.counts_spans), part_columns);
         let sql = format!(
             "SELECT {columns} FROM {traces} WHERE {} ORDER BY {} {limit}",
             conditions.join(" AND "),
@@ -301,7 +301,7 @@ impl<'c> RowReader<'c> {
 
 /// The id of a row alone.
 fn id(shared: &Shared, row: &Row<'_>) -> Result<Option<Box<str>>, StoreError> {
-    let id = odd::name(row, "trace_info", 0).map(|id| Box::from(&*id));
+    let id = row::name(row, "trace_info", 0).map(|id| Box::from(&*id));
     readable(shared, row, id)
 }
 
@@ -314,7 +314,7 @@ fn readable<T>(
         Ok(read) => return Ok(Some(read)),
         Err(error) => error,
     };
-    let id = odd::maybe_text(row, "trace_info", 0).ok().flatten();
+    let id = row::maybe_text(row, "trace_info", 0).ok().flatten();
     match shared.row_error(&error, id.as_deref().unwrap_or_default()) {
         StoreError::Unreadable(one) => {
             shared.doubts.add_unreadable(*one);

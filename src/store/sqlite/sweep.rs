@@ -11,9 +11,10 @@ use rusqlite::Connection;
 
 use super::connection::keep_few_pages;
 use super::readers::{Purpose, Reader};
-use super::spans::{self, Place};
 use super::{Shared, odd, search};
 use crate::model::{Span, Trace, TraceInfo};
+use crate::store::sql::row;
+use crate::store::sql::spans::{self, Place};
 use crate::store::wire::otel_trace_id;
 use crate::store::{Detail, OnTrace, StoreError};
 
@@ -147,7 +148,7 @@ fn expected(
             let mut last = None;
             while let Some(row) = rows.next()? {
                 groups += 1;
-                let id = odd::text(row, "spans", 0)?.into_owned();
+                let id = row::text(row, "spans", 0)?.into_owned();
                 if let Some(info) = unseen.remove(&id) {
                     let left: u32 = row.get(1)?;
                     let trace = Box::new(Waiting {

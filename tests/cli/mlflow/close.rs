@@ -169,7 +169,9 @@ fn a_database_gets_what_mlflow_writes() {
     }
     let [ours, theirs] = dirs.each_ref().map(|dir| dir.path().join("mlflow.db"));
     let [our_uri, their_uri] = [&ours, &theirs].map(|path| format!("sqlite:///{}", path.display()));
-    let done = mlt().on(&our_uri).run("close --older-than 1mss -o jsonl -q");
+    let done = mlt()
+        .on(&our_uri)
+        .run("close --older-than 1mss -o jsonl -q");
     let ends: Vec<(String, i64)> = done
         .json_lines()
         .iter()

@@ -2,17 +2,15 @@
 //! unique only within it, and whoever asks sees those of one. Databases before
 //! MLflow 3.10 have none, and most later ones have nothing but the default one.
 
-use rusqlite::Connection;
-
-use super::connection::Database;
+use super::{Dialect, Schema};
 use crate::store::StoreError;
-use crate::store::sql::Schema;
 
 /// The workspace of those who choose none.
 const DEFAULT: &str = "default";
 
 /// The workspace that is looked at.
-pub(super) struct Workspace {
+pub(in crate::store) struct Workspace {
+    dialect: &'static dyn Dialect,
     name: String,
     /// Whether somebody asked for it.
     chosen: bool,
@@ -21,26 +19,20 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    /// The wanted workspace, or the default one.
+    /// The wanted workspace, or the default one; `list` gives the texts of a statement.
     ///
     /// # Errors
-    /// One that is not there, and those of SQLite.
-    pub(super) fn open(
-        database: &Database,
-        connection: &Connection,
+    /// One that is not there, and those of the database.
+    pub(in crate::store) fn open(
+        dialect: &'static dyn Dialect,
+        store: &str,
         schema: &Schema,
         wanted: Option<&str>,
+        mut list: impl FnMut(&str) -> Result<Vec<String>, StoreError>,
     ) -> Result<Self, StoreError> {
         let wanted = wanted.map(str::trim).filter(|name| !name.is_empty());
         let name = wanted.unwrap_or(DEFAULT).to_owned();
         let has_workspaces = schema.has("experiments", "workspace");
-        let list = |sql: &str| -> Result<Vec<String>, StoreError> {
-            let list = || -> rusqlite::Result<Vec<String>> {
-                let mut statement = connection.prepare(sql)?;
-                statement.query_map([], |row| row.get(0))?.collect()
-            };
-            list().map_err(|e| database.error(&e))
-        };
         let mut others = Vec::new();
         if has_workspaces {
             others = list(
@@ -57,12 +49,13 @@ impl Workspace {
             known.dedup();
             return Err(StoreError::UnknownWorkspace {
                 name,
-                store: database.path().display().to_string(),
+                store: store.to_owned(),
                 known,
             });
         }
         others.retain(|other| *other != name);
         Ok(Self {
+            dialect,
             name,
             chosen: wanted.is_some(),
             others,
@@ -70,22 +63,23 @@ impl Workspace {
     }
 
     /// Whether every experiment is in it.
-    pub(super) fn is_all(&self) -> bool {
+    pub(in crate::store) fn is_all(&self) -> bool {
         self.others.is_empty()
     }
 
     /// The condition that an experiment is in it.
-    pub(super) fn of_experiment(&self) -> String {
+    pub(in crate::store) fn of_experiment(&self) -> String {
         if self.is_all() {
-            return "1".to_owned();
+            return self.dialect.truth(true).to_owned();
         }
-        format!("workspace = '{}'", self.name.replace('\'', "''"))
+        let name = self.name.replace('\'', "''");
+        format!("{} = '{name}'", self.dialect.exact("workspace"))
     }
 
     /// The condition that an id is that of one of its experiments.
-    pub(super) fn of_experiment_id(&self, id: &str) -> String {
+    pub(in crate::store) fn of_experiment_id(&self, id: &str) -> String {
         if self.is_all() {
-            return "1".to_owned();
+            return self.dialect.truth(true).to_owned();
         }
         format!(
             "{id} IN (SELECT experiment_id FROM experiments WHERE {})",
@@ -94,7 +88,7 @@ impl Workspace {
     }
 
     /// What is left out, where nobody chose and it is more than nothing.
-    pub(super) fn left_out(&self) -> Option<String> {
+    pub(in crate::store) fn left_out(&self) -> Option<String> {
         (!self.chosen && !self.others.is_empty()).then(|| {
             format!(
                 "looked only at the workspace {}, and not at {}; MLFLOW_WORKSPACE chooses one",
