@@ -227,8 +227,13 @@ pub(crate) fn row_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
 /// What rows of statistics may stand for, likewise.
 pub(crate) fn stats_keys(typed: &OsStr) -> Vec<CompletionCandidate> {
     let kept = |key: &&str| *key != By::Span.as_str();
-    let of_spans = ["span.status", "span.model"];
-    one_of_or_keys(typed, GroupKey::beginnings().filter(kept).chain(of_spans))
+    let own = [
+        "span.status",
+        "span.model",
+        "assessment",
+        "assessment.value",
+    ];
+    one_of_or_keys(typed, GroupKey::beginnings().filter(kept).chain(own))
 }
 
 /// Words of a list with commas between, after those that were typed already.

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use crate::field::{Field, FieldDef, Uses};
-use crate::model::{Detail, Span, Trace};
+use crate::field::{Field, FieldDef, Uses, Value, assessment_text};
+use crate::model::{Assessment, Detail, Span, Trace};
 
 use super::{NodeId, SpanTree};
 
@@ -68,12 +68,17 @@ pub enum GroupKey {
     SpanField(Field),
     /// A field of their traces.
     Trace(Field),
+    /// The names of the assessments of a trace, which is in a row for each.
+    Assessment,
+    /// The same with their values, `name=value`.
+    AssessmentValue,
 }
 
 impl GroupKey {
     /// The key that a text means: of spans `name`, `type`, `status`, `model`, `path`,
     /// `span`, `span.error` and `span.attributes.KEY`, of traces `trace` (the name) and
-    /// every other field, by any of its names; `trace.` before it says so.
+    /// every other field, by any of its names; `trace.` before it says so; `assessment`
+    /// and `assessment.value` tell traces apart by all of their assessments.
     pub fn parse(text: &str) -> Option<Self> {
         let own = text.strip_prefix("span.").unwrap_or(text);
         if let Some(by) = By::ALL.into_iter().find(|by| by.as_str() == own) {
@@ -86,6 +91,8 @@ impl GroupKey {
         match text {
             "span.error" => return Some(Self::SpanField(Field::SpanError)),
             "trace" => return Some(Self::Trace(Field::Name)),
+            "assessment" => return Some(Self::Assessment),
+            "assessment.value" => return Some(Self::AssessmentValue),
             _ => {}
         }
         FieldDef::named(text, Uses::GROUP, true)
@@ -106,7 +113,12 @@ impl GroupKey {
 
     /// Whether it tells spans apart.
     pub const fn is_of_spans(&self) -> bool {
-        !matches!(self, Self::Trace(_))
+        matches!(self, Self::Span(_) | Self::SpanField(_))
+    }
+
+    /// Whether a trace may be in several rows.
+    pub const fn is_of_assessments(&self) -> bool {
+        matches!(self, Self::Assessment | Self::AssessmentValue)
     }
 
     /// How much of the spans it needs; `None` where it needs none.
@@ -115,12 +127,16 @@ impl GroupKey {
             Self::Span(By::Model) => Some(Detail::Measures),
             Self::Span(_) | Self::Trace(Field::SpanCount) => Some(Detail::Times),
             Self::SpanField(field) | Self::Trace(field) => field.detail(),
+            Self::Assessment | Self::AssessmentValue => None,
         }
     }
 
     /// Whether it is something of the traces that is known without their spans.
     pub fn is_of_infos(&self) -> bool {
-        matches!(self, Self::Trace(field) if field.detail().is_none())
+        match self {
+            Self::Trace(field) => field.detail().is_none(),
+            other => other.is_of_assessments(),
+        }
     }
 
     /// Whether it is tokens or cost.
@@ -132,6 +148,7 @@ impl GroupKey {
         RowKey::Missing(match self {
             Self::Span(_) => "(no model)",
             Self::SpanField(field) | Self::Trace(field) => field.def().missing,
+            Self::Assessment | Self::AssessmentValue => Field::Assessments.def().missing,
         })
     }
 }
@@ -143,6 +160,8 @@ impl fmt::Display for GroupKey {
             Self::Span(by) => f.write_str(by.as_str()),
             Self::Trace(Field::Name) => f.write_str("trace"),
             Self::Trace(Field::Models) => f.write_str("models"),
+            Self::Assessment => f.write_str("assessment"),
+            Self::AssessmentValue => f.write_str("assessment.value"),
             Self::SpanField(field) | Self::Trace(field) => f.write_str(&field.spelling()),
         }
     }
@@ -199,7 +218,7 @@ impl Grouper {
 
     /// Whether every key is one of traces.
     pub(super) fn is_of_traces(&self) -> bool {
-        let of_traces = |partition: &Partition| matches!(partition.by, GroupKey::Trace(_));
+        let of_traces = |partition: &Partition| !partition.by.is_of_spans();
         of_traces(&self.first) && self.second.as_ref().is_none_or(of_traces)
     }
 
@@ -223,14 +242,18 @@ impl Grouper {
         groups
     }
 
-    /// The group of a whole trace; `None` where a key is one of spans.
-    pub(super) fn assign_trace(&mut self, trace: &Trace) -> Option<usize> {
+    /// The groups of a whole trace, at least one; `None` where a key is one of spans.
+    pub(super) fn assign_trace(&mut self, trace: &Trace) -> Option<Vec<usize>> {
         let first = self.first.assign_trace(trace)?;
         let Some(second) = &mut self.second else {
             return Some(first);
         };
         let second = second.assign_trace(trace)?;
-        Some(self.pair(first, second))
+        let mut pairs = Vec::new();
+        for first in first {
+            pairs.extend(second.iter().map(|second| self.pair(first, *second)));
+        }
+        Some(pairs)
     }
 
     fn pair(&mut self, first: usize, second: usize) -> usize {
@@ -312,6 +335,11 @@ fn models(trace: &Trace, tree: &SpanTree) -> Vec<Option<String>> {
         .collect()
 }
 
+/// Those that were not replaced.
+fn assessments(trace: &Trace) -> impl Iterator<Item = &Assessment> {
+    trace.info.assessments.iter().filter(|a| a.valid)
+}
+
 impl Partition {
     fn new(by: GroupKey) -> Self {
         Self {
@@ -323,19 +351,28 @@ impl Partition {
         }
     }
 
-    fn assign_trace(&mut self, trace: &Trace) -> Option<usize> {
-        let GroupKey::Trace(field) = &self.by else {
-            return None;
+    fn assign_trace(&mut self, trace: &Trace) -> Option<Vec<usize>> {
+        let texts: BTreeSet<Cow<'_, str>> = match &self.by {
+            GroupKey::Trace(field) => field
+                .value(trace)
+                .map(Value::into_text)
+                .into_iter()
+                .collect(),
+            GroupKey::Assessment => assessments(trace).map(|a| a.name.as_str().into()).collect(),
+            GroupKey::AssessmentValue => assessments(trace)
+                .map(|a| format!("{}={}", a.name, assessment_text(a)).into())
+                .collect(),
+            GroupKey::Span(_) | GroupKey::SpanField(_) => return None,
         };
-        Some(match field.value(trace) {
-            Some(value) => self.text(&value.into_text()),
-            None => self.missing(),
-        })
+        if texts.is_empty() {
+            return Some(vec![self.missing()]);
+        }
+        Some(texts.iter().map(|text| self.text(text)).collect())
     }
 
     fn assign(&mut self, trace: &Trace, tree: &SpanTree) -> Vec<usize> {
-        if let Some(group) = self.assign_trace(trace) {
-            return vec![group; tree.len()];
+        if let Some([group, ..]) = self.assign_trace(trace).as_deref() {
+            return vec![*group; tree.len()];
         }
         if let GroupKey::SpanField(field) = self.by.clone() {
             let nodes = tree.preorder();

@@ -104,6 +104,8 @@ pub struct StatsReport {
     pub undated: usize,
     /// Traces that have ended and have no spans, where spans are looked at.
     pub without_spans: usize,
+    /// Traces that are in several rows.
+    pub in_several: usize,
     /// When intervals begin.
     pub starts: Vec<Start>,
     /// The groups.
@@ -135,6 +137,7 @@ pub struct Stats {
     /// Whether spans are looked at.
     with_spans: bool,
     without_spans: usize,
+    in_several: usize,
     assessments: Assessed,
 }
 
@@ -183,6 +186,7 @@ impl Stats {
             undated: 0,
             with_spans: false,
             without_spans: 0,
+            in_several: 0,
             assessments: Assessed::default(),
         };
         stats.with_spans = stats.detail().is_some();
@@ -208,12 +212,15 @@ impl Stats {
         let interval = self.interval(trace);
         let prepared = self.empty.prepare(trace);
         let whole = match &mut self.grouper {
-            None => Some(0),
+            None => Some(vec![0]),
             Some(grouper) => grouper.assign_trace(trace),
         };
-        if let Some(group) = whole {
-            self.grow(group + 1);
-            self.groups[group].add(&prepared, None, interval, &self.empty);
+        if let Some(groups) = whole {
+            self.in_several += usize::from(groups.len() > 1);
+            for group in groups {
+                self.grow(group + 1);
+                self.groups[group].add(&prepared, None, interval, &self.empty);
+            }
         } else if let (Some(grouper), Some(tree)) = (&mut self.grouper, prepared.tree()) {
             let assigned = grouper.assign(trace, tree);
             let mut nodes: BTreeMap<usize, Vec<NodeId>> = BTreeMap::new();
@@ -275,6 +282,7 @@ impl Stats {
         report.traces = Some(self.traces);
         report.undated = self.undated;
         report.without_spans = self.without_spans;
+        report.in_several = self.in_several;
         report.assessments = self
             .assessments
             .results()
@@ -349,10 +357,13 @@ impl StatsReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
     use crate::analysis::By;
     use crate::analysis::sample::{MS, span, trace};
     use crate::field::Field;
     use crate::filter::{Moment, Zone, aggregate::parse_aggregates};
+    use crate::model::Assessment;
 
     fn took(name: &str, start_ms: i64, work_ms: i64) -> Trace {
         let mut trace = trace([
@@ -428,6 +439,66 @@ mod tests {
                 ("root/b".to_owned(), vec![(Some(30e6), 1), (Some(1.0), 1)]),
                 ("work/a".to_owned(), vec![(Some(10e6), 1), (Some(1.0), 1)]),
                 ("work/b".to_owned(), vec![(Some(20e6), 1), (Some(1.0), 1)]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_trace_is_in_the_row_of_each_of_its_assessments() {
+        let assessed = |mut trace: Trace, all: &[(&str, bool, bool)]| {
+            let all = all.iter().map(|(name, value, valid)| Assessment {
+                valid: *valid,
+                ..Assessment::sample_feedback(name, json!(value))
+            });
+            trace.info.assessments.extend(all);
+            trace
+        };
+        let traces = [
+            assessed(
+                took("a", 0, 10),
+                &[("ok", true, true), ("ok", false, true), ("new", true, true)],
+            ),
+            assessed(
+                took("b", 0, 20),
+                &[("ok", true, true), ("old", true, false)],
+            ),
+            took("b", 0, 40),
+        ];
+        let rows = |keys| {
+            let mut report = report("count(), max(duration)", keys, None, &traces);
+            report.sort(StatsSort::Name);
+            let rows: Vec<_> = report.rows.iter().map(shown).collect();
+            let told = |(name, values): (String, Vec<(Option<f64>, usize)>)| {
+                (name, values[0].1, values[1].0)
+            };
+            (
+                report.in_several,
+                rows.into_iter().map(told).collect::<Vec<_>>(),
+            )
+        };
+        let row = |name: &str, count, most| (name.to_owned(), count, Some(most));
+        let (several, by_name) = rows(vec![GroupKey::Assessment]);
+        assert_eq!(several, 1);
+        assert_eq!(
+            by_name,
+            [
+                row("new", 1, 20e6),
+                row("ok", 2, 30e6),
+                row("(no assessment)", 1, 50e6)
+            ]
+        );
+        let (_, by_value) = rows(vec![
+            GroupKey::AssessmentValue,
+            GroupKey::Trace(Field::Name),
+        ]);
+        assert_eq!(
+            by_value,
+            [
+                row("new=true/a", 1, 20e6),
+                row("ok=false/a", 1, 20e6),
+                row("ok=true/a", 1, 20e6),
+                row("ok=true/b", 1, 30e6),
+                row("(no assessment)/b", 1, 50e6),
             ]
         );
     }

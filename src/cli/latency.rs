@@ -104,8 +104,14 @@ impl FromStr for RowBy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let key = GroupKey::parse(text);
-        key.map(Self).ok_or_else(|| EXPECTED_KEY.to_owned())
+        match GroupKey::parse(text) {
+            // Time would be counted once for each of them.
+            Some(key) if key.is_of_assessments() => Err(format!(
+                "traces with several assessments would be in several rows; \
+                 `mlt stats 'p95(duration)' --by {key}` has them there"
+            )),
+            key => key.map(Self).ok_or_else(|| EXPECTED_KEY.to_owned()),
+        }
     }
 }
 

@@ -58,8 +58,9 @@ pub struct StatsArgs {
     pub all: bool,
 
     /// What a row stands for: trace (its name), status, models (all that it used), session, user,
-    /// experiment, error, tags.KEY or any other field; of spans name, type, status, model, path, span.error
-    /// or span.attributes.KEY; two, separated by a comma
+    /// experiment, error, tags.KEY or any other field; assessment or assessment.value, where a trace is
+    /// in several rows; of spans name, type, status, model, path, span.error or span.attributes.KEY;
+    /// two, separated by a comma
     #[arg(
         long,
         value_delimiter = ',',

@@ -103,6 +103,16 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
             },
         ));
     }
+    if report.in_several > 0 {
+        context.note(&format!(
+            "{} in a row for each of several assessments",
+            if report.in_several == 1 {
+                "1 trace is".to_owned()
+            } else {
+                format!("{} are", units::counted(report.in_several, "trace"))
+            }
+        ));
+    }
     if report.undated > 0 {
         context.note_loss(&format!(
             "{} without a time is in no interval",

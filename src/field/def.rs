@@ -47,6 +47,8 @@ pub enum Subject {
     Trace,
     /// A span.
     Span,
+    /// An assessment.
+    Assessment,
 }
 
 /// What the values of a field are.
@@ -95,6 +97,8 @@ impl Uses {
     pub const COLUMN: Self = Self(8);
     /// In `stats` and `check`, as something to measure.
     pub const MEASURE: Self = Self(16);
+    /// In filters, where a single assessment is spoken of.
+    pub const OF_ASSESSMENT: Self = Self(32);
     /// Of spans: in filters and to group by.
     pub const FILTER_GROUP: Self = Self(1 | 4);
     /// For everything but filters.

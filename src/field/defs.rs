@@ -4,7 +4,7 @@ use super::Comparator::{
     self, Between, Equal, Greater, GreaterOrEqual, Ilike, In, IsNotNull, IsNull, Less, LessOrEqual,
     Like, NotBetween, NotEqual, NotIlike, NotIn, NotLike, NotRlike, Rlike,
 };
-use super::{Field, FieldDef, Subject, Unit, Uses};
+use super::{AssessmentPart, Field, FieldDef, Subject, Unit, Uses};
 
 /// The states of a trace.
 pub const STATES: &[&str] = &["OK", "ERROR", "IN_PROGRESS"];
@@ -28,6 +28,9 @@ pub const SPAN_TYPES: &[&str] = &[
     "GUARDRAIL",
     "EVALUATOR",
 ];
+
+/// The kinds of judges that MLflow defines.
+pub const SOURCE_TYPES: &[&str] = &["HUMAN", "LLM_JUDGE", "CODE"];
 
 const LISTED: &[Comparator] = &[
     Equal, NotEqual, In, NotIn, Like, NotLike, Ilike, NotIlike, Rlike, NotRlike,
@@ -128,9 +131,16 @@ const SPAN: FieldDef = FieldDef {
     uses: Uses::FILTER,
     ..TRACE
 };
+/// What all pieces of single assessments have in common.
+const ASSESSMENT: FieldDef = FieldDef {
+    of: Subject::Assessment,
+    comparators: NULLABLE,
+    uses: Uses::OF_ASSESSMENT,
+    ..TRACE
+};
 
 /// Every field.
-pub static DEFS: [FieldDef; 41] = [
+pub static DEFS: [FieldDef; 47] = [
     FieldDef {
         name: "status",
         aliases: &["state"],
@@ -679,5 +689,50 @@ pub static DEFS: [FieldDef; 41] = [
         help: "linked issue",
         missing: "(no issue)",
         ..TRACE
+    },
+    FieldDef {
+        name: "name",
+        make: |_| Field::OfAssessment(AssessmentPart::Name),
+        server_name: "name",
+        help: "what was assessed",
+        ..ASSESSMENT
+    },
+    FieldDef {
+        name: "value",
+        make: |_| Field::OfAssessment(AssessmentPart::Value),
+        server_name: "value",
+        unit: Unit::Anything,
+        comparators: ANYTHING,
+        help: "the judgement",
+        ..ASSESSMENT
+    },
+    FieldDef {
+        name: "error",
+        make: |_| Field::OfAssessment(AssessmentPart::Error),
+        server_name: "error",
+        help: "why judging failed",
+        ..ASSESSMENT
+    },
+    FieldDef {
+        name: "rationale",
+        make: |_| Field::OfAssessment(AssessmentPart::Rationale),
+        server_name: "rationale",
+        help: "why, in the judge's words",
+        ..ASSESSMENT
+    },
+    FieldDef {
+        name: "source",
+        make: |_| Field::OfAssessment(AssessmentPart::Source),
+        server_name: "source",
+        help: "who or what judged",
+        ..ASSESSMENT
+    },
+    FieldDef {
+        name: "source_type",
+        make: |_| Field::OfAssessment(AssessmentPart::SourceType),
+        server_name: "source_type",
+        unit: Unit::OneOf(SOURCE_TYPES),
+        help: "what kind of judge it is",
+        ..ASSESSMENT
     },
 ];

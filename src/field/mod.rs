@@ -13,7 +13,7 @@ mod value;
 
 pub use comparator::Comparator;
 pub use def::{FieldDef, Subject, Unit, Uses};
-pub use defs::{DEFS, OLDEST_SERVER, SPAN_STATES, SPAN_TYPES, STATES};
+pub use defs::{DEFS, OLDEST_SERVER, SOURCE_TYPES, SPAN_STATES, SPAN_TYPES, STATES};
 pub(crate) use print::quoted_key;
 pub(crate) use value::first_failed;
 pub use value::{LINKED_PROMPTS, Value};
@@ -21,7 +21,7 @@ pub(crate) use value::{assessment_text, issues, prompts};
 
 use crate::model::{Detail, metadata, tag};
 
-/// A piece of a trace or of a span.
+/// A piece of a trace, of a span or of an assessment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Field {
     /// The state of the trace: `OK`, `ERROR` or `IN_PROGRESS`.
@@ -98,6 +98,25 @@ pub enum Field {
     Assessments,
     /// The value of the assessments with this name, feedback and expectations alike.
     Assessment(String),
+    /// A piece of a single assessment, where one is spoken of.
+    OfAssessment(AssessmentPart),
+}
+
+/// A piece of an assessment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AssessmentPart {
+    /// What was assessed, for example `correctness`.
+    Name,
+    /// The judgement; none where judging failed.
+    Value,
+    /// Why judging failed: the code and the message.
+    Error,
+    /// Why, in the judge's words.
+    Rationale,
+    /// Who or what judged: a user, a model or a script.
+    Source,
+    /// What kind of judge it is: `HUMAN`, `LLM_JUDGE` or `CODE`.
+    SourceType,
 }
 
 impl Field {
@@ -201,7 +220,8 @@ impl Field {
             | Self::Request
             | Self::Response
             | Self::Assessments
-            | Self::Assessment(_) => None,
+            | Self::Assessment(_)
+            | Self::OfAssessment(_) => None,
         }
     }
 
@@ -215,7 +235,18 @@ impl Field {
 
     /// Whether it is the value of an assessment that a filter asks for.
     pub const fn is_assessment(&self) -> bool {
-        matches!(self, Self::Feedback(_) | Self::Expectation(_))
+        matches!(
+            self,
+            Self::Feedback(_) | Self::Expectation(_) | Self::OfAssessment(AssessmentPart::Value)
+        )
+    }
+
+    /// Whether the assessments of a trace are needed to decide about it.
+    pub const fn needs_assessments(&self) -> bool {
+        matches!(
+            self,
+            Self::Feedback(_) | Self::Expectation(_) | Self::OfAssessment(_) | Self::IssueId
+        )
     }
 
     /// Whether it is always a number.

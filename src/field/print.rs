@@ -63,7 +63,8 @@ impl Field {
             | Self::Failed
             | Self::Request
             | Self::Response
-            | Self::Assessments => None,
+            | Self::Assessments
+            | Self::OfAssessment(_) => None,
         }
     }
 

@@ -176,7 +176,8 @@ impl Field {
             | Self::SpanTokens
             | Self::SpanCost
             | Self::SpanError
-            | Self::SpanModel => return None,
+            | Self::SpanModel
+            | Self::OfAssessment(_) => return None,
         })
     }
 

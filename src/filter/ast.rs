@@ -39,6 +39,36 @@ pub enum Expr {
     Not(Box<Expr>),
     /// A statement about how many spans pass a test.
     Spans(Box<SpanTest>),
+    /// That there is an assessment that passes a test.
+    Assessed(Box<AssessmentTest>),
+}
+
+/// A test of single assessments, of those that were not replaced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssessmentTest {
+    /// Of what kind the assessment is.
+    pub of: Assessed,
+    /// Conditions on pieces of an assessment under `And`, `Or` and `Not`, all of one.
+    pub expr: Expr,
+}
+
+/// The kinds of assessments that filters tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assessed {
+    /// Feedback.
+    Feedback,
+    /// Expectations.
+    Expectation,
+}
+
+impl Assessed {
+    /// The word before the parentheses.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Feedback => "any_feedback",
+            Self::Expectation => "any_expectation",
+        }
+    }
 }
 
 /// How many spans of a trace pass a test.
@@ -98,6 +128,11 @@ impl Expr {
         Self::Not(Box::new(self))
     }
 
+    /// That there is an assessment of a kind that passes a test.
+    pub fn assessed(of: Assessed, expr: Self) -> Self {
+        Self::Assessed(Box::new(AssessmentTest { of, expr }))
+    }
+
     /// A statement about how many spans pass a test.
     pub fn spans(quantifier: Quantifier, expr: Self) -> Self {
         Self::Spans(Box::new(SpanTest { quantifier, expr }))
@@ -120,6 +155,7 @@ impl Expr {
             }
             Self::Not(inner) => inner.collect(all),
             Self::Spans(test) => test.expr.collect(all),
+            Self::Assessed(test) => test.expr.collect(all),
         }
     }
 
@@ -129,7 +165,7 @@ impl Expr {
         match self {
             Self::Condition(condition) => condition.field.is_span(),
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::is_about_a_span),
-            Self::Not(_) | Self::Spans(_) => false,
+            Self::Not(_) | Self::Spans(_) | Self::Assessed(_) => false,
         }
     }
 
@@ -143,6 +179,7 @@ impl Expr {
             }
             Self::Not(inner) => inner.each_condition(change),
             Self::Spans(test) => test.expr.each_condition(change),
+            Self::Assessed(test) => test.expr.each_condition(change),
         }
     }
 
@@ -153,6 +190,7 @@ impl Expr {
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::needs_spans),
             Self::Not(inner) => inner.needs_spans(),
             Self::Spans(_) => true,
+            Self::Assessed(_) => false,
         }
     }
 }
@@ -299,7 +337,7 @@ impl Filter {
     pub fn needs_assessments(&self) -> bool {
         self.conditions()
             .iter()
-            .any(|c| c.field.is_assessment() || c.field == Field::IssueId)
+            .any(|c| c.field.needs_assessments())
     }
 
     /// The first MLflow release, as major and minor number, whose server understands

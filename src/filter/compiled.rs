@@ -137,6 +137,11 @@ impl Test {
         matches!(self.operand, Operand::Regex(PythonRegex::Unsupported))
     }
 
+    /// Whether text is looked through.
+    pub(super) fn is_pattern(&self) -> bool {
+        matches!(self.operand, Operand::Like(_) | Operand::Regex(_))
+    }
+
     /// What a value comes to, where `equal` says whether it is what is asked for.
     fn verdict(&self, equal: bool) -> bool {
         equal != self.comparator.is_negated()
@@ -324,7 +329,8 @@ impl Test {
             | Field::Request
             | Field::Response
             | Field::Assessments
-            | Field::Assessment(_) => false,
+            | Field::Assessment(_)
+            | Field::OfAssessment(_) => false,
         }
     }
 }

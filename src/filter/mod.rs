@@ -89,12 +89,12 @@ pub const REFERENCE: &str = include_str!("reference.txt");
 
 pub use crate::field::{Comparator, Field};
 pub use crate::units::{Moment, Zone};
-pub use ast::{Expr, Filter, Quantifier, SpanTest};
+pub use ast::{Assessed, AssessmentTest, Expr, Filter, Quantifier, SpanTest};
 pub use compiled::Test;
 pub use condition::ConditionError;
 pub use diagnostics::Warning;
 pub use error::{ParseError, ParseErrorKind};
-pub use eval::{Matcher, SpanJudge, SpanMatcher};
+pub use eval::{AssessmentMatcher, Matcher, SpanJudge, SpanMatcher};
 pub use order::{OrderBy, parse_order_by};
 pub use parser::{parse, parse_in};
 pub use plan::{Capability, Nothing, Outside, Plan, PlanError, Server, Support};

@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use super::ast::{Expr, Filter, Quantifier};
+use super::ast::{Assessed, Expr, Filter, Quantifier};
 use super::diagnostics::Warning;
 use super::error::{ParseError, ParseErrorKind};
 use super::lexer::{Token, TokenKind, lex};
-use super::resolve::resolve;
+use super::resolve::{resolve, resolve_of_assessment};
 use super::terms::Condition;
 use super::value::parse_number;
 use super::{mistakes, warn};
@@ -272,7 +272,7 @@ impl<'a, 't> Parser<'a, 't> {
         }
     }
 
-    /// `any(…)`, `all(…)` or `count(…) > 3`.
+    /// `any(…)`, `all(…)`, `count(…) > 3`, `any_feedback(…)` or `any_expectation(…)`.
     fn spans(&mut self, word: Token<'t>, name: &str) -> Result<Expr, ParseError> {
         if let Some(outer) = self.inside {
             return Err(mistakes::nested_quantifier(outer, word));
@@ -281,6 +281,9 @@ impl<'a, 't> Parser<'a, 't> {
         self.inside = Some(word);
         let expr = self.parentheses(word)?;
         self.inside = None;
+        if let Some(of) = assessed(name) {
+            return Ok(Expr::assessed(of, expr));
+        }
         let quantifier = match name {
             "any" => Quantifier::Any,
             "all" => Quantifier::All,
@@ -315,9 +318,16 @@ impl<'a, 't> Parser<'a, 't> {
     /// One condition.
     fn clause(&mut self) -> Result<Condition, ParseError> {
         let key = self.key()?;
-        let resolved = resolve(&key)?;
+        let of_assessment = self
+            .inside
+            .filter(|word| quantifier(*word).and_then(assessed).is_some());
+        let resolved = match of_assessment {
+            Some(word) => resolve_of_assessment(&key, word, &self.text[key.span.clone()])?,
+            None => resolve(&key)?,
+        };
         let field = resolved.field.clone();
         if let Some(quantifier) = self.inside
+            && of_assessment.is_none()
             && !field.is_span()
         {
             return Err(mistakes::trace_key_within_spans(
@@ -506,6 +516,13 @@ fn quantifier(token: Token<'_>) -> Option<&'static str> {
     mistakes::QUANTIFIERS
         .into_iter()
         .find(|name| token.is_keyword(name))
+}
+
+/// The assessments that a quantifier in lower case speaks of.
+fn assessed(name: &str) -> Option<Assessed> {
+    [Assessed::Feedback, Assessed::Expectation]
+        .into_iter()
+        .find(|of| of.word() == name)
 }
 
 /// A comparator that is written with signs.

@@ -40,6 +40,7 @@ fn sort(parts: &mut Vec<Expr>) {
             Expr::And(inner) | Expr::Or(inner) => sort(inner),
             Expr::Not(inner) => sort_within(inner),
             Expr::Spans(test) => sort_within(&mut test.expr),
+            Expr::Assessed(test) => sort_within(&mut test.expr),
             Expr::Condition(condition) => {
                 if let Value::List(texts) = &mut condition.value {
                     texts.sort_unstable();
@@ -57,6 +58,7 @@ fn sort_within(expr: &mut Expr) {
         Expr::And(parts) | Expr::Or(parts) => sort(parts),
         Expr::Not(inner) => sort_within(inner),
         Expr::Spans(test) => sort_within(&mut test.expr),
+        Expr::Assessed(test) => sort_within(&mut test.expr),
         Expr::Condition(_) => {}
     }
 }
@@ -105,6 +107,9 @@ impl fmt::Display for Text<'_> {
             Expr::Not(inner) => {
                 f.write_str("NOT ")?;
                 operand(f, inner, reader)
+            }
+            Expr::Assessed(test) => {
+                write!(f, "{}({})", test.of.word(), Text(&test.expr, reader))
             }
             Expr::Spans(test) => {
                 let expr = Text(&test.expr, reader);

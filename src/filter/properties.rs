@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    Capability, Comparator, Condition, Expr, Field, Filter, Number, Plan, Quantifier, Server,
-    Support, parse,
+    Assessed, Capability, Comparator, Condition, Expr, Field, Filter, Number, Plan, Quantifier,
+    Server, Support, parse,
 };
+use crate::field::{FieldDef, Uses};
 use crate::model::{
     Assessment, AssessmentKind, Event, Source, Span, SpanId, StatusCode, Timestamp, TraceInfo,
     TraceState, attribute, metadata, tag,
@@ -149,6 +150,16 @@ fn quantified(field: impl Strategy<Value = Field> + 'static) -> impl Strategy<Va
     (quantifier, inner).prop_map(|(quantifier, expr)| Expr::spans(quantifier, expr))
 }
 
+fn assessed() -> impl Strategy<Value = Expr> {
+    let fields: Vec<Field> = FieldDef::with(Uses::OF_ASSESSMENT)
+        .map(|def| (def.make)(String::new()))
+        .collect();
+    let field = prop::sample::select(fields);
+    let of = prop::sample::select(vec![Assessed::Feedback, Assessed::Expectation]);
+    let inner = combined(condition(field).prop_map(Expr::Condition).boxed());
+    (of, inner).prop_map(|(of, expr)| Expr::assessed(of, expr))
+}
+
 fn trace_expr() -> BoxedStrategy<Expr> {
     combined(condition(trace_field()).prop_map(Expr::Condition).boxed())
 }
@@ -159,6 +170,7 @@ fn expr() -> BoxedStrategy<Expr> {
             4 => condition(trace_field()).prop_map(Expr::Condition),
             3 => condition(span_field()).prop_map(Expr::Condition),
             1 => quantified(span_field()),
+            1 => assessed(),
         ]
         .boxed(),
     )

@@ -3,7 +3,7 @@
 //! keys mean the same thing whatever stands before them.
 
 use super::error::{ParseError, ParseErrorKind, quote};
-use super::lexer::TokenKind;
+use super::lexer::{Token, TokenKind};
 use super::parser::KeyText;
 use crate::field::{Field, FieldDef, Uses, quoted_key, suggest};
 
@@ -162,6 +162,47 @@ fn span(key: &KeyText<'_>) -> Result<Field, ParseError> {
         "`name`, `type`, `status`, `duration`, `error`, `model`, `content` or `attributes.<key>`",
     )
     .hint(hint))
+}
+
+/// The piece of an assessment that a key within `any_feedback(…)` stands for.
+pub(super) fn resolve_of_assessment(
+    key: &KeyText<'_>,
+    word: Token<'_>,
+    written: &str,
+) -> Result<Resolved, ParseError> {
+    let named = |name: &str| FieldDef::named(name, Uses::OF_ASSESSMENT, false);
+    if let Some(field) = named(written) {
+        return Ok(field.into());
+    }
+    let error = ParseError::new(
+        ParseErrorKind::UnknownKey,
+        key.span.clone(),
+        format!("{} is no part of an assessment", quote(written)),
+    )
+    .expected("`name`, `value`, `error`, `rationale`, `source` or `source_type`")
+    .found(quote(written));
+    let lower = key.name.to_ascii_lowercase();
+    Err(match key.entity.as_ref().map(Token::unquoted) {
+        Some("feedback" | "expectation") => error.hint(format!(
+            "write {}(name = '{}' AND value = …)",
+            word.text.to_ascii_lowercase(),
+            key.name
+        )),
+        Some(_) if named(&lower).is_none() => error.hint(format!(
+            "write it outside {}",
+            quote(&format!("{}(…)", word.text))
+        )),
+        _ => match suggest::nearest(
+            &lower,
+            FieldDef::with(Uses::OF_ASSESSMENT).map(|def| def.name),
+        ) {
+            Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+            None => error.hint(format!(
+                "what is not about an assessment goes outside {}",
+                quote(&format!("{}(…)", word.text))
+            )),
+        },
+    })
 }
 
 fn unknown_key(key: &KeyText<'_>, expected: &str) -> ParseError {

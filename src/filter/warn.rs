@@ -11,8 +11,8 @@ use super::print::quoted_text;
 use super::regex::PythonRegex;
 use super::resolve::Resolved;
 use super::terms::{Condition, Number, Value};
-use crate::field::{Comparator, Field};
-use crate::field::{SPAN_STATES, SPAN_TYPES, STATES};
+use crate::field::{AssessmentPart, Comparator, Field};
+use crate::field::{SOURCE_TYPES, SPAN_STATES, SPAN_TYPES, STATES};
 use crate::model::metadata;
 
 /// Adds what there is to say about a condition by itself.
@@ -117,7 +117,13 @@ fn text_doubt(condition: &Condition, text: &str) -> Option<Doubt> {
             "the end time never equals text, not even a number in quotes".to_owned(),
             Some(format!("write {} without quotes", shorten(text.trim()))),
         )),
-        (Field::Status | Field::SpanStatus | Field::SpanType, Equal | NotEqual) => {
+        (
+            Field::Status
+            | Field::SpanStatus
+            | Field::SpanType
+            | Field::OfAssessment(AssessmentPart::SourceType),
+            Equal | NotEqual,
+        ) => {
             unknown_word(field, text)
         }
         (Field::SpanAttribute(_), Like | Ilike | NotLike | NotIlike) if !text.starts_with(['%', '_', ':']) => Some((
@@ -128,7 +134,7 @@ fn text_doubt(condition: &Condition, text: &str) -> Option<Doubt> {
             "the pattern must match the whole JSON text of a span".to_owned(),
             write(&format!("%{text}%")),
         )),
-        (_, Like | Ilike | NotLike | NotIlike) if field.is_assessment() => quoted_json(text).then(|| (
+        (Field::Feedback(_) | Field::Expectation(_), Like | Ilike | NotLike | NotIlike) => quoted_json(text).then(|| (
             "text is stored as JSON, with its quotes, so this pattern does not begin where it does".to_owned(),
             write(&format!("%{text}%")),
         )),
@@ -158,6 +164,9 @@ fn unknown_word(field: &Field, text: &str) -> Option<Doubt> {
     let (known, what) = match field {
         Field::Status => (STATES, "trace has the status"),
         Field::SpanStatus => (SPAN_STATES, "span has the status"),
+        Field::OfAssessment(AssessmentPart::SourceType) => {
+            (SOURCE_TYPES, "assessment has the source type")
+        }
         Field::SpanType => {
             // Types are free text, but nobody spells MLflow's own in lower case.
             let upper = text.to_ascii_uppercase();

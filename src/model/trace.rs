@@ -94,6 +94,9 @@ pub struct TraceInfo {
     pub response_preview: Option<String>,
     /// Feedback and expectations.
     pub assessments: Vec<Assessment>,
+    /// What other traces of its session hold about the whole session, where a filter asks
+    /// for it: one on a name finds these, too, as it does on the server.
+    pub of_session: Vec<Assessment>,
     /// What was added up from its spans, where somebody did.
     pub rolled_up: RolledUp,
     /// How many spans the store holds, where that was asked and it counts them.
@@ -125,6 +128,7 @@ impl TraceInfo {
             request_preview: None,
             response_preview: None,
             assessments: Vec::new(),
+            of_session: Vec::new(),
             rolled_up: RolledUp::default(),
             counted_spans: None,
         }

@@ -9,7 +9,7 @@ use super::latency::{figures, write_errors_note, write_flowing, write_note};
 use super::short_id::ShortIds;
 use super::waterfall::share_bar;
 use super::{Layout, LeftOut, list};
-use crate::analysis::{GroupKey, ManyReport, Question, Row, SlowTrace, Summary, Unit, WhatIf};
+use crate::analysis::{ManyReport, Question, Row, SlowTrace, Summary, Unit, WhatIf};
 use crate::table::Column;
 use crate::table::rows::latency::{self, Groups, percentile};
 use crate::table::rows::many as slow_traces;
@@ -175,15 +175,13 @@ pub(super) fn is_marked<'s>(stats: impl IntoIterator<Item = &'s Summary>, shown:
         .any(|stats| (p95 && stats.p95_is_rough()) || (p99 && stats.p99_is_rough()))
 }
 
-const fn sample_note(question: &Question) -> &'static str {
+fn sample_note(question: &Question) -> &'static str {
     match (question.unit, &question.key) {
         (Unit::Call, _) => "N and percentiles: one sample is one span that has ended.",
-        (Unit::Trace, GroupKey::Trace(_)) => {
+        (Unit::Trace, key) if !key.is_of_spans() => {
             "N and percentiles: one sample is one trace that has ended."
         }
-        (Unit::Trace, GroupKey::Span(_) | GroupKey::SpanField(_)) => {
-            "N and percentiles: one sample is the sum over one trace."
-        }
+        (Unit::Trace, _) => "N and percentiles: one sample is the sum over one trace.",
     }
 }
 

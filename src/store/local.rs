@@ -171,7 +171,7 @@ impl Sessions {
     pub(super) fn judged(&self, info: &TraceInfo) -> Option<TraceInfo> {
         let said = self.said.get(info.session()?)?;
         let mut whole = info.clone();
-        whole.assessments.extend(
+        whole.of_session.extend(
             said.iter()
                 .filter(|(trace_id, _)| *trace_id != info.trace_id)
                 .map(|(_, assessment)| assessment.clone()),

@@ -32,6 +32,7 @@ fn asks_for(expr: &Expr, is: fn(&Condition, bool) -> bool, negated: bool) -> boo
         Expr::And(parts) | Expr::Or(parts) => parts.iter().any(|part| asks_for(part, is, negated)),
         Expr::Not(inner) => asks_for(inner, is, !negated),
         Expr::Spans(test) => asks_for(&test.expr, is, negated),
+        Expr::Assessed(test) => asks_for(&test.expr, is, negated),
     }
 }
 

@@ -14,10 +14,12 @@ use super::terms::Condition;
 use crate::field::{self, Comparator, Field};
 use crate::model::{Assessment, AssessmentKind, Span, Timestamp, TraceInfo, metadata};
 
+mod assessment;
 mod span;
 #[cfg(test)]
 mod tests;
 
+pub use assessment::AssessmentMatcher;
 pub use span::{SpanJudge, SpanMatcher};
 
 /// A filter made ready: its patterns are compiled once, for any number of traces.
@@ -45,6 +47,7 @@ enum Node {
     Or(Vec<Node>),
     Not(Box<Region>),
     Count(Quantifier, Box<SpanNode>),
+    Assessed(Box<AssessmentMatcher>),
     /// Says nothing about the span, so that its answer is the same for all.
     Memo(usize, Box<Node>),
 }
@@ -187,6 +190,7 @@ impl Node {
                 let SpanTest { quantifier, expr } = test.as_ref();
                 Self::Count(*quantifier, Box::new(SpanNode::new(expr)))
             }
+            Expr::Assessed(test) => Self::Assessed(Box::new(AssessmentMatcher::new(test))),
         }
     }
 
@@ -213,12 +217,17 @@ impl Node {
         match self {
             Self::Span(_) => true,
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::is_about_a_span),
-            Self::Trace(_) | Self::Not(_) | Self::Count(..) | Self::Memo(..) => false,
+            Self::Trace(_)
+            | Self::Not(_)
+            | Self::Count(..)
+            | Self::Assessed(_)
+            | Self::Memo(..) => false,
         }
     }
 
     fn cost(&self) -> u8 {
         match self {
+            Self::Assessed(_) => 1,
             Self::Trace(test) if test.field.is_assessment() => 1,
             Self::Trace(_) => 0,
             Self::Span(_) => 2,
@@ -246,6 +255,7 @@ impl Node {
             Self::And(parts) => parts.iter().all(|part| part.holds(scene, assume, memos)),
             Self::Or(parts) => parts.iter().any(|part| part.holds(scene, assume, memos)),
             Self::Not(region) => !region.holds(scene),
+            Self::Assessed(test) => test.holds(scene.info),
             Self::Count(quantifier, node) => quantifier.holds(node, scene.views()),
             Self::Memo(at, inner) => memos[*at].get().unwrap_or_else(|| {
                 let answer = inner.holds(scene, assume, memos);
@@ -279,6 +289,7 @@ impl SpanNode {
             Expr::Not(inner) => Self::Not(Box::new(Self::new(inner))),
             // The parser makes none within another.
             Expr::Spans(test) => Self::new(&test.expr),
+            Expr::Assessed(test) => Self::new(&test.expr),
         }
     }
 
@@ -345,7 +356,8 @@ impl Test {
             | Field::Request
             | Field::Response
             | Field::Assessments
-            | Field::Assessment(_) => false,
+            | Field::Assessment(_)
+            | Field::OfAssessment(_) => false,
         }
     }
 
@@ -357,6 +369,7 @@ impl Test {
         let mut named = info
             .assessments
             .iter()
+            .chain(&info.of_session)
             .filter(|assessment| assessment.valid && self.is_about(assessment));
         match self.comparator {
             Comparator::IsNull => named.next().is_none(),

@@ -6,6 +6,7 @@ use std::cell::{Cell, OnceCell};
 
 use super::super::ast::{Expr, Filter, Quantifier};
 use super::super::compiled::{SpanView, Test};
+use super::assessment::AssessmentMatcher;
 use super::{Scene, SpanNode};
 use crate::model::{Span, TraceInfo};
 
@@ -25,6 +26,7 @@ enum Node {
     Not(Box<Node>),
     Trace(usize, Box<Test>),
     Count(usize, Quantifier, Box<SpanNode>),
+    Assessed(usize, Box<AssessmentMatcher>),
 }
 
 /// A [`SpanMatcher`] with the trace whose spans it decides about. What it finds
@@ -91,6 +93,7 @@ impl Node {
             Expr::Spans(test) => {
                 Self::Count(memo(), test.quantifier, Box::new(SpanNode::new(&test.expr)))
             }
+            Expr::Assessed(test) => Self::Assessed(memo(), Box::new(AssessmentMatcher::new(test))),
             Expr::And(parts) => Self::And(parts.iter().map(|p| Self::new(p, memos)).collect()),
             Expr::Or(parts) => Self::Or(parts.iter().map(|p| Self::new(p, memos)).collect()),
             Expr::Not(inner) => Self::Not(Box::new(Self::new(inner, memos))),
@@ -107,6 +110,7 @@ impl Node {
             Self::Trace(memo, test) => {
                 judge.remembered(*memo, || test.matches_trace(scene.info, scene.count))
             }
+            Self::Assessed(memo, test) => judge.remembered(*memo, || test.holds(scene.info)),
             Self::Count(memo, quantifier, node) => {
                 judge.remembered(*memo, || quantifier.holds(node, scene.views()))
             }

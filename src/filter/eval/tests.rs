@@ -5,7 +5,9 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::filter::parse;
-use crate::model::{Event, SpanId, StatusCode, TraceState, attribute, tag};
+use crate::model::{
+    AssessmentError, Event, Source, SpanId, StatusCode, TraceState, attribute, tag,
+};
 
 fn span(name: &str, kind: &str, attributes: &[(&str, &str)]) -> Span {
     let kind = (attribute::TYPE, format!("\"{kind}\""));
@@ -283,5 +285,85 @@ fn what_is_missing_satisfies_only_is_null() {
         ("span.name != 'x'", false),
     ] {
         assert_eq!(parse(text).unwrap().matches(&info, &[]), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_test_of_assessments_is_about_one_that_was_not_replaced() {
+    let failed = AssessmentKind::Feedback {
+        value: Json::Null,
+        error: Some(AssessmentError {
+            code: Some("RATE_LIMIT".to_owned()),
+            message: Some("429 after 3 tries".to_owned()),
+            stack_trace: None,
+        }),
+    };
+    let mut info = TraceInfo::new("tr-1");
+    info.assessments = vec![
+        Assessment {
+            rationale: Some("No source.".to_owned()),
+            source: Source {
+                kind: "HUMAN".to_owned(),
+                id: Some("ann".to_owned()),
+            },
+            ..Assessment::sample_feedback("correct", json!(false))
+        },
+        Assessment::sample_feedback("score", json!(0.8)),
+        Assessment::sample_feedback("tone", json!("fine \"é\"")),
+        Assessment::sample("judge", failed),
+        Assessment::sample(
+            "answer",
+            AssessmentKind::Expectation {
+                value: json!({"days": 30}),
+            },
+        ),
+        Assessment {
+            valid: false,
+            ..Assessment::sample_feedback("old", json!(0.1))
+        },
+    ];
+    for (expected, filter) in [
+        (true, "any_feedback(value = false OR value < 0.5)"),
+        (true, "any_feedback(error IS NOT NULL)"),
+        (
+            true,
+            "any_feedback(error = 'RATE_LIMIT: 429 after 3 tries')",
+        ),
+        (true, "any_feedback(name = 'judge' AND value IS NULL)"),
+        (
+            true,
+            "any_feedback(source = 'ann' AND source_type = 'HUMAN' AND rationale LIKE 'No %')",
+        ),
+        (
+            true,
+            "any_feedback(value = 'fine \"é\"') AND any_feedback(value RLIKE '^fine')",
+        ),
+        (true, "any_feedback(value BETWEEN 0.7 AND 0.9)"),
+        (true, "any_feedback(NOT value != 'x' AND name = 'judge')"),
+        (
+            true,
+            "any_expectation(name = 'answer') AND NOT any_expectation(name = 'score')",
+        ),
+        (true, "any_expectation(value = '{\"days\": 30}')"),
+        (true, "NOT any_feedback(name = 'answer')"),
+        (
+            true,
+            "NOT (any_feedback(name = 'x') OR any_expectation(value IS NULL))",
+        ),
+        (false, "any_feedback(value < 0.5)"),
+        (false, "any_feedback(name = 'score' AND value = false)"),
+        (false, "any_feedback(name = 'judge' AND value != 'x')"),
+        (false, "any_feedback(name = 'old')"),
+        (false, "any_feedback(source IS NULL AND name = 'correct')"),
+        (false, "any_feedback(value LIKE '\"fine%')"),
+        (false, "any_expectation(error IS NOT NULL)"),
+    ] {
+        let filter_read = parse(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
+        assert_eq!(filter_read.matches(&info, &[]), expected, "{filter}");
+        assert!(
+            filter_read.needs_assessments() && !filter_read.needs_spans(),
+            "{filter}"
+        );
+        assert_eq!(parse(&filter_read.to_string()).unwrap(), filter_read);
     }
 }

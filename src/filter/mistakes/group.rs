@@ -8,8 +8,9 @@ use super::super::parser::{KeyText, Parser};
 use super::describe;
 use crate::field::Comparator;
 
-/// The words that stand before conditions on spans in parentheses.
-pub(in crate::filter) const QUANTIFIERS: [&str; 3] = ["any", "all", "count"];
+/// The words that stand before conditions on spans or on assessments in parentheses.
+pub(in crate::filter) const QUANTIFIERS: [&str; 5] =
+    ["any", "all", "count", "any_feedback", "any_expectation"];
 
 /// A word that is used like a quantifier and is none, or a quantifier without parentheses.
 pub(super) fn quantifier_like(token: Token<'_>, next: Token<'_>) -> Option<ParseError> {
@@ -44,6 +45,10 @@ pub(super) fn quantifier_like(token: Token<'_>, next: Token<'_>) -> Option<Parse
         "every" | "each" | "forall" | "all_spans" => example("all"),
         "none" | "no" | "not_any" => "write NOT any(…)".to_owned(),
         "number" | "num" | "sum" | "n" | "len" => example("count"),
+        "feedback" | "feedbacks" | "anyfeedback" | "assessment" | "any_assessment" => {
+            example("any_feedback")
+        }
+        "expectation" | "expectations" | "anyexpectation" => example("any_expectation"),
         _ if next.start == token.end() => "the words before `(` are any, all and count".to_owned(),
         _ => return None,
     };
@@ -62,6 +67,9 @@ pub(super) fn quantifier_like(token: Token<'_>, next: Token<'_>) -> Option<Parse
 fn example(name: &str) -> String {
     match name {
         "count" => "write count(span.type = 'TOOL') > 3".to_owned(),
+        "any_feedback" | "any_expectation" => {
+            format!("write {name}(name = 'correct' AND value = false)")
+        }
         name => format!("write {name}(span.type = 'TOOL' AND span.status = 'ERROR')"),
     }
 }
@@ -98,22 +106,30 @@ pub(in crate::filter) fn empty_parentheses(owner: Token<'_>, span: Range<usize>)
         "count" => error.hint("the number of all spans is `spans`: spans > 3"),
         "any" => error.hint("a trace with any span at all has spans > 0"),
         "all" => error.hint(example("all")),
+        word @ ("any_feedback" | "any_expectation") => error.hint(format!(
+            "a trace with any at all has {word}(name IS NOT NULL)"
+        )),
         _ => error,
     }
 }
 
 /// `any(… any(…) …)`.
 pub(in crate::filter) fn nested_quantifier(outer: Token<'_>, inner: Token<'_>) -> ParseError {
+    let (article, what) = match outer.text.to_ascii_lowercase().as_str() {
+        "any_feedback" | "any_expectation" => ("an", "assessment"),
+        _ => ("a", "span"),
+    };
     ParseError::new(
         Kind::NestedQuantifier,
         inner.span(),
         format!(
-            "{} cannot stand within {}, which is about one span",
+            "{} cannot stand within {}, which is about one {}",
             quote(inner.text),
-            quote(outer.text)
+            quote(outer.text),
+            what
         ),
     )
-    .expected("a condition on a span")
+    .expected(format!("a condition on {article} {what}"))
     .found(quote(inner.text))
     .hint("write them side by side, joined by `AND` or `OR`")
 }

@@ -212,6 +212,7 @@ impl<'s> Planner<'s> {
             }
             Expr::Not(inner) => self.complement(inner, at.below()),
             Expr::Spans(test) => self.spans(test.quantifier, &test.expr),
+            Expr::Assessed(_) => Cover::anything(),
         }
     }
 
@@ -232,6 +233,7 @@ impl<'s> Planner<'s> {
                 let covers = parts.iter().map(|part| self.complement(part, at)).collect();
                 self.all(covers)
             }
+            Expr::Assessed(_) => Cover::anything(),
             Expr::Not(inner) if at.within_span => self.cover(inner, at),
             Expr::Not(inner) => {
                 let region = self.another_span(false);

@@ -54,6 +54,7 @@ fn is_exact(expr: &Expr, support: Supported<'_>) -> bool {
         Expr::And(parts) | Expr::Or(parts) => parts.iter().all(|part| is_exact(part, support)),
         Expr::Not(inner) => is_exact(inner, support),
         Expr::Spans(test) => is_exact(&test.expr, support),
+        Expr::Assessed(test) => is_exact(&test.expr, support),
     }
 }
 
@@ -80,6 +81,7 @@ pub(super) fn at_most(expr: &Expr, support: Supported<'_>) -> Option<Expr> {
             let wider = at_most(&test.expr, support)?;
             Some(Expr::spans(Quantifier::Any, wider))
         }
+        Expr::Assessed(_) => is_exact(expr, support).then(|| expr.clone()),
         Expr::Spans(_) => None,
     }
 }
@@ -98,7 +100,7 @@ pub(super) fn at_least(expr: &Expr, support: Supported<'_>) -> Option<Expr> {
             (!kept.is_empty()).then(|| Expr::or(kept))
         }
         Expr::Not(inner) => at_most(inner, support).map(Expr::negated),
-        Expr::Spans(_) => is_exact(expr, support).then(|| expr.clone()),
+        Expr::Spans(_) | Expr::Assessed(_) => is_exact(expr, support).then(|| expr.clone()),
     }
 }
 

@@ -5,7 +5,8 @@ use super::dialect::{Function, Probes};
 use super::expression::{Compiler, not};
 use super::fields::{self, metadata_value};
 use crate::filter::{
-    Comparator, Condition, Expr, Field, Number, Value, record_columns, record_members,
+    AssessmentTest, Comparator, Condition, Expr, Field, Number, Value, record_columns,
+    record_members,
 };
 use crate::model::{Span, metadata};
 
@@ -292,6 +293,31 @@ impl<P: Probes> Compiler<'_, P> {
         format!(
             "EXISTS (SELECT 1 FROM assessments a WHERE a.trace_id = t.request_id \
              AND {kind} = 'issue' AND {named})"
+        )
+    }
+
+    /// That an assessment of the trace passes a test of more than its value.
+    pub(super) fn judged(&mut self, test: &AssessmentTest) -> String {
+        if !self.schema.has_assessments() {
+            return self.truth(false);
+        }
+        let columns = [
+            "a.name",
+            "a.assessment_type",
+            "a.value",
+            "a.error",
+            "a.rationale",
+            "a.source_id",
+            "a.source_type",
+        ];
+        let number = self.parameters.judge(test);
+        let mut arguments = vec![number.as_str()];
+        arguments.extend(columns);
+        format!(
+            "EXISTS (SELECT 1 FROM assessments a WHERE a.trace_id = t.request_id \
+             AND a.valid = {} AND {})",
+            self.truth(true),
+            self.dialect().call(Function::Judged, &arguments)
         )
     }
 

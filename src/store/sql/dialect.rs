@@ -19,6 +19,9 @@ pub(in crate::store) enum Function {
     Model,
     /// `(test, value)`: whether an assessment's value passes, given as JSON.
     Assessment,
+    /// `(test, name, type, value, error, rationale, source, source type)`: whether an
+    /// assessment passes a test of more than its value.
+    Judged,
     /// `('input'|'output'|'total', json)`: a number of tokens, or null.
     Tokens,
     /// `(json)`: the whole cost in dollars, or null.

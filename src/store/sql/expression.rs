@@ -401,6 +401,7 @@ impl<'a, P: Probes> Compiler<'a, P> {
                 not(&self.all_of(&region))
             }
             Expr::Spans(test) => self.quantified(test),
+            Expr::Assessed(test) => self.judged(test),
         }
     }
 
@@ -418,6 +419,7 @@ impl<'a, P: Probes> Compiler<'a, P> {
             }
             Expr::Not(inner) => not(&self.of_span(inner, alias)),
             Expr::Spans(test) => self.quantified(test),
+            Expr::Assessed(test) => self.judged(test),
         }
     }
 
@@ -494,6 +496,6 @@ fn only_span(expr: &Expr) -> bool {
     match expr {
         Expr::Condition(condition) => condition.field().is_span(),
         Expr::And(parts) | Expr::Or(parts) => parts.iter().all(only_span),
-        Expr::Not(_) | Expr::Spans(_) => false,
+        Expr::Not(_) | Expr::Spans(_) | Expr::Assessed(_) => false,
     }
 }

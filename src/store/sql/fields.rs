@@ -56,7 +56,8 @@ pub(super) fn value(
         | Field::Request
         | Field::Response
         | Field::Assessments
-        | Field::Assessment(_) => return None,
+        | Field::Assessment(_)
+        | Field::OfAssessment(_) => return None,
     })
 }
 

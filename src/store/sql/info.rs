@@ -201,21 +201,8 @@ pub(in crate::store) fn assessment<R: Row>(row: &R) -> Result<Assessment, R::Err
     const TABLE: &str = "assessments";
     let text = |at| own_text(row, TABLE, at);
     let time = |at| row::number(row, TABLE, at).map(Timestamp::from_millis);
-    let value = parse_python_json(&row::text(row, TABLE, 3)?);
-    let kind = match &*row::name(row, TABLE, 2)? {
-        "feedback" => AssessmentKind::Feedback {
-            value: wire::as_protobuf_value(value),
-            error: text(4)?.map(|json| wire::assessment_error(&json)),
-        },
-        "expectation" => AssessmentKind::Expectation {
-            value: match value {
-                // Lists and objects travel as JSON text, which keeps their numbers as they are.
-                Value::Array(_) | Value::Object(_) => value,
-                scalar => wire::as_protobuf_value(scalar),
-            },
-        },
-        _ => AssessmentKind::Other,
-    };
+    let value = row::text(row, TABLE, 3)?;
+    let kind = assessment_kind(&row::name(row, TABLE, 2)?, &value, text(4)?.as_deref());
     let metadata = text(13)?
         .and_then(|json| match parse_value(&json)? {
             Value::Object(members) => Some(members),
@@ -238,6 +225,29 @@ pub(in crate::store) fn assessment<R: Row>(row: &R) -> Result<Assessment, R::Err
         overrides: text(11)?,
         valid: row::number(row, TABLE, 12)? != 0,
     })
+}
+
+/// What an assessment says, given its type, its value as JSON, and what went wrong.
+pub(in crate::store) fn assessment_kind(
+    kind: &str,
+    value: &str,
+    error: Option<&str>,
+) -> AssessmentKind {
+    let value = parse_python_json(value);
+    match kind {
+        "feedback" => AssessmentKind::Feedback {
+            value: wire::as_protobuf_value(value),
+            error: error.map(wire::assessment_error),
+        },
+        "expectation" => AssessmentKind::Expectation {
+            value: match value {
+                // Lists and objects travel as JSON text, which keeps their numbers as they are.
+                Value::Array(_) | Value::Object(_) => value,
+                scalar => wire::as_protobuf_value(scalar),
+            },
+        },
+        _ => AssessmentKind::Other,
+    }
 }
 
 /// JSON as Python writes it, where numbers may be `NaN` or `Infinity`; those become text.

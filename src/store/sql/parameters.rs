@@ -1,7 +1,7 @@
 //! The values and tests that pieces of SQL under construction share.
 
 use super::Dialect;
-use crate::filter::{Condition, Number, Test};
+use crate::filter::{AssessmentMatcher, AssessmentTest, Condition, Number, Test};
 
 /// A value in the place of a parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,7 @@ pub(in crate::store) struct Parameters {
     pub(in crate::store) dialect: &'static dyn Dialect,
     values: Vec<Value>,
     tests: Vec<Test>,
+    judges: Vec<AssessmentMatcher>,
 }
 
 impl Parameters {
@@ -43,6 +44,7 @@ impl Parameters {
             dialect,
             values: Vec::new(),
             tests: Vec::new(),
+            judges: Vec::new(),
         }
     }
 
@@ -66,6 +68,12 @@ impl Parameters {
         (self.tests.len() - 1).to_string()
     }
 
+    /// Keeps a test of assessments likewise.
+    pub(super) fn judge(&mut self, test: &AssessmentTest) -> String {
+        self.judges.push(AssessmentMatcher::new(test));
+        (self.judges.len() - 1).to_string()
+    }
+
     /// The values, in the order of their numbers. The last ones may be of a part that did
     /// not come into the statement.
     pub(in crate::store) fn values(&self) -> &[Value] {
@@ -75,6 +83,11 @@ impl Parameters {
     /// The tests, in the order of their numbers.
     pub(in crate::store) fn tests(&self) -> &[Test] {
         &self.tests
+    }
+
+    /// The tests of assessments, likewise.
+    pub(in crate::store) fn judges(&self) -> &[AssessmentMatcher] {
+        &self.judges
     }
 
     /// The statement with its values in place, for people to read.

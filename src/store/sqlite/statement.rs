@@ -2,15 +2,17 @@
 //! that only this program can make, which SQL calls as functions.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement};
 
-use crate::filter::Test;
-use crate::model::{Cost, TokenUsage};
+use crate::filter::{AssessmentMatcher, Test};
+use crate::model::{Assessment, Cost, Source, TokenUsage};
 use crate::store::Detail;
+use crate::store::sql::info::assessment_kind;
 use crate::store::sql::{Function, Parameters, Value};
 use crate::store::wire::{span_from_slice, tells_more};
 
@@ -67,6 +69,10 @@ pub(super) fn register(parameters: &Parameters, connection: &Connection) -> rusq
             .unwrap_or_else(|_| serde_json::Value::String(json.to_owned()));
         Ok(at(&tests, context)?.matches_assessment_value(&value))
     })?;
+    let judges: Arc<[AssessmentMatcher]> = parameters.judges().into();
+    connection.create_scalar_function(name(Function::Judged), 8, flags, move |context| {
+        Ok(at(&judges, context)?.matches(&judged(context)?))
+    })?;
     connection.create_scalar_function(name(Function::Tokens), 2, flags, |context| {
         let usage = context
             .get_raw(1)
@@ -93,12 +99,39 @@ pub(super) const fn name(function: Function) -> &'static str {
         Function::Type => "mlt_type",
         Function::Model => "mlt_model",
         Function::Assessment => "mlt_assessment",
+        Function::Judged => "mlt_judged",
         Function::Tokens => "mlt_tokens",
         Function::Cost => "mlt_cost",
     }
 }
 
-fn at<'t>(tests: &'t [Test], context: &Context<'_>) -> rusqlite::Result<&'t Test> {
+/// As much of an assessment as tests of assessments speak of.
+fn judged(context: &Context<'_>) -> rusqlite::Result<Assessment> {
+    let text = |at: usize| -> rusqlite::Result<Option<String>> {
+        let bytes = context.get_raw(at).as_bytes_or_null()?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+    };
+    let value = text(3)?.unwrap_or_default();
+    let kind = assessment_kind(&text(2)?.unwrap_or_default(), &value, text(4)?.as_deref());
+    Ok(Assessment {
+        id: None,
+        name: text(1)?.unwrap_or_default(),
+        span_id: None,
+        source: Source {
+            kind: text(7)?.unwrap_or_default(),
+            id: text(6)?,
+        },
+        create_time: None,
+        last_update_time: None,
+        kind,
+        rationale: text(5)?,
+        metadata: BTreeMap::new(),
+        overrides: None,
+        valid: true,
+    })
+}
+
+fn at<'t, T>(tests: &'t [T], context: &Context<'_>) -> rusqlite::Result<&'t T> {
     let number: i64 = context.get(0)?;
     usize::try_from(number)
         .ok()

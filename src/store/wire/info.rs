@@ -134,6 +134,7 @@ impl WireInfo {
             tags: self.tags.0,
             request_preview: self.request_preview,
             response_preview: self.response_preview,
+            of_session: Vec::new(),
             assessments: self
                 .assessments
                 .into_iter()

@@ -411,6 +411,31 @@ fn groups_add_up_to_the_whole() {
 }
 
 #[test]
+fn traces_are_told_apart_by_their_assessments() {
+    let by_name = mlt()
+        .on("demo:")
+        .run("stats count() --by assessment -o json");
+    for row in by_name.json()["rows"].as_array().unwrap() {
+        let name = row["by"]["assessment"]
+            .as_str()
+            .unwrap_or("(no assessment)");
+        let filter = match name {
+            "(no assessment)" => {
+                "NOT any_feedback(name IS NOT NULL) AND NOT any_expectation(name IS NOT NULL)"
+                    .to_owned()
+            }
+            name => format!("any_feedback(name = '{name}') OR any_expectation(name = '{name}')"),
+        };
+        let found = mlt()
+            .on("demo:")
+            .args(["search", "--count", "-f", &filter])
+            .run("");
+        let count = row["values"]["count()"]["value"].to_string();
+        assert_eq!(found.ok().trim(), count, "{filter}");
+    }
+}
+
+#[test]
 fn assessments_are_summed_up_by_name() {
     let report = demo().run("stats -o json").json();
     let named = report["assessments"].as_array().unwrap();

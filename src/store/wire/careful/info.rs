@@ -40,6 +40,7 @@ pub(super) fn info(members: &Members<'_>) -> Result<TraceInfo, Flaw> {
     };
     Ok(TraceInfo {
         counted_spans: None,
+        of_session: Vec::new(),
         trace_id: members.need(&TRACE_ID, |node| {
             let id = id(node)?;
             if id.is_empty() {

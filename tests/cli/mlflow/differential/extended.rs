@@ -12,8 +12,8 @@ pub(super) enum Tree {
     And(Vec<Tree>),
     Or(Vec<Tree>),
     Not(Box<Tree>),
-    /// `any(…)`, `all(…)` or `count(…)` with what stands after it.
-    Spans(&'static str, Box<Tree>, String),
+    /// A quantifier before parentheses, with what stands after it.
+    Quantified(&'static str, Box<Tree>, String),
 }
 
 impl Tree {
@@ -33,7 +33,8 @@ impl Tree {
                 Self::grow(words, chance, depth - 1)
             })),
             6 => Self::Not(Box::new(Self::grow(words, chance, depth - 1))),
-            7 | 8 => Self::quantified(words, chance),
+            7 => Self::quantified(words, chance),
+            8 => Self::assessed(words, chance),
             _ => Self::Leaf(leaf(words, chance)),
         }
     }
@@ -49,7 +50,23 @@ impl Tree {
         } else {
             String::new()
         };
-        Self::Spans(word, Box::new(Self::of_a_span(words, chance, 2)), rest)
+        Self::Quantified(word, Box::new(Self::of_a_span(words, chance, 2)), rest)
+    }
+
+    fn assessed(words: &Vocabulary, chance: &mut Chance) -> Self {
+        let word = chance.pick(&["any_feedback", "any_feedback", "any_expectation"]);
+        let inner = Self::of_an_assessment(words, chance, 2);
+        Self::Quantified(word, Box::new(inner), String::new())
+    }
+
+    fn of_an_assessment(words: &Vocabulary, chance: &mut Chance, depth: usize) -> Self {
+        let inner = |chance: &mut Chance| Self::of_an_assessment(words, chance, depth - 1);
+        match chance.below(if depth == 0 { 1 } else { 6 }) {
+            3 => Self::And(several(chance, inner)),
+            4 => Self::Or(several(chance, inner)),
+            5 => Self::Not(Box::new(inner(chance))),
+            _ => Self::Leaf(piece_leaf(words, chance)),
+        }
     }
 
     fn of_a_span(words: &Vocabulary, chance: &mut Chance, depth: usize) -> Self {
@@ -74,7 +91,7 @@ impl Tree {
                 format!("NOT ({})", inner.text())
             }
             Self::Not(inner) => format!("NOT {}", inner.text()),
-            Self::Spans(word, inner, rest) => format!("{word}({}){rest}", inner.text()),
+            Self::Quantified(word, inner, rest) => format!("{word}({}){rest}", inner.text()),
         }
     }
 
@@ -92,9 +109,9 @@ impl Tree {
                 );
                 all
             }
-            Self::Spans(word, inner, rest) => {
+            Self::Quantified(word, inner, rest) => {
                 let less = inner.smaller().into_iter();
-                less.map(|less| Self::Spans(word, Box::new(less), rest.clone()))
+                less.map(|less| Self::Quantified(word, Box::new(less), rest.clone()))
                     .collect()
             }
             Self::And(parts) => smaller_parts(parts, Self::And),
@@ -289,6 +306,40 @@ fn textual(left: &str, value: &str, words: &Vocabulary, chance: &mut Chance) -> 
         ),
         5 | 6 => format!("{left} != {}", quoted(value, chance)),
         _ => format!("{left} = {}", quoted(value, chance)),
+    }
+}
+
+/// A condition on a piece of one assessment.
+fn piece_leaf(words: &Vocabulary, chance: &mut Chance) -> String {
+    let kind = *chance.of(&[pair::FEEDBACK, pair::FEEDBACK, pair::EXPECTATION]);
+    let (name, value) = words.pair(kind, chance).clone();
+    match chance.below(8) {
+        0 | 1 => textual("name", &name, words, chance),
+        2 => textual("value", &value, words, chance),
+        3 => format!(
+            "value = {}",
+            chance.pick(&["true", "false", "3", "0.8", "'good'"])
+        ),
+        4 => {
+            let comparator = comparison(chance);
+            format!(
+                "value {comparator} {}",
+                chance.pick(&["0", "0.5", "0.8", "1", "4"])
+            )
+        }
+        5 => {
+            let error = chance.pick(&["RATE_LIMIT", "timeout", ""]);
+            textual("error", error, words, chance)
+        }
+        6 => {
+            let judge = chance.pick(&["m.brandt", "gpt-4o-mini", "customer", "default"]);
+            textual("source", judge, words, chance)
+        }
+        _ => {
+            let kind = chance.pick(&["HUMAN", "CODE", "LLM_JUDGE"]);
+            let piece = chance.pick(&["source_type", "rationale"]);
+            textual(piece, kind, words, chance)
+        }
     }
 }
 
