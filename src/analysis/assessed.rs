@@ -39,7 +39,7 @@ impl Assessed {
             let is_expectation = match assessment.kind {
                 AssessmentKind::Feedback { .. } => false,
                 AssessmentKind::Expectation { .. } => true,
-                AssessmentKind::Other => continue,
+                AssessmentKind::Issue { .. } | AssessmentKind::Other => continue,
             };
             *counts
                 .entry((is_expectation, &assessment.name))

@@ -113,7 +113,7 @@ impl Census {
         let field = match assessment.kind {
             AssessmentKind::Feedback { .. } => Field::Feedback(name),
             AssessmentKind::Expectation { .. } => Field::Expectation(name),
-            AssessmentKind::Other => return,
+            AssessmentKind::Issue { .. } | AssessmentKind::Other => return,
         };
         match assessment.value() {
             Value::Null => self.key(field),

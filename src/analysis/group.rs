@@ -358,9 +358,9 @@ impl Partition {
                 .map(Value::into_text)
                 .into_iter()
                 .collect(),
-            GroupKey::Assessment => assessments(trace).map(|a| a.name.as_str().into()).collect(),
+            GroupKey::Assessment => assessments(trace).map(|a| a.title().into()).collect(),
             GroupKey::AssessmentValue => assessments(trace)
-                .map(|a| format!("{}={}", a.name, assessment_text(a)).into())
+                .map(|a| format!("{}={}", a.title(), assessment_text(a)).into())
                 .collect(),
             GroupKey::Span(_) | GroupKey::SpanField(_) => return None,
         };

@@ -20,7 +20,7 @@ use super::{Context, with_context};
 use crate::cli::{GlobalArgs, ImportArgs};
 use crate::error::{CommandError, Exit};
 use crate::io_words::plain_io_reason;
-use crate::model::{ATTACHMENT, AssessmentKind, Detail, Experiment, Trace, Unreadable};
+use crate::model::{ATTACHMENT, Detail, Experiment, Trace, Unreadable};
 use crate::settings::Env;
 use crate::store::{Location, Put, PutMode, Query, Scope, Store, StoreError};
 use crate::terminal::{Output, Terminal};
@@ -376,7 +376,7 @@ impl<'a> Import<'a> {
         };
         let ended = &mut self.ended;
         ended.with_attachments += usize::from(trace.spans.iter().any(refers));
-        let odd = |one: &&crate::model::Assessment| one.kind == AssessmentKind::Other;
+        let odd = |one: &&crate::model::Assessment| !one.is_judgement();
         ended.odd_assessments += info.assessments.iter().filter(odd).count();
         let mut more = Map::new();
         more.insert("experiment_id".to_owned(), json!(info.experiment_id));

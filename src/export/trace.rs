@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::json::JsonForm;
-use crate::model::{Assessment, AssessmentKind, Span, Trace, TraceInfo, attribute};
+use crate::model::{Assessment, Span, Trace, TraceInfo, attribute};
 use crate::parallel;
 use crate::table::parts::{AssessmentJson, EventJson, LinkJson, shortened};
 
@@ -232,7 +232,7 @@ fn is_for_mlflow(assessment: &Assessment) -> bool {
         "AI_JUDGE",
         "CODE",
     ];
-    assessment.kind != AssessmentKind::Other
+    assessment.is_judgement()
         && SOURCES.contains(&assessment.source.kind.as_str())
         && assessment.create_time.is_some()
         && assessment.last_update_time.is_some()

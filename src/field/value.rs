@@ -153,7 +153,7 @@ impl Field {
             }
             Self::Assessments => {
                 let valid = info.assessments.iter().filter(|a| a.valid);
-                joined(valid.map(|a| format!("{}={}", a.name, assessment_text(a))))?
+                joined(valid.map(|a| format!("{}={}", a.title(), assessment_text(a))))?
             }
             Self::IssueId => joined(issues(info).map(str::to_owned))?,
             Self::Experiment => Value::Text(info.place()?),
@@ -225,8 +225,7 @@ pub(crate) fn prompts(info: &TraceInfo) -> Vec<String> {
 
 /// The issues that a trace is linked to.
 pub(crate) fn issues(info: &TraceInfo) -> impl Iterator<Item = &str> {
-    let other = |assessment: &&Assessment| assessment.kind == AssessmentKind::Other;
-    let issues = info.assessments.iter().filter(other);
+    let issues = info.assessments.iter().filter(|a| !a.is_judgement());
     issues.map(|assessment| assessment.name.as_str())
 }
 
@@ -256,6 +255,9 @@ pub(crate) fn assessment_text(assessment: &Assessment) -> String {
             Some(code) => format!("error {code}"),
             None => "error".to_owned(),
         };
+    }
+    if let AssessmentKind::Issue { name } = &assessment.kind {
+        return name.clone();
     }
     match assessment.value() {
         Json::String(text) => text.clone(),

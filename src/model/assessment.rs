@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{SpanId, Timestamp};
+use super::{SpanId, Timestamp, metadata};
 
 /// One assessment.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,16 +48,22 @@ pub enum AssessmentKind {
         /// Any JSON value; a value that the store had serialised is parsed again.
         value: Value,
     },
+    /// A reference to an issue, whose id is the assessment's name.
+    Issue {
+        /// What the issue is called.
+        name: String,
+    },
     /// A kind that this version of mlt does not know, kept for printing.
     Other,
 }
 
 impl AssessmentKind {
-    /// `feedback`, `expectation` or `other`.
+    /// `feedback`, `expectation`, `issue` or `other`.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Feedback { .. } => "feedback",
             Self::Expectation { .. } => "expectation",
+            Self::Issue { .. } => "issue",
             Self::Other => "other",
         }
     }
@@ -68,7 +74,29 @@ impl Assessment {
     pub fn value(&self) -> &Value {
         match &self.kind {
             AssessmentKind::Feedback { value, .. } | AssessmentKind::Expectation { value } => value,
-            AssessmentKind::Other => &Value::Null,
+            AssessmentKind::Issue { .. } | AssessmentKind::Other => &Value::Null,
+        }
+    }
+
+    /// Whether it says something about the trace that people and judges have to say:
+    /// feedback or an expectation.
+    pub const fn is_judgement(&self) -> bool {
+        matches!(
+            self.kind,
+            AssessmentKind::Feedback { .. } | AssessmentKind::Expectation { .. }
+        )
+    }
+
+    /// Whether it is about the whole session that the trace belongs to.
+    pub fn is_of_session(&self) -> bool {
+        self.metadata.contains_key(metadata::SESSION)
+    }
+
+    /// What to call it: an issue's own name is a long id.
+    pub fn title(&self) -> &str {
+        match self.kind {
+            AssessmentKind::Issue { .. } => "issue",
+            _ => &self.name,
         }
     }
 }

@@ -105,7 +105,7 @@ fn shown(field: &Field, trace: &Trace, layout: &Layout) -> Option<String> {
             let valid = info.assessments.iter().filter(|a| a.valid);
             return listed(
                 valid
-                    .map(|a| format!("{}={}", a.name, assessment_value(a)))
+                    .map(|a| format!("{}={}", a.title(), assessment_value(a)))
                     .collect(),
             );
         }

@@ -248,8 +248,14 @@ pub(super) fn write_assessments(
     let style = layout.style;
     out.blank()?;
     out.styled(style.heading(), "ASSESSMENTS")?;
-    for assessment in assessments {
-        let mut cell = Cell::new(style.name(), &assessment.name)
+    let (of_session, own): (Vec<_>, Vec<_>) = assessments.iter().partition(|a| a.is_of_session());
+    for assessment in own.into_iter().chain(of_session) {
+        let name = if assessment.valid {
+            style.name()
+        } else {
+            style.muted()
+        };
+        let mut cell = Cell::new(name, assessment.title())
             .and(style.text(), "  ")
             .and(
                 value_style(assessment, layout),
@@ -272,8 +278,13 @@ pub(super) fn write_assessments(
 pub(crate) fn assessment_notes(assessment: &Assessment) -> String {
     let mut notes = vec![assessment.source.kind.clone()];
     notes.extend(assessment.source.id.clone());
-    if matches!(assessment.kind, AssessmentKind::Expectation { .. }) {
-        notes.insert(0, "expected".to_owned());
+    match assessment.kind {
+        AssessmentKind::Expectation { .. } => notes.insert(0, "expected".to_owned()),
+        AssessmentKind::Issue { .. } => notes.push(assessment.name.clone()),
+        AssessmentKind::Feedback { .. } | AssessmentKind::Other => {}
+    }
+    if assessment.is_of_session() {
+        notes.push("of the whole session".to_owned());
     }
     if let Some(span) = &assessment.span_id {
         notes.push(format!("on span {span}"));
@@ -287,6 +298,7 @@ pub(crate) fn assessment_notes(assessment: &Assessment) -> String {
 
 fn value_style(assessment: &Assessment, layout: &Layout) -> anstyle::Style {
     match &assessment.kind {
+        _ if !assessment.valid => layout.style.muted(),
         AssessmentKind::Feedback { error: Some(_), .. } => layout.style.error(),
         _ => layout.style.text(),
     }

@@ -144,6 +144,7 @@ pub(super) fn as_json(trace_id: &str, new: &Assessment) -> Value {
             }});
         }
         AssessmentKind::Expectation { value } => all["expectation"] = json!({"value": value}),
+        AssessmentKind::Issue { name } => all["issue"] = json!({"issue_name": name}),
         AssessmentKind::Other => {}
     }
     let times = [

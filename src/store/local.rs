@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{FilterSource, Notice, Query, StoreError};
 use crate::filter::{Capability, OrderBy, Plan};
-use crate::model::{Assessment, AssessmentKind, Span, Trace, TraceInfo, Unreadable, metadata};
+use crate::model::{Assessment, Span, Trace, TraceInfo, Unreadable};
 
 /// How a store answers the query that is no server.
 ///
@@ -158,9 +158,7 @@ impl Sessions {
         };
         for assessment in &info.assessments {
             // A reference to an issue is about its trace alone.
-            if assessment.kind != AssessmentKind::Other
-                && assessment.metadata.contains_key(metadata::SESSION)
-            {
+            if assessment.is_judgement() && assessment.is_of_session() {
                 let said = self.said.entry(session.to_owned()).or_default();
                 said.push((info.trace_id.clone(), assessment.clone()));
             }

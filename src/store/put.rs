@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use super::fetch::going_on;
 use super::{Store, StoreError, TraceRefs, Want};
-use crate::model::{Assessment, AssessmentKind, Span, SpanId, Timestamp, Trace, TraceInfo, tag};
+use crate::model::{Assessment, Span, SpanId, Timestamp, Trace, TraceInfo, tag};
 use crate::otlp::from_hex;
 
 /// What becomes of a trace that is taken in.
@@ -204,8 +204,7 @@ pub(super) fn spans(trace: &Trace) -> Vec<&Span> {
 
 /// The assessments that MLflow knows the kind of.
 pub(super) fn assessments(info: &TraceInfo) -> impl Iterator<Item = &Assessment> {
-    let is_known = |one: &&Assessment| one.kind != AssessmentKind::Other;
-    info.assessments.iter().filter(is_known)
+    info.assessments.iter().filter(|one| one.is_judgement())
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub(crate) struct AssessmentJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     expectation: Option<ExpectationJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    issue: Option<IssueJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rationale: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     metadata: &'a BTreeMap<String, String>,
@@ -60,6 +62,11 @@ struct ErrorJson<'a> {
 }
 
 #[derive(Serialize)]
+struct IssueJson<'a> {
+    issue_name: &'a str,
+}
+
+#[derive(Serialize)]
 struct ExpectationJson<'a> {
     value: &'a Value,
 }
@@ -72,17 +79,18 @@ impl<'a> AssessmentJson<'a> {
     }
 
     pub(crate) fn new(assessment: &'a Assessment, trace_id: &'a str) -> Self {
-        let (feedback, expectation) = match &assessment.kind {
+        let (feedback, expectation, issue) = match &assessment.kind {
             AssessmentKind::Feedback { value, error } => {
                 let error = error.as_ref().map(|e| ErrorJson {
                     error_code: e.code.as_deref(),
                     error_message: e.message.as_deref(),
                     stack_trace: e.stack_trace.as_deref(),
                 });
-                (Some(FeedbackJson { value, error }), None)
+                (Some(FeedbackJson { value, error }), None, None)
             }
-            AssessmentKind::Expectation { value } => (None, Some(ExpectationJson { value })),
-            AssessmentKind::Other => (None, None),
+            AssessmentKind::Expectation { value } => (None, Some(ExpectationJson { value }), None),
+            AssessmentKind::Issue { name } => (None, None, Some(IssueJson { issue_name: name })),
+            AssessmentKind::Other => (None, None, None),
         };
         Self {
             assessment_id: assessment.id.as_deref(),
@@ -100,6 +108,7 @@ impl<'a> AssessmentJson<'a> {
             last_update_time: assessment.last_update_time.map(|t| t.to_string()),
             feedback,
             expectation,
+            issue,
             rationale: assessment.rationale.as_deref(),
             metadata: &assessment.metadata,
             overrides: assessment.overrides.as_deref(),

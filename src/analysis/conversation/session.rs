@@ -4,7 +4,7 @@
 use super::fingerprint::Shown;
 use super::{Conversation, conversation_after};
 use crate::analysis::{SpanTree, UsageReport, trace_usage};
-use crate::model::{Assessment, Cost, TokenUsage, Trace, TraceState, metadata};
+use crate::model::{Assessment, Cost, TokenUsage, Trace, TraceState};
 
 /// What the turns of a session come to, one trace after the other.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl Session {
             .assessments
             .iter()
             .cloned()
-            .partition(|one| one.metadata.contains_key(metadata::SESSION));
+            .partition(Assessment::is_of_session);
         self.assessments.extend(of_session);
         Turn {
             number: self.turns,

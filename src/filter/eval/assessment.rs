@@ -42,7 +42,7 @@ impl AssessmentMatcher {
         let kind = match assessment.kind {
             AssessmentKind::Feedback { .. } => Assessed::Feedback,
             AssessmentKind::Expectation { .. } => Assessed::Expectation,
-            AssessmentKind::Other => return false,
+            AssessmentKind::Issue { .. } | AssessmentKind::Other => return false,
         };
         assessment.valid && kind == self.of && self.node.holds(assessment)
     }

@@ -165,10 +165,10 @@ impl Section<'_, '_> {
     fn write_assessment(&mut self, assessment: &Assessment) -> io::Result<()> {
         let failure = match &assessment.kind {
             AssessmentKind::Feedback { error, .. } => error.as_ref(),
-            AssessmentKind::Expectation { .. } | AssessmentKind::Other => None,
+            _ => None,
         };
         self.html.raw("<li><b>")?;
-        self.html.text(&assessment.name)?;
+        self.html.text(assessment.title())?;
         self.html.raw(match failure {
             Some(_) => "</b> <span class=\"failure\">",
             None => "</b> <span class=\"value\">",

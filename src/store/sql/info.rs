@@ -246,6 +246,12 @@ pub(in crate::store) fn assessment_kind(
                 scalar => wire::as_protobuf_value(scalar),
             },
         },
+        "issue" => AssessmentKind::Issue {
+            name: match value.get("issue_name") {
+                Some(Value::String(name)) => name.clone(),
+                _ => String::new(),
+            },
+        },
         _ => AssessmentKind::Other,
     }
 }

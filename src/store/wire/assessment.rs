@@ -23,6 +23,7 @@ pub(in crate::store) struct WireAssessment {
     last_update_time: Option<Rfc3339>,
     feedback: Option<WireFeedback>,
     expectation: Option<WireExpectation>,
+    issue: Option<WireIssue>,
     rationale: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     metadata: BTreeMap<String, Value>,
@@ -60,6 +61,12 @@ struct WireError {
     error_code: Option<String>,
     error_message: Option<String>,
     stack_trace: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireIssue {
+    #[serde(default)]
+    issue_name: String,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +131,10 @@ impl WireAssessment {
     /// The model's form.
     pub(in crate::store) fn into_assessment(self) -> Assessment {
         let kind = match (self.feedback, self.expectation) {
+            (None, None) => match self.issue {
+                Some(WireIssue { issue_name: name }) => AssessmentKind::Issue { name },
+                None => AssessmentKind::Other,
+            },
             (Some(feedback), _) => AssessmentKind::Feedback {
                 value: feedback.value,
                 error: feedback.error.map(AssessmentError::from),
@@ -137,7 +148,6 @@ impl WireAssessment {
                     (None, None) => Value::Null,
                 },
             },
-            (None, None) => AssessmentKind::Other,
         };
         let time = |time: Option<Rfc3339>| time.map(|Rfc3339(time)| time);
         Assessment {

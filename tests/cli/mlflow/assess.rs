@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::mlflow::{file_store, of_its_own, old, python};
+use crate::support::mlflow::{file_store, of_its_own, old, python, rich};
 use crate::support::mlt;
 
 /// Prints the assessments of a trace that `t` stands for, a line of JSON each.
@@ -359,6 +359,49 @@ fn the_assessments_there_are_are_listed() {
         nothing.stderr.contains("no traces match") && nothing.code == Some(0),
         "{nothing}"
     );
+}
+
+#[test]
+fn issues_are_called_by_their_names_on_every_store() {
+    let seeded = rich();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rich.jsonl");
+    let exported = mlt()
+        .on(seeded.uri())
+        .run("-x rich search --all --include-spans -o jsonl");
+    std::fs::write(&path, exported.ok()).unwrap();
+    let file = path.display().to_string();
+    // A file knows no names of experiments.
+    let places = [
+        (seeded.uri(), "rich"),
+        (&seeded.database_uri(), "rich"),
+        (&file, "6"),
+    ];
+    for (uri, experiment) in places {
+        let on = || mlt().on(uri).args(["-x", experiment]);
+        let column = on().run("search --all -o csv --columns trace_id,assessments,issue.id");
+        let line = column
+            .lines()
+            .into_iter()
+            .find(|line| line.contains("issue="));
+        let line = line.unwrap_or_else(|| panic!("{uri}: {column}")).to_owned();
+        assert!(
+            line.contains("issue=too slow") && !line.contains("=null"),
+            "{line}"
+        );
+        let (trace, issue) = (&line[..35], line.rsplit(',').next().unwrap());
+        let shown = on().run(&format!("get {trace}"));
+        let wanted = format!("\nissue  too slow  LLM_JUDGE, judge/1, {issue}\n");
+        assert!(shown.ok().contains(&wanted), "{shown}");
+        let json = on().run(&format!("get {trace} -o json")).json();
+        let all = json["info"]["assessments"].as_array().into_iter().flatten();
+        let all = all.chain(json["assessments"].as_array().into_iter().flatten());
+        let told: Vec<&Value> = all.filter(|one| one["assessment_name"] == issue).collect();
+        assert_eq!(told.len(), 1, "{json}");
+        assert_eq!(told[0]["issue"], json!({"issue_name": "too slow"}), "{uri}");
+        let groups = on().run("stats count() --by assessment -o csv");
+        assert!(groups.stdout.contains("\nissue,"), "{uri}: {groups}");
+    }
 }
 
 #[test]

@@ -21,13 +21,15 @@ pub(super) fn list(node: Node<'_>) -> Result<Vec<Assessment>, Flaw> {
 pub(super) fn one(node: Node<'_>) -> Result<Assessment, Flaw> {
     let members = Members::of(node)?;
     let string = |names: &[&'static str]| members.read(names, |node| Ok(text(node)));
-    let feedback = members.read(&["feedback"], feedback)?;
-    let kind = match feedback {
-        Some(feedback) => feedback,
-        None => members
-            .read(&["expectation"], expectation)?
-            .unwrap_or(AssessmentKind::Other),
+    let kind = match members.read(&["feedback"], feedback)? {
+        None => members.read(&["expectation"], expectation)?,
+        feedback => feedback,
     };
+    let kind = match kind {
+        None => members.read(&["issue"], issue)?,
+        kind => kind,
+    };
+    let kind = kind.unwrap_or(AssessmentKind::Other);
     let metadata = members.read(&["metadata"], |node| match node.to_value() {
         Value::Object(map) => Ok(map),
         _ => Err(unexpected(node, "keys with values")),
@@ -101,4 +103,11 @@ fn expectation(node: Node<'_>) -> Result<AssessmentKind, Flaw> {
         None => Value::Null,
     };
     Ok(AssessmentKind::Expectation { value })
+}
+
+fn issue(node: Node<'_>) -> Result<AssessmentKind, Flaw> {
+    let name = Members::of(node)?.read(&["issue_name", "issueName"], |node| Ok(text(node)))?;
+    Ok(AssessmentKind::Issue {
+        name: name.unwrap_or_default(),
+    })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use mlt::filter::{Filter, OrderBy};
-use mlt::model::{Assessment, AssessmentKind, Trace, TraceInfo};
+use mlt::model::{Assessment, Trace, TraceInfo};
 use mlt::store::{
     self, Detail, FilterSource, Location, Query, Scope, Search, SearchEnd, Store, StoreError,
 };
@@ -151,8 +151,7 @@ pub(super) fn sides() -> &'static Sides {
 }
 
 fn speaks_of_a_session(assessment: &Assessment) -> bool {
-    assessment.kind != AssessmentKind::Other
-        && assessment.metadata.contains_key("mlflow.trace.session")
+    assessment.is_judgement() && assessment.is_of_session()
 }
 
 fn judges_a_session(info: &TraceInfo) -> bool {
@@ -167,7 +166,7 @@ fn judged(info: &TraceInfo, of_sessions: &[&TraceInfo]) -> Option<TraceInfo> {
         .filter(|other| other.session() == Some(session) && other.trace_id != info.trace_id)
         .flat_map(|other| other.assessments.iter().filter(|a| speaks_of_a_session(a)));
     let mut whole = info.clone();
-    whole.assessments.extend(elsewhere.cloned());
+    whole.of_session.extend(elsewhere.cloned());
     Some(whole)
 }
 

@@ -196,7 +196,9 @@ impl Vocabulary {
                     AssessmentKind::Expectation { .. } => {
                         expectations.insert(assessment.name.clone())
                     }
-                    AssessmentKind::Other => issues.insert(assessment.name.clone()),
+                    AssessmentKind::Issue { .. } | AssessmentKind::Other => {
+                        issues.insert(assessment.name.clone())
+                    }
                 };
                 let value = assessment.value();
                 let expected = matches!(assessment.kind, AssessmentKind::Expectation { .. });
