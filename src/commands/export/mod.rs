@@ -462,6 +462,6 @@ fn told(has: fn(&Format) -> bool) -> String {
 fn not_built(format: &Format, lacks: &str) -> CommandError {
     let feature = format.name;
     CommandError::usage(format!("this mlt was built without {lacks}")).hint(format!(
-        "build it with `cargo install mlt --features {feature}`"
+        "build it with `cargo install mlt-cli --features {feature}`"
     ))
 }
