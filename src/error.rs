@@ -440,6 +440,7 @@ fn refused_hints(status: u16, meaning: Refusal, retry_after: Option<u64>) -> Vec
         (429, _) if retry_after.is_none() => {
             hints.push("the server is busy; try again later, or with more `--retries`".to_owned());
         }
+        (_, Refusal::OfDatabase(_)) => {}
         // Seldom a matter of load: it starts, ends, or what it needs is not there.
         (503, _) if retry_after.is_none() => hints.push(
             "the server cannot answer now; look after it, or try again with more `--retries`"

@@ -56,7 +56,7 @@ use crate::error::{CommandError, Exit};
 use crate::model::Timestamp;
 use crate::render::{Layout, LeftOut, Style};
 use crate::settings::{Env, RealDisk, Settings};
-use crate::store::{self, Location, RequestLog, RequestRecord, Store};
+use crate::store::{self, Location, Logged, RequestLog, Store};
 use crate::terminal::{self, Terminal};
 use crate::text::Clean;
 use crate::units::{self, Zone};
@@ -194,7 +194,7 @@ impl<'a> Context<'a> {
         let log: RequestLog = self
             .flags
             .verbose
-            .then(|| Arc::new(log_request) as Arc<dyn Fn(&RequestRecord) + Send + Sync>);
+            .then(|| Arc::new(log) as Arc<dyn Fn(Logged<'_>) + Send + Sync>);
         let Settings {
             location,
             artifacts,
@@ -275,7 +275,11 @@ impl Context<'_> {
 /// What has every column, whatever the terminal.
 const IN_TABLES: &str = "`-o csv` and `-o json` have all";
 
-fn log_request(record: &RequestRecord) {
+fn log(logged: Logged<'_>) {
+    let record = match logged {
+        Logged::Request(record) => record,
+        Logged::Remark(text) => return terminal::tell(&Clean::line(text).end()),
+    };
     let retry = match record.retry {
         0 => String::new(),
         n => format!(" (retry {n})"),

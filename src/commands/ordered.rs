@@ -24,6 +24,8 @@ pub(super) struct Ordered<'a> {
 /// What is sorted here.
 struct Here<'a> {
     store: &'a dyn Store,
+    /// What the store does not sort by.
+    keys: Vec<Field>,
     order: OrderBy,
     lack: Lack,
     limit: Option<usize>,
@@ -39,6 +41,19 @@ struct Entry {
     info: TraceInfo,
 }
 
+/// What the store does not sort by as is done here.
+pub(super) fn of_no_store(store: &dyn Store, query: &Query) -> Vec<Field> {
+    let keys = query.order_by.items().iter().map(|item| &item.key);
+    keys.filter(|key| !store.sorts_by(key, query))
+        .cloned()
+        .collect()
+}
+
+/// Whether the store gives the query's traces in its order.
+pub(super) fn sorted_by(store: &dyn Store, query: &Query) -> bool {
+    of_no_store(store, query).is_empty()
+}
+
 impl<'a> Ordered<'a> {
     /// A search for at most `limit` traces, `None` for all, that ends after having
     /// looked at `scan_limit`.
@@ -48,13 +63,15 @@ impl<'a> Ordered<'a> {
         limit: Option<usize>,
         scan_limit: Option<usize>,
     ) -> Self {
-        let here = (!query.order_by.is_of_stores()).then(|| {
+        let here = (!sorted_by(store, &query)).then(|| {
+            let keys = of_no_store(store, &query);
             let order = std::mem::take(&mut query.order_by);
             let lack = Lack::of(order.items().iter().map(|item| &item.key));
             query.counts_spans |= lack.count;
             query.ids_only = false;
             Here {
                 store,
+                keys,
                 order,
                 lack,
                 limit,
@@ -117,11 +134,11 @@ impl<'a> Ordered<'a> {
         all
     }
 
-    /// What the order took: the keys that no store sorts by, and how many traces were
+    /// What the order took: the keys that the store does not sort by, and how many traces were
     /// looked at for them.
     pub(super) fn sorted_here(&self) -> Option<(Vec<&Field>, usize)> {
         let here = self.here.as_ref()?;
-        Some((here.order.of_no_store().collect(), here.looked_at))
+        Some((here.keys.iter().collect(), here.looked_at))
     }
 }
 

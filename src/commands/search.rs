@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Context;
 use super::completing::Lack;
 use super::form::Form;
-use super::ordered::Ordered;
+use super::ordered::{Ordered, of_no_store};
 use super::selection::{
     check_experiments, explain, filter_of, looks_like_filter, name_experiments,
 };
@@ -188,7 +188,8 @@ fn show_explanation(context: &Context, store: &dyn Store, query: &Query) -> Resu
 
 /// How the store finds what matches, and what the order takes besides.
 fn explanation(store: &dyn Store, query: &Query) -> Result<Explanation> {
-    if query.order_by.is_of_stores() {
+    let keys = of_no_store(store, query);
+    if keys.is_empty() {
         return store
             .explain(query, Explain::Plan)
             .map_err(|e| explain(e, query));
@@ -200,9 +201,8 @@ fn explanation(store: &dyn Store, query: &Query) -> Result<Explanation> {
     };
     let explained = store.explain(&unordered, Explain::Plan);
     let mut explanation = explained.map_err(|e| explain(e, query))?;
-    let keys: Vec<&Field> = query.order_by.of_no_store().collect();
-    let lack = Lack::of(keys.iter().copied());
-    let names: Vec<String> = keys.into_iter().map(Field::spelling).collect();
+    let lack = Lack::of(keys.iter());
+    let names: Vec<String> = keys.iter().map(Field::spelling).collect();
     let spans = match lack {
         Lack {
             detail: Some(_), ..

@@ -142,6 +142,11 @@ impl Test {
         matches!(self.operand, Operand::Like(_) | Operand::Regex(_))
     }
 
+    /// Whether its pattern is none of Python's.
+    pub(super) fn is_invalid(&self) -> bool {
+        matches!(self.operand, Operand::Regex(PythonRegex::Invalid))
+    }
+
     /// What a value comes to, where `equal` says whether it is what is asked for.
     fn verdict(&self, equal: bool) -> bool {
         equal != self.comparator.is_negated()

@@ -53,6 +53,7 @@
 
 pub mod aggregate;
 mod ast;
+mod backend;
 mod compiled;
 mod condition;
 pub mod content;
@@ -66,6 +67,7 @@ mod mistakes;
 pub mod order;
 mod parser;
 mod plan;
+mod portable;
 mod print;
 mod python;
 mod readable;
@@ -90,6 +92,7 @@ pub const REFERENCE: &str = include_str!("reference.txt");
 pub use crate::field::{Comparator, Field};
 pub use crate::units::{Moment, Zone};
 pub use ast::{Assessed, AssessmentTest, Expr, Filter, Quantifier, SpanTest};
+pub use backend::Backend;
 pub use compiled::Test;
 pub use condition::ConditionError;
 pub use diagnostics::Warning;

@@ -36,12 +36,6 @@ impl OrderBy {
         self.items.iter().all(|item| is_of_stores(&item.key))
     }
 
-    /// What is sorted by here, and by no store.
-    pub fn of_no_store(&self) -> impl Iterator<Item = &Field> {
-        let keys = self.items.iter().map(|item| &item.key);
-        keys.filter(|key| !is_of_stores(key))
-    }
-
     /// Each key in the server's dialect, as its interface takes them.
     pub fn clauses(&self) -> Vec<String> {
         self.items.iter().map(ToString::to_string).collect()
@@ -130,7 +124,7 @@ impl fmt::Display for OrderItem {
 
 /// Whether stores sort by a key. Servers take of tags and metadata only names of
 /// letters, digits and a few signs.
-fn is_of_stores(key: &Field) -> bool {
+pub(crate) fn is_of_stores(key: &Field) -> bool {
     let speakable = |name: &str| {
         let allowed =
             |c: char| is_word(c) || matches!(c, '-' | '.' | ' ' | ':' | '/' | '@' | '%' | '+');

@@ -61,6 +61,9 @@ fn needs_backtracking(pattern: &str) -> bool {
     false
 }
 
+/// What Python's words are made of.
+const WORD: &str = r"\p{L}\p{N}_";
+
 /// The same pattern in Rust's syntax.
 fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 8);
@@ -74,6 +77,10 @@ fn translate(pattern: &str) -> String {
                 Some('Z') if !in_class => out.push_str(r"\z"),
                 // Words of Rust's own, which Python takes for the character.
                 Some(c @ ('<' | '>')) => out.push(c),
+                // Marks that combine with letters are of words in Rust, and not in Python.
+                Some('w') if in_class => out.push_str(WORD),
+                Some('w') => out.extend(["[", WORD, "]"]),
+                Some('W') => out.extend(["[^", WORD, "]"]),
                 // Python refuses letters without a meaning; some have one in Rust.
                 Some(c @ ('z' | 'p' | 'P' | 'h' | 'H' | 'R' | 'K' | 'G' | 'Q' | 'E')) => {
                     out.push_str(r"\y");
@@ -144,6 +151,9 @@ mod tests {
         assert!(search("(?i)É", "é"));
         assert!(search(r"\d", "٣"));
         assert!(search(r"a\-b\ c", "a-b c"));
+        assert!(search(r"^\w\W$", "e\u{301}"));
+        assert!(search(r"^[\w.]+[^\W]$", "a_1.é"));
+        assert!(!search(r"^[^\w]$", "é"));
         assert!(!search("^b", "a\nb"));
     }
 

@@ -422,6 +422,10 @@ impl StoreError {
             | Self::Locked { .. }
             | Self::File { .. }
             | Self::Data { .. } => true,
+            Self::Refused {
+                meaning: Refusal::OfDatabase(_),
+                ..
+            } => false,
             Self::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500..),
             _ => false,
         }

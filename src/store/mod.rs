@@ -27,6 +27,8 @@ mod wire;
 
 use std::path::{Path, PathBuf};
 
+use crate::field::Field;
+use crate::filter::order::is_of_stores;
 use crate::filter::{Filter, OrderBy};
 use crate::io_words::plain_io_reason;
 use crate::model::{Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
@@ -44,7 +46,7 @@ pub use fetch::{OnTrace, Pages, TraceRefs, Want};
 pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
 pub use place::{Connection, Credentials, Location, Proxies, Proxy, RetryPolicy, Secret, Tls};
 pub use put::{OnPut, Put, PutMode};
-pub use rest::{RequestLog, RequestRecord};
+pub use rest::{Logged, RequestLog, RequestRecord};
 use search::Barren;
 pub use search::MAX_BARREN_PAGES;
 pub use search::{Search, SearchEnd};
@@ -281,6 +283,11 @@ pub trait Store: Send + Sync {
     fn explain(&self, query: &Query, what: Explain) -> Result<Explanation, StoreError> {
         what.without_requests(&self.describe())?;
         Ok(Explanation::all_here(query))
+    }
+
+    /// Whether the query's traces come sorted by a key as they are sorted here.
+    fn sorts_by(&self, key: &Field, _query: &Query) -> bool {
+        is_of_stores(key)
     }
 
     /// What could not be read and did not stop an answer, since the last call.

@@ -131,6 +131,13 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Whether nothing matches it: its pattern is not a regular expression.
+    pub(super) fn matches_nothing(&self) -> bool {
+        self.comparator == Comparator::Rlike && Test::new(self).is_invalid()
+    }
+}
+
 impl Matcher {
     /// Whether a trace matches.
     pub fn matches(&self, info: &TraceInfo, spans: &[Span]) -> bool {

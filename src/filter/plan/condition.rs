@@ -3,6 +3,7 @@
 use super::super::terms::{Condition, Number, Value};
 use super::super::value::parse_number;
 use super::cover::{At, Cover, Planner};
+use super::never;
 use crate::field::{Comparator, Field};
 use crate::model::metadata;
 
@@ -11,8 +12,11 @@ const MAX_EXCLUDED: usize = 20;
 
 impl Planner<'_> {
     pub(super) fn condition(&self, condition: &Condition, at: At) -> Cover {
-        if self.knows(condition, at) {
-            return Cover::of(vec![condition.clone()], at);
+        if condition.matches_nothing() {
+            return Cover::of(never().into_iter().collect(), at);
+        }
+        if let Some(cover) = self.these(vec![condition.clone()], at) {
+            return cover;
         }
         let cover = match &condition.field {
             field if field.is_assessment() => self.assessment(condition, at),
@@ -36,10 +40,17 @@ impl Planner<'_> {
 
     /// Conditions that the server knows, all of them.
     fn these(&self, conditions: Vec<Condition>, at: At) -> Option<Cover> {
-        conditions
+        let asked: Option<Vec<(Condition, bool)>> = conditions
             .iter()
-            .all(|condition| self.knows(condition, at))
-            .then(|| Cover::of(conditions, at))
+            .map(|condition| self.asked(condition, at))
+            .collect();
+        let (conditions, exact): (Vec<Condition>, Vec<bool>) = asked?.into_iter().unzip();
+        let cover = Cover::of(conditions, at);
+        Some(if exact.into_iter().all(|exact| exact) {
+            cover
+        } else {
+            cover.roughly()
+        })
     }
 
     /// Any of some conditions that the server knows.
@@ -126,8 +137,8 @@ impl Planner<'_> {
     /// The text of a value, or the number that the text is.
     fn same_value(&self, field: &Field, text: &str, at: At) -> Option<Cover> {
         let equal = Condition::text(field.clone(), Comparator::Equal, text).ok()?;
-        if self.knows(&equal, at) {
-            return Some(Cover::of(vec![equal], at));
+        if let Some(cover) = self.these(vec![equal], at) {
+            return Some(cover);
         }
         let number = parse_number(text.trim())?;
         let same = Condition::number(field.clone(), Comparator::Equal, number).ok()?;
@@ -151,12 +162,13 @@ impl Planner<'_> {
             (Value::List(texts), Comparator::In) => {
                 if let [only] = texts.as_slice()
                     && let Ok(equal) = Condition::text(field(), Comparator::Equal, only.clone())
-                    && self.knows(&equal, at)
+                    && let Some(cover) = self.these(vec![equal], at)
                 {
-                    return Some(Cover::of(vec![equal], at));
+                    return Some(cover);
                 }
                 self.pattern(condition, texts, at)
-                    .or_else(|| self.each(condition, at))
+                    .or_else(|| self.each(condition, at).filter(|each| self.fits(each)))
+                    .or_else(|| self.not_null(condition, at))
             }
             (Value::List(texts), Comparator::NotIn) if texts.len() <= MAX_EXCLUDED => {
                 let others = texts

@@ -176,15 +176,27 @@ impl<'s> Planner<'s> {
         }
     }
 
-    /// Whether the server takes a condition and means the same by it, there.
-    pub(super) fn knows(&self, condition: &Condition, at: At) -> bool {
+    /// What the server is asked for in the place of a condition of its dialect, there, and
+    /// whether it means the same by it.
+    pub(super) fn asked(&self, condition: &Condition, at: At) -> Option<(Condition, bool)> {
         // Any lower bound on the time hides early spans from the server.
         let hides_spans = !at.top
             && self.about_spans
             && condition
                 .lower_bound_ms()
                 .is_some_and(|bound| self.bound_ms.is_none_or(|top| bound > top));
-        self.server.support(condition) == Support::Exact && !hides_spans
+        match self.server.support(condition) {
+            _ if hides_spans => None,
+            Support::Exact => Some((condition.clone(), true)),
+            Support::As(other) => Some((other, true)),
+            Support::Inexact(wider) => Some((wider, false)),
+            Support::Unsupported => None,
+        }
+    }
+
+    /// Whether it is not too many searches.
+    pub(super) fn fits(&self, cover: &Cover) -> bool {
+        cover.alternatives.len() <= self.limit
     }
 
     fn another_span(&mut self, within_span: bool) -> At {

@@ -20,6 +20,7 @@ use self::cover::{Alternative, At, Cover, Planner};
 pub use self::outside::Outside;
 use self::tree::{at_least, at_most};
 use super::ast::{Expr, Filter};
+use super::backend::Backend;
 use super::readable;
 use super::terms::Condition;
 use crate::field::{Comparator, Field};
@@ -29,6 +30,9 @@ use crate::field::{Comparator, Field};
 pub enum Support {
     /// It decides as this program does.
     Exact,
+    /// It takes this one in its place, and decides by it as this program does by the
+    /// condition.
+    As(Condition),
     /// It takes this one, which whatever passes the condition passes, too; the condition
     /// is checked here again.
     Inexact(Condition),
@@ -62,6 +66,8 @@ impl Capability for Nothing {
 pub struct Server {
     /// MLflow's release, as major and minor number.
     pub version: (u32, u32),
+    /// What keeps its traces.
+    pub backend: Backend,
     /// How many searches one filter may become; at least one.
     pub max_searches: usize,
 }
@@ -70,7 +76,7 @@ impl Capability for Server {
     /// What it takes in the place of others is found with all of the filter in view.
     fn support(&self, condition: &Condition) -> Support {
         if condition.is_server_dialect() && condition.minimum_server() <= self.version {
-            Support::Exact
+            self.backend.support(condition)
         } else {
             Support::Unsupported
         }
@@ -154,6 +160,21 @@ impl Filter {
             Some(server) => self.plan_searches(server),
             None => self.plan_tree(&|condition| store.support(condition)),
         }
+    }
+
+    /// Whether it matters for the plan what keeps the server's traces.
+    #[must_use]
+    pub fn depends_on_backend(&self, server: &Server) -> bool {
+        let on = |backend| {
+            self.plan(&Server {
+                backend,
+                ..server.clone()
+            })
+        };
+        let here = on(Backend::Sqlite);
+        [Backend::Postgres, Backend::Mysql]
+            .into_iter()
+            .any(|backend| on(backend) != here)
     }
 
     fn plan_searches(&self, server: &Server) -> Result<Plan, PlanError> {
@@ -293,6 +314,7 @@ mod tests {
     fn plan_on(text: &str, version: (u32, u32), max_searches: usize) -> String {
         let server = Server {
             version,
+            backend: Backend::Sqlite,
             max_searches,
         };
         parse(text).unwrap().plan(&server).unwrap().to_string()
@@ -407,6 +429,7 @@ mod tests {
     fn patterns_that_only_a_server_can_evaluate_must_reach_it() {
         let server = Server {
             version: (3, 17),
+            backend: Backend::Sqlite,
             max_searches: 8,
         };
         let error = parse("name RLIKE '(?!a)' OR tokens > 5")
@@ -423,6 +446,7 @@ mod tests {
         let plan = filter
             .plan(&Server {
                 version: (3, 17),
+                backend: Backend::Sqlite,
                 max_searches: 8,
             })
             .unwrap();

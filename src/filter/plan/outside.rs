@@ -5,7 +5,7 @@
 
 use super::super::ast::{Expr, Filter};
 use super::super::terms::Condition;
-use super::{Plan, Server};
+use super::Server;
 use crate::field::{Comparator, Field};
 use crate::model::{TraceInfo, metadata, tag};
 
@@ -20,8 +20,6 @@ pub struct Outside {
     pub searches: Vec<Filter>,
     /// What an answer must pass here to be a match.
     pub residual: Filter,
-    /// What the server can be asked for without a word about spans.
-    base: Filter,
     /// Whether archived spans are among them: they are asked for more than names and states.
     archived: bool,
     /// Whether spans of OpenTelemetry are: they are asked for their types.
@@ -76,25 +74,14 @@ impl Outside {
                 .map(|all| base.clone().and(all.into_iter().collect()))
                 .collect()
         } else {
-            vec![base.clone()]
+            vec![base]
         };
         Some(Self {
             searches,
             residual,
-            base,
             archived,
             untyped,
         })
-    }
-
-    /// How a server answers that knows nothing of spans, as one that keeps traces in files.
-    #[must_use]
-    pub fn alone(self) -> Plan {
-        Plan {
-            searches: vec![self.base],
-            residual: self.residual,
-            outside: None,
-        }
     }
 
     /// Whether a trace is one of them.
@@ -144,12 +131,13 @@ fn base(filter: &Filter, server: &Server) -> (Filter, Filter) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::parse;
+    use super::super::super::{Backend, parse};
     use super::*;
 
     fn outside(text: &str, version: (u32, u32)) -> Option<(Vec<String>, String)> {
         let server = Server {
             version,
+            backend: Backend::Sqlite,
             max_searches: 8,
         };
         let plan = parse(text).unwrap().plan(&server).unwrap();
@@ -200,6 +188,7 @@ mod tests {
         assert_eq!(searches, ["status = 'OK'"]);
         let server = Server {
             version: (3, 8),
+            backend: Backend::Sqlite,
             max_searches: 8,
         };
         let plan = parse("span.type = 'LLM'").unwrap().plan(&server).unwrap();

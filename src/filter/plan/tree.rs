@@ -63,7 +63,7 @@ pub(super) fn at_most(expr: &Expr, support: Supported<'_>) -> Option<Expr> {
     match expr {
         Expr::Condition(condition) => match support(condition) {
             Support::Exact => Some(expr.clone()),
-            Support::Inexact(wider) => Some(Expr::Condition(wider)),
+            Support::As(wider) | Support::Inexact(wider) => Some(Expr::Condition(wider)),
             Support::Unsupported => None,
         },
         Expr::And(parts) => {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::filter::Backend;
+
 /// What came in the place of JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
@@ -62,6 +64,8 @@ pub enum Refusal {
     SpansElsewhere,
     /// The server's store cannot choose traces by their spans.
     NoSpanFilters,
+    /// The server's database does not take what the server made of the request.
+    OfDatabase(Backend),
     /// Whatever its message says.
     Other,
 }

@@ -15,7 +15,8 @@ impl RestStore {
             });
         };
         self.ask_release();
-        let plan = plan(filter, &self.server())?;
+        let server = self.server_for(filter, &query.experiments);
+        let plan = plan(filter, &server)?;
         let spans = plan.residual.needs_spans();
         let cost = match (plan.exact().is_some(), spans) {
             (true, _) => "one request for each page of traces",

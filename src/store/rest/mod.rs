@@ -10,6 +10,7 @@ mod experiments;
 mod explain;
 mod http;
 mod ids;
+mod learn;
 mod metrics;
 mod overview;
 mod planned;
@@ -28,19 +29,22 @@ use serde_json::{Value, json};
 use self::batch::Together;
 use self::experiments::{ACTIVE, DELETED};
 use self::http::{Call, Http};
+use self::learn::is_refusal;
 use self::planned::Planned;
 use super::fetch;
 use super::local::{Doubts, lock};
 use super::{
     Change, Connection, Explain, Explanation, FilterSource, MetricAnswer, MetricQuestion, Notice,
-    OnChange, OnPut, OnTrace, Page, Pages, PutMode, Query, Refusal, Scope, Store, StoreError,
-    TraceRef, Want,
+    OnChange, OnPut, OnTrace, Page, Pages, PutMode, Query, Scope, Store, StoreError, TraceRef,
+    Want,
 };
-use crate::filter::{Filter, OrderBy, Outside, Plan, Server};
+use crate::field::Field;
+use crate::filter::order::is_of_stores;
+use crate::filter::{Backend, Filter, OrderBy, Outside, Plan, Server};
 use crate::model::{Experiment, ExperimentOverview, Trace, TraceInfo};
 use crate::parallel;
 
-pub use self::http::{RequestLog, RequestRecord};
+pub use self::http::{Logged, RequestLog, RequestRecord};
 
 /// Traces on a tracking server.
 pub(super) struct RestStore {
@@ -48,6 +52,8 @@ pub(super) struct RestStore {
     generation: OnceLock<Generation>,
     /// The release that the server says it is, once it was asked.
     release: OnceLock<(u32, u32)>,
+    /// What keeps its traces, once that mattered.
+    backend: Mutex<Option<Backend>>,
     active: Mutex<Option<Vec<String>>>,
     /// Searches that are not over, by the token of their next page.
     searches: Mutex<HashMap<String, Planned>>,
@@ -63,8 +69,6 @@ const MAX_SEARCHES: usize = 8;
 const REQUESTS: usize = 8;
 /// What servers without the V3 endpoints understand.
 const LAST_V2: (u32, u32) = (3, 1);
-/// The first release with the V3 endpoints.
-const FIRST_V3: (u32, u32) = (3, 2);
 /// Taken for the release of a server until it refuses something.
 const NEWEST: (u32, u32) = (u32::MAX, 0);
 
@@ -81,6 +85,7 @@ impl RestStore {
             http: Http::new(connection, log)?,
             generation: OnceLock::new(),
             release: OnceLock::new(),
+            backend: Mutex::default(),
             active: Mutex::default(),
             searches: Mutex::default(),
             last_token: AtomicU64::new(0),
@@ -178,53 +183,42 @@ impl RestStore {
         Ok(active)
     }
 
-    /// What the server is taken to understand.
-    fn server(&self) -> Server {
-        let version = match self.generation.get() {
-            Some(Generation::V2) => LAST_V2,
-            _ => self.release.get().copied().unwrap_or(NEWEST),
-        };
-        Server {
-            version,
-            max_searches: MAX_SEARCHES,
-        }
-    }
-
-    /// Asks the server which release it is; one that does not say stays the newest.
-    fn ask_release(&self) {
-        if self.release.get().is_some() {
-            return;
-        }
-        let answer = self.http.send(&Call::text(self.http.url(&["version"])));
-        let release = answer.ok().and_then(|body| {
-            let text = String::from_utf8(body).ok()?;
-            let mut numbers = text.trim().split('.').map(str::parse);
-            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-        });
-        let _ = self.release.set(release.unwrap_or(NEWEST));
-    }
-
     /// The first page of a search that may take several requests, or a filter
-    /// that is evaluated here. A server that refuses it is asked which release it
-    /// is, and searched in a way that this one understands.
+    /// that is evaluated here. A server that refuses it is looked at more closely, and
+    /// searched in a way that it understands; at last for every trace.
     fn first_page(&self, query: &Query, filter: &Filter, size: usize) -> Result<Page, StoreError> {
-        let server = self.server();
-        let planned = plan(filter, &server)?;
-        let is_new = |search: &Filter| search.minimum_server() > FIRST_V3;
-        let outside = planned.outside.iter().flat_map(|outside| &outside.searches);
-        let may_be_too_new = planned.searches.iter().chain(outside).any(is_new);
-        let without_spans = planned.outside.clone().map(Outside::alone);
-        match (self.search_by(planned, query, size), without_spans) {
-            (Err(error), Some(plan)) if knows_no_spans(&error) => self.search_by(plan, query, size),
-            (Err(StoreError::Refused { status: 400, .. }), _)
-                if may_be_too_new && {
-                    self.ask_release();
-                    self.server() != server
-                } =>
-            {
-                self.search_by(plan(filter, &self.server())?, query, size)
+        let mut server = self.server_for(filter, &query.experiments);
+        loop {
+            let planned = plan(filter, &server)?;
+            let asks_for_all = planned.searches.iter().all(Filter::is_empty);
+            let error = match self.search_by(planned, query, size) {
+                Err(error) if is_refusal(&error) => error,
+                answer => return answer,
+            };
+            if server.backend == Backend::Refusing {
+                return Err(error);
             }
-            (answer, _) => answer,
+            if self.learn_from(&error, &server, query) {
+                server = self.server_for(filter, &query.experiments);
+                continue;
+            }
+            server.backend = Backend::Refusing;
+            let Ok(all_here) = plan(filter, &server) else {
+                return Err(error);
+            };
+            if asks_for_all {
+                return Err(error);
+            }
+            let answer = self.search_by(all_here, query, size);
+            return match answer {
+                Err(again) if is_refusal(&again) => Err(error),
+                answer => {
+                    self.http.remark(&format!(
+                        "the server does not take `{filter}`, which is evaluated here: {error}"
+                    ));
+                    answer
+                }
+            };
         }
     }
 
@@ -433,6 +427,10 @@ impl Store for RestStore {
         self.takes_spans()
     }
 
+    fn sorts_by(&self, key: &Field, query: &Query) -> bool {
+        is_of_stores(key) && RestStore::sorts_by(self, key, &query.experiments)
+    }
+
     fn notices(&self) -> Vec<Notice> {
         self.doubts.notices()
     }
@@ -445,17 +443,6 @@ impl Store for RestStore {
 fn counted(count: usize, what: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {what}{s}")
-}
-
-/// Whether the server keeps its traces in files, and was asked about spans.
-fn knows_no_spans(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Refused {
-            meaning: Refusal::NoSpanFilters,
-            ..
-        }
-    )
 }
 
 fn plan(filter: &Filter, server: &Server) -> Result<Plan, StoreError> {

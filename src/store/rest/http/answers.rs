@@ -1,6 +1,7 @@
 //! What a server means by refusing a request. MLflow has few error codes, so that much
 //! is only in its messages, which are read here and nowhere else.
 
+use crate::filter::Backend;
 use crate::store::Refusal;
 
 /// What a status, an error code and a message come to.
@@ -17,8 +18,66 @@ pub(super) fn meaning(status: u16, code: Option<&str>, message: &str) -> Refusal
             Refusal::NoSpanFilters
         }
         _ if says("not stored in tracking store") => Refusal::SpansElsewhere,
+        (400 | 500 | 503, _) => match database(message) {
+            Some((backend, said)) if !is_passing(said) => Refusal::OfDatabase(backend),
+            _ => Refusal::Other,
+        },
         _ => Refusal::Other,
     }
+}
+
+/// The database whose driver speaks, and what it says.
+fn database(message: &str) -> Option<(Backend, &str)> {
+    const DRIVERS: [(&str, Backend); 9] = [
+        ("sqlite3.", Backend::Sqlite),
+        ("psycopg", Backend::Postgres),
+        ("pg8000", Backend::Postgres),
+        ("asyncpg", Backend::Postgres),
+        ("pymysql.", Backend::Mysql),
+        ("MySQLdb.", Backend::Mysql),
+        ("mysql.connector.", Backend::Mysql),
+        ("pyodbc.", Backend::Other),
+        ("pymssql.", Backend::Other),
+    ];
+    let (driver, said) = message.strip_prefix('(')?.split_once(") ")?;
+    let known = |(name, _): &&(&str, Backend)| driver.starts_with(name);
+    let (_, backend) = DRIVERS.iter().find(known)?;
+    Some((*backend, said))
+}
+
+/// Whether a database may say otherwise in a while: there are too many connections or
+/// none, or others are in the way.
+fn is_passing(said: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "(1040,",
+        "(1053,",
+        "(1205,",
+        "(1213,",
+        "(2002,",
+        "(2003,",
+        "(2006,",
+        "(2013,",
+        "(2055,",
+        "connection",
+        "locked",
+        "deadlock",
+    ];
+    WORDS.iter().any(|words| said.contains(words))
+}
+
+/// What a server says, but for the SQL that it made, and the values in it.
+pub(super) fn without_sql(message: String) -> String {
+    let Some((_, said)) = database(&message) else {
+        return message;
+    };
+    let line = said.lines().next().unwrap_or_default();
+    let end = ["[SQL:", " near '", " LINE 1:"]
+        .iter()
+        .filter_map(|sql| line.find(sql))
+        .min()
+        .unwrap_or(line.len());
+    let text = line[..end].trim();
+    format!("its database says: {text}")
 }
 
 #[cfg(test)]

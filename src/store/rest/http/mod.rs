@@ -29,10 +29,19 @@ pub(super) use self::call::{Body, Call};
 use self::fault::Place;
 use self::mask::Masks;
 use crate::store::wire::{self, Flaw, InfoPage};
-use crate::store::{BadBody, Connection, Credentials, ProxyFault, StoreError};
+use crate::store::{BadBody, Connection, Credentials, ProxyFault, Refusal, StoreError};
 
 /// Called once for every exchange, for `--verbose`; `None` for silence.
-pub type RequestLog = Option<Arc<dyn Fn(&RequestRecord) + Send + Sync>>;
+pub type RequestLog = Option<Arc<dyn Fn(Logged<'_>) + Send + Sync>>;
+
+/// What is told of exchanges.
+#[derive(Debug, Clone, Copy)]
+pub enum Logged<'l> {
+    /// One of them.
+    Request(&'l RequestRecord),
+    /// What follows from one.
+    Remark(&'l str),
+}
 
 /// One exchange, for people to read.
 #[derive(Debug, Clone)]
@@ -156,6 +165,13 @@ impl Http {
         }
     }
 
+    /// Tells whoever is told of exchanges what follows from one.
+    pub(super) fn remark(&self, text: &str) {
+        if let Some(log) = &self.log {
+            log(Logged::Remark(text));
+        }
+    }
+
     fn try_once(&self, call: &Call, retry: u32) -> Result<Vec<u8>, Failure> {
         let started = Instant::now();
         let result = self.exchange(call);
@@ -164,14 +180,14 @@ impl Http {
                 Ok((status, body)) => (status.to_string(), body.len()),
                 Err(error) => (error.to_string(), 0),
             };
-            log(&RequestRecord {
+            log(Logged::Request(&RequestRecord {
                 method: call.method.to_string(),
                 url: self.masks.hide(call.url.as_str()).into_owned(),
                 outcome,
                 elapsed: started.elapsed(),
                 bytes,
                 retry,
-            });
+            }));
         }
         match result {
             Ok((answer, body)) => self.judge(call, answer, body),
@@ -327,6 +343,7 @@ impl Http {
             .text()
             .map_or_else(|| describe().to_string(), |text| self.shown(&text));
         let meaning = answers::meaning(status.as_u16(), code.as_deref(), &message);
+        let message = answers::without_sql(message);
         Err(match status.as_u16() {
             401 => Failure::Final(StoreError::Unauthorized {
                 host,
@@ -349,6 +366,7 @@ impl Http {
                     retry_after,
                 };
                 match status {
+                    _ if matches!(meaning, Refusal::OfDatabase(_)) => Failure::Final(refused),
                     408 | 429 | 502 | 503 | 504 => Failure::Passing(refused, retry_after),
                     _ => Failure::Final(refused),
                 }
