@@ -6,6 +6,7 @@ use super::diagnostics::Warning;
 use super::parser::{MAX_CONDITIONS, MAX_JOINED, MAX_SERVER_TOKENS};
 use super::terms::{Condition, Number, Value};
 use crate::field::{Comparator, Field, OLDEST_SERVER};
+use crate::model::Detail;
 
 /// Spans that start this much earlier than the wanted traces are not looked at.
 const CLOCK_SKEW_MS: f64 = 10_000.0;
@@ -331,6 +332,15 @@ impl Filter {
     /// Whether the spans are needed to decide if a trace matches.
     pub fn needs_spans(&self) -> bool {
         self.conjuncts.iter().any(Expr::needs_spans)
+    }
+
+    /// How much of the spans is needed to decide if a trace matches.
+    pub fn detail(&self) -> Option<Detail> {
+        let conditions = self.conditions();
+        conditions
+            .into_iter()
+            .filter_map(|c| c.field.detail())
+            .max()
     }
 
     /// Whether the assessments are needed to decide if a trace matches.

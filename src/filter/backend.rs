@@ -3,6 +3,8 @@
 //! have other escapes in `LIKE`, other regular expressions, fold case and accents by
 //! collations of their own, and MySQL compares keys that way, and some texts byte by byte.
 
+use std::fmt;
+
 use super::plan::Support;
 use super::portable::portable;
 use super::terms::{Condition, Value};
@@ -21,6 +23,17 @@ pub enum Backend {
     Other,
     /// One that refused a filter, nobody knows for which of its conditions.
     Refusing,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "the server's PostgreSQL",
+            Self::Mysql => "the server's MySQL",
+            Self::Other | Self::Refusing => "the server's store",
+        })
+    }
 }
 
 impl Backend {

@@ -31,6 +31,12 @@ impl Condition {
         }
     }
 
+    /// Whether the server looks for text beyond ASCII in the JSON of spans.
+    pub(super) fn looks_into_spans_beyond_ascii(&self) -> bool {
+        let is_json = matches!(self.field, Field::SpanContent | Field::SpanAttribute(_));
+        is_json && matches!(&self.value, Value::Text(text) if !text.is_ascii())
+    }
+
     /// Whether the server joins another table for the condition.
     pub(super) fn is_joined(&self) -> bool {
         matches!(

@@ -37,6 +37,7 @@ impl Condition {
         let comparator = match self.comparator {
             Comparator::Like | Comparator::Ilike | Comparator::Rlike => (3, 6),
             Comparator::IsNull | Comparator::IsNotNull => (3, 12),
+            comparator if comparator.is_order() && self.field.is_assessment() => (3, 15),
             _ => OLDEST_SERVER,
         };
         self.field.def().since.max(comparator)

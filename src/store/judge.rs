@@ -3,7 +3,7 @@
 //! needed and not to be had.
 
 use super::StoreError;
-use super::fetch::Ways;
+use super::fetch::{Batches, Ways};
 use super::local::Doubts;
 use crate::filter::{Filter, Matcher};
 use crate::model::{Detail, Span, TraceInfo};
@@ -13,6 +13,8 @@ use crate::parallel;
 pub(super) struct Judge {
     whole: Matcher,
     needs_spans: bool,
+    /// How much of the spans decides.
+    detail: Detail,
     /// Decides without spans.
     bare: Bounds,
     /// Decides without spans where their number is known, in a filter that asks for it.
@@ -48,6 +50,7 @@ impl Judge {
         Self {
             whole: filter.matcher(),
             needs_spans: filter.needs_spans(),
+            detail: filter.detail().unwrap_or(Detail::Times),
             bare: Bounds::new(filter, false),
             counted: filter.counts_spans().then(|| Bounds::new(filter, true)),
         }
@@ -105,27 +108,35 @@ pub(super) fn select<'j, T: Sync>(
     };
     let mut page = page;
     page.retain(|one| decided(one) != Some(false));
-    let passes = |one: &T| -> Result<bool, StoreError> {
-        let (info, Some(judge)) = judged(one) else {
-            return Ok(true);
-        };
-        if judge.without_spans(info) == Some(true) {
-            return Ok(true);
-        }
-        let spans = match store.complete(info.clone(), Detail::Whole) {
-            Err(error) if !error.is_about_one_trace() => return Err(error),
-            answer => answer.map(|trace| trace.spans),
-        };
-        let spans = doubts.spans_to_judge(info, spans);
-        Ok(spans.is_some_and(|spans| judge.with_spans(info, &spans)))
+    let undecided = page.iter().filter(|one| decided(one).is_none());
+    let asked: Vec<(TraceInfo, &Judge)> = undecided
+        .filter_map(|one| {
+            let (info, judge) = judged(one);
+            Some((info.clone(), judge?))
+        })
+        .collect();
+    let detail = asked.iter().map(|(_, judge)| judge.detail).max();
+    let detail = detail.unwrap_or(Detail::Times);
+    let Batches { traces, at_once } = store.batches(detail);
+    let batches: Vec<&[(TraceInfo, &Judge)]> = asked.chunks(traces.max(1)).collect();
+    let fetch = |batch: &&[(TraceInfo, &Judge)]| {
+        let infos: Vec<TraceInfo> = batch.iter().map(|(info, _)| info.clone()).collect();
+        store.complete_all(&infos, detail)
     };
-    let mut verdicts = Vec::with_capacity(page.len());
-    parallel::for_each_in_order(store.at_once(), &page, passes, |_, verdict| {
-        verdicts.push(verdict?);
+    let mut verdicts = Vec::with_capacity(asked.len());
+    parallel::for_each_in_order(at_once, &batches, fetch, |batch, fetched| {
+        for ((info, judge), answer) in batch.iter().zip(fetched) {
+            let spans = match answer {
+                Err(error) if !error.is_about_one_trace() => return Err(error),
+                answer => answer.map(|trace| trace.spans),
+            };
+            let spans = doubts.spans_to_judge(info, spans);
+            verdicts.push(spans.is_some_and(|spans| judge.with_spans(info, &spans)));
+        }
         Ok::<(), StoreError>(())
     })?;
     let mut verdicts = verdicts.into_iter();
-    page.retain(|_| verdicts.next() == Some(true));
+    page.retain(|one| decided(one).or_else(|| verdicts.next()) == Some(true));
     Ok(page)
 }
 

@@ -61,6 +61,11 @@ impl Capability for Nothing {
     }
 }
 
+/// The first release in which conditions on spans speak of one and the same span.
+const FIRST_OF_ONE_SPAN: (u32, u32) = (3, 10);
+/// The first release that keeps texts of spans as they are.
+const FIRST_WITH_TEXTS: (u32, u32) = (3, 17);
+
 /// What there is to know about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -75,10 +80,18 @@ pub struct Server {
 impl Capability for Server {
     /// What it takes in the place of others is found with all of the filter in view.
     fn support(&self, condition: &Condition) -> Support {
-        if condition.is_server_dialect() && condition.minimum_server() <= self.version {
-            self.backend.support(condition)
-        } else {
-            Support::Unsupported
+        if !condition.is_server_dialect() || condition.minimum_server() > self.version {
+            return Support::Unsupported;
+        }
+        // What is not ASCII stood in spans as JSON escapes it.
+        if condition.looks_into_spans_beyond_ascii() && self.version < FIRST_WITH_TEXTS {
+            return Support::Unsupported;
+        }
+        match self.backend.support(condition) {
+            Support::Exact if condition.field.is_span() && self.version < FIRST_OF_ONE_SPAN => {
+                Support::Inexact(condition.clone())
+            }
+            support => support,
         }
     }
 

@@ -60,7 +60,12 @@ impl Together {
                 found
             }
             Err(error) => {
-                if matches!(error, StoreError::NoSuchEndpoint { .. }) {
+                // Older servers take the endpoint's name for the id of a trace.
+                let is_missing = matches!(
+                    error,
+                    StoreError::NoSuchEndpoint { .. } | StoreError::Refused { status: 404, .. }
+                );
+                if is_missing {
                     self.missing.store(true, Relaxed);
                 }
                 HashMap::new()

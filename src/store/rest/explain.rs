@@ -2,7 +2,8 @@
 
 use super::experiments::ACTIVE;
 use super::http::{Body, Call};
-use super::{RestStore, plan};
+use super::{NEWEST, RestStore, plan};
+use crate::filter::{Backend, Filter, Plan, Server};
 use crate::store::{DryRequest, Explanation, FilterSource, Query, StoreError};
 
 impl RestStore {
@@ -43,6 +44,7 @@ impl RestStore {
                  archived or of OpenTelemetry, and those are fetched and judged here",
             );
         }
+        cost.push_str(&self.why(filter, &server, &plan));
         if plan.residual.counts_spans() {
             cost.push_str(
                 "; spans are counted by the metadata of their trace where it says how many",
@@ -54,6 +56,30 @@ impl RestStore {
             cost,
             requests: Vec::new(),
         })
+    }
+
+    /// What of the server it is that something is checked here for.
+    fn why(&self, filter: &Filter, server: &Server, chosen: &Plan) -> String {
+        let differs = |server: &Server| !plan(filter, server).is_ok_and(|plan| plan == *chosen);
+        let on_sqlite = Server {
+            backend: Backend::Sqlite,
+            ..server.clone()
+        };
+        let newest = Server {
+            version: NEWEST,
+            ..server.clone()
+        };
+        if differs(&on_sqlite) {
+            format!(
+                "; {} means something else by it, or does not take it",
+                server.backend
+            )
+        } else if differs(&newest) {
+            let (major, minor) = server.version;
+            format!("; MLflow {major}.{minor} means something else by it, or does not take it")
+        } else {
+            String::new()
+        }
     }
 
     /// The requests for the first page. Nothing is sent.

@@ -34,7 +34,8 @@ impl RestStore {
     /// The same, with what has to be known for a filter.
     pub(super) fn server_for(&self, filter: &Filter, experiments: &[String]) -> Server {
         let is_v2 = self.generation.get() == Some(&Generation::V2);
-        if !is_v2 && filter.needs_assessments() {
+        // Older releases mean something else by some of these, and do not refuse them.
+        if !is_v2 && (filter.needs_assessments() || filter.needs_spans()) {
             self.ask_release();
         }
         if filter.depends_on_backend(&self.server()) {

@@ -12,6 +12,8 @@ pub(super) struct Bounds {
     pub(super) clauses: Vec<String>,
     pub(super) start_ms: Option<i64>,
     pub(super) end_ms: Option<i64>,
+    /// Whether a clause compares texts that people wrote.
+    pub(super) compare_texts: bool,
     /// The same as a filter of the search.
     pub(super) search: String,
 }
@@ -58,6 +60,7 @@ impl Bounds {
             Field::Metadata(key) => format!("trace.metadata.{}", plain(key)?),
             _ => return None,
         };
+        self.compare_texts |= *condition.field() != Field::Status;
         let quoted = !text.is_empty() && !text.contains(['\'', '"', '`', '\\', ';']);
         let printable = quoted && !text.contains(char::is_control) && text.trim() == text;
         printable.then(|| self.clauses.push(format!("{left} = \"{text}\"")))

@@ -221,6 +221,9 @@ impl RestStore {
         if experiments.is_empty() {
             return Ok(MetricAnswer::Cannot("there is no experiment".to_owned()));
         }
+        if let Some(reason) = self.cannot_compute(question, &bounds, &experiments) {
+            return Ok(MetricAnswer::Cannot(reason));
+        }
         let mut groups = Groups::new(question);
         let mut relations = Vec::new();
         let mut refused = None;
@@ -259,6 +262,29 @@ impl RestStore {
             Ok(rows) => MetricAnswer::Rows { rows, traces },
             Err(reason) => MetricAnswer::Cannot(reason),
         })
+    }
+
+    /// Why the server's database does not compute what is asked for as it is done here.
+    fn cannot_compute(
+        &self,
+        question: &MetricQuestion<'_>,
+        bounds: &Bounds,
+        experiments: &[String],
+    ) -> Option<Reason> {
+        let is_text =
+            |key: &MetricKey| !matches!(key, MetricKey::TraceState | MetricKey::SpanStatus);
+        let texts = question.keys.iter().any(is_text) || bounds.compare_texts;
+        let is_percentile = |a: &Aggregate| matches!(a.function, Function::Percentile(_));
+        let percentiles = question.aggregates.iter().any(is_percentile);
+        if !texts && !percentiles {
+            return None;
+        }
+        let backend = self.backend(experiments);
+        if percentiles && !backend.has_percentiles() {
+            return Some("percentiles of the server's database are others".to_owned());
+        }
+        let merges = texts && !backend.groups_texts();
+        merges.then(|| "the server's database takes different texts for the same".to_owned())
     }
 
     fn points(
