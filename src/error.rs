@@ -109,16 +109,6 @@ pub struct RuleError {
     pub error: filter::ParseError,
 }
 
-/// A refused filter that needs a newer server than some.
-#[derive(Debug, thiserror::Error)]
-#[error("{source}")]
-pub struct NewerServerNeeded {
-    /// The server's answer.
-    pub source: StoreError,
-    /// Major and minor version.
-    pub version: (u32, u32),
-}
-
 /// What to print for an error, and how to exit. `None` for a closed pipe, which
 /// is how `head` says that it has seen enough.
 pub fn report(error: &anyhow::Error, style: Style, color: bool) -> Option<(Clean, Exit)> {
@@ -161,13 +151,6 @@ fn advice(error: &anyhow::Error) -> (Vec<String>, Exit) {
         (error.hints.clone(), error.exit)
     } else if let Some(error) = error.downcast_ref::<StoreError>() {
         store_advice(error)
-    } else if let Some(error) = error.downcast_ref::<NewerServerNeeded>() {
-        let (mut hints, exit) = store_advice(&error.source);
-        let (major, minor) = error.version;
-        hints.push(format!(
-            "this filter needs MLflow {major}.{minor} or later on the server"
-        ));
-        (hints, exit)
     } else if let Some(error) = error.downcast_ref::<SettingsError>() {
         settings_advice(error)
     } else if error.downcast_ref::<io::Error>().is_some() {

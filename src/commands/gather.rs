@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use anyhow::Result;
 
 use super::resolve::Failures;
-use super::selection::{check_experiments, explain, filter_of, name_experiments};
+use super::selection::{check_experiments, filter_of, name_experiments};
 use super::usage::UsageLookup;
 use super::{Context, resolve};
 use crate::analysis::roll_up;
@@ -277,7 +277,7 @@ fn find(
         }
     }
     outcome?;
-    fetched.map_err(|error| explain(error, &query))?;
+    fetched?;
     let store = run.store;
     let mut gathered = run.finish();
     gathered.limited = search.end() == Some(SearchEnd::Limited);

@@ -8,7 +8,6 @@ use std::vec::IntoIter;
 use anyhow::Result;
 
 use super::completing::{Lack, complete};
-use super::selection::explain;
 use crate::field::{Field, Value};
 use crate::filter::OrderBy;
 use crate::model::{TraceInfo, Unreadable};
@@ -96,16 +95,12 @@ impl<'a> Ordered<'a> {
     /// Those of the store.
     pub(super) fn next_page(&mut self) -> Result<Option<Vec<TraceInfo>>> {
         let Some(here) = &mut self.here else {
-            return self.search.next_page().map_err(|e| explain(e, &self.query));
+            return Ok(self.search.next_page()?);
         };
         if here.sorted.is_some() {
             return Ok(here.next_page());
         }
-        match self
-            .search
-            .next_page()
-            .map_err(|e| explain(e, &self.query))?
-        {
+        match self.search.next_page()? {
             Some(page) => here.add(page)?,
             None => here.sort(self.search.end()),
         }

@@ -6,7 +6,7 @@ use std::io::BufRead;
 use anyhow::Result;
 
 use super::Context;
-use super::selection::{experiment_ids, explain};
+use super::selection::experiment_ids;
 use crate::error::{CommandError, Exit};
 use crate::filter::{Comparator, Condition, Field, Filter};
 use crate::model::{CATALOG_PREFIX, looks_like_trace_id, normalize_trace_id, trace_id_digits};
@@ -284,9 +284,7 @@ fn with_ids_like(context: &Context, beginning: &str, most: usize) -> Result<Vec<
         limit: Some(most),
         ..Query::default()
     };
-    let page = store
-        .search(&query, most + 1, None)
-        .map_err(|error| explain(error, &query))?;
+    let page = store.search(&query, most + 1, None)?;
     let unreadable = page.unreadable.into_iter().filter_map(|one| one.trace_id);
     let mut ids: Vec<String> = page.traces.into_iter().map(|info| info.trace_id).collect();
     ids.extend(unreadable.filter(|id| id.starts_with(beginning)));

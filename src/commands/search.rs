@@ -11,9 +11,7 @@ use super::Context;
 use super::completing::Lack;
 use super::form::Form;
 use super::ordered::{Ordered, of_no_store};
-use super::selection::{
-    check_experiments, explain, filter_of, looks_like_filter, name_experiments,
-};
+use super::selection::{check_experiments, filter_of, looks_like_filter, name_experiments};
 use super::usage::UsageLookup;
 use crate::cli::{OutputFormat, SearchArgs, WITH_IDS};
 use crate::error::{CommandError, Exit, FilterError};
@@ -190,9 +188,7 @@ fn show_explanation(context: &Context, store: &dyn Store, query: &Query) -> Resu
 fn explanation(store: &dyn Store, query: &Query) -> Result<Explanation> {
     let keys = of_no_store(store, query);
     if keys.is_empty() {
-        return store
-            .explain(query, Explain::Plan)
-            .map_err(|e| explain(e, query));
+        return Ok(store.explain(query, Explain::Plan)?);
     }
     let unordered = Query {
         order_by: OrderBy::default(),
@@ -200,7 +196,7 @@ fn explanation(store: &dyn Store, query: &Query) -> Result<Explanation> {
         ..query.clone()
     };
     let explained = store.explain(&unordered, Explain::Plan);
-    let mut explanation = explained.map_err(|e| explain(e, query))?;
+    let mut explanation = explained?;
     let lack = Lack::of(keys.iter());
     let names: Vec<String> = keys.iter().map(Field::spelling).collect();
     let spans = match lack {
@@ -245,7 +241,7 @@ fn count(
     let mut search = Search::new(store, unordered, None).scan_limit(scan_limit(args));
     let mut found = 0;
     let mut unreadable = Vec::new();
-    while let Some(page) = search.next_page().map_err(|e| explain(e, query))? {
+    while let Some(page) = search.next_page()? {
         unreadable.extend(search.take_unreadable());
         found += page.len();
         progress.found(search.scanned(), found);

@@ -5,11 +5,11 @@ use anyhow::Result;
 
 use super::Context;
 use crate::cli::FilterArgs;
-use crate::error::{CommandError, Exit, FilterError, NewerServerNeeded};
+use crate::error::{CommandError, Exit, FilterError};
 use crate::field;
 use crate::filter::{self, Comparator, Condition, Expr, Field, Filter, Moment, diagnostics};
 use crate::model::{Experiment, Timestamp, looks_like_trace_id, metadata, normalize_trace_id};
-use crate::store::{FilterSource, Query, Scope, Store, StoreError};
+use crate::store::{FilterSource, Query, Scope, Store};
 use crate::units;
 
 /// One of the conditions that were asked for.
@@ -396,22 +396,4 @@ fn unknown_experiment(store: &dyn Store, name: &str) -> anyhow::Error {
             list(&mut likely.iter().map(|(_, e)| *e))
         ))
         .into()
-}
-
-/// A refused search that a newer server might accept says so.
-pub(super) fn explain(error: StoreError, query: &Query) -> anyhow::Error {
-    /// The V3 endpoints were there with this one; older servers lack much of the grammar.
-    const COMMON: (u32, u32) = (3, 2);
-    match (&error, &query.filter) {
-        (StoreError::Refused { status: 400, .. }, FilterSource::Parsed(filter))
-            if filter.minimum_server() > COMMON =>
-        {
-            NewerServerNeeded {
-                version: filter.minimum_server(),
-                source: error,
-            }
-            .into()
-        }
-        _ => error.into(),
-    }
 }

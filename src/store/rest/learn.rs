@@ -5,13 +5,14 @@
 use super::http::Call;
 use super::{Generation, LAST_V2, MAX_SEARCHES, NEWEST, RestStore};
 use crate::field::Field;
-use crate::filter::{Backend, Filter, Server};
+use crate::filter::{Backend, Filter, Server, parse_order_by};
 use crate::store::local::lock;
 use crate::store::{FilterSource, Page, Query, Refusal, StoreError};
 
 /// No regular expression: `SQLite` finds nothing with it, and others say what is wrong
 /// with it in the words of their driver.
-const NO_PATTERN: &str = "name RLIKE '('";
+/// None is that late, so that it looks at none.
+const NO_PATTERN: &str = "timestamp_ms > 9000000000000000 AND name RLIKE '('";
 /// A list where there may be none, of which SQLite's driver complains in older releases.
 const NO_LIST: &str = "status = ('OK')";
 /// An escape of nothing, which `PostgreSQL` complains of.
@@ -68,6 +69,8 @@ impl RestStore {
             let query = Query {
                 experiments: vec![experiments.first().map_or("0", String::as_str).to_owned()],
                 filter: FilterSource::Raw(filter.to_owned()),
+                // Folders of files are not sorted by names, and say so.
+                order_by: parse_order_by("name ASC").unwrap_or_default(),
                 ..Query::default()
             };
             self.search_page(&query, 1, None)

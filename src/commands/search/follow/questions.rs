@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::arrivals::{Each, Source, Window};
 use crate::commands::Context;
-use crate::commands::selection::{check_experiments, explain, name_experiments};
+use crate::commands::selection::{check_experiments, name_experiments};
 use crate::filter::order::OrderItem;
 use crate::filter::{Comparator, Condition, ConditionError, Field, Filter, OrderBy};
 use crate::model::{Timestamp, TraceInfo, TraceState, Unreadable};
@@ -134,7 +134,7 @@ impl<'a> Questions<'a> {
         };
         let store = Arc::clone(&self.store);
         let mut search = Search::new(store.as_ref(), query.clone(), None);
-        while let Some(page) = search.next_page().map_err(|error| explain(error, &query))? {
+        while let Some(page) = search.next_page()? {
             self.add_unreadable(search.take_unreadable());
             page.into_iter().try_for_each(&mut *each)?;
         }
