@@ -16,7 +16,6 @@ use crate::store::{MAX_PAGE, Query, Search, SearchEnd, Store};
 /// A search under way.
 pub(super) struct Ordered<'a> {
     search: Search<'a>,
-    query: Query,
     here: Option<Here<'a>>,
 }
 
@@ -83,8 +82,7 @@ impl<'a> Ordered<'a> {
         });
         let limit = limit.filter(|_| here.is_none());
         Self {
-            search: Search::new(store, query.clone(), limit).scan_limit(scan_limit),
-            query,
+            search: Search::new(store, query, limit).scan_limit(scan_limit),
             here,
         }
     }

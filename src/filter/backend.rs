@@ -74,7 +74,13 @@ impl Backend {
             Support::As(other) => Support::Inexact(other),
             other => other,
         };
+        let is_number = matches!(
+            field,
+            Field::Timestamp | Field::ExecutionTime | Field::EndTime
+        );
         let support = match (condition.comparator, &condition.value) {
+            // To SQLite texts are greater than numbers; others look for the number in them.
+            (_, Value::Text(_)) if is_number => Support::Unsupported,
             (Like, Value::Text(pattern)) => self.like(condition, pattern),
             (Ilike, Value::Text(pattern)) => self.ilike(condition, pattern),
             (Rlike, Value::Text(pattern)) => self.rlike(condition, pattern),
@@ -269,6 +275,11 @@ mod tests {
             r"name RLIKE '\d'",
             "server: name IS NOT NULL\nhere: name RLIKE '\\d'",
             "server: name IS NOT NULL\nhere: name RLIKE '\\d'",
+        );
+        planned(
+            "end_time_ms <= '5'",
+            "server: every trace\nhere: end_time_ms <= '5'",
+            "server: every trace\nhere: end_time_ms <= '5'",
         );
         planned(
             "tags.k IS NULL",

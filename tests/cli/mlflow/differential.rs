@@ -5,6 +5,7 @@
 //! `MLT_DIFFERENTIAL` sets how many filters are tried, `MLT_DIFFERENTIAL_SEED`
 //! with which of them to begin; a failure says with which seed it comes again.
 
+mod backends;
 mod chance;
 mod extended;
 mod grammar;
@@ -143,7 +144,7 @@ fn agree(
     filter: &Filter,
     mut answers: Vec<(&'static str, Answer)>,
 ) -> Result<usize, Disagreement> {
-    let planned = filter.server_conditions().is_none();
+    let planned = sides.is_foreign || filter.server_conditions().is_none();
     let links: &[String] = if rules::asks_for_links(filter) {
         &sides.linked
     } else {

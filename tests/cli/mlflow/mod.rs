@@ -3,6 +3,7 @@
 mod artifacts;
 mod assess;
 mod attachments;
+mod backends;
 mod check;
 mod clients;
 mod close;

@@ -178,6 +178,12 @@ pub(crate) fn rich() -> &'static Seeded {
     SERVER.get_or_init(|| seeded(&RICH))
 }
 
+/// The folder in which the store of [`rich`] was made, and all that it is made from.
+pub(super) fn rich_store() -> (PathBuf, String) {
+    let dir = made(&RICH, &venv::python(RICH.version));
+    (dir, sources(&RICH))
+}
+
 /// MLflow 3.17 with spans that its filters do not see: artifacts, an archive, OpenTelemetry's.
 pub(crate) fn outside() -> &'static Seeded {
     static SERVER: OnceLock<Seeded> = OnceLock::new();
@@ -552,7 +558,7 @@ pub(super) fn database(dir: &Path) -> String {
     format!("sqlite:///{}", dir.join("mlflow.db").display())
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|socket| socket.local_addr())
         .expect("a free port")
@@ -604,9 +610,14 @@ fn start_on(
         .stderr(log)
         .spawn()
         .expect("Python starts");
+    wait_for(port, child, dir)
+}
+
+/// The server that a guard starts on a port, once it answers; its log is in the folder.
+pub(super) fn wait_for(port: u16, guard: Child, dir: &Path) -> Server {
     let server = Server {
         uri: format!("http://127.0.0.1:{port}"),
-        guard: child,
+        guard,
     };
     let deadline = Instant::now() + Duration::from_secs(120);
     while !healthy(port) {
@@ -649,7 +660,7 @@ pub(crate) fn stop(server: Server) {
     let _ = guard.wait();
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("the seed can be read").flatten() {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {

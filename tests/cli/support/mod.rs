@@ -1,6 +1,7 @@
 //! What the tests run mlt with: a clean environment, real MLflow servers, and a
 //! server that misbehaves.
 
+pub(crate) mod backends;
 pub(crate) mod browser;
 pub(crate) mod databases;
 pub(crate) mod env;

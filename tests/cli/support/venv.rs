@@ -39,6 +39,11 @@ pub(crate) fn clients() -> PathBuf {
     environment("clients", Some(&python("3.17.2")))
 }
 
+/// The Python of an environment with all of MLflow 3.17 and drivers of other databases.
+pub(crate) fn backends() -> PathBuf {
+    environment("backends", Some(&python("3.17.2")))
+}
+
 /// The Python of an environment with what is required of this name, besides what another
 /// one has.
 fn environment(name: &str, base: Option<&Path>) -> PathBuf {

@@ -44,6 +44,9 @@ impl Answer {
 pub(super) struct Sides {
     pub(super) server: Box<dyn Store>,
     pub(super) sqlite: Box<dyn Store>,
+    /// Whether the server's database means something else than `SQLite` by some filters,
+    /// which are evaluated here.
+    pub(super) is_foreign: bool,
     /// Over an export of `experiments`.
     pub(super) file: Box<dyn Store>,
     /// Over an export of `many`.
@@ -76,20 +79,19 @@ pub(super) fn sides() -> &'static Sides {
     static SIDES: OnceLock<Sides> = OnceLock::new();
     SIDES.get_or_init(|| {
         let seeded = rich();
-        let server = connect(seeded.uri());
-        let sqlite = open(&Location::sqlite(seeded.database()));
-        let file = open(&Location::File(export(
-            seeded.uri(),
-            &EXPERIMENTS,
-            &seeded.dir,
-            "--include-spans",
-        )));
-        let many_file = open(&Location::File(export(
-            seeded.uri(),
-            &["many"],
-            &seeded.dir,
-            "",
-        )));
+        let database = Location::sqlite(seeded.database());
+        Sides::of(seeded.uri(), &seeded.dir, Some(&database))
+    })
+}
+
+impl Sides {
+    /// Of the same traces on some server, and in the database that it has, where mlt reads it.
+    pub(super) fn of(uri: &str, dir: &Path, database: Option<&Location>) -> Self {
+        let server = connect(uri);
+        let exported = Location::File(export(uri, &EXPERIMENTS, dir, "--include-spans"));
+        let sqlite = open(database.unwrap_or(&exported));
+        let file = open(&exported);
+        let many_file = open(&Location::File(export(uri, &["many"], dir, "")));
         let id = |name: &str| server.experiments(Scope::Named(name)).unwrap().remove(0).id;
         let experiments: Vec<String> = EXPERIMENTS.iter().map(|name| id(name)).collect();
         let query = Query {
@@ -107,6 +109,7 @@ pub(super) fn sides() -> &'static Sides {
                 file.trace(&info.trace_id, Detail::Whole).unwrap_or(bare)
             }));
         }
+        let run = rich().case("run");
         let (rich, many) = (id("rich"), id("many"));
         let all = server.experiments(Scope::Active).unwrap();
         let names = all.into_iter().map(|e| (e.id, e.name)).collect();
@@ -114,7 +117,7 @@ pub(super) fn sides() -> &'static Sides {
             experiments: experiments.clone(),
             ..Question::default()
         };
-        let link = format!("run_id = '{}'", seeded.case("run"));
+        let link = format!("run_id = '{run}'");
         let Answer::Found(linked, _) = question.raw(&*server, &link) else {
             panic!("{link} is refused");
         };
@@ -136,6 +139,7 @@ pub(super) fn sides() -> &'static Sides {
             .collect();
         Sides {
             server,
+            is_foreign: database.is_none(),
             sqlite,
             file,
             many_file,
@@ -147,7 +151,7 @@ pub(super) fn sides() -> &'static Sides {
             judged_with_others,
             traces,
         }
-    })
+    }
 }
 
 fn speaks_of_a_session(assessment: &Assessment) -> bool {
