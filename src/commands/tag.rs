@@ -9,7 +9,7 @@ use super::{Context, resolve};
 use crate::cli::TagArgs;
 use crate::error::{CommandError, Exit};
 use crate::model::{TraceInfo, tag as reserved};
-use crate::store::{Change, TagChanges};
+use crate::store::{Change, Store, TagChanges};
 
 /// Servers store at most so many characters of a value …
 const MAX_VALUE: usize = 8000;
@@ -29,7 +29,10 @@ const NO_TAGS: [(&str, &str); 5] = [
 pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
     let form = context.form("tag")?;
     let (changes, words) = changes(context, args)?;
-    let tagging = Tagging(changes);
+    let tagging = Tagging {
+        changes,
+        store: context.store()?,
+    };
     let order = Order {
         words: &words,
         filter: &args.filter,
@@ -41,23 +44,40 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
 }
 
 /// Tags that are to be set and deleted.
-struct Tagging(TagChanges);
+struct Tagging<'s> {
+    changes: TagChanges,
+    store: &'s dyn Store,
+}
 
-impl Task for Tagging {
+impl Tagging<'_> {
+    /// The tag that a trace has now under a key, or under another one that is the same to
+    /// the store.
+    fn tag_of<'t>(&self, info: &'t TraceInfo, key: &str) -> Option<(&'t str, &'t str)> {
+        let same = info.tags.get_key_value(key).or_else(|| {
+            let folded = key.to_lowercase();
+            let alike = |(other, _): &(&String, _)| other.to_lowercase() == folded;
+            let other = info.tags.iter().find(alike)?;
+            self.store.folds_keys().then_some(other)
+        });
+        same.map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+impl Task for Tagging<'_> {
     fn change(&self) -> Change {
-        Change::Tags(self.0.clone())
+        Change::Tags(self.changes.clone())
     }
 
     fn plan(&self, _id: &str, info: Option<&TraceInfo>) -> Plan {
         let Some(info) = info else {
-            let all = changes_of(&self.0, |_| None);
+            let all = changes_of(&self.changes, |_| None);
             return Plan {
                 changes: true,
                 done: list(&all, TagChange::sent),
                 ..Plan::default()
             };
         };
-        let all = changes_of(&self.0, |key| tag_of(info, key));
+        let all = changes_of(&self.changes, |key| self.tag_of(info, key));
         let before = all
             .iter()
             .map(|change| (change.key.to_owned(), change.before.into()));
@@ -71,7 +91,7 @@ impl Task for Tagging {
     }
 
     fn fields(&self, _id: &str) -> Map<String, Value> {
-        let TagChanges { set, delete } = &self.0;
+        let TagChanges { set, delete } = &self.changes;
         let set: Map<String, Value> = set
             .iter()
             .map(|(key, value)| (key.clone(), value.clone().into()))
@@ -83,7 +103,7 @@ impl Task for Tagging {
     }
 
     fn words(&self) -> Words {
-        let TagChanges { set, delete } = &self.0;
+        let TagChanges { set, delete } = &self.changes;
         Words {
             verb: "tag",
             doing: "tagging",
@@ -107,6 +127,8 @@ impl Task for Tagging {
 struct TagChange<'a> {
     key: &'a str,
     before: Option<&'a str>,
+    /// The key of the tag that is there before, where that is another one.
+    other: Option<&'a str>,
     /// `None` for none any more.
     after: Option<&'a str>,
 }
@@ -114,22 +136,21 @@ struct TagChange<'a> {
 /// What the changes are to a trace with these tags, in their order.
 fn changes_of<'a>(
     changes: &'a TagChanges,
-    now: impl Fn(&str) -> Option<&'a str>,
+    now: impl Fn(&str) -> Option<(&'a str, &'a str)>,
 ) -> Vec<TagChange<'a>> {
     let set = changes.set.iter().map(|(key, value)| (key, Some(value)));
     let deleted = changes.delete.iter().map(|key| (key, None));
     set.chain(deleted)
-        .map(|(key, after)| TagChange {
-            key,
-            before: now(key),
-            after: after.map(String::as_str),
+        .map(|(key, after)| {
+            let now = now(key);
+            TagChange {
+                key,
+                before: now.map(|(_, value)| value),
+                other: now.map(|(known, _)| known).filter(|known| known != key),
+                after: after.map(String::as_str),
+            }
         })
         .collect()
-}
-
-/// The tag that a trace has now.
-fn tag_of<'t>(info: &'t TraceInfo, key: &str) -> Option<&'t str> {
-    info.tags.get(key).map(String::as_str)
 }
 
 fn list<'a>(all: &[TagChange<'a>], text: fn(&TagChange<'a>) -> String) -> String {
@@ -138,7 +159,7 @@ fn list<'a>(all: &[TagChange<'a>], text: fn(&TagChange<'a>) -> String) -> String
 
 impl TagChange<'_> {
     fn is_one(&self) -> bool {
-        self.before != self.after
+        self.before != self.after || self.other.is_some()
     }
 
     /// `env=dev`, `-old`.
@@ -152,16 +173,20 @@ impl TagChange<'_> {
 
     /// The same, and that there was nothing to do where that is so.
     fn done(&self) -> String {
-        if self.is_one() {
+        if self.is_one() && self.other.is_none() {
             self.sent()
         } else {
             self.planned()
         }
     }
 
-    /// `env=dev (was prod)`, `new=x (new)`, `-old (was 1)`.
+    /// `env=dev (was prod)`, `new=x (new)`, `-old (was 1)`, and `Env=dev (was env=prod)`
+    /// where both are the same key to the store.
     fn planned(&self) -> String {
         let sent = self.sent();
+        if let Some(other) = self.other {
+            return format!("{sent} (was {other}={})", self.before.unwrap_or_default());
+        }
         match (self.before, self.after) {
             (None, Some(_)) => format!("{sent} (new)"),
             (before, after) if before == after => match after {

@@ -48,6 +48,11 @@ impl Backend {
         matches!(self, Self::Sqlite | Self::Postgres)
     }
 
+    /// Whether keys that differ in case are the same to it.
+    pub fn folds_keys(self) -> bool {
+        matches!(self, Self::Mysql)
+    }
+
     /// Whether its percentiles are those that are computed here.
     pub fn has_percentiles(self) -> bool {
         matches!(self, Self::Sqlite | Self::Postgres)

@@ -285,6 +285,11 @@ pub trait Store: Send + Sync {
         Ok(Explanation::all_here(query))
     }
 
+    /// Whether keys of tags that differ in case are the same to it.
+    fn folds_keys(&self) -> bool {
+        false
+    }
+
     /// Whether the query's traces come sorted by a key as they are sorted here.
     fn sorts_by(&self, key: &Field, _query: &Query) -> bool {
         is_of_stores(key)

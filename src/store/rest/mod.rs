@@ -192,12 +192,9 @@ impl RestStore {
             let planned = plan(filter, &server)?;
             let asks_for_all = planned.searches.iter().all(Filter::is_empty);
             let error = match self.search_by(planned, query, size) {
-                Err(error) if is_refusal(&error) => error,
+                Err(error) if is_refusal(&error) && !asks_for_all => error,
                 answer => return answer,
             };
-            if server.backend == Backend::Refusing {
-                return Err(error);
-            }
             if self.learn_from(&error, &server, query) {
                 server = self.server_for(filter, &query.experiments);
                 continue;
@@ -206,9 +203,6 @@ impl RestStore {
             let Ok(all_here) = plan(filter, &server) else {
                 return Err(error);
             };
-            if asks_for_all {
-                return Err(error);
-            }
             let answer = self.search_by(all_here, query, size);
             return match answer {
                 Err(again) if is_refusal(&again) => Err(error),
@@ -425,6 +419,10 @@ impl Store for RestStore {
 
     fn can_put(&self) -> Result<(), StoreError> {
         self.takes_spans()
+    }
+
+    fn folds_keys(&self) -> bool {
+        self.backend(&[]).folds_keys()
     }
 
     fn sorts_by(&self, key: &Field, query: &Query) -> bool {

@@ -115,12 +115,10 @@ pub(super) fn attach(
             })
         }
         Fetched::Spans(spans) => Ok(Trace { info, spans }),
-        Fetched::Nothing { absent: true, .. } if info.declared_span_count().unwrap_or(0) == 0 => {
-            Ok(Trace {
-                info,
-                spans: Vec::new(),
-            })
-        }
+        Fetched::Nothing { absent: true, .. } if !info.promises_spans() => Ok(Trace {
+            info,
+            spans: Vec::new(),
+        }),
         Fetched::Nothing { tried, absent } => {
             let missing = StoreError::NoSpans {
                 id: info.trace_id.clone(),

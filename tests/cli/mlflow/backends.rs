@@ -164,3 +164,27 @@ fn no_sql_is_shown_and_a_database_that_refuses_is_not_busy() {
         assert!(message.len() < 400, "{message}");
     }
 }
+
+#[test]
+fn a_key_that_is_another_one_to_mariadb_is_told_apart_before_it_is_replaced() {
+    for (backed, planned) in [
+        (postgres(), "TEAM=x (new)"),
+        (mariadb(), "TEAM=x (was team=search)"),
+    ] {
+        let found = backed
+            .mlt()
+            .args([
+                "search",
+                "-x",
+                "rich",
+                "-n",
+                "1",
+                "-f",
+                "tags.team = 'search'",
+            ])
+            .run("-o ids");
+        let id = found.ok().trim();
+        let dry = backed.mlt().run(&format!("tag {id} TEAM=x --dry-run"));
+        assert!(dry.ok().contains(planned), "{dry}");
+    }
+}
