@@ -8,6 +8,7 @@ use crate::filter;
 use crate::render::Style;
 use crate::settings::SettingsError;
 use crate::store::{
+    DatabaseFault,
     Attempt, BadBody, CertificateFault, ConnectionFault, Found, ProxyFault, Refusal, StoreError,
 };
 use crate::text::Clean;
@@ -144,6 +145,25 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// `hint: …` with a line feed.
 pub fn hint_line(hint: &str, style: Style) -> Clean {
     Clean::line(hint).labelled(style.title(), "hint:").end()
+}
+
+fn database_hint(reason: &DatabaseFault) -> Vec<String> {
+    let hint = match reason {
+        DatabaseFault::Login | DatabaseFault::NoPassword => {
+            "the password comes from the URI, $PGPASSWORD or ~/.pgpass; in a URI, `/` and `@` are \
+             written as %2F and %40"
+        }
+        DatabaseFault::NotFromHere => "its pg_hba.conf may want TLS, `?sslmode=require`",
+        DatabaseFault::NoTls => "`?sslmode=prefer` does without it",
+        DatabaseFault::NotNow | DatabaseFault::Ended | DatabaseFault::Conflict => "try again later",
+        DatabaseFault::MayNotRead => "it takes SELECT on MLflow's tables",
+        DatabaseFault::MayOnlyRead => "it takes INSERT, UPDATE and DELETE on MLflow's tables",
+        DatabaseFault::OtherLogin
+        | DatabaseFault::NoDatabase
+        | DatabaseFault::Code(_)
+        | DatabaseFault::Answer => return Vec::new(),
+    };
+    vec![hint.to_owned()]
 }
 
 fn advice(error: &anyhow::Error) -> (Vec<String>, Exit) {
@@ -333,6 +353,7 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
             Exit::Usage,
         ),
         StoreError::Locked { .. } => (one("try again when that program is done"), Exit::Data),
+        StoreError::Database { reason, .. } => (database_hint(reason), Exit::Server),
         StoreError::ReadOnly { .. } => (
             one("changes need write permission for the file and its folder"),
             Exit::Data,

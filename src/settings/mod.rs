@@ -4,6 +4,7 @@
 //! never hangs for minutes.
 
 mod credentials;
+mod database;
 mod databricks;
 mod disk;
 mod location;
@@ -148,14 +149,16 @@ pub enum SettingsError {
     NoTrackingUri,
     /// A scheme that no store here has.
     #[error(
-        "cannot use the tracking URI `{uri}`: expected http://, https://, sqlite:///, databricks, an mlruns folder, a .json or .jsonl file, `-` or `demo:`"
+        "cannot use the tracking URI `{uri}`: expected http://, https://, sqlite:///, postgresql://, databricks, an mlruns folder, a .json or .jsonl file, `-` or `demo:`"
     )]
     Scheme {
         /// As given, credentials removed.
         uri: String,
     },
     /// A database that mlt has no driver for.
-    #[error("cannot read the database `{uri}` directly: of databases, mlt only reads SQLite")]
+    #[error(
+        "cannot read the database `{uri}` directly: of databases, mlt only reads SQLite and PostgreSQL"
+    )]
     Database {
         /// As given, credentials removed.
         uri: String,
@@ -322,6 +325,9 @@ fn named_location(
     if let Some(workspace) = databricks::workspace(uri, env, disk)? {
         let (base, _) = base_url(&workspace.host)?;
         return connection(base, Some(workspace.credentials), flags, env).map(server);
+    }
+    if let Some(database) = database::of_uri(uri, flags, env, disk)? {
+        return Ok(database);
     }
     location::of_uri(uri, disk)
 }

@@ -1,6 +1,7 @@
 //! Spans that MLflow keeps in a `traces.json` among a trace's artifacts: where
 //! that file is, and what is in it.
 
+mod outside;
 mod owned;
 
 use std::fs;
@@ -60,6 +61,17 @@ impl Artifacts {
             also: Vec::new(),
             own: fs::canonicalize(&own).unwrap_or(own),
             served: vec![served],
+        }
+    }
+
+    /// Those of a database on a server, which has no folder of its own: what a tracking
+    /// server keeps is in one of these folders, if anywhere.
+    pub(super) fn of_server(folders: &[PathBuf]) -> Self {
+        Self {
+            own: PathBuf::new(),
+            served: folders.to_vec(),
+            allowed: Vec::new(),
+            also: Vec::new(),
         }
     }
 

@@ -3,11 +3,13 @@
 
 mod answer;
 mod connection;
+mod database;
 
 use std::fmt;
 
 pub use self::answer::{BadBody, Found, Refusal};
 pub use self::connection::{CertificateFault, ConnectionFault, ProxyFault};
+pub use self::database::DatabaseFault;
 
 use super::artifact;
 use super::close::Closed;
@@ -359,6 +361,14 @@ pub enum StoreError {
         /// How long was waited.
         seconds: u64,
     },
+    /// A database server that does not do what it is asked to.
+    #[error("cannot use {store}: {reason}")]
+    Database {
+        /// The database, without the login.
+        store: String,
+        /// Why not.
+        reason: DatabaseFault,
+    },
     /// A file, or the folder that it is in, that cannot be written.
     #[error("cannot change {path}: it is read-only")]
     ReadOnly {
@@ -427,6 +437,7 @@ impl StoreError {
                 ..
             } => false,
             Self::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500..),
+            Self::Database { reason, .. } => reason.may_pass(),
             _ => false,
         }
     }

@@ -7,6 +7,8 @@ mod assess;
 mod attachment;
 mod change;
 mod close;
+#[cfg(feature = "postgres")]
+mod database;
 mod demo;
 mod error;
 mod explain;
@@ -38,13 +40,15 @@ pub use assess::{AssessmentChanges, AssessmentPlan};
 pub use change::{Change, OnChange, TagChanges, TraceRef};
 pub use close::{Closed, Closing};
 pub use error::{
-    Attempt, BadBody, CertificateFault, ConnectionFault, Found, ProxyFault, Refusal, StoreError,
+    Attempt, BadBody, CertificateFault, ConnectionFault, DatabaseFault, Found, ProxyFault, Refusal,
+    StoreError,
 };
 pub use explain::{DryRequest, Explain, Explanation};
 pub(crate) use fetch::going_on;
 pub use fetch::{OnTrace, Pages, TraceRefs, Want};
 pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
-pub use place::{Connection, Credentials, Location, Proxies, Proxy, RetryPolicy, Secret, Tls};
+pub use place::{
+    Connection, Credentials, DatabaseKind, DatabasePlace, DatabaseTls, Location, Proxies, Proxy, RetryPolicy, Secret, Tls};
 pub use put::{OnPut, Put, PutMode};
 pub use rest::{Logged, RequestLog, RequestRecord};
 use search::Barren;
@@ -336,6 +340,9 @@ pub fn open_with(
             let places = allowed(artifact::Artifacts::of_database(path));
             Box::new(sqlite::open(path, workspace.as_deref(), places)?)
         }
+        Location::Database(place) => {
+            open_database(place, allowed(artifact::Artifacts::of_server(artifacts)))?
+        }
         Location::Mlruns(path) if is_of_files(path) => Box::new(file::FileStore::open(path)?),
         Location::Mlruns(path) => {
             let places = allowed(artifact::Artifacts::of_mlruns(path));
@@ -344,5 +351,27 @@ pub fn open_with(
         Location::File(path) => Box::new(file::FileStore::open(path)?),
         Location::Stdin => Box::new(file::FileStore::stdin()?),
         Location::Demo => Box::new(demo::open()?),
+    })
+}
+
+#[cfg(feature = "postgres")]
+fn open_database(
+    place: &DatabasePlace,
+    artifacts: artifact::Artifacts,
+) -> Result<Box<dyn Store>, StoreError> {
+    match place.kind {
+        DatabaseKind::Postgres => database::open_postgres(place, artifacts),
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+fn open_database(
+    place: &DatabasePlace,
+    _artifacts: artifact::Artifacts,
+) -> Result<Box<dyn Store>, StoreError> {
+    Err(StoreError::Unsupported {
+        store: place.name(),
+        what: "driver in this build of mlt",
+        instead: "build mlt with its default features",
     })
 }

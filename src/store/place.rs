@@ -19,6 +19,8 @@ pub enum Location {
         /// The workspace to look at; the default one otherwise.
         workspace: Option<String>,
     },
+    /// A database server that MLflow keeps traces in.
+    Database(Box<DatabasePlace>),
     /// A folder of MLflow's file store, usually called `mlruns`.
     Mlruns(PathBuf),
     /// A file of JSON or JSON lines.
@@ -42,7 +44,7 @@ impl Location {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Server(_) => "a server",
-            Self::Sqlite { .. } => "a database",
+            Self::Sqlite { .. } | Self::Database(_) => "a database",
             Self::Mlruns(_) => "a folder",
             Self::File(_) => "a file",
             Self::Stdin => "standard input",
@@ -52,17 +54,99 @@ impl Location {
 
     /// Whether each question is a journey.
     pub fn is_far(&self) -> bool {
-        matches!(self, Self::Server(_))
+        matches!(self, Self::Server(_) | Self::Database(_))
     }
 
     /// The same place, where it has workspaces in this one of them.
     #[must_use]
     pub fn in_workspace(mut self, name: Option<&str>) -> Self {
-        if let Self::Sqlite { workspace, .. } = &mut self {
-            *workspace = name.map(str::to_owned);
+        match &mut self {
+            Self::Sqlite { workspace, .. } => *workspace = name.map(str::to_owned),
+            Self::Database(place) => place.workspace = name.map(str::to_owned),
+            _ => {}
         }
         self
     }
+}
+
+/// Which kind of database server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// PostgreSQL.
+    Postgres,
+}
+
+impl DatabaseKind {
+    /// How its URIs begin.
+    pub const fn scheme(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgresql",
+        }
+    }
+}
+
+/// How to talk to a database server.
+#[derive(Debug, Clone)]
+pub struct DatabasePlace {
+    /// Which kind it is.
+    pub kind: DatabaseKind,
+    /// Where it may be, by name or address, or as the folder of a socket, each with a port;
+    /// the first that answers is asked.
+    pub hosts: Vec<(String, u16)>,
+    /// Who asks.
+    pub user: String,
+    /// With which password.
+    pub password: Option<Secret>,
+    /// The database on it.
+    pub database: String,
+    /// Options of the session, as PostgreSQL's command line takes them.
+    pub options: Option<String>,
+    /// Whether and how the connection is encrypted.
+    pub tls: DatabaseTls,
+    /// The longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// The longest that one statement may take.
+    pub max_time: Duration,
+    /// The workspace to look at; the default one otherwise.
+    pub workspace: Option<String>,
+}
+
+impl DatabasePlace {
+    /// What to call it, without the login.
+    pub fn name(&self) -> String {
+        let hosts: Vec<String> = self.hosts.iter().map(|(host, port)| host_and_port(host, *port)).collect();
+        format!("{}://{}/{}", self.kind.scheme(), hosts.join(","), self.database)
+    }
+
+    /// Host and port.
+    pub fn host(&self) -> String {
+        self.hosts.first().map_or_else(String::new, |(host, port)| host_and_port(host, *port))
+    }
+}
+
+fn host_and_port(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+/// How a connection with a database is encrypted, by its `sslmode`.
+#[derive(Debug, Clone, Default)]
+pub struct DatabaseTls {
+    /// Not at all.
+    pub never: bool,
+    /// Always, or where the server can.
+    pub required: bool,
+    /// Whether the server's certificate is checked.
+    pub checks_authority: bool,
+    /// Whether the certificate must be for the host.
+    pub checks_name: bool,
+    /// A PEM file of authorities to trust; otherwise those of the system.
+    pub authorities: Option<PathBuf>,
+    /// PEM files with the client's certificate and its key.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// How to talk to a tracking server.

@@ -102,6 +102,7 @@ pub(super) fn description(
     of.insert("store".to_owned(), store(location).into());
     let workspace = match location {
         Location::Server(connection) => connection.workspace.as_deref(),
+        Location::Database(place) => place.workspace.as_deref(),
         Location::Sqlite { workspace, .. } => workspace.as_deref(),
         _ => None,
     };
@@ -140,6 +141,7 @@ fn words(selection: &SelectionArgs) -> Map<String, Value> {
 /// Where the traces are, whatever folder mlt was started in.
 fn store(location: &Location) -> String {
     let path = match location {
+        Location::Database(place) => return place.name(),
         // A URL from the settings has no login in it.
         Location::Server(connection) => return connection.base.to_string(),
         Location::Demo => return "demo:".to_owned(),

@@ -65,18 +65,57 @@ impl<P: Probes> Compiler<'_, P> {
             Comparator::IsNull | Comparator::IsNotNull => format!("coalesce({own})"),
             _ => format!("coalesce({own}, '{}')", Span::NO_TYPE),
         };
-        self.text(&sql, condition)
+        let compared = self.text(&sql, condition);
+        if self.dialect().has_types() {
+            compared
+        } else {
+            format!("({compared} OR nullif({s}.type, '') IS NULL)")
+        }
     }
 
     /// The model is in its column where MLflow found it, or else in an attribute.
     fn span_model(&mut self, condition: &Condition, s: &str) -> String {
         let content = format!("{s}.content");
         let of_json = self.dialect().call(Function::Model, &[&content]);
-        if self.has_span_column("model_name") {
-            self.text(&format!("coalesce({s}.model_name, {of_json})"), condition)
+        let has_column = self.has_span_column("model_name");
+        let sql = if has_column {
+            format!("coalesce({s}.model_name, {of_json})")
         } else {
-            self.text(&of_json, condition)
+            of_json
+        };
+        let compared = self.text(&sql, condition);
+        if self.dialect().can_call() {
+            return compared;
         }
+        let unknown = if has_column {
+            format!("{s}.model_name IS NULL")
+        } else {
+            self.truth(true)
+        };
+        let named = self.mentions(&content, condition);
+        format!("({compared} OR {unknown} AND {named})")
+    }
+
+    /// That the text of a span has one of the texts in it that a condition names.
+    fn mentions(&mut self, content: &str, condition: &Condition) -> String {
+        let texts = match condition.value() {
+            Value::Text(text) => std::slice::from_ref(text),
+            Value::List(texts) => texts.as_slice(),
+            _ => &[],
+        };
+        let is_plain = |text: &String| stands_plainly(text);
+        let names = matches!(condition.comparator(), Comparator::Equal | Comparator::In);
+        if !names || texts.is_empty() || texts.len() > MANY || !texts.iter().all(is_plain) {
+            return self.truth(true);
+        }
+        let parts: Vec<String> = texts
+            .iter()
+            .map(|text| {
+                let part = self.parameters.bind(text.clone());
+                self.dialect().contains(content, &part)
+            })
+            .collect();
+        self.any_of(&parts)
     }
 
     /// A condition on a column of spans in a form for which there is an index, where
@@ -190,10 +229,7 @@ impl<P: Probes> Compiler<'_, P> {
     fn attribute(&mut self, key: &str, condition: &Condition, s: &str) -> String {
         let content = format!("{s}.content");
         let passes = self.call(Function::Span, condition, &content);
-        let mentions = key
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
-        if mentions && needs_key(condition.comparator(), key) {
+        if stands_plainly(key) && needs_key(condition.comparator(), key) {
             let quoted = self.parameters.bind(format!("\"{key}\""));
             let mentioned = self.dialect().contains(&content, &quoted);
             format!("({mentioned} AND {passes})")
@@ -370,6 +406,12 @@ fn linked(kind: &str, wanted: &str) -> String {
          AND e.source_id = t.request_id AND e.destination_type = '{kind}' \
          AND e.destination_id {wanted})"
     )
+}
+
+/// Whether a text is written in JSON as it is.
+fn stands_plainly(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
 /// Whether a span that does not have the key in this very spelling cannot pass.

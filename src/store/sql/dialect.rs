@@ -4,7 +4,8 @@
 //! (all times are integers), and `x IS NULL` before `x` in an order.
 
 use super::{Parameters, Schema};
-use crate::filter::Filter;
+use crate::filter::{Field, Filter};
+use crate::model::Detail;
 
 /// Tests and readings that only this program can make, where the database can call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,11 @@ pub(in crate::store) trait Dialect: Sync {
     /// A text that is compared as it is written: case and accents count, in `=`, in `IN`
     /// and in an order. The collation decides it where the columns' own does not.
     fn exact(&self, text: &str) -> String;
+
+    /// The same text in an order, where the collation decides that and not what is equal.
+    fn in_order(&self, text: &str) -> String {
+        self.exact(text)
+    }
 
     /// A value as text.
     fn as_text(&self, value: &str) -> String;
@@ -77,6 +83,17 @@ pub(in crate::store) trait Dialect: Sync {
     /// none of their conditions put to it.
     fn call(&self, function: Function, arguments: &[&str]) -> String;
 
+    /// Whether the database can call this program's functions. Where it cannot, calls stand
+    /// for whatever they might say, and what is found is checked again.
+    fn can_call(&self) -> bool {
+        true
+    }
+
+    /// Whether every span has its type in its column, where calls cannot tell it.
+    fn has_types(&self) -> bool {
+        true
+    }
+
     /// The spans of `trace_info t` that are not in the table of spans, as a table with its
     /// columns.
     fn spans_outside(&self) -> String;
@@ -88,7 +105,36 @@ pub(in crate::store) trait Dialect: Sync {
     fn outside_is_known(&self, filter: &Filter) -> String;
 
     /// Whether the table has nothing of the spans of `trace_info t` to decide a filter by.
-    fn is_outside(&self, schema: &Schema, filter: &Filter) -> String;
+    fn is_outside(&self, schema: &Schema, filter: &Filter) -> String {
+        if !schema.has_spans() {
+            return self.truth(true).to_owned();
+        }
+        // Of an archived span, times, names and the like stay in the table.
+        let suffices = match needs(filter) {
+            Needs::Columns => "",
+            Needs::Types => " AND (octet_length(e.content) > 0 OR e.type IS NOT NULL)",
+            Needs::Content => " AND octet_length(e.content) > 0",
+        };
+        format!("NOT EXISTS (SELECT 1 FROM spans e WHERE e.trace_id = t.request_id{suffices})")
+    }
+}
+
+enum Needs {
+    Columns,
+    Types,
+    Content,
+}
+
+fn needs(filter: &Filter) -> Needs {
+    let mut needs = Needs::Columns;
+    for condition in filter.conditions() {
+        match condition.field() {
+            Field::SpanType => needs = Needs::Types,
+            field if field.detail() > Some(Detail::Times) => return Needs::Content,
+            _ => {}
+        }
+    }
+    needs
 }
 
 /// What a database is asked beforehand, to choose among ways to the same answer.

@@ -178,12 +178,18 @@ impl<'a, P: Probes> Compiler<'a, P> {
             Some(filter) => self.conjunction(&filter),
             None => self.truth(false),
         };
+        let elsewhere = self.dialect().is_outside(self.schema, &filter);
+        if !self.dialect().can_call() {
+            return format!(
+                "CASE WHEN NOT {elsewhere} THEN {} ELSE {at_most} END",
+                self.all_of(table)
+            );
+        }
         let known = self.dialect().outside_is_known(&filter);
         self.outside = true;
         let outside = self.region(exprs);
         let outside = self.all_of(&outside);
         self.outside = false;
-        let elsewhere = self.dialect().is_outside(self.schema, &filter);
         format!(
             "CASE WHEN NOT {elsewhere} THEN {} WHEN {} THEN {never} WHEN {at_least} THEN {} \
              WHEN {known} THEN {outside} ELSE {never} END",
@@ -217,6 +223,10 @@ impl<'a, P: Probes> Compiler<'a, P> {
     /// Whether a trace is one of those that have a span that passes, where an
     /// index shows that there can be only few such spans.
     fn among_few_spans(&mut self, exprs: &[&Expr]) -> Result<Option<String>, P::Error> {
+        // A planner that knows how many there are needs no advice.
+        if self.few == 0 {
+            return Ok(None);
+        }
         let mut conditions = Vec::new();
         for expr in exprs {
             match expr {
@@ -291,7 +301,7 @@ impl<'a, P: Probes> Compiler<'a, P> {
     /// How many spans a condition holds for, up to a few.
     fn count_few(&self, alias: &str, scope: &str, condition: &str) -> Result<i64, P::Error> {
         let probe = format!(
-            "SELECT count(*) FROM (SELECT 1 FROM spans {alias} WHERE {scope} AND {condition} LIMIT {})",
+            "SELECT count(*) FROM (SELECT 1 FROM spans {alias} WHERE {scope} AND {condition} LIMIT {}) few",
             self.few
         );
         self.probes.number(&probe, self.parameters)

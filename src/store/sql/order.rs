@@ -20,7 +20,7 @@ pub(in crate::store) fn order(
                 if key.is_numeric() {
                     sql
                 } else {
-                    parameters.dialect.exact(&sql)
+                    parameters.dialect.in_order(&sql)
                 }
             }),
         };
@@ -39,7 +39,7 @@ pub(in crate::store) fn order(
     }
     for (key, term) in [
         (Field::Timestamp, "t.timestamp_ms DESC".to_owned()),
-        (Field::RequestId, parameters.dialect.exact("t.request_id")),
+        (Field::RequestId, parameters.dialect.in_order("t.request_id")),
     ] {
         if order_by.items().iter().all(|item| item.key != key) {
             terms.push(term);

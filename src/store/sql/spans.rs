@@ -4,9 +4,9 @@ use super::Schema;
 use super::info::json_object;
 use super::row::{self, Row};
 use crate::filter::record_members;
-use crate::model::{Span, StatusCode, TraceInfo, attribute, metadata, tag};
-use crate::store::Detail;
-use crate::store::wire::{span_from_slice, span_id};
+use crate::model::{Span, StatusCode, TraceInfo, Unreadable, attribute, metadata, tag};
+use crate::store::wire::{Flaw, span_from_slice, span_id};
+use crate::store::{Detail, StoreError};
 
 /// Where a trace says that its spans are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +108,19 @@ pub(in crate::store) fn span_of_columns<R: Row>(row: &R, otel_id: &str) -> Resul
         span.attributes.push((attribute::COST.to_owned(), cost));
     }
     Ok(span)
+}
+
+/// That the JSON of a span of a trace is not what it should be.
+pub(in crate::store) fn broken(store: &str, trace_id: &str, flaw: &Flaw) -> StoreError {
+    Unreadable {
+        file: Some(store.to_owned()),
+        member: Some(flaw.member.clone()).filter(|member| !member.is_empty()),
+        ..Unreadable::trace(
+            trace_id,
+            format!("a span is not what it should be: {}", flaw.reason),
+        )
+    }
+    .into()
 }
 
 /// As the server orders them: roots first, then by start. Sorted here, since a database

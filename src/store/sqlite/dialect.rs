@@ -94,10 +94,6 @@ impl Dialect for Sqlite {
     fn outside_is_known(&self, filter: &Filter) -> String {
         outside::is_known(filter)
     }
-
-    fn is_outside(&self, schema: &Schema, filter: &Filter) -> String {
-        outside::is_elsewhere(schema, filter)
-    }
 }
 
 /// A pattern of `LIKE` for `GLOB`, which tells case apart.

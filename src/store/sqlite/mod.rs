@@ -140,33 +140,10 @@ impl Shared {
         info: &TraceInfo,
         detail: Detail,
     ) -> Result<Vec<Span>, StoreError> {
-        let table = spans::in_table(self, connection, &info.trace_id, detail)?;
-        // A trace with spans in the table need not say so, as those of MLflow 3.4.
-        if !table.is_empty() || Place::of(info) == Place::Table {
-            return Ok(table);
-        }
-        let outside = || outside::spans(&self.artifacts, info, detail);
-        if Place::of(info) != Place::Archive || detail == Detail::Whole {
-            return outside();
-        }
-        // Of what is archived, the columns stay in the table.
+        let here = spans::in_table(self, connection, &info.trace_id, detail)?;
         let columns = || spans::in_columns(self, connection, &info.trace_id);
-        if detail == Detail::Times {
-            let spans = columns()?;
-            return if spans.is_empty() {
-                outside()
-            } else {
-                Ok(spans)
-            };
-        }
-        outside().or_else(|error| {
-            let spans = columns()?;
-            if spans.is_empty() {
-                return Err(error);
-            }
-            self.doubts.archived(info, &error);
-            Ok(spans)
-        })
+        self.artifacts
+            .spans_of(&self.doubts, info, detail, here, columns)
     }
 
     /// The spans of a trace that was found in some transaction before.

@@ -2,7 +2,6 @@
 //! their trace or in an archive. SQL gets them from a function that fetches those
 //! of one trace, as rows with the columns that the table has.
 
-use std::fs;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
@@ -10,56 +9,17 @@ use rusqlite::functions::{Context, FunctionFlags};
 use serde_json::{Value, json};
 
 use crate::filter::content::stored_json;
-use crate::filter::{Field, Filter};
+use crate::filter::Filter;
 use crate::model::{Span, TraceInfo, TraceState, metadata, tag};
-use crate::store::artifact::{self, Artifacts};
+use crate::store::artifact::Artifacts;
 use crate::store::local::{Doubts, lock};
 use crate::store::sql::Schema;
-use crate::store::{Attempt, Detail, StoreError};
+use crate::store::Detail;
 
 /// Gives the spans of a trace as a JSON list, or null where they are not to be had.
 const SPANS_OF: &str = "mlt_spans_of";
 /// Gives how many spans a trace's metadata count.
 const COUNTED: &str = "mlt_counted";
-
-/// The spans of a trace that are not in the table.
-///
-/// # Errors
-/// Those of reading a file, and that there is none.
-pub(super) fn spans(
-    artifacts: &Artifacts,
-    info: &TraceInfo,
-    detail: Detail,
-) -> Result<Vec<Span>, StoreError> {
-    if info.tags.get(tag::SPANS_LOCATION).map(String::as_str) == Some("ARCHIVE_REPO") {
-        let Some(location) = info.tags.get(tag::ARCHIVE_LOCATION) else {
-            return Err(unknown_place(info, artifact::ARCHIVE_NAME));
-        };
-        return artifacts.archived(location);
-    }
-    let Some(location) = info.tags.get(tag::ARTIFACT_LOCATION) else {
-        return Err(unknown_place(info, artifact::FILE_NAME));
-    };
-    let folder = artifacts.folder(location)?;
-    match artifacts.spans_in(&folder, detail) {
-        Err(StoreError::File { .. }) if fs::metadata(folder.join(artifact::FILE_NAME)).is_err() => {
-            let outcome = format!("not in {}", folder.display());
-            Err(no_spans(info, artifact::FILE_NAME, outcome))
-        }
-        answer => answer,
-    }
-}
-
-fn unknown_place(info: &TraceInfo, way: &'static str) -> StoreError {
-    no_spans(info, way, "its place is not known".to_owned())
-}
-
-fn no_spans(info: &TraceInfo, way: &'static str, outcome: String) -> StoreError {
-    StoreError::NoSpans {
-        id: info.trace_id.clone(),
-        tried: vec![Attempt { way, outcome }],
-    }
-}
 
 /// Whether all traces say that their spans are in the table.
 ///
@@ -81,38 +41,6 @@ pub(super) fn is_empty(schema: &Schema, connection: &Connection) -> rusqlite::Re
         [],
         |row| row.get(0),
     )
-}
-
-/// Whether the table has nothing of the spans of `trace_info t` to decide a filter by.
-pub(super) fn is_elsewhere(schema: &Schema, filter: &Filter) -> String {
-    if !schema.has_spans() {
-        return "1".to_owned();
-    }
-    // Of an archived span, times, names and the like stay in the table.
-    let suffices = match needs(filter) {
-        Needs::Columns => "",
-        Needs::Types => " AND (octet_length(e.content) > 0 OR e.type IS NOT NULL)",
-        Needs::Content => " AND octet_length(e.content) > 0",
-    };
-    format!("NOT EXISTS (SELECT 1 FROM spans e WHERE e.trace_id = t.request_id{suffices})")
-}
-
-enum Needs {
-    Columns,
-    Types,
-    Content,
-}
-
-fn needs(filter: &Filter) -> Needs {
-    let mut needs = Needs::Columns;
-    for condition in filter.conditions() {
-        match condition.field() {
-            Field::SpanType => needs = Needs::Types,
-            field if field.detail() > Some(Detail::Times) => return Needs::Content,
-            _ => {}
-        }
-    }
-    needs
 }
 
 /// Whether what a filter needs of the spans outside is to be had.
@@ -217,7 +145,7 @@ pub(super) fn register(
         {
             return Ok(json.clone());
         }
-        let spans = doubts.spans_to_judge(&info, spans(&artifacts, &info, Detail::Whole));
+        let spans = doubts.spans_to_judge(&info, artifacts.spans_outside(&info, Detail::Whole));
         let json = spans.map(|spans| Value::Array(spans.iter().map(row).collect()).to_string());
         *last = Some((info.trace_id, json.clone()));
         Ok(json)

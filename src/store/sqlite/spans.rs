@@ -11,11 +11,11 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::Shared;
 use super::connection::Sharing;
-use crate::model::{Span, Unreadable, tag};
+use crate::model::{Span, tag};
 use crate::parallel;
 use crate::store::sql::row;
 use crate::store::sql::spans::{
-    COLUMN_COUNT, COLUMNS, COLUMNS_AND_CONTENT, Place, all_columns, sort, span, span_of_columns,
+    COLUMN_COUNT, COLUMNS, COLUMNS_AND_CONTENT, Place, all_columns, broken, sort, span, span_of_columns,
 };
 use crate::store::wire::{Flaw, otel_trace_id, span_from_slice, tells_more};
 use crate::store::{Detail, StoreError};
@@ -96,7 +96,7 @@ pub(super) fn in_table(
         while let Some(rows) = parts.get(next.fetch_add(1, Relaxed)) {
             read_rows(connection, rows, &otel_id, detail, &mut spans)
                 .map_err(|e| shared.row_error(&e, trace_id))?
-                .map_err(|e| broken(shared, trace_id, &e))?;
+                .map_err(|e| broken(&shared.name, trace_id, &e))?;
         }
         Ok(spans)
     };
@@ -116,18 +116,6 @@ pub(super) fn in_table(
     })?;
     sort(&mut spans);
     Ok(spans)
-}
-
-fn broken(shared: &Shared, trace_id: &str, flaw: &Flaw) -> StoreError {
-    Unreadable {
-        file: Some(shared.database().path().display().to_string()),
-        member: Some(flaw.member.clone()).filter(|member| !member.is_empty()),
-        ..Unreadable::trace(
-            trace_id,
-            format!("a span is not what it should be: {}", flaw.reason),
-        )
-    }
-    .into()
 }
 
 /// Where the trace's spans are in the table, from its start to its end, so that

@@ -1,0 +1,521 @@
+//! Databases on servers in which MLflow keeps traces, read directly. All that a command
+//! asks is asked of one state of the database, bit by bit and over one connection, and what
+//! comes back is read into the model while the next question is under way. What a database
+//! cannot decide as this program does is decided here. Which kind of database it is, only
+//! its [`Link`] knows.
+
+mod capability;
+mod link;
+mod postgres;
+mod search;
+mod spans;
+mod tags;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+
+use self::link::{Arg, Facts, Link, Odd};
+use self::postgres::Postgres;
+use self::search::Cursor;
+use super::artifact::Artifacts;
+use super::fetch::{self, Batches, Ways};
+use super::local::{Doubts, lock};
+use super::sql::info::{
+    ASSESSMENT, EXPERIMENT, assessment, bare, columns, experiment, pair, part, promote,
+};
+use super::sql::{Schema, Workspace, row};
+use super::{
+    Change, DatabasePlace, Detail, Explain, Explanation, InfoParts, Notice, OnChange, OnTrace,
+    Page, Pages, Query, Scope, Store, StoreError, TraceRef, Want,
+};
+use crate::model::{
+    CATALOG_PREFIX, Experiment, ExperimentOverview, Timestamp, Trace, TraceInfo, tag,
+    trace_id_digits,
+};
+use crate::parallel;
+
+/// Traces in a database.
+struct DatabaseStore<L> {
+    name: String,
+    link: Mutex<L>,
+    schema: Schema,
+    workspace: Workspace,
+    artifacts: Artifacts,
+    doubts: Doubts,
+    facts: Mutex<Option<Facts>>,
+    /// Searches that are not over, by the token of their next page.
+    cursors: Mutex<HashMap<String, Cursor>>,
+    last_token: AtomicU64,
+}
+
+/// Opens a database of PostgreSQL.
+///
+/// # Errors
+/// When it cannot be reached or read, or is not MLflow's, and a workspace that it does not
+/// have.
+pub(super) fn open_postgres(
+    place: &DatabasePlace,
+    artifacts: Artifacts,
+) -> Result<Box<dyn Store>, StoreError> {
+    let link = Postgres::connect(place)?;
+    Ok(Box::new(DatabaseStore::new(place, link, artifacts)?))
+}
+
+/// What is known of a database of which nobody has asked yet.
+const UNKNOWN: Facts = Facts {
+    has_types: false,
+    all_in_table: false,
+};
+
+impl<L: Link> DatabaseStore<L> {
+    fn new(
+        place: &DatabasePlace,
+        mut link: L,
+        artifacts: Artifacts,
+    ) -> Result<Self, StoreError> {
+        let name = place.name();
+        let schema = link.schema()?;
+        let wanted = place.workspace.as_deref();
+        let workspace = Workspace::open(link.dialect(UNKNOWN), &name, &schema, wanted, |sql| {
+            let rows = link.ask(sql, &[])?;
+            let texts = rows.iter().map(|row| {
+                let text = row::text(row, "workspaces", 0);
+                text.map(std::borrow::Cow::into_owned)
+            });
+            texts
+                .collect::<Result<_, Odd>>()
+                .map_err(|odd| odd.of_store(&name))
+        })?;
+        Ok(Self {
+            name,
+            link: Mutex::new(link),
+            schema,
+            workspace,
+            artifacts,
+            doubts: Doubts::default(),
+            facts: Mutex::default(),
+            cursors: Mutex::default(),
+            last_token: AtomicU64::new(0),
+        })
+    }
+
+    fn ask(&self, sql: &str, values: &[Arg<'_>]) -> Result<Vec<L::Row>, StoreError> {
+        lock(&self.link).ask(sql, values)
+    }
+
+    /// One number, such as a count.
+    fn number(&self, sql: &str, values: &[Arg<'_>]) -> Result<i64, StoreError> {
+        let rows = self.ask(sql, values)?;
+        let number = rows.first().map(|row| row::maybe_number(row, "", 0));
+        match number.transpose() {
+            Ok(number) => Ok(number.flatten().unwrap_or_default()),
+            Err(odd) => Err(odd.of_store(&self.name)),
+        }
+    }
+
+    /// Says that other workspaces were not looked at, where nobody chose one.
+    fn doubt_of_workspace(&self) {
+        if let Some(left_out) = self.workspace.left_out() {
+            self.doubts.add(left_out);
+        }
+    }
+
+    fn unknown(&self, trace_id: &str) -> StoreError {
+        StoreError::UnknownTrace {
+            id: trace_id.to_owned(),
+            store: self.name.clone(),
+        }
+    }
+
+    /// The trace with this id, or the one of a Unity Catalog with its digits.
+    fn find(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
+        let mut found = self.infos_of(&[trace_id])?;
+        if found.is_empty()
+            && let Some(digits) = trace_id_digits(trace_id).filter(|digits| digits.len() == 32)
+            && !trace_id.starts_with(CATALOG_PREFIX)
+        {
+            let rows = self.ask(
+                &format!(
+                    "SELECT request_id FROM trace_info \
+                     WHERE request_id LIKE '{CATALOG_PREFIX}%/{digits}' LIMIT 2"
+                ),
+                &[],
+            )?;
+            if let [only] = rows.as_slice() {
+                let id = row::name(only, "trace_info", 0);
+                let id = id.map_err(|odd| odd.of_store(&self.name))?;
+                found = self.infos_of(&[&id])?;
+            }
+        }
+        let (_, info) = found.pop().ok_or_else(|| self.unknown(trace_id))?;
+        info
+    }
+
+    /// The traces with these ids, as far as there are any, in no order.
+    fn infos_of(
+        &self,
+        ids: &[&str],
+    ) -> Result<Vec<(String, Result<TraceInfo, StoreError>)>, StoreError> {
+        let ids: Vec<&str> = possible(ids.iter().copied());
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {} FROM trace_info t WHERE {} AND {}",
+            columns(&self.schema, false),
+            lock(&self.link).one_of("t.request_id", 1),
+            self.workspace.of_experiment_id("t.experiment_id"),
+        );
+        let rows = self.ask(&sql, &[Arg::Texts(ids)])?;
+        self.infos(&rows, None)
+    }
+
+    /// The traces of rows with all columns, or with those of some parts, and what hangs on
+    /// them; what is wrong with one is its own result.
+    fn infos(
+        &self,
+        rows: &[L::Row],
+        parts: Option<InfoParts>,
+    ) -> Result<Vec<(String, Result<TraceInfo, StoreError>)>, StoreError> {
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = row::own_text(row, "trace_info", 0).ok().flatten();
+            let info = match parts {
+                None => bare(row),
+                Some(parts) => part(row, parts),
+            };
+            all.push((id.unwrap_or_default(), info));
+        }
+        let whole = parts.is_none();
+        let mut attached = Attached::default();
+        {
+            let ids: Vec<&str> = possible(all.iter().map(|(id, _)| id.as_str()));
+            if whole {
+                self.pairs("trace_tags", &ids, &mut attached)?;
+                self.pairs("trace_request_metadata", &ids, &mut attached)?;
+            }
+            if parts.is_none_or(|parts| parts.assessments) && self.schema.has_assessments() {
+                self.assessments(&ids, &mut attached)?;
+            }
+        }
+        let done = all.into_iter().zip(rows).map(|((id, info), row)| {
+            let info = info.and_then(|mut info| {
+                attached.move_to(&mut info)?;
+                if whole {
+                    promote(&self.schema, row, &mut info)?;
+                }
+                Ok(info)
+            });
+            let info = info.map_err(|odd| StoreError::from(odd.of(&self.name, &id)));
+            (id, info)
+        });
+        Ok(done.collect())
+    }
+
+    /// Tags or metadata of traces.
+    fn pairs(
+        &self,
+        table: &'static str,
+        ids: &[&str],
+        attached: &mut Attached,
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "SELECT p.request_id, p.key, p.value FROM {table} p WHERE {}",
+            lock(&self.link).one_of("p.request_id", 1)
+        );
+        for row in &self.ask(&sql, &[Arg::Texts(ids.to_vec())])? {
+            attached.add(row, table, 0, |hanging| {
+                let (key, value) = pair(row, table, 1)?;
+                if table == "trace_tags" {
+                    hanging.info.tags.insert(key, value);
+                } else {
+                    hanging.info.metadata.insert(key, value);
+                }
+                Ok(())
+            });
+        }
+        Ok(())
+    }
+
+    fn assessments(&self, ids: &[&str], attached: &mut Attached) -> Result<(), StoreError> {
+        let link = lock(&self.link);
+        let (one_of, by_arrival) = (link.one_of("trace_id", 1), link.by_arrival());
+        drop(link);
+        let sql = format!(
+            "SELECT {ASSESSMENT}, trace_id FROM assessments WHERE {one_of} \
+             ORDER BY created_timestamp, {by_arrival}"
+        );
+        let at = ASSESSMENT.split(',').count();
+        for row in &self.ask(&sql, &[Arg::Texts(ids.to_vec())])? {
+            attached.add(row, "assessments", at, |hanging| {
+                hanging.info.assessments.push(assessment(row)?);
+                Ok(())
+            });
+        }
+        Ok(())
+    }
+
+    fn experiments_where(
+        &self,
+        condition: &str,
+        rest: &str,
+        values: &[Arg<'_>],
+    ) -> Result<Vec<Experiment>, StoreError> {
+        let workspace = self.workspace.of_experiment();
+        let sql =
+            format!("SELECT {EXPERIMENT} FROM experiments WHERE {condition} AND {workspace}{rest}");
+        let rows = self.ask(&sql, values)?;
+        let all = rows.iter().map(experiment).collect::<Result<_, Odd>>();
+        all.map_err(|odd| odd.of_store(&self.name))
+    }
+
+    /// One at most; where there is none, other workspaces may have it.
+    fn experiment_where(
+        &self,
+        condition: &str,
+        value: Arg<'_>,
+    ) -> Result<Vec<Experiment>, StoreError> {
+        let found = self.experiments_where(condition, " LIMIT 1", &[value])?;
+        if found.is_empty() {
+            self.doubt_of_workspace();
+        }
+        Ok(found)
+    }
+
+    fn placeholder(&self) -> String {
+        lock(&self.link).dialect(UNKNOWN).placeholder(1)
+    }
+}
+
+/// Those of some ids that can be in a database at all.
+fn possible<'i>(ids: impl Iterator<Item = &'i str>) -> Vec<&'i str> {
+    ids.filter(|id| !id.contains('\0')).collect()
+}
+
+/// What hangs on traces, by their ids.
+#[derive(Default)]
+struct Attached(HashMap<String, Hanging>);
+
+struct Hanging {
+    info: TraceInfo,
+    odd: Option<Odd>,
+}
+
+impl Attached {
+    /// One more row, with the id of its trace in a column.
+    fn add<R: row::Row<Error = Odd>>(
+        &mut self,
+        row: &R,
+        table: &str,
+        at: usize,
+        add: impl FnOnce(&mut Hanging) -> Result<(), Odd>,
+    ) {
+        // Nobody asked for rows of a trace without an id.
+        let Ok(Some(id)) = row::maybe_text(row, table, at) else {
+            return;
+        };
+        let hanging = match self.0.get_mut(&*id) {
+            Some(hanging) => hanging,
+            None => self.0.entry(id.into_owned()).or_insert_with(|| Hanging {
+                info: TraceInfo::new(""),
+                odd: None,
+            }),
+        };
+        if let Err(odd) = add(hanging) {
+            hanging.odd.get_or_insert(odd);
+        }
+    }
+
+    fn move_to(&mut self, info: &mut TraceInfo) -> Result<(), Odd> {
+        let Some(hanging) = self.0.remove(&info.trace_id) else {
+            return Ok(());
+        };
+        if let Some(odd) = hanging.odd {
+            return Err(odd);
+        }
+        info.tags = hanging.info.tags;
+        info.metadata.extend(hanging.info.metadata);
+        info.assessments = hanging.info.assessments;
+        Ok(())
+    }
+}
+
+impl<L: Link> Ways for DatabaseStore<L> {
+    fn info(&self, trace_id: &str) -> Result<TraceInfo, StoreError> {
+        self.find(trace_id)
+    }
+
+    fn trace(&self, trace_id: &str, detail: Detail) -> Result<Trace, StoreError> {
+        let info = self.find(trace_id)?;
+        self.complete(info, detail)
+    }
+
+    fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
+        let id = info.trace_id.clone();
+        let only = self.complete_all(std::slice::from_ref(&info), detail);
+        only.into_iter().next().unwrap_or_else(|| Err(self.unknown(&id)))
+    }
+
+    /// One question is under way while the answers of others are read.
+    fn at_once(&self) -> usize {
+        parallel::cores() + 1
+    }
+
+    fn batches(&self, detail: Detail) -> Batches {
+        let traces = match detail {
+            Detail::Times => 512,
+            Detail::Measures => 64,
+            // Payloads are of any size, and all of a batch are in memory at once.
+            Detail::Events | Detail::Whole => 8,
+        };
+        Batches {
+            traces,
+            at_once: self.at_once(),
+        }
+    }
+
+    fn complete_all(&self, infos: &[TraceInfo], detail: Detail) -> Vec<Result<Trace, StoreError>> {
+        spans::complete(self, infos, detail)
+    }
+}
+
+impl<L: Link> Store for DatabaseStore<L> {
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+
+    fn experiments(&self, scope: Scope<'_>) -> Result<Vec<Experiment>, StoreError> {
+        let value = self.placeholder();
+        match scope {
+            Scope::Active => {
+                self.experiments_where("lifecycle_stage = 'active'", " ORDER BY experiment_id", &[])
+            }
+            Scope::Deleted => self.experiments_where("lifecycle_stage = 'deleted'", "", &[]),
+            Scope::Named(name) if name.contains('\0') => Ok(Vec::new()),
+            Scope::Named(name) => {
+                let dialect = lock(&self.link).dialect(UNKNOWN);
+                let named = format!("{} = {value}", dialect.exact("name"));
+                self.experiment_where(&named, Arg::Text(name))
+            }
+            Scope::WithId(id) => match id.parse() {
+                Ok(id) => {
+                    self.experiment_where(&format!("experiment_id = {value}"), Arg::Integer(id))
+                }
+                Err(_) => Ok(Vec::new()),
+            },
+        }
+    }
+
+    fn overview(
+        &self,
+        experiments: Vec<Experiment>,
+    ) -> Result<Vec<ExperimentOverview>, StoreError> {
+        let rows = self.ask(
+            "SELECT experiment_id, count(*), min(timestamp_ms), max(timestamp_ms) \
+             FROM trace_info GROUP BY experiment_id",
+            &[],
+        )?;
+        let mut counts = HashMap::new();
+        for row in &rows {
+            let number = |at| row::maybe_number(row, "trace_info", at);
+            let read = || Ok((number(0)?, number(1)?, number(2)?, number(3)?));
+            let (id, count, first, last) = read().map_err(|odd: Odd| odd.of_store(&self.name))?;
+            let count = usize::try_from(count.unwrap_or(0)).unwrap_or(0);
+            counts.insert(id.unwrap_or(0).to_string(), (count, first, last));
+        }
+        let overview = |experiment: Experiment| {
+            let mut overview = ExperimentOverview::empty(experiment);
+            if let Some((traces, first, last)) = counts.get(&overview.experiment.id) {
+                overview.traces = *traces;
+                overview.first = first.map(Timestamp::from_millis);
+                overview.last = last.map(Timestamp::from_millis);
+            }
+            overview
+        };
+        Ok(experiments.into_iter().map(overview).collect())
+    }
+
+    fn refresh(&self) {
+        lock(&self.cursors).clear();
+        *lock(&self.facts) = None;
+        lock(&self.link).renew();
+    }
+
+    fn search(&self, query: &Query, size: usize, token: Option<&str>) -> Result<Page, StoreError> {
+        let (mut page, rest) = match token {
+            None => search::start(self, query, size)?,
+            Some(token) => match lock(&self.cursors).remove(token) {
+                Some(cursor) => cursor.page(self, size)?,
+                None => (Page::default(), None),
+            },
+        };
+        page.next = rest.map(|cursor| {
+            let token = cursor.name().to_owned();
+            lock(&self.cursors).insert(token.clone(), cursor);
+            token
+        });
+        page.unreadable = self.doubts.take_unreadable();
+        Ok(page)
+    }
+
+    fn fetch(&self, traces: Pages<'_>, want: Want, each: OnTrace<'_>) -> Result<(), StoreError> {
+        fetch::in_rounds(self, traces, want, each)
+    }
+
+    fn attachment(&self, trace: &TraceInfo, id: &str) -> Result<Vec<u8>, StoreError> {
+        let location = trace.tags.get(tag::ARTIFACT_LOCATION).map(String::as_str);
+        self.artifacts.attachment(None, location, id)
+    }
+
+    fn explain(&self, query: &Query, what: Explain) -> Result<Explanation, StoreError> {
+        what.without_requests(&self.name)?;
+        search::explain(self, query)
+    }
+
+    fn change(
+        &self,
+        traces: &[TraceRef],
+        change: &Change,
+        each: OnChange<'_>,
+    ) -> Result<(), StoreError> {
+        let Change::Tags(changes) = change else {
+            return self.can(change);
+        };
+        for batch in traces.chunks(tags::BATCH) {
+            let results = tags::change(self, batch, changes)?;
+            for (trace, result) in batch.iter().zip(results) {
+                if each(&trace.id, result).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn can(&self, change: &Change) -> Result<(), StoreError> {
+        let what = match change {
+            Change::Tags(_) => return tags::can(self),
+            Change::Assess(_) => "way to change assessments",
+            Change::Close(_) => "way to close traces",
+            Change::Delete => "way to delete traces",
+        };
+        Err(StoreError::Unsupported {
+            store: self.name.clone(),
+            what,
+            instead: "name the tracking server over it with -u",
+        })
+    }
+
+    fn can_put(&self) -> Result<(), StoreError> {
+        Err(StoreError::Unsupported {
+            store: self.name.clone(),
+            what: "way to take in traces",
+            instead: "name the tracking server over it with -u",
+        })
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        self.doubts.notices()
+    }
+}

@@ -1,0 +1,120 @@
+//! What errors of PostgreSQL and of the way to it mean here, in plain sentences: nothing of
+//! its own words, which may quote values.
+
+use std::error::Error as _;
+use std::io;
+
+use postgres::Error;
+use postgres::error::SqlState;
+
+use rustls::{CertificateError, Error as TlsError};
+
+use crate::store::{
+    CertificateFault, ConnectionFault, DatabaseFault, DatabasePlace, StoreError, plain_io_reason,
+};
+
+/// What an error means for the database in this place.
+pub(super) fn of(place: &DatabasePlace, error: &Error) -> StoreError {
+    let refused = |reason| StoreError::Database {
+        store: place.name(),
+        reason,
+    };
+    if let Some(code) = error.code() {
+        if *code == SqlState::QUERY_CANCELED {
+            return StoreError::TooSlow {
+                host: place.host(),
+                seconds: place.max_time.as_secs_f64(),
+            };
+        }
+        return refused(by_code(place, code));
+    }
+    for cause in causes(error) {
+        if let Some(error) = cause.downcast_ref::<TlsError>() {
+            let TlsError::InvalidCertificate(error) = error else {
+                return unreachable(place, ConnectionFault::HandshakeBrokenOff);
+            };
+            return StoreError::Tls {
+                host: place.host(),
+                reason: certificate(error),
+            };
+        }
+    }
+    for cause in causes(error) {
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            if error.kind() == io::ErrorKind::TimedOut {
+                return StoreError::Timeout {
+                    host: place.host(),
+                    seconds: place.connect_timeout.as_secs_f64(),
+                };
+            }
+            return unreachable(place, ConnectionFault::Other(plain_io_reason(error)));
+        }
+    }
+    if error.is_closed() {
+        return refused(DatabaseFault::Ended);
+    }
+    // The library has no types for these.
+    let words = error.to_string();
+    refused(if words.contains("TLS handshake") {
+        DatabaseFault::NoTls
+    } else if causes(error).any(|cause| cause.to_string() == "password missing") {
+        DatabaseFault::NoPassword
+    } else if words.contains("authentication") {
+        DatabaseFault::OtherLogin
+    } else {
+        DatabaseFault::Answer
+    })
+}
+
+fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let mut all = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        all.push(cause);
+        // An error of the operating system may hold another one.
+        let within = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match within {
+            Some(within) => Some(within),
+            None => cause.source(),
+        };
+    }
+    all.into_iter()
+}
+
+fn certificate(error: &CertificateError) -> CertificateFault {
+    use CertificateError as E;
+    match error {
+        E::Expired | E::ExpiredContext { .. } => CertificateFault::Expired(None),
+        E::NotValidYet | E::NotValidYetContext { .. } => CertificateFault::NotYetValid(None),
+        E::UnknownIssuer => CertificateFault::UnknownAuthority,
+        E::NotValidForName | E::NotValidForNameContext { .. } => {
+            CertificateFault::OtherName("it is for another host".to_owned())
+        }
+        E::Revoked => CertificateFault::Revoked,
+        E::BadSignature => CertificateFault::BadSignature,
+        E::BadEncoding => CertificateFault::BadEncoding,
+        _ => CertificateFault::Other,
+    }
+}
+
+fn unreachable(place: &DatabasePlace, reason: ConnectionFault) -> StoreError {
+    StoreError::Unreachable {
+        host: place.host(),
+        reason,
+    }
+}
+
+fn by_code(place: &DatabasePlace, code: &SqlState) -> DatabaseFault {
+    match code.code() {
+        "28P01" if place.password.is_none() => DatabaseFault::NoPassword,
+        "28P01" => DatabaseFault::Login,
+        "28000" => DatabaseFault::NotFromHere,
+        "3D000" => DatabaseFault::NoDatabase,
+        "42501" => DatabaseFault::MayNotRead,
+        "25006" => DatabaseFault::MayOnlyRead,
+        "40001" | "40P01" => DatabaseFault::Conflict,
+        "53300" | "57P03" => DatabaseFault::NotNow,
+        "57P01" | "57P02" | "25P03" | "57P05" => DatabaseFault::Ended,
+        code => DatabaseFault::Code(code.to_owned()),
+    }
+}

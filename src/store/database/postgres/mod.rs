@@ -1,0 +1,224 @@
+//! PostgreSQL, asked by one connection. Every question of a command is asked within one
+//! transaction that reads and nothing else, so that all answers are of one moment.
+
+mod dialect;
+mod fault;
+mod tls;
+mod values;
+
+use postgres::config::SslMode;
+use postgres::types::{ToSql, Type};
+use postgres::{Client, Config};
+
+use self::tls::Tls;
+use super::link::{Arg, Facts, Link, TagStatements};
+use crate::store::sql::{Dialect, Row as _, Schema, TABLES, Tables, row};
+use crate::store::{DatabasePlace, StoreError};
+
+/// A connection with PostgreSQL.
+pub(super) struct Postgres {
+    place: DatabasePlace,
+    client: Client,
+    /// Whether a transaction is under way.
+    is_begun: bool,
+}
+
+impl Postgres {
+    /// # Errors
+    /// When the server cannot be reached or does not let the user in.
+    pub(super) fn connect(place: &DatabasePlace) -> Result<Self, StoreError> {
+        let mut config = Config::new();
+        config
+            .user(&place.user)
+            .dbname(&place.database)
+            .application_name("mlt")
+            .connect_timeout(place.connect_timeout)
+            .ssl_mode(match &place.tls {
+                tls if tls.never => SslMode::Disable,
+                tls if tls.required => SslMode::Require,
+                _ => SslMode::Prefer,
+            });
+        for (host, port) in &place.hosts {
+            config.host(host).port(*port);
+        }
+        if let Some(password) = &place.password {
+            config.password(password.expose());
+        }
+        if let Some(options) = &place.options {
+            config.options(options);
+        }
+        let client = config.connect(Tls::new(&place.tls)?);
+        Ok(Self {
+            client: client.map_err(|error| fault::of(place, &error))?,
+            place: place.clone(),
+            is_begun: false,
+        })
+    }
+
+    fn failed(&mut self, error: &postgres::Error) -> StoreError {
+        // What failed within a transaction ends it.
+        let _ = self.client.batch_execute("ROLLBACK");
+        self.is_begun = false;
+        fault::of(&self.place, error)
+    }
+
+    fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
+        let done = self.client.batch_execute(sql);
+        done.map_err(|error| self.failed(&error))
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if self.is_begun {
+            return Ok(());
+        }
+        self.batch(&format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}",
+            self.limits()
+        ))?;
+        self.is_begun = true;
+        Ok(())
+    }
+
+    /// What holds for a transaction: a statement takes so long and no longer, it is given up
+    /// when nobody waits for it any more, and it is not compiled, which takes longer than it.
+    fn limits(&self) -> String {
+        let ms = self.place.max_time.as_millis().clamp(1, i32::MAX as u128);
+        format!(
+            "SET LOCAL statement_timeout = {ms}; SET LOCAL jit = off; \
+             SELECT set_config('client_connection_check_interval', '1000', true) \
+             WHERE current_setting('server_version_num')::int >= 140000"
+        )
+    }
+}
+
+fn typed<'a>(values: &'a [Arg<'a>]) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
+    let typed = values.iter().map(|arg| {
+        let value: &(dyn ToSql + Sync) = arg;
+        (value, values::type_of(arg))
+    });
+    typed.collect()
+}
+
+impl Link for Postgres {
+    type Row = postgres::Row;
+
+    fn ask(&mut self, sql: &str, values: &[Arg<'_>]) -> Result<Vec<postgres::Row>, StoreError> {
+        self.begin()?;
+        let rows = self.client.query_typed(sql, &typed(values));
+        rows.map_err(|error| self.failed(&error))
+    }
+
+    fn open(
+        &mut self,
+        cursor: &str,
+        sql: &str,
+        values: &[Arg<'_>],
+        all: bool,
+    ) -> Result<(), StoreError> {
+        self.begin()?;
+        // How much of the answer the planner is to think of.
+        let part = if all { 1.0 } else { 0.1 };
+        self.batch(&format!("SET LOCAL cursor_tuple_fraction = {part}"))?;
+        self.ask(&format!("DECLARE {cursor} NO SCROLL CURSOR FOR {sql}"), values)
+            .map(drop)
+    }
+
+    fn next(&mut self, cursor: &str, rows: usize) -> Result<Vec<postgres::Row>, StoreError> {
+        self.ask(&format!("FETCH FORWARD {rows} FROM {cursor}"), &[])
+    }
+
+    fn close(&mut self, cursor: &str) {
+        if self.is_begun {
+            let _ = self.batch(&format!("CLOSE {cursor}"));
+        }
+    }
+
+    fn renew(&mut self) {
+        if self.is_begun {
+            let _ = self.client.batch_execute("ROLLBACK");
+            self.is_begun = false;
+        }
+    }
+
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.renew();
+        self.batch(&format!("BEGIN READ WRITE; {}", self.limits()))?;
+        self.is_begun = true;
+        let changed = change(self).and_then(|done| {
+            self.batch("COMMIT")?;
+            Ok(done)
+        });
+        if changed.is_err() {
+            self.renew();
+        }
+        self.is_begun = false;
+        changed
+    }
+
+    fn run(&mut self, sql: &str, values: &[Arg<'_>]) -> Result<u64, StoreError> {
+        let count = self.client.execute_typed(sql, &typed(values));
+        count.map_err(|error| self.failed(&error))
+    }
+
+    fn schema(&mut self) -> Result<Schema, StoreError> {
+        let rows = self.ask(
+            "SELECT n.name, a.attname FROM unnest($1) AS n(name) \
+             JOIN pg_attribute a ON a.attrelid = to_regclass(n.name) \
+             WHERE a.attnum > 0 AND NOT a.attisdropped",
+            &[Arg::Texts(TABLES.to_vec())],
+        )?;
+        let name = self.place.name();
+        let mut tables = Tables::default();
+        for row in &rows {
+            let text = |at| row::text(row, "pg_attribute", at).map_err(|odd| odd.of_store(&name));
+            let columns = tables.stored.entry(text(0)?.into_owned()).or_default();
+            columns.insert(text(1)?.into_owned());
+        }
+        Schema::new(tables).map_err(|reason| StoreError::Data {
+            path: name.clone(),
+            reason: format!("{reason}; expected the database of MLflow 2.14 or later"),
+        })
+    }
+
+    fn dialect(&self, facts: Facts) -> &'static dyn Dialect {
+        dialect::of(facts)
+    }
+
+    fn one_of(&self, column: &str, number: usize) -> String {
+        format!("{column} = ANY(${number})")
+    }
+
+    fn by_arrival(&self) -> &'static str {
+        "ctid"
+    }
+
+    fn may_change(&mut self, table: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 WHERE NOT pg_is_in_recovery() \
+                   AND current_setting('default_transaction_read_only') = 'off' \
+                   AND has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE') \
+                   AND has_table_privilege($1, 'DELETE')";
+        Ok(!self.ask(sql, &[Arg::Text(table)])?.is_empty())
+    }
+
+    fn tag_statements(&self) -> TagStatements {
+        TagStatements {
+            find: "SELECT 1 FROM trace_info WHERE request_id = $1",
+            set: "INSERT INTO trace_tags (request_id, key, value) VALUES ($1, $2, $3) \
+                  ON CONFLICT (key, request_id) DO UPDATE SET value = excluded.value",
+            delete: "DELETE FROM trace_tags WHERE request_id = $1 AND key = $2",
+            set_name: "UPDATE trace_info SET trace_name = $2 WHERE request_id = $1",
+        }
+    }
+
+    fn explain(&mut self, sql: &str, values: &[Arg<'_>]) -> Result<Vec<String>, StoreError> {
+        let rows = self.ask(&format!("EXPLAIN {sql}"), values)?;
+        let lines = rows.iter().map(|row| match row.cell(0) {
+            Ok(crate::store::sql::Cell::Text(line)) => String::from_utf8_lossy(line).trim().to_owned(),
+            _ => String::new(),
+        });
+        Ok(lines.collect())
+    }
+}

@@ -1,0 +1,375 @@
+//! Searches: one statement for each, whose rows are fetched page by page, and what the
+//! database does not decide is checked on them here.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::capability::Decides;
+use super::link::{Arg, Facts, Link};
+use super::{DatabaseStore, spans};
+use crate::filter::{Filter, Plan};
+use crate::model::{TraceInfo, metadata, tag};
+use crate::store::judge::Judge;
+use crate::store::local::{Sessions, lock, plan_of};
+use crate::store::sql::info::{can_read_parts, columns, part_columns};
+use crate::store::sql::{Compiler, Parameters, Probes, Schema, order};
+use crate::store::{Detail, Explanation, InfoParts, MAX_PAGE, Page, Query, StoreError};
+
+/// Traces whose spans are fetched at a time to check them.
+const WITH_SPANS: usize = 64;
+
+/// A search that is not over.
+pub(super) struct Cursor {
+    name: String,
+    parts: Option<InfoParts>,
+    check: Option<Check>,
+}
+
+/// What is checked here.
+struct Check {
+    judge: Judge,
+    needs_spans: bool,
+    sessions: Sessions,
+}
+
+/// A search as SQL.
+struct Prepared {
+    sql: String,
+    parameters: Parameters,
+    parts: Option<InfoParts>,
+    residual: Filter,
+    /// SQL for the experiments that are searched, as a list in parentheses.
+    scope: String,
+}
+
+/// The first page of a search, and where the next ones come from.
+pub(super) fn start<L: Link>(
+    store: &DatabaseStore<L>,
+    query: &Query,
+    size: usize,
+) -> Result<(Page, Option<Cursor>), StoreError> {
+    let search = Prepared::new(store, query)?;
+    let values: Vec<Arg<'_>> = search.parameters.values().iter().map(Arg::from).collect();
+    if search.residual.is_empty() && query.limit.is_some_and(|limit| limit < size) {
+        let rows = store.ask(&search.sql, &values)?;
+        let traces = readable(store, store.infos(&rows, search.parts)?)?;
+        let page = Page {
+            scanned: traces.len(),
+            traces,
+            ..Page::default()
+        };
+        return Ok((page, None));
+    }
+    let number = store.last_token.fetch_add(1, Relaxed);
+    let name = format!("mlt_{number}");
+    let all = query.limit.is_none();
+    lock(&store.link).open(&name, &search.sql, &values, all)?;
+    let check = if search.residual.is_empty() {
+        None
+    } else {
+        Some(Check {
+            judge: Judge::new(&search.residual),
+            needs_spans: search.residual.needs_spans(),
+            sessions: said_of_sessions(store, &search)?,
+        })
+    };
+    let cursor = Cursor {
+        name,
+        parts: search.parts,
+        check,
+    };
+    cursor.page(store, size)
+}
+
+impl Cursor {
+    /// What the connection knows it by.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The next page; the cursor comes back when there may be more.
+    pub(super) fn page<L: Link>(
+        self,
+        store: &DatabaseStore<L>,
+        size: usize,
+    ) -> Result<(Page, Option<Self>), StoreError> {
+        let rows = match &self.check {
+            None => size,
+            Some(check) if check.needs_spans => WITH_SPANS,
+            Some(_) => MAX_PAGE,
+        };
+        let found = lock(&store.link).next(&self.name, rows)?;
+        let is_last = found.len() < rows;
+        if is_last {
+            lock(&store.link).close(&self.name);
+        }
+        let traces = readable(store, store.infos(&found, self.parts)?)?;
+        let scanned = traces.len();
+        let traces = match &self.check {
+            None => traces,
+            Some(check) => check.select(store, traces)?,
+        };
+        let page = Page {
+            scanned,
+            traces,
+            ..Page::default()
+        };
+        Ok((page, (!is_last).then_some(self)))
+    }
+}
+
+impl Check {
+    /// Those that pass. Spans are fetched only where they decide.
+    fn select<L: Link>(
+        &self,
+        store: &DatabaseStore<L>,
+        traces: Vec<TraceInfo>,
+    ) -> Result<Vec<TraceInfo>, StoreError> {
+        let mut verdicts = Vec::with_capacity(traces.len());
+        let mut undecided = Vec::new();
+        for (at, info) in traces.iter().enumerate() {
+            let judged = self.sessions.judged(info);
+            let verdict = self.judge.without_spans(judged.as_ref().unwrap_or(info));
+            verdicts.push(verdict == Some(true));
+            if verdict.is_none() {
+                undecided.push((at, judged.unwrap_or_else(|| info.clone())));
+            }
+        }
+        if !undecided.is_empty() {
+            let infos: Vec<TraceInfo> = undecided.iter().map(|(_, info)| info.clone()).collect();
+            let complete = spans::complete(store, &infos, Detail::Whole);
+            for ((at, info), trace) in undecided.iter().zip(complete) {
+                let spans = match trace {
+                    Err(error) if !error.is_about_one_trace() => return Err(error),
+                    trace => trace.map(|trace| trace.spans),
+                };
+                let spans = store.doubts.spans_to_judge(info, spans);
+                verdicts[*at] = spans.is_some_and(|spans| self.judge.with_spans(info, &spans));
+            }
+        }
+        let passing = traces.into_iter().zip(verdicts);
+        Ok(passing.filter_map(|(info, passes)| passes.then_some(info)).collect())
+    }
+}
+
+/// Those traces that can be read; the others are remembered.
+fn readable<L: Link>(
+    store: &DatabaseStore<L>,
+    all: Vec<(String, Result<TraceInfo, StoreError>)>,
+) -> Result<Vec<TraceInfo>, StoreError> {
+    let mut traces = Vec::with_capacity(all.len());
+    for (_, info) in all {
+        match info {
+            Ok(info) => traces.push(info),
+            Err(StoreError::Unreadable(one)) => store.doubts.add_unreadable(*one),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(traces)
+}
+
+/// What was said of whole sessions, where a check needs it.
+fn said_of_sessions<L: Link>(
+    store: &DatabaseStore<L>,
+    search: &Prepared,
+) -> Result<Sessions, StoreError> {
+    let mut sessions = Sessions::default();
+    if !search.residual.needs_assessments() || !store.schema.has_assessments() {
+        return Ok(sessions);
+    }
+    let of_session = search.parameters.dialect.contains(
+        "a.assessment_metadata",
+        &format!("'\"{}\":'", metadata::SESSION),
+    );
+    let rows = store.ask(
+        &format!(
+            "SELECT DISTINCT a.trace_id FROM assessments a \
+             JOIN trace_info o ON o.request_id = a.trace_id \
+             WHERE o.experiment_id IN {} AND {of_session}",
+            search.scope
+        ),
+        &[],
+    )?;
+    let ids: Vec<String> = rows
+        .iter()
+        .filter_map(|row| crate::store::sql::row::own_text(row, "assessments", 0).ok()?)
+        .collect();
+    for part in ids.chunks(MAX_PAGE) {
+        let part: Vec<&str> = part.iter().map(String::as_str).collect();
+        for (_, info) in store.infos_of(&part)? {
+            // Where it is searched for itself, it is said what is wrong with it.
+            if let Ok(info) = info {
+                sessions.learn(&info);
+            }
+        }
+    }
+    Ok(sessions)
+}
+
+/// The SQL of a search, and how the database goes about it.
+pub(super) fn explain<L: Link>(
+    store: &DatabaseStore<L>,
+    query: &Query,
+) -> Result<Explanation, StoreError> {
+    let search = Prepared::new(store, query)?;
+    let values: Vec<Arg<'_>> = search.parameters.values().iter().map(Arg::from).collect();
+    let steps = lock(&store.link).explain(&search.sql, &values)?;
+    Ok(Explanation {
+        sent: vec![search.parameters.filled_in(&search.sql)],
+        here: (!search.residual.is_empty()).then(|| search.residual.readable().to_string()),
+        cost: steps.join("; "),
+        requests: Vec::new(),
+    })
+}
+
+impl Prepared {
+    fn new<L: Link>(store: &DatabaseStore<L>, query: &Query) -> Result<Self, StoreError> {
+        let facts = facts(store, query)?;
+        let schema = &store.schema;
+        let Plan {
+            mut searches,
+            residual,
+            ..
+        } = plan_of(query, &store.name, &Decides { schema, facts })?;
+        // Stores that take whole trees are asked one question.
+        let filter = searches.pop().unwrap_or_default();
+        let experiments = scope(store, &query.experiments)?;
+        let scope = format!("({})", experiments.join(", "));
+        let dialect = lock(&store.link).dialect(facts);
+        let mut parameters = Parameters::new(dialect);
+        let probes = Known { facts };
+        let compiled = Compiler::new(schema, &probes, &mut parameters, &scope, 0, true)
+            .filter(&filter)?
+            .ok_or_else(|| StoreError::Unsupported {
+                store: store.name.clone(),
+                what: "way to ask for so many conditions on spans within NOT and OR",
+                instead: "leave out a NOT, or take parentheses apart",
+            })?;
+        let mut conditions = vec![format!("t.experiment_id IN {scope}")];
+        conditions.extend(compiled.conjuncts);
+        let parts = if !residual.is_empty() {
+            None
+        } else if query.ids_only {
+            Some(InfoParts::NONE)
+        } else {
+            query.parts
+        };
+        let parts = parts.filter(|parts| can_read_parts(schema, *parts));
+        let limit = query
+            .limit
+            .filter(|_| residual.is_empty())
+            .map(|limit| limit.saturating_add(1));
+        let is_unordered = query.any_order && query.order_by.items().is_empty();
+        let order = if is_unordered && limit.is_none() {
+            String::new()
+        } else {
+            let order = order(schema, &query.order_by, &mut parameters);
+            format!(" ORDER BY {order}")
+        };
+        let sql = format!(
+            "SELECT {} FROM trace_info t WHERE {}{order} {}",
+            parts.map_or_else(|| columns(schema, query.counts_spans), part_columns),
+            conditions.join(" AND "),
+            dialect.limit(limit),
+        );
+        Ok(Self {
+            sql,
+            parameters,
+            parts,
+            residual,
+            scope,
+        })
+    }
+}
+
+/// What decides what the database is asked, where the filter is about spans.
+fn facts<L: Link>(store: &DatabaseStore<L>, query: &Query) -> Result<Facts, StoreError> {
+    let needs_spans = match &query.filter {
+        crate::store::FilterSource::Parsed(filter) => filter.needs_spans(),
+        crate::store::FilterSource::Raw(_) => false,
+    };
+    if !needs_spans {
+        return Ok(super::UNKNOWN);
+    }
+    if let Some(facts) = *lock(&store.facts) {
+        return Ok(facts);
+    }
+    let facts = if store.schema.has_spans() {
+        let found = |sql: &str| Ok::<_, StoreError>(store.number(sql, &[])? != 0);
+        let key = tag::SPANS_LOCATION;
+        Facts {
+            // By the index that begins with the experiment.
+            has_types: !found(
+                "SELECT CASE WHEN EXISTS (SELECT 1 FROM experiments e WHERE \
+                 (SELECT s.experiment_id FROM spans s WHERE s.experiment_id = e.experiment_id \
+                 AND s.type IS NULL LIMIT 1) IS NOT NULL \
+                 OR (SELECT s.experiment_id FROM spans s WHERE s.experiment_id = e.experiment_id \
+                 AND s.type = '' LIMIT 1) IS NOT NULL) THEN 1 ELSE 0 END",
+            )?,
+            all_in_table: found(&format!(
+                "SELECT CASE WHEN (SELECT count(*) FROM trace_tags g WHERE g.key = '{key}' \
+                 AND g.value = 'TRACKING_STORE') = (SELECT count(*) FROM trace_info) \
+                 THEN 1 ELSE 0 END"
+            ))?,
+        }
+    } else {
+        super::UNKNOWN
+    };
+    *lock(&store.facts) = Some(facts);
+    Ok(facts)
+}
+
+/// The ids of the experiments to search, as SQL takes them.
+fn scope<L: Link>(
+    store: &DatabaseStore<L>,
+    experiments: &[String],
+) -> Result<Vec<String>, StoreError> {
+    // What is no such number is the id of no experiment here.
+    let numbers: Vec<String> = experiments
+        .iter()
+        .filter_map(|id| Some(id.parse::<i32>().ok()?.to_string()))
+        .collect();
+    let wanted = if experiments.is_empty() {
+        store.doubt_of_workspace();
+        "lifecycle_stage = 'active'".to_owned()
+    } else if numbers.is_empty() {
+        return Ok(vec!["NULL".to_owned()]);
+    } else if store.workspace.is_all() {
+        return Ok(numbers);
+    } else {
+        format!("experiment_id IN ({})", numbers.join(", "))
+    };
+    let mut ids: Vec<String> = store
+        .experiments_where(&wanted, "", &[])?
+        .into_iter()
+        .map(|experiment| experiment.id)
+        .collect();
+    if ids.is_empty() {
+        ids.push("NULL".to_owned());
+    }
+    Ok(ids)
+}
+
+/// What is known already, and asked of the database no more.
+struct Known {
+    facts: Facts,
+}
+
+impl Probes for Known {
+    type Error = StoreError;
+
+    fn number(&self, _sql: &str, _parameters: &Parameters) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
+    fn all_are_in_table(&self, _schema: &Schema) -> Result<bool, StoreError> {
+        Ok(self.facts.all_in_table)
+    }
+
+    fn is_most(&self, _scope: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn among_all_spans(&self, _: &str, _: &str, _: &Parameters) -> Option<String> {
+        None
+    }
+}

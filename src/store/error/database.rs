@@ -1,0 +1,52 @@
+//! Why a database server does not do what it is asked to.
+
+/// Why not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseFault {
+    /// User and password do not fit.
+    #[error("it does not take this user and password")]
+    Login,
+    /// It wants a password and was given none.
+    #[error("it wants a password")]
+    NoPassword,
+    /// It knows no way to log in that mlt has.
+    #[error("it wants a login that mlt does not have")]
+    OtherLogin,
+    /// Its rules let nobody in from here, or not without TLS.
+    #[error("its rules do not let this user in from here")]
+    NotFromHere,
+    /// There is no database of this name.
+    #[error("there is no such database")]
+    NoDatabase,
+    /// It has no TLS, and nothing less will do.
+    #[error("it has no TLS, which `sslmode` asks for")]
+    NoTls,
+    /// The user may not read the tables.
+    #[error("this user may not read its tables")]
+    MayNotRead,
+    /// The user, or anybody, may do nothing but read.
+    #[error("this user may only read")]
+    MayOnlyRead,
+    /// It has no place for another connection, or is being started or stopped.
+    #[error("it takes no connections now")]
+    NotNow,
+    /// The connection ended.
+    #[error("it ended the connection")]
+    Ended,
+    /// Somebody else changed the same at the same time.
+    #[error("somebody changed the same at the same time")]
+    Conflict,
+    /// It cannot do what it is asked, for a reason that has a code.
+    #[error("it does not take the question (error {0})")]
+    Code(String),
+    /// It answers in another way than such a database.
+    #[error("it does not answer as such a database does")]
+    Answer,
+}
+
+impl DatabaseFault {
+    /// Whether the same may work later.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::NotNow | Self::Ended | Self::Conflict)
+    }
+}
