@@ -13,7 +13,7 @@ mod tags;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use self::link::{Arg, Facts, Link, Odd};
 use self::postgres::Postgres;
@@ -451,7 +451,7 @@ impl<L: Link> Store for DatabaseStore<L> {
             },
         };
         page.next = rest.map(|cursor| {
-            let token = cursor.name().to_owned();
+            let token = self.last_token.fetch_add(1, Relaxed).to_string();
             lock(&self.cursors).insert(token.clone(), cursor);
             token
         });

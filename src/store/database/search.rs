@@ -81,11 +81,6 @@ pub(super) fn start<L: Link>(
 }
 
 impl Cursor {
-    /// What the connection knows it by.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The next page; the cursor comes back when there may be more.
     pub(super) fn page<L: Link>(
         self,
