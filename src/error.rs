@@ -8,8 +8,8 @@ use crate::filter;
 use crate::render::Style;
 use crate::settings::SettingsError;
 use crate::store::{
-    DatabaseFault,
-    Attempt, BadBody, CertificateFault, ConnectionFault, Found, ProxyFault, Refusal, StoreError,
+    Attempt, BadBody, CertificateFault, ConnectionFault, DatabaseFault, Found, ProxyFault, Refusal,
+    StoreError,
 };
 use crate::text::Clean;
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::disk::{Disk, Found};
+use super::location::scheme;
 use super::{Env, Flags, LONGEST, MAX_TIME, SHORTEST, SettingsError};
 use crate::store::{DatabaseKind, DatabasePlace, DatabaseTls, Location, Secret};
 use crate::uri::{percent_decode, without_credentials};
@@ -13,6 +14,22 @@ use crate::uri::{percent_decode, without_credentials};
 const PORT: u16 = 5432;
 /// Where PostgreSQL's sockets are.
 const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+
+/// The schemes of PostgreSQL, with the drivers that Python has for it.
+const SCHEMES: [&str; 5] = [
+    "postgresql",
+    "postgres",
+    "postgresql+psycopg2",
+    "postgresql+psycopg",
+    "postgresql+asyncpg",
+];
+
+/// The variable for the password of a database.
+pub(super) fn password_variable(uri: &str) -> Option<&'static str> {
+    SCHEMES
+        .contains(&scheme(uri).as_str())
+        .then_some("PGPASSWORD")
+}
 
 /// The database that a URI names; `None` where it names none that mlt reads.
 ///
@@ -24,14 +41,10 @@ pub(super) fn of_uri(
     env: &Env,
     disk: &dyn Disk,
 ) -> Result<Option<Location>, SettingsError> {
-    let Some((scheme, rest)) = uri.split_once("://") else {
+    let Some((_, rest)) = uri.split_once("://") else {
         return Ok(None);
     };
-    let scheme = scheme.to_ascii_lowercase();
-    if !matches!(
-        scheme.as_str(),
-        "postgresql" | "postgres" | "postgresql+psycopg2" | "postgresql+psycopg" | "postgresql+asyncpg"
-    ) {
+    if !SCHEMES.contains(&scheme(uri).as_str()) {
         return Ok(None);
     }
     let wrong = |reason: &str| SettingsError::Uri {
@@ -41,9 +54,15 @@ pub(super) fn of_uri(
     let parts = Parts::of(rest).map_err(wrong)?;
     let option = |name: &str, variable: &str| {
         let given = parts.options.get(name).and_then(|all| all.last());
-        given.cloned().or_else(|| env.get(variable).map(str::to_owned))
+        given
+            .cloned()
+            .or_else(|| env.get(variable).map(str::to_owned))
     };
-    if let Some(unknown) = parts.options.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+    if let Some(unknown) = parts
+        .options
+        .keys()
+        .find(|name| !KNOWN.contains(&name.as_str()))
+    {
         return Err(wrong(&format!("mlt does not know its option `{unknown}`")));
     }
     let port = match parts.port.clone().or_else(|| option("port", "PGPORT")) {
@@ -62,7 +81,11 @@ pub(super) fn of_uri(
         .clone()
         .or_else(|| option("dbname", "PGDATABASE"))
         .unwrap_or_else(|| user.clone());
-    let password = match parts.password.clone().or_else(|| option("password", "PGPASSWORD")) {
+    let password = match parts
+        .password
+        .clone()
+        .or_else(|| option("password", "PGPASSWORD"))
+    {
         Some(password) => Some(password),
         None => of_passfile(&hosts, &database, &user, env, disk)?,
     };
@@ -121,7 +144,8 @@ struct Parts {
 
 impl Parts {
     fn of(rest: &str) -> Result<Self, &'static str> {
-        const ESCAPE: &str = "a `/`, `?`, `#` or `@` in a password is written as %2F, %3F, %23 or %40";
+        const ESCAPE: &str =
+            "a `/`, `?`, `#` or `@` in a password is written as %2F, %3F, %23 or %40";
         let mut parts = Self::default();
         let (rest, query) = match rest.split_once('?') {
             // A password may have one, too.
@@ -134,7 +158,11 @@ impl Parts {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = percent_decode(&value.replace('+', " "));
-            parts.options.entry(percent_decode(name)).or_default().push(value);
+            parts
+                .options
+                .entry(percent_decode(name))
+                .or_default()
+                .push(value);
         }
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
         if database.contains('@') {
@@ -193,7 +221,9 @@ fn hosts(
             let path = format!("{folder}/.s.PGSQL.{port}");
             disk.look(path.as_ref()) != Found::Nothing
         };
-        let folder = SOCKETS.into_iter().find(|folder| cfg!(unix) && socket(folder));
+        let folder = SOCKETS
+            .into_iter()
+            .find(|folder| cfg!(unix) && socket(folder));
         return Ok(vec![(folder.unwrap_or("localhost").to_owned(), port)]);
     }
     let with_port = |host: String| match host.rsplit_once(':') {
@@ -229,12 +259,17 @@ fn tls(
         option(name, variable).map(PathBuf::from).or_else(usual)
     };
     let mut authorities = file("sslrootcert", "PGSSLROOTCERT", "root.crt");
-    let of_system = authorities.as_ref().is_some_and(|path| path.as_os_str() == "system");
+    let of_system = authorities
+        .as_ref()
+        .is_some_and(|path| path.as_os_str() == "system");
     if of_system {
         authorities = None;
     }
-    let client_certificate = file("sslcert", "PGSSLCERT", "postgresql.crt")
-        .zip(file("sslkey", "PGSSLKEY", "postgresql.key"));
+    let client_certificate = file("sslcert", "PGSSLCERT", "postgresql.crt").zip(file(
+        "sslkey",
+        "PGSSLKEY",
+        "postgresql.key",
+    ));
     let of = |required, checks_authority, checks_name| DatabaseTls {
         never: false,
         required,
@@ -272,10 +307,12 @@ fn of_passfile(
     let Some(path) = env.get("PGPASSFILE").map(PathBuf::from).or_else(usual) else {
         return Ok(None);
     };
-    let text = disk.read(&path).map_err(|error| SettingsError::CredentialsFile {
-        path: path.display().to_string(),
-        reason: crate::io_words::plain_io_reason(&error),
-    })?;
+    let text = disk
+        .read(&path)
+        .map_err(|error| SettingsError::CredentialsFile {
+            path: path.display().to_string(),
+            reason: crate::io_words::plain_io_reason(&error),
+        })?;
     let Some((host, port)) = hosts.first() else {
         return Ok(None);
     };
@@ -347,12 +384,32 @@ mod tests {
     #[test]
     fn uris_of_sqlalchemy_name_a_database_and_a_login() {
         for (uri, name, login) in [
-            ("postgresql://ann:pw@h/db", "postgresql://h:5432/db", "ann pw"),
+            (
+                "postgresql://ann:pw@h/db",
+                "postgresql://h:5432/db",
+                "ann pw",
+            ),
             ("postgres://ann:pw@h:1/db", "postgresql://h:1/db", "ann pw"),
-            ("POSTGRESQL+psycopg2://ann:a%40%2Fb@h/d%20b", "postgresql://h:5432/d b", "ann a@/b"),
-            ("postgresql+psycopg://ann:p:w@[::1]:7/db", "postgresql://[::1]:7/db", "ann p:w"),
-            ("postgresql://ann:pw@/db?host=/run/pg&port=9", "postgresql:///run/pg:9/db", "ann pw"),
-            ("postgresql://ann:pw@/db?host=a:1&host=b", "postgresql://a:1,b:5432/db", "ann pw"),
+            (
+                "POSTGRESQL+psycopg2://ann:a%40%2Fb@h/d%20b",
+                "postgresql://h:5432/d b",
+                "ann a@/b",
+            ),
+            (
+                "postgresql+psycopg://ann:p:w@[::1]:7/db",
+                "postgresql://[::1]:7/db",
+                "ann p:w",
+            ),
+            (
+                "postgresql://ann:pw@/db?host=/run/pg&port=9",
+                "postgresql:///run/pg:9/db",
+                "ann pw",
+            ),
+            (
+                "postgresql://ann:pw@/db?host=a:1&host=b",
+                "postgresql://a:1,b:5432/db",
+                "ann pw",
+            ),
             ("postgresql://ann:pw@h", "postgresql://h:5432/ann", "ann pw"),
         ] {
             let place = place(uri, &[]).unwrap();
@@ -369,7 +426,12 @@ mod tests {
         assert_eq!(of_file.password.unwrap().expose(), "a:b\\c:d");
         let any = place("postgresql://bob@h/db", &env).unwrap();
         assert_eq!(any.password.unwrap().expose(), "any");
-        let env = [("PGPASSWORD", "v"), ("PGHOST", "p"), ("PGUSER", "u"), ("PGDATABASE", "d")];
+        let env = [
+            ("PGPASSWORD", "v"),
+            ("PGHOST", "p"),
+            ("PGUSER", "u"),
+            ("PGDATABASE", "d"),
+        ];
         let of_variables = place("postgresql://", &env).unwrap();
         assert_eq!(of_variables.name(), "postgresql://p:5432/d");
         assert_eq!(of_variables.password.unwrap().expose(), "v");
@@ -379,7 +441,10 @@ mod tests {
     #[test]
     fn options_say_how_it_is_encrypted_and_what_is_looked_at() {
         let of = |query: &str| place(&format!("postgresql://a@h/d?{query}"), &[]).unwrap();
-        assert_eq!(of("options=-csearch_path%3Dml").options.as_deref(), Some("-csearch_path=ml"));
+        assert_eq!(
+            of("options=-csearch_path%3Dml").options.as_deref(),
+            Some("-csearch_path=ml")
+        );
         for (mode, checks) in [
             ("disable", [true, false, false, false]),
             ("prefer", [false, false, false, false]),
@@ -389,7 +454,12 @@ mod tests {
             ("verify-full", [false, true, true, true]),
         ] {
             let tls = of(&format!("sslmode={mode}")).tls;
-            let found = [tls.never, tls.required, tls.checks_authority, tls.checks_name];
+            let found = [
+                tls.never,
+                tls.required,
+                tls.checks_authority,
+                tls.checks_name,
+            ];
             assert_eq!(found, checks, "{mode}");
         }
     }

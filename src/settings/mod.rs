@@ -252,12 +252,12 @@ impl Settings {
             .map(str::trim)
             .find(|uri| !uri.is_empty());
         let mut warnings = Vec::new();
-        if flag.is_some_and(has_password) {
-            warnings.push(
+        if let Some(uri) = flag.filter(|uri| has_password(uri)) {
+            let own = database::password_variable(uri).unwrap_or("MLFLOW_TRACKING_PASSWORD");
+            warnings.push(format!(
                 "everybody on this machine can see the password in --tracking-uri; \
-                 MLFLOW_TRACKING_URI and MLFLOW_TRACKING_PASSWORD are not seen"
-                    .to_owned(),
-            );
+                 MLFLOW_TRACKING_URI and {own} are not seen"
+            ));
         }
         Ok(Self {
             location: match (odd, named) {

@@ -113,6 +113,13 @@ impl Artifacts {
     /// # Errors
     /// [`StoreError::RemoteArtifact`] for any other kind of location.
     pub(super) fn folder(&self, location: &str) -> Result<PathBuf, StoreError> {
+        if self.own.as_os_str().is_empty() && self.served.is_empty() && is_served(location) {
+            return Err(StoreError::RemoteArtifact {
+                what: SPANS,
+                location: shown(location),
+                reason: "the folder for them is not known: `--allow-artifacts DIR` names it",
+            });
+        }
         let mut folders = self.served.iter().map(|root| folder(location, root));
         let first = folders
             .next()
@@ -254,13 +261,13 @@ fn folder(location: &str, root: &Path) -> Result<PathBuf, StoreError> {
     if let Some(path) = file_uri_path(location) {
         return Ok(path);
     }
-    let Some((scheme, rest)) = location.split_once(':').filter(|(s, _)| is_scheme(s)) else {
+    let Some((_, rest)) = location.split_once(':').filter(|(s, _)| is_scheme(s)) else {
         if location.is_empty() {
             return Err(remote("it names no place"));
         }
         return Ok(PathBuf::from(location));
     };
-    if !scheme.eq_ignore_ascii_case("mlflow-artifacts") {
+    if !is_served(location) {
         return Err(remote("mlt only reads artifacts on this machine"));
     }
     let path = match rest.strip_prefix("//") {
@@ -277,6 +284,15 @@ fn folder(location: &str, root: &Path) -> Result<PathBuf, StoreError> {
         return Err(remote("it leads out of the artifact folder"));
     }
     Ok(root.join(path))
+}
+
+/// Whether a location is one that only a tracking server knows the folder of.
+fn is_served(location: &str) -> bool {
+    let scheme = location
+        .trim()
+        .split_once(':')
+        .map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("mlflow-artifacts")
 }
 
 /// A location without what may be secret in it.

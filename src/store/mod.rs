@@ -48,7 +48,9 @@ pub(crate) use fetch::going_on;
 pub use fetch::{OnTrace, Pages, TraceRefs, Want};
 pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
 pub use place::{
-    Connection, Credentials, DatabaseKind, DatabasePlace, DatabaseTls, Location, Proxies, Proxy, RetryPolicy, Secret, Tls};
+    Connection, Credentials, DatabaseKind, DatabasePlace, DatabaseTls, Location, Proxies, Proxy,
+    RetryPolicy, Secret, Tls,
+};
 pub use put::{OnPut, Put, PutMode};
 pub use rest::{Logged, RequestLog, RequestRecord};
 use search::Barren;

@@ -114,13 +114,24 @@ pub struct DatabasePlace {
 impl DatabasePlace {
     /// What to call it, without the login.
     pub fn name(&self) -> String {
-        let hosts: Vec<String> = self.hosts.iter().map(|(host, port)| host_and_port(host, *port)).collect();
-        format!("{}://{}/{}", self.kind.scheme(), hosts.join(","), self.database)
+        let hosts: Vec<String> = self
+            .hosts
+            .iter()
+            .map(|(host, port)| host_and_port(host, *port))
+            .collect();
+        format!(
+            "{}://{}/{}",
+            self.kind.scheme(),
+            hosts.join(","),
+            self.database
+        )
     }
 
     /// Host and port.
     pub fn host(&self) -> String {
-        self.hosts.first().map_or_else(String::new, |(host, port)| host_and_port(host, *port))
+        self.hosts
+            .first()
+            .map_or_else(String::new, |(host, port)| host_and_port(host, *port))
     }
 }
 

@@ -69,11 +69,7 @@ const UNKNOWN: Facts = Facts {
 };
 
 impl<L: Link> DatabaseStore<L> {
-    fn new(
-        place: &DatabasePlace,
-        mut link: L,
-        artifacts: Artifacts,
-    ) -> Result<Self, StoreError> {
+    fn new(place: &DatabasePlace, mut link: L, artifacts: Artifacts) -> Result<Self, StoreError> {
         let name = place.name();
         let schema = link.schema()?;
         let wanted = place.workspace.as_deref();
@@ -354,7 +350,9 @@ impl<L: Link> Ways for DatabaseStore<L> {
     fn complete(&self, info: TraceInfo, detail: Detail) -> Result<Trace, StoreError> {
         let id = info.trace_id.clone();
         let only = self.complete_all(std::slice::from_ref(&info), detail);
-        only.into_iter().next().unwrap_or_else(|| Err(self.unknown(&id)))
+        only.into_iter()
+            .next()
+            .unwrap_or_else(|| Err(self.unknown(&id)))
     }
 
     /// One question is under way while the answers of others are read.

@@ -142,7 +142,9 @@ impl Check {
             }
         }
         let passing = traces.into_iter().zip(verdicts);
-        Ok(passing.filter_map(|(info, passes)| passes.then_some(info)).collect())
+        Ok(passing
+            .filter_map(|(info, passes)| passes.then_some(info))
+            .collect())
     }
 }
 

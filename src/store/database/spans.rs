@@ -29,7 +29,9 @@ pub(super) fn complete<L: Link>(
         Ok(mut here) => infos
             .iter()
             .map(|info| {
-                let spans = here.remove(&info.trace_id).unwrap_or_else(|| Ok(Vec::new()));
+                let spans = here
+                    .remove(&info.trace_id)
+                    .unwrap_or_else(|| Ok(Vec::new()));
                 one(store, info, detail, spans?)
             })
             .collect(),
@@ -135,10 +137,7 @@ fn read<L: Link>(
 }
 
 /// What columns say of the spans of an archived trace, whose JSON is in the archive.
-fn in_columns<L: Link>(
-    store: &DatabaseStore<L>,
-    trace_id: &str,
-) -> Result<Vec<Span>, StoreError> {
+fn in_columns<L: Link>(store: &DatabaseStore<L>, trace_id: &str) -> Result<Vec<Span>, StoreError> {
     if !store.schema.has_spans() {
         return Ok(Vec::new());
     }

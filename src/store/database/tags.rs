@@ -35,8 +35,7 @@ pub(super) fn change<L: Link>(
     changes: &TagChanges,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
     lock(&store.cursors).clear();
-    let in_column =
-        |key: &str| key == tag::NAME && store.schema.has_trace_column("trace_name");
+    let in_column = |key: &str| key == tag::NAME && store.schema.has_trace_column("trace_name");
     let within = store.workspace.of_experiment_id("experiment_id");
     let known = |id: &str| !id.contains('\0');
     let mut link = lock(&store.link);

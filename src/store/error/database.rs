@@ -13,7 +13,7 @@ pub enum DatabaseFault {
     #[error("it wants a login that mlt does not have")]
     OtherLogin,
     /// Its rules let nobody in from here, or not without TLS.
-    #[error("its rules do not let this user in from here")]
+    #[error("it does not let this user in from here")]
     NotFromHere,
     /// There is no database of this name.
     #[error("there is no such database")]

@@ -39,7 +39,10 @@ pub(in crate::store) fn order(
     }
     for (key, term) in [
         (Field::Timestamp, "t.timestamp_ms DESC".to_owned()),
-        (Field::RequestId, parameters.dialect.in_order("t.request_id")),
+        (
+            Field::RequestId,
+            parameters.dialect.in_order("t.request_id"),
+        ),
     ] {
         if order_by.items().iter().all(|item| item.key != key) {
             terms.push(term);

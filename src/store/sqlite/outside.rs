@@ -8,13 +8,13 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use serde_json::{Value, json};
 
-use crate::filter::content::stored_json;
 use crate::filter::Filter;
+use crate::filter::content::stored_json;
 use crate::model::{Span, TraceInfo, TraceState, metadata, tag};
+use crate::store::Detail;
 use crate::store::artifact::Artifacts;
 use crate::store::local::{Doubts, lock};
 use crate::store::sql::Schema;
-use crate::store::Detail;
 
 /// Gives the spans of a trace as a JSON list, or null where they are not to be had.
 const SPANS_OF: &str = "mlt_spans_of";

@@ -15,7 +15,8 @@ use crate::model::{Span, tag};
 use crate::parallel;
 use crate::store::sql::row;
 use crate::store::sql::spans::{
-    COLUMN_COUNT, COLUMNS, COLUMNS_AND_CONTENT, Place, all_columns, broken, sort, span, span_of_columns,
+    COLUMN_COUNT, COLUMNS, COLUMNS_AND_CONTENT, Place, all_columns, broken, sort, span,
+    span_of_columns,
 };
 use crate::store::wire::{Flaw, otel_trace_id, span_from_slice, tells_more};
 use crate::store::{Detail, StoreError};

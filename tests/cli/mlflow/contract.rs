@@ -12,7 +12,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::support::mlflow::{Seeded, early_v3, old, rich};
-use crate::support::{Outcome, mlt, without_link};
+use crate::support::postgres::postgres;
+use crate::support::{Mlt, Outcome, mlt, without_link};
 
 /// The places to ask, and which the expected answers come from.
 struct Places {
@@ -20,6 +21,8 @@ struct Places {
     others: Vec<String>,
     /// Words that name the experiments to search, by id.
     scope: Vec<String>,
+    /// Where the server keeps artifacts, as a database elsewhere cannot know.
+    artifacts: String,
 }
 
 impl Places {
@@ -27,10 +30,12 @@ impl Places {
     fn current() -> &'static Self {
         static PLACES: OnceLock<Places> = OnceLock::new();
         PLACES.get_or_init(|| {
-            Self::of(
+            let mut places = Self::of(
                 rich(),
                 &["rich", "rich-neighbour", "edges", "shop-assistant"],
-            )
+            );
+            places.others.push(postgres().uri());
+            places
         })
     }
 
@@ -57,7 +62,13 @@ impl Places {
                 .into_iter()
                 .flat_map(|id| ["-x".to_owned(), id])
                 .collect(),
+            artifacts: seeded.dir.join("artifacts").display().to_string(),
         }
+    }
+
+    /// mlt, asking one of the places.
+    fn at(&self, place: &str) -> Mlt {
+        mlt().on(place).env("MLT_ALLOW_ARTIFACTS", &self.artifacts)
     }
 
     /// Searches the experiments everywhere; gives the server's answer.
@@ -74,7 +85,7 @@ impl Places {
         let mut expected = mlt().on(&self.server).args(words).run("");
         expected.stdout = without_link(&expected.stdout);
         for place in &self.others {
-            let found = mlt().on(place).args(words).run("");
+            let found = self.at(place).args(words).run("");
             assert_eq!(
                 (found.code, &found.stderr),
                 (expected.code, &expected.stderr),

@@ -31,6 +31,7 @@ mod local;
 mod mlruns;
 mod no_match;
 mod old_servers;
+mod postgres;
 mod prune;
 mod readme;
 mod refusals;

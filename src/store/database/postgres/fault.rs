@@ -47,6 +47,10 @@ pub(super) fn of(place: &DatabasePlace, error: &Error) -> StoreError {
                     seconds: place.connect_timeout.as_secs_f64(),
                 };
             }
+            // The standard library has no kind for it.
+            if error.to_string().starts_with("failed to lookup address") {
+                return unreachable(place, ConnectionFault::NoAddress);
+            }
             return unreachable(place, ConnectionFault::Other(plain_io_reason(error)));
         }
     }
@@ -72,7 +76,9 @@ fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'stat
     while let Some(cause) = next {
         all.push(cause);
         // An error of the operating system may hold another one.
-        let within = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let within = cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
         next = match within {
             Some(within) => Some(within),
             None => cause.source(),

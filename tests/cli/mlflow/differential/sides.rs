@@ -1,17 +1,19 @@
 //! The sides that are asked the same question: the real server, by text and
-//! through mlt, its database, and mlt's own evaluator over an export.
+//! through mlt, its database in SQLite and in PostgreSQL, and mlt's own evaluator over an export.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use mlt::filter::{Filter, OrderBy};
 use mlt::model::{Assessment, Trace, TraceInfo};
+use mlt::settings::{Env, Flags, RealDisk, Settings};
 use mlt::store::{
     self, Detail, FilterSource, Location, Query, Scope, Search, SearchEnd, Store, StoreError,
 };
 
 use crate::support::mlflow::{connect, rich};
 use crate::support::mlt;
+use crate::support::postgres::postgres;
 
 /// What a side says.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,8 @@ pub(super) struct Sides {
     /// Whether the server's database means something else than `SQLite` by some filters,
     /// which are evaluated here.
     pub(super) is_foreign: bool,
+    /// PostgreSQL with the same rows, read directly, where there is one.
+    pub(super) postgres: Option<Box<dyn Store>>,
     /// Over an export of `experiments`.
     pub(super) file: Box<dyn Store>,
     /// Over an export of `many`.
@@ -80,11 +84,32 @@ pub(super) fn sides() -> &'static Sides {
     SIDES.get_or_init(|| {
         let seeded = rich();
         let database = Location::sqlite(seeded.database());
-        Sides::of(seeded.uri(), &seeded.dir, Some(&database))
+        let postgres = location(&postgres().uri());
+        let artifacts = [seeded.dir.join("artifacts")];
+        let postgres = store::open_with(&postgres, &artifacts, None).unwrap();
+        let mut sides = Sides::of(seeded.uri(), &seeded.dir, Some(&database));
+        sides.postgres = Some(postgres);
+        sides
     })
 }
 
 impl Sides {
+    /// All stores, with one of the files.
+    pub(super) fn all<'s>(
+        &'s self,
+        file: &'s Box<dyn Store>,
+    ) -> impl Iterator<Item = (&'static str, &'s dyn Store)> {
+        let sides = [
+            ("server", Some(&self.server)),
+            ("sqlite", Some(&self.sqlite)),
+            ("postgres", self.postgres.as_ref()),
+            ("file", Some(file)),
+        ];
+        sides
+            .into_iter()
+            .filter_map(|(side, store)| Some((side, &**store?)))
+    }
+
     /// Of the same traces on some server, and in the database that it has, where mlt reads it.
     pub(super) fn of(uri: &str, dir: &Path, database: Option<&Location>) -> Self {
         let server = connect(uri);
@@ -141,6 +166,7 @@ impl Sides {
             server,
             is_foreign: database.is_none(),
             sqlite,
+            postgres: None,
             file,
             many_file,
             experiments,
@@ -184,6 +210,17 @@ fn export(uri: &str, experiments: &[&str], dir: &Path, spans: &str) -> PathBuf {
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     std::fs::write(&path, outcome.stdout).unwrap();
     path
+}
+
+/// What a URI names.
+fn location(uri: &str) -> Location {
+    let flags = Flags {
+        tracking_uri: Some(uri.into()),
+        ..Flags::default()
+    };
+    Settings::resolve(&flags, &Env::default(), &RealDisk)
+        .unwrap()
+        .location
 }
 
 fn open(location: &Location) -> Box<dyn Store> {

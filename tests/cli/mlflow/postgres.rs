@@ -1,0 +1,259 @@
+//! MLflow's tables in PostgreSQL, read and tagged directly: what the same rows give in
+//! SQLite, by any login, and refused in a sentence that holds no password.
+
+use std::time::{Duration, Instant};
+
+use crate::support::mlflow::rich;
+use crate::support::mlt;
+use crate::support::postgres::{on_postgres, postgres};
+
+/// The password of the role that may read and nothing else.
+const PASSWORD: &str = "p@ss/w:rd";
+
+/// Creates a role with that password.
+fn role(name: &str, grants: &str) {
+    let server = postgres();
+    server.sql(
+        "rich",
+        &format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'; {grants}"),
+    );
+}
+
+#[test]
+fn every_answer_is_that_of_the_same_rows_in_sqlite() {
+    let mut lines: Vec<String> = [
+        "experiments",
+        "sessions --all",
+        "stats --all",
+        "stats p95(span.duration) --by span.name --all",
+        "stats p50(duration) --by trace --all",
+        "latency --all",
+        "latency --all --by name",
+        "export --all -o jsonl",
+        "export --all -o csv",
+        "search --all -o json --include-spans",
+        "get latest",
+    ]
+    .map(str::to_owned)
+    .into();
+    for order in [
+        "name",
+        "name DESC",
+        "status",
+        "duration",
+        "tokens DESC",
+        "cost",
+        "session",
+        "experiment",
+        "spans DESC",
+        "tags.team DESC",
+        "metadata.k",
+    ] {
+        lines.push(format!(
+            "search --all -o ids --order-by {}",
+            order.replace(' ', "\u{a0}")
+        ));
+    }
+    for line in lines {
+        let words: Vec<String> = line
+            .split(' ')
+            .map(|word| word.replace('\u{a0}', " "))
+            .collect();
+        let [ours, expected] = [postgres().uri(), rich().database_uri()].map(|uri| {
+            let artifacts = rich().dir.join("artifacts").display().to_string();
+            mlt()
+                .on(&uri)
+                .env("MLT_ALLOW_ARTIFACTS", &artifacts)
+                .args(&words)
+                .run("")
+        });
+        assert_eq!(ours.code, expected.code, "{line}: {}", ours.stderr);
+        assert!(expected.stdout.len() > 50, "{line}: {}", expected.stderr);
+        assert!(ours.stdout == expected.stdout, "{line} differs");
+    }
+}
+
+#[test]
+fn tags_are_changed_in_the_table_and_in_their_column() {
+    let server = postgres();
+    let uri = server.copy("tags");
+    let here = || mlt().on(&uri);
+    let id = here().run("search -n 1 -o ids").ok().trim().to_owned();
+    here()
+        .run(&format!("tag {id} a=it's b= mlflow.traceName=new --yes"))
+        .ok();
+    let tags = format!(
+        "SELECT key, value FROM trace_tags WHERE request_id = '{id}' AND key IN ('a', 'b', 'mlflow.traceName') ORDER BY 1"
+    );
+    assert_eq!(server.sql("tags", &tags), "a|it's\nb|\n");
+    let name = format!("SELECT trace_name FROM trace_info WHERE request_id = '{id}'");
+    assert_eq!(server.sql("tags", &name), "new\n");
+    here()
+        .run(&format!("tag {id} a=again --delete b --yes"))
+        .ok();
+    assert_eq!(server.sql("tags", &tags), "a|again\n");
+    let some = here().run(&format!("tag {id} tr-none a=x --yes"));
+    assert!(
+        some.code == Some(3) && some.stderr.contains("no trace `tr-none`"),
+        "{some}"
+    );
+    assert_eq!(server.sql("tags", &tags), "a|x\n");
+    let refused = here().run(&format!("delete {id} --yes"));
+    assert!(
+        refused.fails(2).contains("has no way to delete traces"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(server.sql("tags", &name), "new\n");
+}
+
+#[test]
+fn a_role_that_may_only_read_reads_and_changes_nothing() {
+    role(
+        "reader",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+    );
+    let by = postgres().uri_of("reader");
+    let id = mlt()
+        .on(&by)
+        .run("search -n 1 -o ids")
+        .ok()
+        .trim()
+        .to_owned();
+    let refused = mlt().on(&by).run(&format!("tag {id} a=x --yes"));
+    assert!(
+        refused.stderr.contains("this user may only read"),
+        "{}",
+        refused.stderr
+    );
+    assert_ne!(refused.code, Some(0));
+    let found = postgres().sql("rich", "SELECT count(*) FROM trace_tags WHERE key = 'a'");
+    assert_eq!(found, "0\n");
+}
+
+#[test]
+fn a_login_comes_from_the_uri_or_a_variable_and_is_never_shown() {
+    role(
+        "scram",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO scram",
+    );
+    postgres().ask_for_password("scram");
+    let encoded = "scram:p%40ss%2Fw%3Ard";
+    let by_uri = mlt()
+        .on(&postgres().uri_of(encoded))
+        .run("search -n 1 -o ids -v");
+    by_uri.ok();
+    assert!(!by_uri.stderr.contains("p%40ss") && !by_uri.stderr.contains(PASSWORD));
+    let plain = postgres().uri_of("scram");
+    mlt()
+        .on(&plain)
+        .env("PGPASSWORD", PASSWORD)
+        .run("experiments")
+        .ok();
+    let without = mlt().on(&plain).run("experiments");
+    assert!(
+        without.fails(4).contains("it wants a password"),
+        "{}",
+        without.stderr
+    );
+    let wrong = mlt()
+        .on(&plain)
+        .env("PGPASSWORD", "s3cret")
+        .run("experiments");
+    assert!(
+        wrong
+            .fails(4)
+            .contains("does not take this user and password"),
+        "{}",
+        wrong.stderr
+    );
+    assert!(!wrong.stderr.contains("s3cret"), "{}", wrong.stderr);
+    let shown = mlt()
+        .on(&postgres().uri_of("scram:p@ss/w"))
+        .run("experiments");
+    assert!(
+        shown.fails(2).contains("%2F") && !shown.stderr.contains("ss/w"),
+        "{}",
+        shown.stderr
+    );
+}
+
+#[test]
+fn what_stands_in_the_way_is_said_in_a_sentence() {
+    role("stranger", "");
+    let host = postgres().uri_of("mlflow");
+    for (uri, code, said) in [
+        (
+            host.replace("/rich", "/none"),
+            4,
+            "there is no such database",
+        ),
+        (
+            host.replace("/rich", "/postgres"),
+            6,
+            "it has no table `experiments`",
+        ),
+        (
+            postgres().uri_of("stranger"),
+            4,
+            "this user may not read its tables",
+        ),
+        (
+            format!("{host}?sslmode=require"),
+            4,
+            "it has no TLS, which `sslmode` asks for",
+        ),
+        (
+            format!("{host}?options=-csearch_path%3Dnone"),
+            6,
+            "it has no table",
+        ),
+        (
+            "postgresql://a@127.0.0.1:1/x".to_owned(),
+            4,
+            "connection refused",
+        ),
+    ] {
+        let refused = mlt().on(&uri).run("search");
+        assert!(
+            refused.fails(code).contains(said),
+            "{uri}: {}",
+            refused.stderr
+        );
+        assert!(!refused.stderr.contains("FROM"), "{}", refused.stderr);
+    }
+    mlt()
+        .on(&postgres().uri_of_socket())
+        .run("experiments")
+        .ok();
+}
+
+#[test]
+fn a_statement_takes_no_longer_than_it_may() {
+    let begin = Instant::now();
+    let ended = on_postgres().run("search --all --max-time 1ms -f tokens>0");
+    assert!(
+        ended.fails(4).contains("whole answer within 0.001 s"),
+        "{}",
+        ended.stderr
+    );
+    assert!(begin.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn traces_are_found_by_their_indexes() {
+    let plan = |filter: &str, more: &str| {
+        let words = ["search", "--explain", "-f", filter].into_iter();
+        let explained = on_postgres()
+            .args(words.chain(more.split_whitespace()))
+            .run("");
+        explained.ok().to_owned()
+    };
+    let newest = plan("status = 'OK'", "-n 10 -x many");
+    assert!(
+        newest.contains("index_trace_info_experiment_id_timestamp_ms"),
+        "{newest}"
+    );
+    let one = plan("trace_id = 'tr-1'", "");
+    assert!(one.contains("trace_info_pk"), "{one}");
+}
