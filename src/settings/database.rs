@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::disk::{Disk, Found};
 use super::location::scheme;
 use super::{Env, Flags, LONGEST, MAX_TIME, SHORTEST, SettingsError};
-use crate::store::{DatabaseKind, DatabasePlace, DatabaseTls, Location, Secret};
+use crate::store::{
+    CertificateCheck, DatabaseKind, DatabasePlace, DatabaseTls, Encrypted, Location, Secret,
+};
 use crate::uri::{percent_decode, without_credentials};
 
 const PORT: u16 = 5432;
@@ -270,29 +272,34 @@ fn tls(
         "PGSSLKEY",
         "postgresql.key",
     ));
-    let of = |required, checks_authority, checks_name| DatabaseTls {
-        never: false,
-        required,
-        checks_authority,
-        checks_name,
-        authorities: authorities.clone(),
-        client_certificate: client_certificate.clone(),
-    };
     // Authorities of one's own are there to be trusted, and no others.
-    let has_own = authorities.is_some();
-    match mode.as_deref() {
-        Some("disable") => Ok(DatabaseTls {
-            never: true,
-            ..DatabaseTls::default()
-        }),
-        None | Some("prefer" | "allow") => Ok(of(of_system, of_system, of_system)),
-        Some("require") => Ok(of(true, has_own || of_system, of_system)),
-        Some("verify-ca") => Ok(of(true, true, of_system)),
-        Some("verify-full") => Ok(of(true, true, true)),
-        Some(other) => Err(format!(
-            "its sslmode is one of disable, allow, prefer, require, verify-ca and verify-full, and not `{other}`"
-        )),
-    }
+    let of_own = if of_system {
+        CertificateCheck::AuthorityAndName
+    } else if authorities.is_some() {
+        CertificateCheck::Authority
+    } else {
+        CertificateCheck::Nothing
+    };
+    let (encrypted, checks) = match mode.as_deref() {
+        Some("disable") => (Encrypted::Never, CertificateCheck::Nothing),
+        None | Some("prefer" | "allow") if of_system => (Encrypted::Always, of_own),
+        None | Some("prefer" | "allow") => (Encrypted::IfPossible, CertificateCheck::Nothing),
+        Some("require") => (Encrypted::Always, of_own),
+        Some("verify-ca") => (Encrypted::Always, of_own.max(CertificateCheck::Authority)),
+        Some("verify-full") => (Encrypted::Always, CertificateCheck::AuthorityAndName),
+        Some(other) => {
+            return Err(format!(
+                "its sslmode is one of disable, allow, prefer, require, verify-ca and \
+                 verify-full, and not `{other}`"
+            ));
+        }
+    };
+    Ok(DatabaseTls {
+        encrypted,
+        checks,
+        authorities,
+        client_certificate,
+    })
 }
 
 /// The password that `~/.pgpass` has for a database.
@@ -445,22 +452,22 @@ mod tests {
             of("options=-csearch_path%3Dml").options.as_deref(),
             Some("-csearch_path=ml")
         );
-        for (mode, checks) in [
-            ("disable", [true, false, false, false]),
-            ("prefer", [false, false, false, false]),
-            ("require", [false, true, false, false]),
-            ("require&sslrootcert=/ca.pem", [false, true, true, false]),
-            ("verify-ca", [false, true, true, false]),
-            ("verify-full", [false, true, true, true]),
+        use CertificateCheck::{Authority, AuthorityAndName, Nothing};
+        for (mode, encrypted, checks) in [
+            ("disable", Encrypted::Never, Nothing),
+            ("prefer", Encrypted::IfPossible, Nothing),
+            ("require", Encrypted::Always, Nothing),
+            ("require&sslrootcert=/ca.pem", Encrypted::Always, Authority),
+            ("verify-ca", Encrypted::Always, Authority),
+            ("verify-full", Encrypted::Always, AuthorityAndName),
+            (
+                "verify-ca&sslrootcert=system",
+                Encrypted::Always,
+                AuthorityAndName,
+            ),
         ] {
             let tls = of(&format!("sslmode={mode}")).tls;
-            let found = [
-                tls.never,
-                tls.required,
-                tls.checks_authority,
-                tls.checks_name,
-            ];
-            assert_eq!(found, checks, "{mode}");
+            assert_eq!((tls.encrypted, tls.checks), (encrypted, checks), "{mode}");
         }
     }
 

@@ -48,8 +48,8 @@ pub(crate) use fetch::going_on;
 pub use fetch::{OnTrace, Pages, TraceRefs, Want};
 pub use metrics::{MetricAnswer, MetricKey, MetricQuestion, MetricRow};
 pub use place::{
-    Connection, Credentials, DatabaseKind, DatabasePlace, DatabaseTls, Location, Proxies, Proxy,
-    RetryPolicy, Secret, Tls,
+    CertificateCheck, Connection, Credentials, DatabaseKind, DatabasePlace, DatabaseTls, Encrypted,
+    Location, Proxies, Proxy, RetryPolicy, Secret, Tls,
 };
 pub use put::{OnPut, Put, PutMode};
 pub use rest::{Logged, RequestLog, RequestRecord};

@@ -144,20 +144,38 @@ fn host_and_port(host: &str, port: u16) -> String {
 }
 
 /// How a connection with a database is encrypted, by its `sslmode`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct DatabaseTls {
-    /// Not at all.
-    pub never: bool,
-    /// Always, or where the server can.
-    pub required: bool,
-    /// Whether the server's certificate is checked.
-    pub checks_authority: bool,
-    /// Whether the certificate must be for the host.
-    pub checks_name: bool,
+    /// Whether it is at all.
+    pub encrypted: Encrypted,
+    /// What of the server's certificate is checked.
+    pub checks: CertificateCheck,
     /// A PEM file of authorities to trust; otherwise those of the system.
     pub authorities: Option<PathBuf>,
     /// PEM files with the client's certificate and its key.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
+}
+
+/// When a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encrypted {
+    /// Never.
+    Never,
+    /// Where the server can.
+    IfPossible,
+    /// Always.
+    Always,
+}
+
+/// What of a certificate is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CertificateCheck {
+    /// Nothing.
+    Nothing,
+    /// That an authority that is trusted has signed it.
+    Authority,
+    /// The same, and that it is for this host.
+    AuthorityAndName,
 }
 
 /// How to talk to a tracking server.

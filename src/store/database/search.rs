@@ -4,8 +4,9 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::capability::Decides;
+use super::infos::Infos;
 use super::link::{Arg, Facts, Link};
-use super::{DatabaseStore, spans};
+use super::{DatabaseStore, links, spans};
 use crate::filter::{Filter, Plan};
 use crate::model::{TraceInfo, metadata, tag};
 use crate::store::judge::Judge;
@@ -37,6 +38,7 @@ struct Prepared {
     parameters: Parameters,
     parts: Option<InfoParts>,
     residual: Filter,
+    facts: Facts,
     /// SQL for the experiments that are searched, as a list in parentheses.
     scope: String,
 }
@@ -66,9 +68,11 @@ pub(super) fn start<L: Link>(
     let check = if search.residual.is_empty() {
         None
     } else {
+        let residual = search.residual.clone();
+        let residual = links::resolved(store, residual, search.facts, &search.scope)?;
         Some(Check {
-            judge: Judge::new(&search.residual),
-            needs_spans: search.residual.needs_spans(),
+            judge: Judge::new(&residual),
+            needs_spans: residual.needs_spans(),
             sessions: said_of_sessions(store, &search)?,
         })
     };
@@ -104,8 +108,8 @@ impl Cursor {
             Some(check) => check.select(store, traces)?,
         };
         let page = Page {
-            scanned,
             traces,
+            scanned,
             ..Page::default()
         };
         Ok((page, (!is_last).then_some(self)))
@@ -149,10 +153,7 @@ impl Check {
 }
 
 /// Those traces that can be read; the others are remembered.
-fn readable<L: Link>(
-    store: &DatabaseStore<L>,
-    all: Vec<(String, Result<TraceInfo, StoreError>)>,
-) -> Result<Vec<TraceInfo>, StoreError> {
+fn readable<L: Link>(store: &DatabaseStore<L>, all: Infos) -> Result<Vec<TraceInfo>, StoreError> {
     let mut traces = Vec::with_capacity(all.len());
     for (_, info) in all {
         match info {
@@ -273,6 +274,7 @@ impl Prepared {
             parameters,
             parts,
             residual,
+            facts,
             scope,
         })
     }
@@ -347,8 +349,8 @@ fn scope<L: Link>(
 }
 
 /// What is known already, and asked of the database no more.
-struct Known {
-    facts: Facts,
+pub(super) struct Known {
+    pub(super) facts: Facts,
 }
 
 impl Probes for Known {

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::DatabaseStore;
+use super::infos::possible;
 use super::link::{Arg, Link};
-use super::{DatabaseStore, possible};
 use crate::model::{Span, Trace, TraceInfo};
 use crate::store::local::{attach, lock};
 use crate::store::sql::row;

@@ -98,6 +98,23 @@ impl Postgres {
             .output()
             .expect("initdb starts");
         assert!(made.status.success(), "{made:?}");
+        let key = Command::new(as_user[0])
+            .args(&as_user[1..])
+            .args([
+                "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
+            ])
+            .args([
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+            ])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .args(["-keyout", "data/server.key", "-out", "data/server.crt"])
+            .current_dir(&dir)
+            .output()
+            .expect("openssl starts");
+        assert!(key.status.success(), "{key:?}");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let port = port.expect("a free port").port();
         let log = fs::File::create(dir.join("server.log")).expect("the folder can be written to");
@@ -151,6 +168,13 @@ impl Postgres {
     /// The same for another user.
     pub(crate) fn uri_of(&self, login: &str) -> String {
         format!("postgresql://{login}@127.0.0.1:{}/rich", self.port)
+    }
+
+    /// The server's certificate, which it signed itself for `localhost`.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        let readable = self.dir.with_extension("crt");
+        fs::copy(self.dir.join("data/server.crt"), &readable).expect("it has a certificate");
+        readable
     }
 
     /// The same database, through its socket.

@@ -13,7 +13,7 @@ use postgres::{Client, Config, NoTls};
 use self::tls::Tls;
 use super::link::{Arg, Facts, Link, TagStatements};
 use crate::store::sql::{Dialect, Row as _, Schema, TABLES, Tables, row};
-use crate::store::{DatabasePlace, StoreError};
+use crate::store::{DatabasePlace, Encrypted, StoreError};
 
 /// A connection with PostgreSQL.
 pub(super) struct Postgres {
@@ -33,10 +33,10 @@ impl Postgres {
             .dbname(&place.database)
             .application_name("mlt")
             .connect_timeout(place.connect_timeout)
-            .ssl_mode(match &place.tls {
-                tls if tls.never => SslMode::Disable,
-                tls if tls.required => SslMode::Require,
-                _ => SslMode::Prefer,
+            .ssl_mode(match place.tls.encrypted {
+                Encrypted::Never => SslMode::Disable,
+                Encrypted::IfPossible => SslMode::Prefer,
+                Encrypted::Always => SslMode::Require,
             });
         for (host, port) in &place.hosts {
             config.host(host).port(*port);

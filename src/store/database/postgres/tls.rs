@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as Encrypted;
 
-use crate::store::{DatabaseTls, StoreError};
+use crate::store::{CertificateCheck, DatabaseTls, StoreError};
 
 /// Makes connections encrypted.
 #[derive(Clone)]
@@ -59,8 +59,7 @@ impl Tls {
         };
         let verifier = Arc::new(Checks {
             of_authorities,
-            authority: tls.checks_authority,
-            name: tls.checks_name,
+            all: tls.checks,
         });
         let builder = builder
             .dangerous()
@@ -106,8 +105,7 @@ fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static
 #[derive(Debug)]
 struct Checks {
     of_authorities: Arc<dyn ServerCertVerifier>,
-    authority: bool,
-    name: bool,
+    all: CertificateCheck,
 }
 
 impl ServerCertVerifier for Checks {
@@ -119,7 +117,7 @@ impl ServerCertVerifier for Checks {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if !self.authority {
+        if self.all == CertificateCheck::Nothing {
             return Ok(ServerCertVerified::assertion());
         }
         let all = self
@@ -128,7 +126,7 @@ impl ServerCertVerifier for Checks {
         match all {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if !self.name => Ok(ServerCertVerified::assertion()),
+            )) if self.all == CertificateCheck::Authority => Ok(ServerCertVerified::assertion()),
             other => other,
         }
     }
