@@ -155,6 +155,9 @@ fn database_hint(reason: &DatabaseFault) -> Vec<String> {
         }
         DatabaseFault::NotFromHere => "its pg_hba.conf may want TLS, `?sslmode=require`",
         DatabaseFault::NoTls => "`?sslmode=prefer` does without it",
+        DatabaseFault::Certificate(_) => {
+            "`sslrootcert` names its authority; `sslmode=require` encrypts and checks nothing"
+        }
         DatabaseFault::NotNow | DatabaseFault::Ended | DatabaseFault::Conflict => "try again later",
         DatabaseFault::MayNotRead => "it takes SELECT on MLflow's tables",
         DatabaseFault::MayOnlyRead => "it takes INSERT, UPDATE and DELETE on MLflow's tables",

@@ -1,5 +1,7 @@
 //! Why a database server does not do what it is asked to.
 
+use super::CertificateFault;
+
 /// Why not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseFault {
@@ -21,6 +23,9 @@ pub enum DatabaseFault {
     /// It has no TLS, and nothing less will do.
     #[error("it has no TLS, which `sslmode` asks for")]
     NoTls,
+    /// Its certificate was not accepted.
+    #[error("its certificate cannot be trusted: {0}")]
+    Certificate(CertificateFault),
     /// The user may not read the tables.
     #[error("this user may not read its tables")]
     MayNotRead,

@@ -1,6 +1,9 @@
 //! MLflow's tables in PostgreSQL, read and tagged directly: what the same rows give in
 //! SQLite, by any login, and refused in a sentence that holds no password.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::mlflow::rich;
@@ -274,11 +277,11 @@ fn a_certificate_is_checked_as_the_uri_says() {
         (format!("{by_name}?sslmode=verify-full&{known}"), None),
         (
             format!("{by_address}?sslmode=verify-full&{known}"),
-            Some("cannot trust"),
+            Some("its certificate cannot be trusted"),
         ),
         (
             format!("{by_name}?sslmode=verify-full"),
-            Some("cannot trust"),
+            Some("its certificate cannot be trusted"),
         ),
         (
             format!("{by_name}?sslmode=verify-ca&sslrootcert=/none"),
@@ -294,4 +297,30 @@ fn a_certificate_is_checked_as_the_uri_says() {
     let shown = postgres().sql("rich", "SHOW ssl");
     assert_eq!(shown, "on\n");
     std::fs::remove_file(certificate).unwrap();
+}
+
+#[test]
+fn a_search_goes_on_with_what_arrives() {
+    let server = postgres();
+    let uri = server.copy("arrivals");
+    let mut follow = Command::new(env!("CARGO_BIN_EXE_mlt"))
+        .args(["search", "--follow", "-o", "ids", "-f", "tags.late = 'x'"])
+        .env("MLFLOW_TRACKING_URI", &uri)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    thread::sleep(Duration::from_secs(1));
+    server.sql(
+        "arrivals",
+        "INSERT INTO trace_info (request_id, experiment_id, timestamp_ms, execution_time_ms, status) \
+         VALUES ('tr-late', 1, (extract(epoch FROM now()) * 1000)::bigint, 5, 'OK'); \
+         INSERT INTO trace_tags (request_id, key, value) VALUES ('tr-late', 'late', 'x')",
+    );
+    let mut line = String::new();
+    BufReader::new(follow.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+    assert_eq!(line, "tr-late\n");
 }

@@ -130,6 +130,8 @@ impl Postgres {
                 "fsync=off",
                 "-c",
                 "listen_addresses=127.0.0.1",
+                "-c",
+                "ssl=on",
             ])
             .args([
                 "-k".as_ref(),

@@ -14,7 +14,7 @@ use crate::commands::selection::{check_experiments, name_experiments};
 use crate::filter::order::OrderItem;
 use crate::filter::{Comparator, Condition, ConditionError, Field, Filter, OrderBy};
 use crate::model::{Timestamp, TraceInfo, TraceState, Unreadable};
-use crate::store::{FilterSource, Query, Scope, Search, Store};
+use crate::store::{FilterSource, Location, Query, Scope, Search, Store};
 
 /// For so long the experiments of a server are taken to be the same.
 const EXPERIMENTS_LAST: Duration = Duration::from_secs(2);
@@ -72,8 +72,11 @@ impl<'a> Questions<'a> {
     /// Those of opening the store, and of asking for experiments.
     pub(super) fn refresh(&mut self) -> Result<()> {
         let is_far = self.context.settings.location.is_far();
-        if !is_far {
-            self.store = self.context.store_anew()?;
+        match self.context.settings.location {
+            // A connection is kept, and what it saw is not.
+            Location::Database(_) => self.store.refresh(),
+            _ if is_far => {}
+            _ => self.store = self.context.store_anew()?,
         }
         if !is_far || self.named.elapsed() > EXPERIMENTS_LAST {
             self.name_experiments()?;

@@ -33,10 +33,7 @@ pub(super) fn of(place: &DatabasePlace, error: &Error) -> StoreError {
             let TlsError::InvalidCertificate(error) = error else {
                 return unreachable(place, ConnectionFault::HandshakeBrokenOff);
             };
-            return StoreError::Tls {
-                host: place.host(),
-                reason: certificate(error),
-            };
+            return refused(DatabaseFault::Certificate(certificate(error)));
         }
     }
     for cause in causes(error) {
