@@ -447,12 +447,12 @@ mod tests {
 
     #[test]
     fn options_say_how_it_is_encrypted_and_what_is_looked_at() {
+        use CertificateCheck::{Authority, AuthorityAndName, Nothing};
         let of = |query: &str| place(&format!("postgresql://a@h/d?{query}"), &[]).unwrap();
         assert_eq!(
             of("options=-csearch_path%3Dml").options.as_deref(),
             Some("-csearch_path=ml")
         );
-        use CertificateCheck::{Authority, AuthorityAndName, Nothing};
         for (mode, encrypted, checks) in [
             ("disable", Encrypted::Never, Nothing),
             ("prefer", Encrypted::IfPossible, Nothing),
