@@ -106,13 +106,13 @@ impl Backend {
 
     /// A backslash escapes what follows it, and MySQL's `_` is a byte.
     fn like(self, condition: &Condition, pattern: &str) -> Support {
-        let (with, support): (fn(char) -> Option<&'static str>, fn(Condition) -> Support) =
-            match self {
-                Self::Postgres => (|c| (c == '\\').then_some(r"\\"), Support::As),
-                // It may have been told not to know escapes.
-                _ => (|c| matches!(c, '\\' | '_').then_some("%"), Support::Inexact),
-            };
-        replaced(condition, pattern, with, support)
+        if self == Self::Postgres {
+            let doubled = |c| (c == '\\').then_some(r"\\");
+            return replaced(condition, pattern, doubled, Support::As);
+        }
+        // It may have been told not to know escapes.
+        let anything = |c| matches!(c, '\\' | '_').then_some("%");
+        replaced(condition, pattern, anything, Support::Inexact)
     }
 
     /// Both fold letters beyond ASCII, MySQL even accents. What folds to several characters,
@@ -200,8 +200,8 @@ fn with_text(condition: &Condition, text: String) -> Option<Condition> {
 fn other(condition: &Condition) -> Support {
     use Comparator::{Equal, In};
     match (&condition.field, condition.comparator, &condition.value) {
-        (Field::Timestamp | Field::ExecutionTime, _, Value::Number(_)) => Support::Exact,
-        (Field::Status, Equal | In, _) => Support::Exact,
+        (Field::Timestamp | Field::ExecutionTime, _, Value::Number(_))
+        | (Field::Status, Equal | In, _) => Support::Exact,
         (Field::RequestId | Field::Name | Field::Tag(_) | Field::Metadata(_), Equal | In, _) => {
             Support::Inexact(condition.clone())
         }

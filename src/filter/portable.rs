@@ -21,15 +21,13 @@ pub(super) fn portable(pattern: &str, backend: Backend) -> Option<String> {
         before: Before::Nothing,
         open: Vec::new(),
         captures: 0,
-        looks_around: false,
-        has_choices: false,
-        refers_back: false,
+        has: Has::default(),
     };
     while let Some(c) = writer.chars.next() {
         writer.next(c)?;
     }
     // Engines differ in what a group is that took no part, and in groups of a look around.
-    let is_plain = !writer.refers_back || !(writer.looks_around || writer.has_choices);
+    let is_plain = !writer.has.references || !(writer.has.looks_around || writer.has.choices);
     // Some want a pattern to be there.
     let is_there = writer.is_postgres || !writer.out.is_empty();
     (writer.open.is_empty() && is_plain && is_there).then_some(writer.out)
@@ -43,9 +41,15 @@ struct Writer<'p> {
     /// The groups that are open: whether each looks around.
     open: Vec<bool>,
     captures: usize,
+    has: Has,
+}
+
+/// What a pattern has so far.
+#[derive(Default)]
+struct Has {
     looks_around: bool,
-    has_choices: bool,
-    refers_back: bool,
+    choices: bool,
+    references: bool,
 }
 
 /// What a repetition would repeat.
@@ -60,9 +64,9 @@ enum Before {
 impl Writer<'_> {
     fn next(&mut self, c: char) -> Option<()> {
         match c {
-            '\\' => self.escape(),
-            '[' => self.class(),
-            '(' => self.group(),
+            '\\' => self.escape()?,
+            '[' => self.class()?,
+            '(' => self.group()?,
             ')' => {
                 let looked_around = self.open.pop()?;
                 self.put(
@@ -72,39 +76,39 @@ impl Writer<'_> {
                     } else {
                         Before::Atom
                     },
-                )
+                );
             }
             '|' => {
-                self.has_choices = true;
-                self.put("|", Before::Nothing)
+                self.has.choices = true;
+                self.put("|", Before::Nothing);
             }
             '^' => self.put("^", Before::Nothing),
             // The other engine's end is not before a last line feed.
             '$' if self.is_postgres => self.put(r"(?=\n?\Z)", Before::Nothing),
             '.' if self.is_postgres => self.put(r"[^\n]", Before::Atom),
             '*' | '+' | '?' => {
-                self.has_choices |= c != '+';
-                self.repetition(c.encode_utf8(&mut [0; 4]))
+                self.has.choices |= c != '+';
+                self.repetition(c.encode_utf8(&mut [0; 4]))?;
             }
-            '{' => self.counted(),
-            '$' | '.' | ']' | '}' | '\0' => None,
+            '{' => self.counted()?,
+            '$' | '.' | ']' | '}' | '\0' => return None,
             c => self.literal(c),
         }
-    }
-
-    fn put(&mut self, text: &str, before: Before) -> Option<()> {
-        self.out.push_str(text);
-        self.before = before;
         Some(())
     }
 
-    fn literal(&mut self, c: char) -> Option<()> {
+    fn put(&mut self, text: &str, before: Before) {
+        self.out.push_str(text);
+        self.before = before;
+    }
+
+    fn literal(&mut self, c: char) {
         let before = if c.is_ascii() || self.is_postgres {
             Before::Atom
         } else {
             Before::Character
         };
-        self.put(c.encode_utf8(&mut [0; 4]), before)
+        self.put(c.encode_utf8(&mut [0; 4]), before);
     }
 
     fn escape(&mut self) -> Option<()> {
@@ -120,7 +124,7 @@ impl Writer<'_> {
                 if c.is_ascii_punctuation() {
                     self.out.push('\\');
                 }
-                self.literal(c)
+                self.literal(c);
             }
             c @ '1'..='9' => {
                 let number = c.to_digit(10)? as usize;
@@ -128,16 +132,17 @@ impl Writer<'_> {
                 if number > self.captures || !self.open.is_empty() || is_longer {
                     return None;
                 }
-                self.refers_back = true;
+                self.has.references = true;
                 self.out.push('\\');
-                self.put(c.encode_utf8(&mut [0; 4]), Before::Nothing)
+                self.put(c.encode_utf8(&mut [0; 4]), Before::Nothing);
             }
             c if c.is_ascii_punctuation() && c != '_' => {
                 self.out.push('\\');
-                self.literal(c)
+                self.literal(c);
             }
-            _ => None,
+            _ => return None,
         }
+        Some(())
     }
 
     fn group(&mut self) -> Option<()> {
@@ -175,7 +180,7 @@ impl Writer<'_> {
                 _ => return None,
             },
         };
-        self.looks_around |= looks_around;
+        self.has.looks_around |= looks_around;
         self.open.push(looks_around);
         self.before = Before::Nothing;
         Some(())
@@ -192,7 +197,8 @@ impl Writer<'_> {
         if matches!(self.chars.peek(), Some('*' | '+' | '?' | '{')) {
             return None;
         }
-        self.put(times, Before::Nothing)
+        self.put(times, Before::Nothing);
+        Some(())
     }
 
     fn counted(&mut self) -> Option<()> {
@@ -209,7 +215,7 @@ impl Writer<'_> {
         if !high.is_empty() && number(high)? < low {
             return None;
         }
-        self.has_choices |= low == 0;
+        self.has.choices |= low == 0;
         self.repetition(&format!("{{{times}}}"))
     }
 
@@ -250,7 +256,8 @@ impl Writer<'_> {
             is_empty = false;
         }
         out.push(']');
-        self.put(&out, Before::Atom)
+        self.put(&out, Before::Atom);
+        Some(())
     }
 }
 

@@ -15,7 +15,7 @@ impl Planner<'_> {
         if condition.matches_nothing() {
             return Cover::of(never().into_iter().collect(), at);
         }
-        if let Some(cover) = self.these(vec![condition.clone()], at) {
+        if let Some(cover) = self.these(std::slice::from_ref(condition), at) {
             return cover;
         }
         let cover = match &condition.field {
@@ -39,7 +39,7 @@ impl Planner<'_> {
     }
 
     /// Conditions that the server knows, all of them.
-    fn these(&self, conditions: Vec<Condition>, at: At) -> Option<Cover> {
+    fn these(&self, conditions: &[Condition], at: At) -> Option<Cover> {
         let asked: Option<Vec<(Condition, bool)>> = conditions
             .iter()
             .map(|condition| self.asked(condition, at))
@@ -57,7 +57,7 @@ impl Planner<'_> {
     fn any_of(&self, conditions: Vec<Condition>, at: At) -> Option<Cover> {
         let mut covers = Vec::new();
         for condition in conditions {
-            covers.push(self.these(vec![condition], at)?);
+            covers.push(self.these(&[condition], at)?);
         }
         covers.into_iter().reduce(Cover::either)
     }
@@ -98,7 +98,7 @@ impl Planner<'_> {
                 order(Comparator::GreaterOrEqual, low)?,
                 order(Comparator::LessOrEqual, high)?,
             ];
-            self.these(inside, at)
+            self.these(&inside, at)
         }
     }
 
@@ -137,7 +137,7 @@ impl Planner<'_> {
     /// The text of a value, or the number that the text is.
     fn same_value(&self, field: &Field, text: &str, at: At) -> Option<Cover> {
         let equal = Condition::text(field.clone(), Comparator::Equal, text).ok()?;
-        if let Some(cover) = self.these(vec![equal], at) {
+        if let Some(cover) = self.these(&[equal], at) {
             return Some(cover);
         }
         let number = parse_number(text.trim())?;
@@ -145,7 +145,7 @@ impl Planner<'_> {
         let numeric = self.assessment(&same, at)?;
         let quoted =
             Condition::text(field.clone(), Comparator::Like, format!("\"{text}\"")).ok()?;
-        Some(self.these(vec![quoted], at)?.either(numeric))
+        Some(self.these(&[quoted], at)?.either(numeric))
     }
 
     /// The value of a key that a trace has at most once.
@@ -162,7 +162,7 @@ impl Planner<'_> {
             (Value::List(texts), Comparator::In) => {
                 if let [only] = texts.as_slice()
                     && let Ok(equal) = Condition::text(field(), Comparator::Equal, only.clone())
-                    && let Some(cover) = self.these(vec![equal], at)
+                    && let Some(cover) = self.these(&[equal], at)
                 {
                     return Some(cover);
                 }
@@ -174,7 +174,7 @@ impl Planner<'_> {
                 let others = texts
                     .iter()
                     .map(|text| Condition::text(field(), Comparator::NotEqual, text.clone()).ok());
-                self.these(others.collect::<Option<_>>()?, at)
+                self.these(&others.collect::<Option<Vec<_>>>()?, at)
                     .or_else(|| self.not_null(condition, at))
             }
             (_, Comparator::IsNull) => None,
@@ -187,7 +187,7 @@ impl Planner<'_> {
         let escaped: Vec<String> = texts.iter().map(|text| escape(text)).collect();
         let pattern = format!(r"^(?:{})\Z", escaped.join("|"));
         let matches = Condition::text(condition.field.clone(), Comparator::Rlike, pattern).ok()?;
-        self.these(vec![matches], at)
+        self.these(&[matches], at)
     }
 
     /// What needs a value to be there.
@@ -196,7 +196,7 @@ impl Planner<'_> {
             return None;
         }
         let there = Condition::null(condition.field.clone(), Comparator::IsNotNull).ok()?;
-        Some(self.these(vec![there], at)?.roughly())
+        Some(self.these(&[there], at)?.roughly())
     }
 
     /// What needs an entry of the metadata to be there.
@@ -206,7 +206,7 @@ impl Planner<'_> {
         }
         let field = Field::Metadata(key.to_owned());
         let there = Condition::null(field, Comparator::IsNotNull).ok()?;
-        Some(self.these(vec![there], at)?.roughly())
+        Some(self.these(&[there], at)?.roughly())
     }
 
     /// A column that need not be filled and has no `IS NULL`.
@@ -215,7 +215,7 @@ impl Planner<'_> {
             return None;
         }
         let there = Condition::text(condition.field.clone(), Comparator::Like, "%").ok()?;
-        Some(self.these(vec![there], at)?.roughly())
+        Some(self.these(&[there], at)?.roughly())
     }
 
     /// An attribute of a span, whose text is somewhere behind its key in the stored span.
@@ -238,7 +238,7 @@ impl Planner<'_> {
         };
         let contains = |comparator, pattern: String| {
             let made = Condition::text(field.clone(), comparator, pattern).ok()?;
-            Some(self.these(vec![made], at)?.roughly())
+            Some(self.these(&[made], at)?.roughly())
         };
         // A number may be written in many ways.
         let is_text = |text: &str| is_model || parse_number(text.trim()).is_none();
@@ -302,7 +302,7 @@ impl Planner<'_> {
         if conditions.is_empty() {
             return None;
         }
-        Some(self.these(conditions, at)?.roughly())
+        Some(self.these(&conditions, at)?.roughly())
     }
 
     /// What a trace is like for which a condition does not hold.

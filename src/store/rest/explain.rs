@@ -44,7 +44,7 @@ impl RestStore {
                  archived or of OpenTelemetry, and those are fetched and judged here",
             );
         }
-        cost.push_str(&self.why(filter, &server, &plan));
+        cost.push_str(&why(filter, &server, &plan));
         if plan.residual.counts_spans() {
             cost.push_str(
                 "; spans are counted by the metadata of their trace where it says how many",
@@ -56,30 +56,6 @@ impl RestStore {
             cost,
             requests: Vec::new(),
         })
-    }
-
-    /// What of the server it is that something is checked here for.
-    fn why(&self, filter: &Filter, server: &Server, chosen: &Plan) -> String {
-        let differs = |server: &Server| !plan(filter, server).is_ok_and(|plan| plan == *chosen);
-        let on_sqlite = Server {
-            backend: Backend::Sqlite,
-            ..server.clone()
-        };
-        let newest = Server {
-            version: NEWEST,
-            ..server.clone()
-        };
-        if differs(&on_sqlite) {
-            format!(
-                "; {} means something else by it, or does not take it",
-                server.backend
-            )
-        } else if differs(&newest) {
-            let (major, minor) = server.version;
-            format!("; MLflow {major}.{minor} means something else by it, or does not take it")
-        } else {
-            String::new()
-        }
     }
 
     /// The requests for the first page. Nothing is sent.
@@ -128,5 +104,29 @@ impl RestStore {
             requests,
             ..Explanation::default()
         })
+    }
+}
+
+/// What of the server it is that something is checked here for.
+fn why(filter: &Filter, server: &Server, chosen: &Plan) -> String {
+    let differs = |server: &Server| !plan(filter, server).is_ok_and(|plan| plan == *chosen);
+    let on_sqlite = Server {
+        backend: Backend::Sqlite,
+        ..server.clone()
+    };
+    let newest = Server {
+        version: NEWEST,
+        ..server.clone()
+    };
+    if differs(&on_sqlite) {
+        format!(
+            "; {} means something else by it, or does not take it",
+            server.backend
+        )
+    } else if differs(&newest) {
+        let (major, minor) = server.version;
+        format!("; MLflow {major}.{minor} means something else by it, or does not take it")
+    } else {
+        String::new()
     }
 }

@@ -274,7 +274,7 @@ fn what_the_server_would_answer_otherwise_is_computed_here() {
 }
 
 #[test]
-fn a_question_takes_one_request_where_the_experiment_is_known() {
+fn a_question_takes_one_request_once_it_is_known_what_keeps_the_traces() {
     let fake = Fake::with_traces().on(
         "POST",
         METRICS,
@@ -289,8 +289,14 @@ fn a_question_takes_one_request_where_the_experiment_is_known() {
         "-x 7 --tag env=prod --since 2026-11-22T00:00:00Z",
     );
     assert_eq!(report["rows"][0]["values"]["count()"]["value"], 42);
+    let requests = fake.requests();
     assert_eq!(
-        fake.only_request().json(),
+        requests.len(),
+        2,
+        "some databases compare tags in another way"
+    );
+    assert_eq!(
+        requests[1].json(),
         json!({
             "experiment_ids": ["7"],
             "view_type": "TRACES",

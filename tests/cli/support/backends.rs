@@ -65,11 +65,11 @@ fn backed(kind: &str) -> Backed {
 fn made(kind: &str) -> PathBuf {
     let name = format!("backend-{kind}");
     // Outside of the lock, which is another one's too.
-    let (source, marked) = rich_store();
+    let (source, made_from) = rich_store();
     venv::exclusively(&name, || {
         let dir = venv::cache().join(&name);
         let text = fs::read_to_string(program()).expect("the script is there");
-        let (marker, expected) = (dir.join("complete"), text + &marked);
+        let (marker, expected) = (dir.join("complete"), text + &made_from);
         if fs::read_to_string(&marker).is_ok_and(|made| made == expected) {
             return dir;
         }
