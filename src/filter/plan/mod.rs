@@ -432,6 +432,24 @@ mod tests {
             plan_on("name IN ('a', 'b')", (3, 2), 8),
             "server: name = 'a'\nserver: name = 'b'"
         );
+        // Several conditions on spans were not about one span, texts in them were escaped,
+        // and values of feedback were compared as JSON.
+        assert_eq!(
+            plan_on("span.name = 'a' AND span.status = 'OK'", (3, 8), 8),
+            "server: span.name = 'a' AND span.status = 'OK'\nhere: span.name = 'a' AND span.status = 'OK'"
+        );
+        assert_eq!(
+            plan_on("span.content LIKE '%é%'", (3, 14), 8),
+            "server: every trace\nhere: span.content LIKE '%é%'"
+        );
+        assert_eq!(
+            plan_on("feedback.q = 'good'", (3, 8), 8),
+            "server: every trace\nhere: feedback.q = 'good'"
+        );
+        assert_eq!(
+            plan_on("feedback.q > 3", (3, 14), 8),
+            "server: feedback.q IS NOT NULL\nhere: feedback.q > 3"
+        );
         assert_eq!(
             plan_on("name = 'a' OR status = 'OK'", (3, 17), 1),
             "server: every trace\nhere: name = 'a' OR status = 'OK'"

@@ -67,6 +67,8 @@ const MAX_SEARCHES: usize = 8;
 /// Requests under way at a time: enough to hide the server's latency, few
 /// enough not to crowd out others.
 const REQUESTS: usize = 8;
+/// A server that tells something else of itself each time is not listened to for ever.
+const MAX_LESSONS: usize = 3;
 /// What servers without the V3 endpoints understand.
 const LAST_V2: (u32, u32) = (3, 1);
 /// Taken for the release of a server until it refuses something.
@@ -188,6 +190,7 @@ impl RestStore {
     /// searched in a way that it understands; at last for every trace.
     fn first_page(&self, query: &Query, filter: &Filter, size: usize) -> Result<Page, StoreError> {
         let mut server = self.server_for(filter, &query.experiments);
+        let mut lessons = 0;
         loop {
             let planned = plan(filter, &server)?;
             let asks_for_all = planned.searches.iter().all(Filter::is_empty);
@@ -195,7 +198,8 @@ impl RestStore {
                 Err(error) if is_refusal(&error) && !asks_for_all => error,
                 answer => return answer,
             };
-            if self.learn_from(&error, &server, query) {
+            lessons += 1;
+            if lessons <= MAX_LESSONS && self.learn_from(&error, &server, query) {
                 server = self.server_for(filter, &query.experiments);
                 continue;
             }

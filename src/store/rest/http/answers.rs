@@ -130,6 +130,30 @@ mod tests {
                 Refusal::SpansElsewhere,
             ),
             (
+                400,
+                Some("BAD_REQUEST"),
+                "(psycopg2.errors.InvalidRegularExpression) invalid regular expression: x",
+                Refusal::OfDatabase(Backend::Postgres),
+            ),
+            (
+                503,
+                Some("TEMPORARILY_UNAVAILABLE"),
+                "(pymysql.err.OperationalError) (1139, \"Regex error\")",
+                Refusal::OfDatabase(Backend::Mysql),
+            ),
+            (
+                503,
+                Some("TEMPORARILY_UNAVAILABLE"),
+                "(pymysql.err.OperationalError) (1040, 'Too many connections')",
+                Refusal::Other,
+            ),
+            (
+                503,
+                Some("TEMPORARILY_UNAVAILABLE"),
+                "(sqlite3.OperationalError) database is locked",
+                Refusal::Other,
+            ),
+            (
                 403,
                 Some("PERMISSION_DENIED"),
                 "Permission denied",
@@ -138,6 +162,28 @@ mod tests {
             (404, None, "Not found", Refusal::Other),
         ] {
             assert_eq!(meaning(status, code, message), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn of_what_a_database_says_no_sql_is_shown() {
+        for (message, shown) in [
+            (
+                "(psycopg2.errors.InvalidRegularExpression) not balanced\n\n[SQL: SELECT secret",
+                "its database says: not balanced",
+            ),
+            (
+                "(psycopg2.errors.UndefinedFunction) no operator\nLINE 1: SELECT secret",
+                "its database says: no operator",
+            ),
+            (
+                "(pymysql.err.ProgrammingError) (1064, \"a syntax error near 'SELECT secret' at 1\")",
+                "its database says: (1064, \"a syntax error",
+            ),
+            ("(one) of these", "(one) of these"),
+            ("Trace not found", "Trace not found"),
+        ] {
+            assert_eq!(without_sql(message.to_owned()), shown);
         }
     }
 }

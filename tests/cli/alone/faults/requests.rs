@@ -80,7 +80,8 @@ fn a_server_that_refuses_a_filter_is_asked_for_its_release() {
     let outcome = on(&new)
         .args(["search", "-x1", "-v", "-o", "ids", "-f", &filter])
         .run("");
-    assert_eq!(outcome.ok().trim(), trace_id(1));
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(outcome.stdout.trim(), trace_id(1));
     assert!(
         outcome.stderr.contains("which is evaluated here")
             && outcome.stderr.contains("Invalid attribute key"),
