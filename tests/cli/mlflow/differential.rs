@@ -417,7 +417,7 @@ fn random_orders_are_the_same_on_the_server_in_its_database_and_here() {
         };
         let all = Filter::default();
         let answers: Vec<_> = sides
-            .all(&sides.file)
+            .all(&*sides.file)
             .map(|(side, store)| (side, question.parsed(store, &all)))
             .collect();
         let report = compare(&answers).err()?;
@@ -450,7 +450,7 @@ fn pages_of_any_size_are_the_same_on_the_server_in_its_database_and_here() {
                 limit,
             };
             let answers: Vec<_> = sides
-                .all(&sides.many_file)
+                .all(&*sides.many_file)
                 .map(|(side, store)| (side, question.parsed(store, &filter)))
                 .collect();
             let found = compare(&answers)

@@ -97,17 +97,17 @@ impl Sides {
     /// All stores, with one of the files.
     pub(super) fn all<'s>(
         &'s self,
-        file: &'s Box<dyn Store>,
+        file: &'s dyn Store,
     ) -> impl Iterator<Item = (&'static str, &'s dyn Store)> {
         let sides = [
-            ("server", Some(&self.server)),
-            ("sqlite", Some(&self.sqlite)),
-            ("postgres", self.postgres.as_ref()),
+            ("server", Some(&*self.server)),
+            ("sqlite", Some(&*self.sqlite)),
+            ("postgres", self.postgres.as_deref()),
             ("file", Some(file)),
         ];
         sides
             .into_iter()
-            .filter_map(|(side, store)| Some((side, &**store?)))
+            .filter_map(|(side, store)| Some((side, store?)))
     }
 
     /// Of the same traces on some server, and in the database that it has, where mlt reads it.
