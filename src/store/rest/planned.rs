@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;
 
 use super::{REQUESTS, RestStore};
-use crate::filter::{Filter, OrderBy, Outside, Plan};
+use crate::filter::{Condition, Field, Filter, OrderBy, Outside, Plan};
 use crate::model::{TraceInfo, Unreadable};
 use crate::parallel;
 use crate::store::judge::{self, Judge};
@@ -28,6 +28,8 @@ pub(super) struct Planned {
     /// What is checked of those whose spans it may not have seen.
     outside: Option<(Judge, Outside)>,
     needs_spans: bool,
+    /// Whether it is checked here what was said of traces under a name.
+    checks_judgements: bool,
     seen: HashSet<String>,
 }
 
@@ -78,6 +80,7 @@ impl Planned {
             streams,
             order_by: query.order_by.clone(),
             needs_spans: plan.residual.needs_spans() || outside.is_some(),
+            checks_judgements: checks_judgements(&plan.residual),
             residual: (!plan.residual.is_empty()).then(|| Judge::new(&plan.residual)),
             outside: outside.map(|outside| (Judge::new(&outside.residual), outside)),
             seen: HashSet::new(),
@@ -109,6 +112,13 @@ impl Planned {
             candidates.push(candidate);
         }
         let scanned = candidates.len();
+        if self.checks_judgements && candidates.iter().any(|one| judges_its_session(&one.info)) {
+            store.doubts.add(
+                "feedback and expectations of whole sessions were looked for on the traces that \
+                 hold them, and not on the other traces of these sessions"
+                    .to_owned(),
+            );
+        }
         let page = Page {
             traces: self.select(store, candidates)?,
             next: None,
@@ -161,6 +171,23 @@ impl Planned {
         })
         .map(|passing| passing.into_iter().map(|one| one.info).collect())
     }
+}
+
+fn checks_judgements(residual: &Filter) -> bool {
+    let named = |condition: &&Condition| {
+        matches!(
+            condition.field(),
+            Field::Feedback(_) | Field::Expectation(_)
+        )
+    };
+    residual.conditions().iter().any(named)
+}
+
+/// Whether a trace holds what a server takes for said of all traces of its session.
+fn judges_its_session(info: &TraceInfo) -> bool {
+    let mut all = info.assessments.iter();
+    info.session().is_some()
+        && all.any(|one| one.valid && one.is_judgement() && one.is_of_session())
 }
 
 /// Sees to it that each search has a trace, unless there is none left. The server is

@@ -235,3 +235,23 @@ fn what_cannot_do_what_it_says_is_doubted() {
         assert!(outcome.stderr.contains(said), "{filter}: {outcome}");
     }
 }
+
+#[test]
+fn it_is_said_where_judgements_of_sessions_are_not_found_on_their_other_traces() {
+    let on = |filter: &str| {
+        let words = ["-x", "shop-assistant", "search", "--all", "-o", "ids", "-f"];
+        mlt().on(current().uri()).args(words).args([filter]).run("")
+    };
+    let note = "warning: feedback and expectations of whole sessions were looked for on the traces \
+                that hold them, and not on the other traces of these sessions\n";
+    for (filter, is_said) in [
+        ("feedback.csat > 2", false),
+        ("NOT feedback.csat > 2", true),
+        ("NOT any_feedback(name = 'csat')", false),
+        ("NOT status = 'ERROR'", false),
+    ] {
+        let found = on(filter);
+        assert_eq!(found.code, Some(0), "{found}");
+        assert_eq!(found.stderr.contains(note), is_said, "{filter}: {found}");
+    }
+}
