@@ -343,15 +343,23 @@ fn message(span: &Span, trace: &[u8]) -> SpanMessage {
     }
 }
 
-/// Servers take JSON text of texts, lists and objects for what it says, and keep it as it is;
-/// numbers and the like are typed.
+/// Servers take JSON text of lists and objects for what it says, and keep it as it is;
+/// numbers and the like are typed. So are texts, of which they read a span's type: but for
+/// those that would be taken for JSON themselves.
 fn typed(json: &str) -> AnyValue {
     let begins = json.trim_start().starts_with(['"', '[', '{']);
-    if begins && parse_value(json).is_some() {
-        value::text(json)
-    } else {
-        value::of_json(json)
+    match parse_value(json) {
+        Some(Value::String(text)) if !may_be_json(&text) => value::text(text),
+        Some(_) if begins => value::text(json),
+        _ => value::of_json(json),
     }
+}
+
+/// Whether Python may read a text as JSON.
+fn may_be_json(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(|c: char| c.is_ascii_digit() || "\"[{-".contains(c))
+        || matches!(text, "null" | "true" | "false" | "NaN" | "Infinity")
 }
 
 fn link(link: &Link) -> LinkMessage {

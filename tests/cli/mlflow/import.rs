@@ -236,6 +236,19 @@ fn a_server_has_what_another_one_exported() {
                    print(sqlite3.connect(sys.argv[1]).execute(sql).fetchone()[0])";
     let number = ask(invalid, &[target.database().to_str().unwrap()]);
     assert_eq!(number.trim(), "7");
+    // The server has the types of spans in a column, which it reads for itself.
+    let tools = |on: Mlt, from: &str| {
+        let on = on
+            .args(from.split_whitespace())
+            .args(["search", "--all", "--count"]);
+        on.args(["-f", "span.type = 'TOOL'"])
+            .run("")
+            .ok()
+            .to_owned()
+    };
+    let there = tools(mlt().on(rich().uri()), FROM);
+    assert_ne!(there, "0\n");
+    assert_eq!(tools(mlt().on(target.uri()), ""), there);
 }
 
 #[test]
