@@ -356,6 +356,9 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
             Exit::Usage,
         ),
         StoreError::Locked { .. } => (one("try again when that program is done"), Exit::Data),
+        StoreError::Database { reason, .. } if reason.is_of_login() => {
+            (database_hint(reason), Exit::Unauthorized)
+        }
         StoreError::Database { reason, .. } => (database_hint(reason), Exit::Server),
         StoreError::ReadOnly { .. } => (
             one("changes need write permission for the file and its folder"),

@@ -50,6 +50,19 @@ pub enum DatabaseFault {
 }
 
 impl DatabaseFault {
+    /// Whether it is about who asks.
+    pub const fn is_of_login(&self) -> bool {
+        matches!(
+            self,
+            Self::Login
+                | Self::NoPassword
+                | Self::OtherLogin
+                | Self::NotFromHere
+                | Self::MayNotRead
+                | Self::MayOnlyRead
+        )
+    }
+
     /// Whether the same may work later.
     pub const fn may_pass(&self) -> bool {
         matches!(self, Self::NotNow | Self::Ended | Self::Conflict)

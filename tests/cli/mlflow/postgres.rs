@@ -163,7 +163,7 @@ fn a_login_comes_from_the_uri_or_a_variable_and_is_never_shown() {
         .ok();
     let without = mlt().on(&plain).run("experiments");
     assert!(
-        without.fails(4).contains("it wants a password"),
+        without.fails(5).contains("it wants a password"),
         "{}",
         without.stderr
     );
@@ -173,7 +173,7 @@ fn a_login_comes_from_the_uri_or_a_variable_and_is_never_shown() {
         .run("experiments");
     assert!(
         wrong
-            .fails(4)
+            .fails(5)
             .contains("does not take this user and password"),
         "{}",
         wrong.stderr
@@ -206,7 +206,7 @@ fn what_stands_in_the_way_is_said_in_a_sentence() {
         ),
         (
             postgres().uri_of("stranger"),
-            4,
+            5,
             "this user may not read its tables",
         ),
         (
@@ -300,16 +300,30 @@ fn a_certificate_is_checked_as_the_uri_says() {
 }
 
 #[test]
-fn a_search_goes_on_with_what_arrives() {
+fn a_search_goes_on_with_what_arrives_though_the_connection_ends() {
     let server = postgres();
     let uri = server.copy("arrivals");
     let mut follow = Command::new(env!("CARGO_BIN_EXE_mlt"))
-        .args(["search", "--follow", "-o", "ids", "-f", "tags.late = 'x'"])
+        .args([
+            "search",
+            "--follow",
+            "--for",
+            "90s",
+            "-o",
+            "ids",
+            "-f",
+            "tags.late = 'x'",
+        ])
         .env("MLFLOW_TRACKING_URI", &uri)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     thread::sleep(Duration::from_secs(1));
+    server.sql(
+        "arrivals",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE datname = 'arrivals' AND pid <> pg_backend_pid()",
+    );
     server.sql(
         "arrivals",
         "INSERT INTO trace_info (request_id, experiment_id, timestamp_ms, execution_time_ms, status) \

@@ -143,6 +143,13 @@ impl Link for Postgres {
     }
 
     fn renew(&mut self) {
+        // A server that was started again knows nothing of this connection.
+        if self.client.is_closed() {
+            if let Ok(another) = Self::connect(&self.place) {
+                *self = another;
+            }
+            return;
+        }
         if self.is_begun {
             let _ = self.client.batch_execute("ROLLBACK");
             self.is_begun = false;
