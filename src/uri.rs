@@ -59,8 +59,47 @@ pub(crate) fn file_uri_path(uri: &str) -> Option<PathBuf> {
 }
 
 /// What stands between `//` and `@` is left out, and what looks like it where
-/// the scheme was forgotten.
+/// the scheme was forgotten, and so are options that hold secrets.
 pub(crate) fn without_credentials(uri: &str) -> String {
+    without_login(&without_secrets(uri))
+}
+
+/// Whether a URI or a connection string has a password among its options.
+pub(crate) fn has_secret_option(uri: &str) -> bool {
+    without_secrets(uri) != uri
+}
+
+/// Without options such as `password=…`, behind `?` or between spaces.
+fn without_secrets(uri: &str) -> String {
+    let is_secret = |option: &str| {
+        option.split_once('=').is_some_and(|(name, _)| {
+            let name = name.to_ascii_lowercase();
+            let parts = ["pass", "pwd", "secret", "token"];
+            parts.iter().any(|part| name.contains(part))
+        })
+    };
+    let parts = |options: &str, between: char| -> (Vec<String>, Vec<String>) {
+        let all = options.split(between).map(str::to_owned);
+        all.partition(|option| is_secret(option))
+    };
+    let Some(scheme) = uri.find("://") else {
+        return parts(uri, ' ').1.join(" ");
+    };
+    let Some((place, options)) = uri.split_once('?') else {
+        return uri.to_owned();
+    };
+    let (secret, kept) = parts(options, '&');
+    if secret.iter().any(|option| option.contains('@')) {
+        // What is a login and what is an option, nobody can tell.
+        return format!("{}://…", &uri[..scheme]);
+    }
+    match kept.join("&") {
+        none if none.is_empty() => place.to_owned(),
+        some => format!("{place}?{some}"),
+    }
+}
+
+fn without_login(uri: &str) -> String {
     match (uri.find("://"), uri.rfind('@')) {
         (Some(scheme), Some(at)) if at > scheme => {
             format!("{}{}", &uri[..scheme + 3], &uri[at + 1..])
@@ -93,6 +132,26 @@ mod tests {
     fn escapes_are_decoded_and_other_percent_signs_stay() {
         assert_eq!(percent_decode("a%20b%C3%A9"), "a bé");
         assert_eq!(percent_decode("100% %zz %+5 %4"), "100% %zz %+5 %4");
+    }
+
+    #[test]
+    fn no_secret_is_left_in_a_uri() {
+        for (uri, shown) in [
+            ("postgresql://ann:pw@h/db", "postgresql://h/db"),
+            ("postgresql://ann@h/db?password=pw", "postgresql://h/db"),
+            (
+                "postgresql://h/db?a=1&PassWrd=pw&b=2",
+                "postgresql://h/db?a=1&b=2",
+            ),
+            ("postgresql://h/db?sslpassword=p@w&a=1", "postgresql://…"),
+            ("postgresql://ann:p?pass=w@h/db", "postgresql://…"),
+            ("postgresql://ann:p?w@h/db?a=1", "postgresql://h/db?a=1"),
+            ("host=h password=pw user=ann", "host=h user=ann"),
+            ("http://h/a?b", "http://h/a?b"),
+            ("ann:pw@h/db", "h/db"),
+        ] {
+            assert_eq!(without_credentials(uri), shown);
+        }
     }
 
     #[test]

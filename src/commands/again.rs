@@ -7,7 +7,7 @@ use super::Context;
 use crate::cli::OutputFormat;
 use crate::error::CommandError;
 use crate::render::brief::TOKENS;
-use crate::uri::without_credentials;
+use crate::uri::{has_secret_option, without_credentials};
 
 impl Context<'_> {
     /// Whether a brief account is wanted.
@@ -79,7 +79,7 @@ fn without_options<'w>(words: impl Iterator<Item = &'w OsString>) -> Vec<String>
 
 /// As a shell takes it for one word.
 fn quoted(word: &str) -> String {
-    let word = if word.contains("://") {
+    let word = if word.contains("://") || has_secret_option(word) {
         without_credentials(word)
     } else {
         word.to_owned()

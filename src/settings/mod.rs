@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::store::{Connection, Credentials, Location, RetryPolicy, Tls};
 use crate::units::read_bytes;
-use crate::uri::without_credentials;
+use crate::uri::{has_secret_option, without_credentials};
 
 pub use disk::{Disk, Found, RealDisk};
 
@@ -252,7 +252,7 @@ impl Settings {
             .map(str::trim)
             .find(|uri| !uri.is_empty());
         let mut warnings = Vec::new();
-        if let Some(uri) = flag.filter(|uri| has_password(uri)) {
+        if let Some(uri) = flag.filter(|uri| has_password(uri) || has_secret_option(uri)) {
             let own = database::password_variable(uri).unwrap_or("MLFLOW_TRACKING_PASSWORD");
             warnings.push(format!(
                 "everybody on this machine can see the password in --tracking-uri; \
