@@ -91,7 +91,7 @@ impl GroupKey {
         match text {
             "span.error" => return Some(Self::SpanField(Field::SpanError)),
             "trace" => return Some(Self::Trace(Field::Name)),
-            "assessment" => return Some(Self::Assessment),
+            "assessment" | "assessment.name" => return Some(Self::Assessment),
             "assessment.value" => return Some(Self::AssessmentValue),
             _ => {}
         }

@@ -217,6 +217,13 @@ fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
     if keys.len() > 2 || keys.first().is_some_and(|key| keys[1..].contains(key)) {
         return Err(CommandError::usage("--by takes one key or two different ones").into());
     }
+    if keys.iter().filter(|key| key.is_of_assessments()).count() > 1 {
+        return Err(CommandError::usage(
+            "each assessment of a trace would be put beside each other one",
+        )
+        .hint("`--by assessment.value` has the names, too")
+        .into());
+    }
     let span_key = keys.iter().find(|key| key.is_of_spans());
     if let (Some(key), Some(aggregate)) = (span_key, trace_aggregate) {
         return Err(CommandError::usage(format!(

@@ -6,7 +6,7 @@ use super::super::error::{ParseError, ParseErrorKind as Kind, quote, shorten};
 use super::super::lexer::{Token, TokenKind};
 use super::super::parser::{KeyText, Parser};
 use super::describe;
-use crate::field::Comparator;
+use crate::field::{Comparator, suggest};
 
 /// The words that stand before conditions on spans or on assessments in parentheses.
 pub(in crate::filter) const QUANTIFIERS: [&str; 5] =
@@ -49,7 +49,11 @@ pub(super) fn quantifier_like(token: Token<'_>, next: Token<'_>) -> Option<Parse
             example("any_feedback")
         }
         "expectation" | "expectations" | "anyexpectation" => example("any_expectation"),
-        _ if next.start == token.end() => "the words before `(` are any, all and count".to_owned(),
+        _ if next.start == token.end() => match suggest::nearest(&lower, QUANTIFIERS.into_iter()) {
+            Some(meant) => format!("did you mean `{meant}(`?"),
+            None => "the words before `(` are any, all, count, any_feedback and any_expectation"
+                .to_owned(),
+        },
         _ => return None,
     };
     Some(
