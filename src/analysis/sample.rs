@@ -30,6 +30,7 @@ pub(super) fn span_ns(name: &str, parent: &str, from_ns: i64, to_ns: i64) -> Spa
         attributes: Vec::new(),
         events: Vec::new(),
         links: Vec::new(),
+        kind: None,
     }
 }
 

@@ -117,6 +117,7 @@ fn span(id: &str, trace_id: &str, command: Recorded, notes: Vec<Noted>) -> Span 
         attributes,
         events,
         links: Vec::new(),
+        kind: None,
     }
 }
 

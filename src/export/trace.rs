@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::json::JsonForm;
-use crate::model::{Assessment, Span, Trace, TraceInfo, attribute};
+use crate::model::{Assessment, Span, SpanKind, Trace, TraceInfo, attribute};
 use crate::parallel;
 use crate::table::parts::{AssessmentJson, EventJson, LinkJson, shortened};
 
@@ -244,6 +244,8 @@ struct SpanJson<'a> {
     span_id: &'a str,
     parent_span_id: Option<&'a str>,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     start_time_unix_nano: i64,
     end_time_unix_nano: Option<i64>,
     events: Vec<EventJson<'a>>,
@@ -252,7 +254,7 @@ struct SpanJson<'a> {
     links: Vec<LinkJson<'a>>,
     duration_ns: Option<i64>,
     #[serde(rename = "type")]
-    kind: Cow<'a, str>,
+    span_type: Cow<'a, str>,
     inputs: Option<Payload<'a>>,
     outputs: Option<Payload<'a>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -267,6 +269,7 @@ impl<'a> SpanJson<'a> {
             span_id: span.span_id.as_str(),
             parent_span_id: span.parent_id.as_ref().map(crate::model::SpanId::as_str),
             name: &span.name,
+            kind: span.kind.map(SpanKind::as_otel_str),
             start_time_unix_nano: span.start_ns,
             end_time_unix_nano: span.end_ns,
             events: span.events.iter().map(EventJson::from).collect(),
@@ -282,7 +285,7 @@ impl<'a> SpanJson<'a> {
             links: span.links.iter().map(LinkJson::from).collect(),
             // As everywhere, a span that ends before it starts took no time.
             duration_ns: span.raw_duration_ns().map(|ns| ns.max(0)),
-            kind: span.span_type(),
+            span_type: span.span_type(),
             inputs: span.inputs().map(|json| Payload::new(json, form, cut)),
             outputs: span.outputs().map(|json| Payload::new(json, form, cut)),
             truncated: cut.concerns(span),

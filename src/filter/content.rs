@@ -21,6 +21,12 @@ pub fn stored_json(span: &Span) -> String {
     }
     out.push_str(", \"name\": ");
     write_text(&mut out, &span.name, false);
+    // As since MLflow 3.18.
+    if let Some(kind) = span.kind {
+        out.push_str(", \"kind\": \"");
+        out.push_str(kind.as_otel_str());
+        out.push('"');
+    }
     out.push_str(", \"start_time_unix_nano\": ");
     out.push_str(&span.start_ns.to_string());
     out.push_str(", \"end_time_unix_nano\": ");
@@ -139,6 +145,7 @@ mod tests {
                 attributes: json!({"n": 1e-7}).as_object().unwrap().clone(),
             }],
             links: Vec::new(),
+            kind: None,
         };
         assert_eq!(
             stored_json(&span),

@@ -296,6 +296,7 @@ fn span() -> impl Strategy<Value = Span> {
                         .into_iter()
                         .collect(),
                     links: Vec::new(),
+                    kind: None,
                 }
             },
         )

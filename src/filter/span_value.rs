@@ -75,6 +75,7 @@ mod tests {
                 })
                 .collect(),
             links: Vec::new(),
+            kind: None,
         }
     }
 

@@ -22,7 +22,7 @@ pub use ids::{CATALOG_PREFIX, SpanId, looks_like_trace_id, normalize_trace_id, t
 pub use message::{
     ATTACHMENT, Media, MediaKind, Message, Part, Role, ToolCall, ToolDefinition, ToolResult,
 };
-pub use span::{Event, Exception, Link, Span, StatusCode, attribute, is_repr};
+pub use span::{Event, Exception, Link, Span, SpanKind, StatusCode, attribute, is_repr};
 pub use time::Timestamp;
 pub use trace::{
     Experiment, ExperimentOverview, RolledUp, Trace, TraceInfo, TraceState, metadata, tag,

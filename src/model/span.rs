@@ -51,6 +51,8 @@ pub struct Span {
     pub trace_id: String,
     /// What the operation is called.
     pub name: String,
+    /// Its place between services, where somebody said so.
+    pub kind: Option<SpanKind>,
     /// Nanoseconds since the Unix epoch.
     pub start_ns: i64,
     /// Nanoseconds since the Unix epoch; `None` while in progress. May precede the start in broken sources.
@@ -205,6 +207,68 @@ fn plain_text(json: &str) -> Cow<'_, str> {
     match serde_json::from_str::<String>(json) {
         Ok(text) => Cow::Owned(text),
         Err(_) => Cow::Borrowed(json),
+    }
+}
+
+/// OpenTelemetry's kind of a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanKind {
+    /// Within an application.
+    Internal,
+    /// The server's side of a request.
+    Server,
+    /// The client's side of a request.
+    Client,
+    /// Where a message is sent.
+    Producer,
+    /// Where a message is received.
+    Consumer,
+}
+
+impl SpanKind {
+    /// By OpenTelemetry's numbers, from 1.
+    const ALL: [Self; 5] = [
+        Self::Internal,
+        Self::Server,
+        Self::Client,
+        Self::Producer,
+        Self::Consumer,
+    ];
+
+    /// OpenTelemetry's number.
+    pub const fn number(self) -> i32 {
+        self as i32 + 1
+    }
+
+    /// The kind of a number; `None` for what is unspecified or unknown.
+    pub fn of_number(number: i64) -> Option<Self> {
+        let at = usize::try_from(number.checked_sub(1)?).ok()?;
+        Self::ALL.get(at).copied()
+    }
+
+    /// `SPAN_KIND_SERVER` and so on, as spans are stored.
+    pub const fn as_otel_str(self) -> &'static str {
+        match self {
+            Self::Internal => "SPAN_KIND_INTERNAL",
+            Self::Server => "SPAN_KIND_SERVER",
+            Self::Client => "SPAN_KIND_CLIENT",
+            Self::Producer => "SPAN_KIND_PRODUCER",
+            Self::Consumer => "SPAN_KIND_CONSUMER",
+        }
+    }
+
+    /// From any spelling that MLflow and OpenTelemetry have used, or a number; `None` for
+    /// what is unspecified or unknown.
+    pub fn of_json(json: &Value) -> Option<Self> {
+        if let Some(number) = json.as_i64() {
+            return Self::of_number(number);
+        }
+        let text = json.as_str()?;
+        let name = text
+            .strip_prefix("SPAN_KIND_")
+            .or_else(|| text.strip_prefix("SpanKind."))?;
+        let is_named = |kind: &Self| kind.as_otel_str().strip_prefix("SPAN_KIND_") == Some(name);
+        Self::ALL.into_iter().find(is_named)
     }
 }
 

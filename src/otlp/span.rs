@@ -2,14 +2,12 @@
 
 use super::value::of_map;
 use super::{AnyValue, EventMessage, KeyValue, SpanMessage, Status};
-use crate::model::{Event, Span, StatusCode};
+use crate::model::{Event, Span, SpanKind, StatusCode};
 
 impl SpanMessage {
     /// What a span says, with the values that `value` makes of the JSON of its attributes;
     /// ids and links are for those to add who know which ids there can be.
     pub(crate) fn of(span: &Span, value: impl Fn(&str) -> AnyValue) -> Self {
-        /// OpenTelemetry's default, and the kind of all spans that MLflow makes.
-        const INTERNAL: i32 = 1;
         let attribute = |(key, json): &(String, String)| KeyValue {
             key: key.clone(),
             value: Some(value(json)),
@@ -19,7 +17,8 @@ impl SpanMessage {
             span_id: Vec::new(),
             parent_span_id: Vec::new(),
             name: span.name.clone(),
-            kind: INTERNAL,
+            // OpenTelemetry's default, and the kind of all spans that MLflow makes.
+            kind: span.kind.unwrap_or(SpanKind::Internal).number(),
             start_time_unix_nano: time(span.start_ns),
             end_time_unix_nano: span.end_ns.map_or(0, time),
             attributes: span.attributes.iter().map(attribute).collect(),

@@ -37,6 +37,7 @@ pub(crate) fn span(
         attributes: vec![("mlflow.spanType".into(), format!("{kind:?}"))],
         events: Vec::new(),
         links: Vec::new(),
+        kind: None,
     }
 }
 

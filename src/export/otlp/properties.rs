@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::*;
 use crate::export::sample::any_traces;
-use crate::model::{Event, StatusCode};
+use crate::model::{Event, SpanKind, StatusCode};
 use crate::otlp::{AnyValue, Typed};
 
 fn hex(bytes: &[u8]) -> String {
@@ -43,6 +43,8 @@ fn span_of(message: &SpanMessage) -> Span {
         parent_id: id(&message.parent_span_id),
         trace_id: hex(&message.trace_id),
         name: message.name.clone(),
+        // Nothing more is known of a span that nobody said it of.
+        kind: SpanKind::of_number(message.kind.into()).filter(|kind| *kind != SpanKind::Internal),
         start_ns: time(message.start_time_unix_nano),
         end_ns: Some(time(message.end_time_unix_nano)).filter(|end| *end > 0),
         status: [StatusCode::Unset, StatusCode::Ok, StatusCode::Error]

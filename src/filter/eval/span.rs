@@ -137,6 +137,7 @@ mod tests {
             attributes: Vec::new(),
             events: Vec::new(),
             links: Vec::new(),
+            kind: None,
         }
     }
 

@@ -29,6 +29,7 @@ fn span(name: &str, kind: &str, attributes: &[(&str, &str)]) -> Span {
             .collect(),
         events: Vec::new(),
         links: Vec::new(),
+        kind: None,
     }
 }
 

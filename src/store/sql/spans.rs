@@ -79,6 +79,7 @@ pub(in crate::store) fn span<R: Row>(row: &R, otel_id: &str) -> Result<Span, R::
         attributes: kind.into_iter().collect(),
         events: Vec::new(),
         links: Vec::new(),
+        kind: None,
     })
 }
 

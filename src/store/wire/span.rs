@@ -15,7 +15,7 @@ use super::depth::{Brief, Depth, Eventful, Whole, list_if, may_measure};
 use super::flaw::Flaw;
 use super::time::{Nanos, Otherwise};
 use super::{careful, ids, null_as_default};
-use crate::model::{Event, Link, Span, SpanId, StatusCode};
+use crate::model::{Event, Link, Span, SpanId, SpanKind, StatusCode};
 use crate::store::Detail;
 
 /// Reads `{"spans": […]}`.
@@ -140,6 +140,7 @@ struct WireSpan<D> {
     #[serde(alias = "parent_id")]
     parent_span_id: Option<String>,
     context: Option<Context>,
+    kind: Option<serde_json::Value>,
     #[serde(alias = "start_time")]
     start_time_unix_nano: Nanos,
     #[serde(alias = "end_time")]
@@ -262,6 +263,7 @@ impl<D> WireSpan<D> {
             parent_id: self.parent_span_id.as_deref().and_then(ids::parent_id),
             trace_id: ids::otel_trace_id(&trace_id),
             name: self.name,
+            kind: self.kind.as_ref().and_then(SpanKind::of_json),
             start_ns: self.start_time_unix_nano.0,
             // OpenTelemetry spans without an end are stored with an end of zero.
             end_ns: self

@@ -27,6 +27,9 @@ pub(in crate::store) fn stored_span(trace_id: &str, ids: Ids<'_>, span: &Span) -
     }
     out.push_str(", \"name\": ");
     write_text(&mut out, &span.name, false);
+    if let Some(kind) = span.kind {
+        let _ = write!(out, ", \"kind\": \"{}\"", kind.as_otel_str());
+    }
     let _ = write!(out, ", \"start_time_unix_nano\": {}", span.start_ns);
     match span.end_ns {
         Some(end) => {
@@ -111,7 +114,7 @@ fn members(out: &mut String, attributes: &Map<String, Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Event, Link, SpanId, StatusCode};
+    use crate::model::{Event, Link, SpanId, SpanKind, StatusCode};
     use crate::store::Detail;
     use crate::store::wire::span_from_slice;
     use serde_json::json;
@@ -124,6 +127,7 @@ mod tests {
             parent_id: None,
             trace_id: "e4eff39252fc5bacc10898b094f7c755".to_owned(),
             name: "größe \"x\"".to_owned(),
+            kind: Some(SpanKind::Server),
             start_ns: 1_795_742_279_936_146_122,
             end_ns: None,
             status: StatusCode::Error,
@@ -156,7 +160,7 @@ mod tests {
             json,
             "{\"trace_id\": \"5O/zklL8W6zBCJiwlPfHVQ==\", \"span_id\": \"tY/boNfxuYY=\", \
              \"parent_span_id\": null, \"name\": \"größe \\\"x\\\"\", \
-             \"start_time_unix_nano\": 1795742279936146122, \"end_time_unix_nano\": null, \
+             \"kind\": \"SPAN_KIND_SERVER\", \"start_time_unix_nano\": 1795742279936146122, \"end_time_unix_nano\": null, \
              \"events\": [{\"name\": \"e\", \"time_unix_nano\": 7, \
              \"attributes\": {\"k\": [1, 1e+20, null]}}], \
              \"status\": {\"code\": \"STATUS_CODE_ERROR\", \"message\": \"no\\n\"}, \

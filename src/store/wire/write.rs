@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Span, Trace, TraceInfo};
+use crate::model::{Span, SpanKind, Trace, TraceInfo};
 
 /// Writes a trace that has no assessments, and a line feed.
 pub(in crate::store) fn write_trace(out: &mut dyn Write, trace: &Trace) -> io::Result<()> {
@@ -68,6 +68,7 @@ fn span(span: &Span) -> Value {
         "span_id": span.span_id.as_str(),
         "parent_span_id": span.parent_id.as_ref().map(crate::model::SpanId::as_str),
         "name": span.name,
+        "kind": span.kind.map(SpanKind::as_otel_str),
         "start_time_unix_nano": span.start_ns,
         "end_time_unix_nano": span.end_ns,
         "status": {"code": span.status.as_otel_str(), "message": span.status_message},

@@ -335,3 +335,66 @@ fn an_end_before_the_start_is_a_duration_of_zero_in_every_format() {
         assert!(outcome.stderr.contains("before"), "{outcome}");
     }
 }
+
+/// The kinds of the spans of an answer in OTLP's JSON, by their ids.
+fn kinds(outcome: &Outcome) -> Vec<(String, i64)> {
+    let document = outcome.json();
+    let spans = &document["resourceSpans"][0]["scopeSpans"][0]["spans"];
+    let mut kinds: Vec<(String, i64)> = spans
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|span| {
+            let id = span["spanId"].as_str().unwrap();
+            (id.to_owned(), span["kind"].as_i64().unwrap())
+        })
+        .collect();
+    kinds.sort();
+    kinds
+}
+
+#[test]
+fn the_kind_of_a_span_is_kept_from_one_format_to_the_next() {
+    let a = "000000000000000000000000000000a1";
+    let mut spans: Vec<Value> = (1..=3)
+        .map(|n| otlp(a, &format!("00000000000000a{n}"), "", "x"))
+        .collect();
+    spans[0]["kind"] = json!(2);
+    spans[1]["kind"] = json!(5);
+    let collected = request(&spans).to_string();
+    let as_json = with_file(
+        "collector.json",
+        collected.as_bytes(),
+        "export --all -o jsonl",
+    );
+    let told = as_json.json();
+    let of = |at: usize| told["data"]["spans"][at]["kind"].clone();
+    assert_eq!(
+        [of(0), of(1), of(2)],
+        [
+            json!("SPAN_KIND_SERVER"),
+            json!("SPAN_KIND_CONSUMER"),
+            Value::Null
+        ],
+        "{told}"
+    );
+    let expected =
+        [("a1", 2), ("a2", 5), ("a3", 1)].map(|(id, kind)| (format!("00000000000000{id}"), kind));
+    let again = with_file(
+        "again.jsonl",
+        as_json.stdout.as_bytes(),
+        "export --all -o otlp",
+    );
+    assert_eq!(kinds(&again), expected);
+    // As MLflow writes it since 3.18, and as nobody should.
+    let mut trace = trace();
+    trace["data"]["spans"][0]["kind"] = json!("SPAN_KIND_CLIENT");
+    trace["data"]["spans"][1]["kind"] = json!({"odd": 1});
+    let found = with_file(
+        "t.json",
+        trace.to_string().as_bytes(),
+        "export --all -o otlp",
+    );
+    let found: Vec<i64> = kinds(&found).into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(found, [3, 1]);
+}

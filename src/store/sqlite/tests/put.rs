@@ -88,6 +88,7 @@ fn sample(n: i64) -> Trace {
         ],
         events: Vec::new(),
         links: Vec::new(),
+        kind: None,
     };
     Trace {
         info,

@@ -7,7 +7,7 @@ use super::members::{self, Members, senseless, unexpected};
 use super::scalar::{id, nanos, text};
 use super::{Dialect, attributes, inner};
 use crate::json::{Kind, Node};
-use crate::model::{Event, Link, Span, SpanId, StatusCode};
+use crate::model::{Event, Link, Span, SpanId, SpanKind, StatusCode};
 use crate::store::Detail;
 
 pub(super) const START: [&str; 6] = [
@@ -75,6 +75,9 @@ pub(super) fn span(node: Node<'_>, detail: Detail, dialect: Dialect) -> Result<S
         name: members
             .read(&["name"], |node| Ok(text(node)))?
             .unwrap_or_default(),
+        kind: members
+            .read(&["kind"], |node| Ok(SpanKind::of_json(&node.to_value())))?
+            .flatten(),
         start_ns: members.need(&START, nanos)?,
         // OpenTelemetry spans without an end are stored with an end of zero.
         end_ns: members.read(&END, nanos)?.filter(|end| *end > 0),

@@ -14,7 +14,7 @@ use prost::Message as _;
 use self::value::{attributes, json_text, plain_map};
 use super::flaw::Flaw;
 use super::ids::hex;
-use crate::model::{Event, Link, Span, SpanId, StatusCode, Trace};
+use crate::model::{Event, Link, Span, SpanId, SpanKind, StatusCode, Trace};
 use crate::otlp::{EventMessage, ExportTraceServiceRequest, LinkMessage, SpanMessage};
 
 /// What a resource says of itself: keys with JSON texts.
@@ -136,6 +136,7 @@ fn span(message: SpanMessage) -> Result<Span, Flaw> {
             .map(SpanId::new),
         trace_id: required(id(&message.trace_id, 16), "traceId")?,
         name: message.name,
+        kind: SpanKind::of_number(message.kind.into()),
         start_ns: required(time(message.start_time_unix_nano), "startTimeUnixNano")?,
         end_ns: time(message.end_time_unix_nano).map_err(|flaw| flaw.within("endTimeUnixNano"))?,
         status: match status.code {
