@@ -141,7 +141,8 @@ fn a_conversation_with_tools_reads_well_on_a_terminal() {
     let cases = cases(clients.cases);
     let page = mlt()
         .on(&clients.uri)
-        .terminal(80)
+        // With room for durations of any length.
+        .terminal(90)
         .env("NO_COLOR", "1")
         .run(&format!("get {} --chat", cases["anthropic_tools"].trace_id));
     // What differs each time: ids, dates and durations.
@@ -171,8 +172,8 @@ fn a_conversation_with_tools_reads_well_on_a_terminal() {
       {"state": "in delivery", "depot": "Leipzig"}
 
     ASSISTANT  claude-sonnet-4-20250514  ~  ~  256 in, 31 out  $0.00123
-      Your order A-1042 left our Leipzig depot this morning. GLS expects to deliver
-      it tomorrow between 9:00 and 13:00.
+      Your order A-1042 left our Leipzig depot this morning. GLS expects to deliver it
+      tomorrow between 9:00 and 13:00.
 
     6 repeated messages left out (get --io has them)
     "#);
