@@ -69,7 +69,8 @@ pub(crate) fn has_secret_option(uri: &str) -> bool {
     without_secrets(uri) != uri
 }
 
-/// Without options such as `password=…`, behind `?` or between spaces.
+/// Without options such as `password=…`: behind `?`, and in the connection strings of
+/// PostgreSQL's own programs.
 fn without_secrets(uri: &str) -> String {
     let is_secret = |option: &str| {
         option.split_once('=').is_some_and(|(name, _)| {
@@ -83,7 +84,10 @@ fn without_secrets(uri: &str) -> String {
         all.partition(|option| is_secret(option))
     };
     let Some(scheme) = uri.find("://") else {
-        return parts(uri, ' ').1.join(" ");
+        if uri.split(' ').any(|option| option.starts_with("password=")) {
+            return parts(uri, ' ').1.join(" ");
+        }
+        return uri.to_owned();
     };
     let Some((place, options)) = uri.split_once('?') else {
         return uri.to_owned();
@@ -148,6 +152,7 @@ mod tests {
             ("postgresql://ann:p?w@h/db?a=1", "postgresql://h/db?a=1"),
             ("host=h password=pw user=ann", "host=h user=ann"),
             ("http://h/a?b", "http://h/a?b"),
+            ("my token=3.jsonl", "my token=3.jsonl"),
             ("ann:pw@h/db", "h/db"),
         ] {
             assert_eq!(without_credentials(uri), shown);

@@ -7,7 +7,7 @@ use super::Context;
 use crate::cli::OutputFormat;
 use crate::error::CommandError;
 use crate::render::brief::TOKENS;
-use crate::uri::{has_secret_option, without_credentials};
+use crate::uri::without_credentials;
 
 impl Context<'_> {
     /// Whether a brief account is wanted.
@@ -77,9 +77,22 @@ fn without_options<'w>(words: impl Iterator<Item = &'w OsString>) -> Vec<String>
     kept
 }
 
+/// Whether a word is a URI, or an option with one; a filter may hold one, and stays as it is.
+fn is_address(word: &str) -> bool {
+    let Some((before, _)) = word.split_once("://") else {
+        return false;
+    };
+    let scheme = match before.split_once('=') {
+        Some((option, scheme)) if option.starts_with("--") => scheme,
+        _ => before,
+    };
+    let of_scheme = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
+    scheme.chars().all(of_scheme)
+}
+
 /// As a shell takes it for one word.
 fn quoted(word: &str) -> String {
-    let word = if word.contains("://") || has_secret_option(word) {
+    let word = if is_address(word) {
         without_credentials(word)
     } else {
         word.to_owned()
@@ -119,5 +132,29 @@ mod tests {
             kept.join(" "),
             r"-u http://host/ search -f 'name = '\''a b'\''' -- -o"
         );
+    }
+
+    #[test]
+    fn only_addresses_lose_what_is_secret() {
+        for (word, shown) in [
+            (
+                "postgresql://ann@h/db?password=pw&a=1",
+                "'postgresql://h/db?a=1'",
+            ),
+            (
+                "--tracking-uri=postgresql://h/db?password=pw",
+                "--tracking-uri=postgresql://h/db",
+            ),
+            ("-upostgresql://ann:pw@h/db", "-upostgresql://h/db"),
+            ("tokens>=500", "'tokens>=500'"),
+            ("token=x", "token=x"),
+            ("url=http://a@b/?token=1", "'url=http://a@b/?token=1'"),
+            (
+                "tags.u LIKE \"http://a@%\" AND tokens>=5",
+                "'tags.u LIKE \"http://a@%\" AND tokens>=5'",
+            ),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
     }
 }
