@@ -80,7 +80,10 @@ impl Planned {
             streams,
             order_by: query.order_by.clone(),
             needs_spans: plan.residual.needs_spans() || outside.is_some(),
-            checks_judgements: checks_judgements(&plan.residual),
+            checks_judgements: checks_judgements(&plan.residual)
+                || outside
+                    .as_ref()
+                    .is_some_and(|one| checks_judgements(&one.residual)),
             residual: (!plan.residual.is_empty()).then(|| Judge::new(&plan.residual)),
             outside: outside.map(|outside| (Judge::new(&outside.residual), outside)),
             seen: HashSet::new(),
