@@ -106,11 +106,12 @@ pub(super) fn select<'j, T: Sync>(
         let (info, judge) = judged(one);
         judge.map_or(Some(true), |judge| judge.without_spans(info))
     };
-    let mut page = page;
-    page.retain(|one| decided(one) != Some(false));
-    let undecided = page.iter().filter(|one| decided(one).is_none());
-    let asked: Vec<(TraceInfo, &Judge)> = undecided
-        .filter_map(|one| {
+    let known: Vec<Option<bool>> = page.iter().map(decided).collect();
+    let asked: Vec<(TraceInfo, &Judge)> = page
+        .iter()
+        .zip(&known)
+        .filter(|(_, known)| known.is_none())
+        .filter_map(|(one, _)| {
             let (info, judge) = judged(one);
             Some((info.clone(), judge?))
         })
@@ -136,8 +137,9 @@ pub(super) fn select<'j, T: Sync>(
         Ok::<(), StoreError>(())
     })?;
     let mut verdicts = verdicts.into_iter();
-    page.retain(|one| decided(one).or_else(|| verdicts.next()) == Some(true));
-    Ok(page)
+    let passing = page.into_iter().zip(known);
+    let passing = passing.filter(|(_, known)| known.or_else(|| verdicts.next()) == Some(true));
+    Ok(passing.map(|(one, _)| one).collect())
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::capability::Decides;
 use super::infos::Infos;
 use super::link::{Arg, Facts, Link};
-use super::{DatabaseStore, links, spans};
+use super::{DatabaseStore, links};
 use crate::filter::{Filter, Plan};
 use crate::model::{TraceInfo, metadata, tag};
-use crate::store::judge::Judge;
+use crate::store::judge::{self, Judge};
 use crate::store::local::{Sessions, lock, plan_of};
 use crate::store::sql::info::{can_read_parts, columns, part_columns};
 use crate::store::sql::{Compiler, Parameters, Probes, Schema, order};
-use crate::store::{Detail, Explanation, InfoParts, MAX_PAGE, Page, Query, StoreError};
+use crate::store::{Explanation, InfoParts, MAX_PAGE, Page, Query, StoreError};
 
 /// Traces whose spans are fetched at a time to check them.
 const WITH_SPANS: usize = 64;
@@ -123,32 +123,15 @@ impl Check {
         store: &DatabaseStore<L>,
         traces: Vec<TraceInfo>,
     ) -> Result<Vec<TraceInfo>, StoreError> {
-        let mut verdicts = Vec::with_capacity(traces.len());
-        let mut undecided = Vec::new();
-        for (at, info) in traces.iter().enumerate() {
-            let judged = self.sessions.judged(info);
-            let verdict = self.judge.without_spans(judged.as_ref().unwrap_or(info));
-            verdicts.push(verdict == Some(true));
-            if verdict.is_none() {
-                undecided.push((at, judged.unwrap_or_else(|| info.clone())));
-            }
-        }
-        if !undecided.is_empty() {
-            let infos: Vec<TraceInfo> = undecided.iter().map(|(_, info)| info.clone()).collect();
-            let complete = spans::complete(store, &infos, Detail::Whole);
-            for ((at, info), trace) in undecided.iter().zip(complete) {
-                let spans = match trace {
-                    Err(error) if !error.is_about_one_trace() => return Err(error),
-                    trace => trace.map(|trace| trace.spans),
-                };
-                let spans = store.doubts.spans_to_judge(info, spans);
-                verdicts[*at] = spans.is_some_and(|spans| self.judge.with_spans(info, &spans));
-            }
-        }
-        let passing = traces.into_iter().zip(verdicts);
-        Ok(passing
-            .filter_map(|(info, passes)| passes.then_some(info))
-            .collect())
+        let with_session = |info: TraceInfo| {
+            let judged = self.sessions.judged(&info);
+            (info, judged)
+        };
+        let candidates: Vec<_> = traces.into_iter().map(with_session).collect();
+        let passing = judge::select(store, &store.doubts, candidates, |(info, judged)| {
+            (judged.as_ref().unwrap_or(info), Some(&self.judge))
+        })?;
+        Ok(passing.into_iter().map(|(info, _)| info).collect())
     }
 }
 
