@@ -47,11 +47,6 @@ pub(super) fn of_no_store(store: &dyn Store, query: &Query) -> Vec<Field> {
         .collect()
 }
 
-/// Whether the store gives the query's traces in its order.
-pub(super) fn sorted_by(store: &dyn Store, query: &Query) -> bool {
-    of_no_store(store, query).is_empty()
-}
-
 impl<'a> Ordered<'a> {
     /// A search for at most `limit` traces, `None` for all, that ends after having
     /// looked at `scan_limit`.
@@ -61,8 +56,8 @@ impl<'a> Ordered<'a> {
         limit: Option<usize>,
         scan_limit: Option<usize>,
     ) -> Self {
-        let here = (!sorted_by(store, &query)).then(|| {
-            let keys = of_no_store(store, &query);
+        let keys = of_no_store(store, &query);
+        let here = (!keys.is_empty()).then(|| {
             let order = std::mem::take(&mut query.order_by);
             let lack = Lack::of(order.items().iter().map(|item| &item.key));
             query.counts_spans |= lack.count;
