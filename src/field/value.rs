@@ -257,7 +257,8 @@ pub(crate) fn assessment_text(assessment: &Assessment) -> String {
         };
     }
     if let AssessmentKind::Issue { name } = &assessment.kind {
-        return name.clone();
+        let is_named = !name.is_empty();
+        return if is_named { name } else { &assessment.name }.clone();
     }
     match assessment.value() {
         Json::String(text) => text.clone(),
