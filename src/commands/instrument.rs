@@ -106,7 +106,7 @@ fn place(context: &Context, args: &InstrumentArgs, framework: &Framework) -> Res
             let what = if speaks_otlp {
                 "OpenTelemetry's clients write to a server"
             } else {
-                "programs write to a server or a database"
+                "programs write to a server or a SQLite database"
             };
             let message = format!("{what}, found {}", other.kind());
             let hint = format!("`mlflow server` starts one, which `-u {USUAL}` names");

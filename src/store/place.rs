@@ -44,7 +44,8 @@ impl Location {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Server(_) => "a server",
-            Self::Sqlite { .. } | Self::Database(_) => "a database",
+            Self::Sqlite { .. } => "a database",
+            Self::Database(_) => "a database server",
             Self::Mlruns(_) => "a folder",
             Self::File(_) => "a file",
             Self::Stdin => "standard input",
