@@ -162,6 +162,17 @@ pub(crate) fn state_word(info: &TraceInfo) -> &str {
     }
 }
 
+/// The state behind its mark where it says that something is amiss or still running.
+pub(crate) fn marked_state(info: &TraceInfo, glyphs: Glyphs) -> String {
+    let word = state_word(info);
+    match info.state {
+        TraceState::Error | TraceState::InProgress => {
+            format!("{} {word}", state_mark(word, glyphs))
+        }
+        _ => word.to_owned(),
+    }
+}
+
 /// A state in one column: `✓`, `✗`, `…` while in progress, `?` for any other.
 pub(crate) fn state_mark(word: &str, glyphs: Glyphs) -> &'static str {
     match word {

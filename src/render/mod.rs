@@ -15,7 +15,7 @@ pub mod latency;
 pub mod list;
 pub mod many;
 pub mod plot;
-mod preview;
+pub(crate) mod preview;
 pub mod quantity;
 #[allow(clippy::disallowed_types, reason = "HTML has escapes of its own")]
 pub mod report;
@@ -34,6 +34,8 @@ pub(crate) mod cell;
 mod cells;
 mod fields;
 mod figures;
+#[allow(clippy::disallowed_types, reason = "HTML has escapes of its own")]
+pub(crate) mod html;
 mod payload;
 mod short_id;
 pub(crate) mod summary;

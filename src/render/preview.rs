@@ -19,7 +19,7 @@ pub(super) fn answered(response: &str) -> Cow<'_, str> {
 }
 
 /// Question and answer of a trace, where there are any.
-pub(super) fn of<'t>(
+pub(crate) fn of<'t>(
     info: &'t TraceInfo,
     report: Option<&LatencyReport<'t>>,
 ) -> [Option<Cow<'t, str>>; 2] {

@@ -5,19 +5,18 @@ use std::io;
 
 use super::{Section, latency, short};
 use crate::field;
-use crate::model::{Assessment, AssessmentKind, TraceInfo, TraceState};
-use crate::render::column::{assessment_value, state_word};
-use crate::render::{Layout, preview, summary, usage};
+use crate::model::{Assessment, AssessmentKind, TraceState};
+use crate::render::column::{assessment_value, marked_state};
+use crate::render::{Glyphs, Layout, preview, summary, usage};
 use crate::units::{self, Zone};
 
-/// `✗ ERROR`, with the class that gives it its colour.
-pub(super) fn state(info: &TraceInfo) -> (&'static str, String) {
-    let word = state_word(info);
-    match &info.state {
-        TraceState::Ok => ("state ok", word.to_owned()),
-        TraceState::Error => ("state error", format!("✗ {word}")),
-        TraceState::InProgress => ("state running", format!("… {word}")),
-        TraceState::Unspecified | TraceState::Other(_) => ("state", word.to_owned()),
+/// The class that gives a state its colour.
+pub(super) const fn state_class(state: &TraceState) -> &'static str {
+    match state {
+        TraceState::Ok => "state ok",
+        TraceState::Error => "state error",
+        TraceState::InProgress => "state running",
+        TraceState::Unspecified | TraceState::Other(_) => "state",
     }
 }
 
@@ -32,9 +31,10 @@ impl Section<'_, '_> {
         let name = info.name().filter(|name| !name.is_empty());
         let name = short(name.unwrap_or("(no name)"));
         self.html.element("h2", &[], &name)?;
-        let (class, word) = state(info);
-        if word != units::NONE {
-            self.html.element("span", &[("class", class)], &word)?;
+        let state = marked_state(info, Glyphs::Unicode);
+        if state != units::NONE {
+            let class = state_class(&info.state);
+            self.html.element("span", &[("class", class)], &state)?;
         }
         let total = if report.tree.is_empty() {
             info.execution_duration_ns.map(units::duration)

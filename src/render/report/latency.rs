@@ -4,12 +4,32 @@
 use std::io;
 
 use super::{Section, kind, short};
-use crate::analysis::{By, Gap, LatencyReport, NodeId, Row, Sort, TotalBasis};
-use crate::render::summary::at_least;
+use crate::analysis::{By, LatencyReport, NodeId, Sort, TotalBasis};
+use crate::render::html::Html;
+use crate::table::html::{self, Entry};
+use crate::table::rows::latency::{GroupRow, Groups, groups_of_one, of_one};
+use crate::table::rows::stretches::{
+    GapRow, SHOWN_OF_GAPS, SHOWN_OF_SECTIONS, SectionRow, gaps, sections,
+};
+use crate::table::{Column, Rows};
 use crate::units;
 
 /// Lists longer than this are cut, with a note; mlt prints them in full.
 const LISTED: usize = 200;
+
+/// What is said of the spans of a name.
+const COLUMNS: [&str; 10] = [
+    "name",
+    "type",
+    "count",
+    "errors",
+    "total_ns",
+    "total_ratio",
+    "self_ns",
+    "self_ratio",
+    "critical_ns",
+    "critical_ratio",
+];
 
 /// What there is to say about the time of a trace in a line.
 pub(super) fn facts(report: &LatencyReport<'_>) -> String {
@@ -44,20 +64,27 @@ impl Section<'_, '_> {
 
     fn write_table(&mut self) -> io::Result<()> {
         let rows = self.report.rows(By::Name, Sort::SelfTime);
-        self.html.raw("<div class=\"scroll\"><table class=\"sortable\">\n<caption class=\"unseen\">Latency by name</caption>\n<thead><tr>")?;
-        self.html.raw("<th scope=\"col\">Name</th><th scope=\"col\">Type</th><th scope=\"col\" class=\"num\">Count</th><th scope=\"col\" class=\"num\">Errors</th>")?;
-        self.html.raw("<th scope=\"col\" class=\"num\">Total</th><th scope=\"col\" class=\"num\">Total %</th><th scope=\"col\" class=\"num\">Self</th><th scope=\"col\" class=\"num\">Self %</th>")?;
-        self.html.raw("<th scope=\"col\" class=\"num\">Critical</th><th scope=\"col\" class=\"num\">Crit %</th></tr></thead>\n<tbody>\n")?;
         // Spans that ran at the same time may come to more than the whole.
         let whole = rows
             .iter()
             .map(|row| row.self_ns.max(row.critical_ns))
             .fold(self.report.total_ns(), i64::max);
+        let known = groups_of_one(By::Name);
+        let columns = known.some(&COLUMNS);
+        html::begin(&mut self.html, "Latency by name", false, &columns)?;
+        let rows = of_one(self.report, &rows, By::Name);
         for row in rows.iter().take(LISTED) {
-            self.write_row(row, whole)?;
+            self.html.raw(match row.row.errors {
+                0 => "<tr>",
+                _ => "<tr class=\"error\">",
+            })?;
+            for column in &columns {
+                self.write_entry(column, row, whole)?;
+            }
+            self.html.raw("</tr>\n")?;
         }
-        self.html
-            .raw("</tbody>\n</table></div>\n<p class=\"note\">")?;
+        html::end(&mut self.html)?;
+        self.html.raw("<p class=\"note\">")?;
         self.html.raw("Total: recorded durations; nested spans repeat, so their shares do not add up to 100. ")?;
         self.html.raw(match self.report.concurrency {
             Some(factor) if factor >= 1.0005 => {
@@ -69,73 +96,32 @@ impl Section<'_, '_> {
             .raw("Critical: time on the critical path; adds up to 100 %.</p>\n")
     }
 
-    fn write_row(&mut self, row: &Row, whole: i64) -> io::Result<()> {
-        let total = self.report.total_ns();
-        let name = match row.key.as_str() {
-            "" => "(no name)",
-            name => name,
-        };
-        self.html.raw(match row.errors {
-            0 => "<tr>",
-            _ => "<tr class=\"error\">",
-        })?;
-        self.html
-            .element("td", &[("class", "name")], &short(name))?;
-        let type_name = row.span_type();
-        let class = format!("type {}", type_name.map_or("unknown", kind));
-        let types = match type_name {
-            Some(name) if row.types.len() > 1 => format!("{name}, …"),
-            Some(name) => name.to_owned(),
-            None => units::NONE.to_owned(),
-        };
-        self.html.raw("<td>")?;
-        self.html.element("span", &[("class", &class)], &types)?;
-        self.html.raw("</td>")?;
-        let errors = match row.errors {
-            0 => units::NONE.to_owned(),
-            errors => format!("✗ {}", units::whole(errors)),
-        };
-        self.write_number(&row.count.to_string(), &units::whole(row.count))?;
-        self.write_number(&row.errors.to_string(), &errors)?;
-        for (ns, text, bar) in [
-            (
-                row.total_ns,
-                at_least(row.total_ns, row.in_progress > 0),
-                false,
-            ),
-            (row.self_ns, units::duration(row.self_ns), true),
-            (row.critical_ns, units::duration(row.critical_ns), true),
-        ] {
-            self.write_number(&ns.to_string(), &text)?;
-            let percent = units::percent(ns, total);
-            if bar {
-                self.html.raw("<td class=\"num share\"")?;
-                self.html.attribute("data-value", &ns.to_string())?;
-                self.html.raw(">")?;
-                self.html.text(&percent)?;
-                self.write_share(ns, whole, &class)?;
-                self.html.raw("</td>")?;
-            } else {
-                self.write_number(&ns.to_string(), &percent)?;
+    fn write_entry(
+        &mut self,
+        column: &Column<Groups>,
+        row: &GroupRow<'_>,
+        whole: i64,
+    ) -> io::Result<()> {
+        let entry = Entry::new(column, row);
+        let class = format!("type {}", row.row.span_type().map_or("unknown", kind));
+        let html = &mut self.html;
+        let bar = match column.name() {
+            "name" => {
+                return entry.write_with(html, "name", |html| html.text(&short(entry.text())));
             }
-        }
-        self.html.raw("</tr>\n")
-    }
-
-    fn write_number(&mut self, value: &str, text: &str) -> io::Result<()> {
-        self.html
-            .element("td", &[("class", "num"), ("data-value", value)], text)
-    }
-
-    fn write_share(&mut self, part: i64, whole: i64, class: &str) -> io::Result<()> {
-        let width = super::waterfall::place(part, 0, whole);
-        self.html.raw(
-            "<svg viewBox=\"0 0 10000 4\" preserveAspectRatio=\"none\" aria-hidden=\"true\"",
-        )?;
-        self.html.attribute("class", class)?;
-        self.html.raw("><rect height=\"4\"")?;
-        self.html.attribute("width", &width.to_string())?;
-        self.html.raw("/></svg>")
+            "type" => {
+                let class = [("class", class.as_str())];
+                return entry
+                    .write_with(html, "", |html| html.element("span", &class, entry.text()));
+            }
+            "self_ratio" => row.row.self_ns,
+            "critical_ratio" => row.row.critical_ns,
+            _ => return entry.write(html, ""),
+        };
+        entry.write_with(html, "share", |html| {
+            html.text(entry.text())?;
+            write_share(html, bar, whole, &class)
+        })
     }
 
     fn write_gaps(&mut self) -> io::Result<()> {
@@ -152,28 +138,16 @@ impl Section<'_, '_> {
             units::counted(report.gaps.len(), "gap")
         ))?;
         self.html.raw("</small></summary>\n<p class=\"note\">A gap is time in which no span but the root was running.</p>\n")?;
-        self.html.raw("<div class=\"scroll\"><table class=\"sortable\">\n<caption class=\"unseen\">Gaps</caption>\n<thead><tr>")?;
-        self.html.raw("<th scope=\"col\" class=\"num\">Start</th><th scope=\"col\" class=\"num\">Duration</th><th scope=\"col\" class=\"num\">%</th>")?;
-        self.html.raw(
-            "<th scope=\"col\">After</th><th scope=\"col\">Before</th></tr></thead>\n<tbody>\n",
-        )?;
-        for gap in report.gaps.iter().take(LISTED) {
-            self.write_gap(*gap)?;
-        }
-        self.html.raw("</tbody>\n</table></div>\n")?;
+        let rows = report.gaps.iter().map(|gap| GapRow { report, gap });
+        let rows: Vec<_> = rows.collect();
+        let edge = |column: &str, row: &GapRow<'_>| match column {
+            "before" => row.gap.before,
+            "after" => row.gap.after,
+            _ => None,
+        };
+        self.write_stretches("Gaps", &gaps().some(&SHOWN_OF_GAPS), &rows, edge)?;
         self.write_rest(report.gaps.len(), "the largest", "--gaps")?;
         self.html.raw("</details>\n")
-    }
-
-    fn write_gap(&mut self, gap: Gap) -> io::Result<()> {
-        self.html.raw("<tr>")?;
-        self.write_stretch(gap.start_offset_ns, gap.duration_ns)?;
-        for (edge, none) in [(gap.before, "(start)"), (gap.after, "(end)")] {
-            self.html.raw("<td>")?;
-            self.write_edge(edge, none)?;
-            self.html.raw("</td>")?;
-        }
-        self.html.raw("</tr>\n")
     }
 
     fn write_path(&mut self) -> io::Result<()> {
@@ -186,34 +160,53 @@ impl Section<'_, '_> {
         self.html
             .text(&units::counted(report.sections.len(), "section"))?;
         self.html.raw("</small></summary>\n<p class=\"note\">At each moment, the span that ended last is the one waited for.</p>\n")?;
-        self.html.raw("<div class=\"scroll\"><table class=\"sortable\">\n<caption class=\"unseen\">Critical path</caption>\n<thead><tr>")?;
-        self.html.raw("<th scope=\"col\" class=\"num\">Start</th><th scope=\"col\" class=\"num\">Duration</th><th scope=\"col\" class=\"num\">%</th>")?;
-        self.html
-            .raw("<th scope=\"col\">Span</th></tr></thead>\n<tbody>\n")?;
-        for section in report.sections.iter().take(LISTED) {
-            self.html.raw("<tr>")?;
-            self.write_stretch(section.start_offset_ns, section.duration_ns)?;
-            self.html.raw("<td>")?;
-            self.write_edge(section.node, "(no span)")?;
-            self.html.raw("</td></tr>\n")?;
-        }
-        self.html.raw("</tbody>\n</table></div>\n")?;
+        let rows = report.sections.iter();
+        let rows: Vec<_> = rows.map(|section| SectionRow { report, section }).collect();
+        let columns: Vec<_> = sections().some(&SHOWN_OF_SECTIONS);
+        let columns: Vec<_> = columns
+            .into_iter()
+            .filter(|c| c.name() != "span_id")
+            .collect();
+        let node = |column: &str, row: &SectionRow<'_>| match column {
+            "name" => row.section.node,
+            _ => None,
+        };
+        self.write_stretches("Critical path", &columns, &rows, node)?;
         self.write_rest(report.sections.len(), "the first", "--critical-path")?;
         self.html.raw("</details>\n")
     }
 
-    fn write_stretch(&mut self, start_ns: i64, length_ns: i64) -> io::Result<()> {
-        let length = length_ns.to_string();
-        self.write_number(&start_ns.to_string(), &units::duration(start_ns))?;
-        self.write_number(&length, &units::duration(length_ns))?;
-        self.write_number(&length, &units::percent(length_ns, self.report.total_ns()))
-    }
-
-    fn write_edge(&mut self, id: Option<NodeId>, none: &str) -> io::Result<()> {
-        match id {
-            Some(id) => self.write_link(id),
-            None => self.html.element("span", &[("class", "muted")], none),
+    /// Writes stretches of the trace, each column of spans with links to them.
+    fn write_stretches<'r, R: Rows>(
+        &mut self,
+        caption: &str,
+        columns: &[Column<R>],
+        rows: &'r [R::Row<'r>],
+        span: impl Fn(&str, &R::Row<'r>) -> Option<NodeId>,
+    ) -> io::Result<()> {
+        html::begin(&mut self.html, caption, false, columns)?;
+        for row in rows.iter().take(LISTED) {
+            self.html.raw("<tr>")?;
+            for column in columns {
+                let entry = Entry::new(column, row);
+                match span(column.name(), row) {
+                    Some(id) => {
+                        let href = format!("#{}", self.row_id(id));
+                        entry.write_with(&mut self.html, "", |html| {
+                            html.element("a", &[("href", &href)], &short(entry.text()))
+                        })?;
+                    }
+                    None if entry.is_missing() => {
+                        entry.write_with(&mut self.html, "", |html| {
+                            html.element("span", &[("class", "muted")], entry.text())
+                        })?;
+                    }
+                    None => entry.write(&mut self.html, "")?,
+                }
+            }
+            self.html.raw("</tr>\n")?;
         }
+        html::end(&mut self.html)
     }
 
     /// Says what a list leaves out, and how to see it.
@@ -227,4 +220,13 @@ impl Section<'_, '_> {
             format!("These are {which} {listed} of {all}; `mlt latency {id} {flag}` has all.");
         self.html.element("p", &[("class", "note")], &note)
     }
+}
+
+fn write_share(html: &mut Html<'_>, part: i64, whole: i64, class: &str) -> io::Result<()> {
+    let width = super::waterfall::place(part, 0, whole);
+    html.raw("<svg viewBox=\"0 0 10000 4\" preserveAspectRatio=\"none\" aria-hidden=\"true\"")?;
+    html.attribute("class", class)?;
+    html.raw("><rect height=\"4\"")?;
+    html.attribute("width", &width.to_string())?;
+    html.raw("/></svg>")
 }

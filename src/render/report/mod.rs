@@ -6,7 +6,6 @@
 
 mod detail;
 mod head;
-mod html;
 mod latency;
 mod overview;
 mod said;
@@ -17,13 +16,11 @@ mod tests;
 
 use std::io::{self, Write};
 
-use super::payload;
+use super::{html::Html, payload};
 use crate::analysis::{LatencyReport, NodeId};
 use crate::model::Span;
 use crate::text::Clean;
 use crate::units;
-
-use html::Html;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -46,7 +43,7 @@ const NAME_CHARS: usize = 160;
 #[derive(Debug)]
 pub struct Page {
     max_chars: Option<usize>,
-    entries: Vec<overview::Entry>,
+    overview: overview::Overview,
     cuts: usize,
     /// Bytes of the images that are shown.
     images: usize,
@@ -57,7 +54,7 @@ impl Page {
     pub fn new(max_chars: Option<usize>) -> Self {
         Self {
             max_chars,
-            entries: Vec::new(),
+            overview: overview::Overview::new(),
             cuts: 0,
             images: 0,
         }
@@ -65,7 +62,7 @@ impl Page {
 
     /// How many traces were added.
     pub fn traces(&self) -> usize {
-        self.entries.len()
+        self.overview.len()
     }
 
     /// How many texts were cut.
@@ -75,8 +72,8 @@ impl Page {
 
     /// Writes the section of a trace, which belongs behind those of the traces before it.
     pub fn add(&mut self, out: &mut dyn Write, report: &LatencyReport<'_>) -> io::Result<()> {
-        let number = self.entries.len() + 1;
-        self.entries.push(overview::Entry::new(report));
+        let number = self.overview.len() + 1;
+        self.overview.add(report);
         let mut section = Section {
             html: Html::new(out),
             report,
@@ -126,8 +123,8 @@ impl Page {
         for note in notes {
             html.element("p", &[("class", "warning")], note)?;
         }
-        if self.entries.len() > 1 {
-            overview::write(html, &self.entries)?;
+        if self.overview.len() > 1 {
+            self.overview.write(html)?;
         }
         Ok(())
     }
@@ -146,14 +143,14 @@ impl Page {
     }
 
     fn title(&self) -> String {
-        match self.entries.as_slice() {
-            [only] => format!("{} · {}", short(only.name()), only.trace_id()),
-            many => units::counted(many.len(), "trace"),
+        match self.overview.only() {
+            Some(title) => title,
+            None => units::counted(self.overview.len(), "trace"),
         }
     }
 
     fn heading(&self) -> String {
-        match self.entries.len() {
+        match self.overview.len() {
             1 => "Trace report".to_owned(),
             many => format!("Trace report: {}", units::counted(many, "trace")),
         }

@@ -7,6 +7,7 @@ pub mod experiments;
 pub mod keys;
 pub mod latency;
 pub mod many;
+pub mod reports;
 pub mod sessions;
 pub mod spans;
 pub mod stats;

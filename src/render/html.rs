@@ -7,27 +7,27 @@ use std::io::{self, Write};
 use crate::text::sanitize;
 
 /// A writer of HTML.
-pub(super) struct Html<'w> {
+pub(crate) struct Html<'w> {
     out: &'w mut dyn Write,
 }
 
 impl<'w> Html<'w> {
-    pub(super) fn new(out: &'w mut dyn Write) -> Self {
+    pub(crate) fn new(out: &'w mut dyn Write) -> Self {
         Self { out }
     }
 
     /// Markup of this program's own.
-    pub(super) fn raw(&mut self, markup: &'static str) -> io::Result<()> {
+    pub(crate) fn raw(&mut self, markup: &'static str) -> io::Result<()> {
         self.out.write_all(markup.as_bytes())
     }
 
     /// Text of one line, between tags or in a quoted attribute.
-    pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
         escape(self.out, &sanitize::line(text))
     }
 
     /// A block of lines.
-    pub(super) fn block(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn block(&mut self, text: &str) -> io::Result<()> {
         // A line feed right behind `<pre>` would be dropped.
         self.raw("<pre>\n")?;
         escape(self.out, &sanitize::block(text))?;
@@ -35,21 +35,21 @@ impl<'w> Html<'w> {
     }
 
     /// A block of lines in a box that scrolls, and that the keyboard reaches.
-    pub(super) fn long_block(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn long_block(&mut self, text: &str) -> io::Result<()> {
         self.raw("<pre tabindex=\"0\">\n")?;
         escape(self.out, &sanitize::block(text))?;
         self.raw("</pre>")
     }
 
     /// ` name="value"`.
-    pub(super) fn attribute(&mut self, name: &'static str, value: &str) -> io::Result<()> {
+    pub(crate) fn attribute(&mut self, name: &'static str, value: &str) -> io::Result<()> {
         write!(self.out, " {name}=\"")?;
         self.text(value)?;
         self.raw("\"")
     }
 
     /// A start tag.
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         tag: &'static str,
         attributes: &[(&'static str, &str)],
@@ -62,7 +62,7 @@ impl<'w> Html<'w> {
     }
 
     /// An element with text in it.
-    pub(super) fn element(
+    pub(crate) fn element(
         &mut self,
         tag: &'static str,
         attributes: &[(&'static str, &str)],
@@ -74,13 +74,13 @@ impl<'w> Html<'w> {
     }
 
     /// A term and what it stands for, in a list of descriptions.
-    pub(super) fn fact(&mut self, term: &str, text: &str) -> io::Result<()> {
+    pub(crate) fn fact(&mut self, term: &str, text: &str) -> io::Result<()> {
         self.element("dt", &[], term)?;
         self.element("dd", &[], text)
     }
 
     /// Like [`Html::fact`], for what is to be copied as a whole.
-    pub(super) fn id_fact(&mut self, term: &str, id: &str) -> io::Result<()> {
+    pub(crate) fn id_fact(&mut self, term: &str, id: &str) -> io::Result<()> {
         self.element("dt", &[], term)?;
         self.raw("<dd>")?;
         self.element("code", &[], id)?;
