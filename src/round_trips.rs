@@ -16,7 +16,7 @@ fn exported(trace: &Trace, format: &str) -> Vec<u8> {
         of_one: true,
     };
     let begin = registry::named(format).unwrap().begin.unwrap();
-    let mut document = begin(&mut out, &order).unwrap();
+    let mut document = begin(Box::new(&mut out), &order).unwrap();
     document.push(trace).unwrap();
     document.finish(&End::default()).unwrap();
     out

@@ -1,6 +1,7 @@
 //! What may be typed after `mlt export`.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
@@ -19,7 +20,8 @@ Files:
 
 Stopping and going on:
   With --to FOLDER, what is there already is passed over, so the same command goes on where it was
-  stopped. With -o jsonl --to FILE, what was fetched is in FILE.part then, and what was asked for in
+  stopped; of parts, the file _mlt_parts in the folder says which traces are in which.
+  With -o jsonl --to FILE, what was fetched is in FILE.part then, and what was asked for in
   FILE.part.state: the same command goes on with --resume, and no other. A finished file gets the
   traces that it lacks. In the other formats a file that was stopped is of no use: it is removed,
   and the export begins anew. Only kill -9 leaves a file that begins with .mlt- and may be removed.";
@@ -54,6 +56,11 @@ fn columns_help() -> String {
     format!("Which columns, separated by commas: trace_id,name,duration_ns,tags.KEY ({names})")
 }
 
+fn parts_help() -> String {
+    let names = registry::names(Format::goes_in_parts).join(", ");
+    format!("In parts: a new file in the folder after so many rows, no trace in two ({names})")
+}
+
 /// Write traces to files, for other tools and their viewers.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
@@ -75,6 +82,14 @@ pub struct ExportArgs {
     #[arg(long, value_name = "COLUMN,…", help = columns_help(), add = ArgValueCompleter::new(complete::span_columns))]
     pub columns: Vec<String>,
 
+    #[allow(missing_docs)]
+    #[arg(long, value_name = "N", requires = "to", help = parts_help())]
+    pub rows_per_file: Option<NonZeroUsize>,
+
+    /// In parts, those of each day (UTC) in a folder such as date=2026-11-22, as Hive has it
+    #[arg(long, value_enum, value_name = "WHAT", requires = "to")]
+    pub partition_by: Option<PartitionBy>,
+
     /// Go on with a file of JSON lines: keep the traces that it has, add the others
     #[arg(long, requires = "to")]
     pub resume: bool,
@@ -84,6 +99,22 @@ pub struct ExportArgs {
     pub force: bool,
 }
 
+/// What the parts of an export are set apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PartitionBy {
+    /// The day on which a trace began
+    Date,
+}
+
+impl PartitionBy {
+    /// As it is typed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Date => "date",
+        }
+    }
+}
+
 impl ValueEnum for What {
     fn value_variants<'a>() -> &'a [Self] {
         &[Self::Spans, Self::Traces]
@@ -91,8 +122,10 @@ impl ValueEnum for What {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Spans => PossibleValue::new("spans").help("Spans"),
-            Self::Traces => PossibleValue::new("traces").help("What is known without the spans"),
+            Self::Spans => PossibleValue::new(self.as_str()).help("Spans"),
+            Self::Traces => {
+                PossibleValue::new(self.as_str()).help("What is known without the spans")
+            }
         })
     }
 }

@@ -40,7 +40,7 @@ pub struct Format {
 pub type Begin = for<'a> fn(Out<'a>, &Order<'_>) -> io::Result<Box<dyn Document + 'a>>;
 
 /// Where a document goes.
-pub type Out<'a> = &'a mut (dyn Write + Send);
+pub type Out<'a> = Box<dyn Write + Send + 'a>;
 
 /// A document of traces on its way out.
 pub trait Document {
@@ -87,6 +87,16 @@ pub enum What {
     Traces,
 }
 
+impl What {
+    /// As it is typed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Spans => "spans",
+            Self::Traces => "traces",
+        }
+    }
+}
+
 /// The columns of tables.
 #[derive(Debug, Clone)]
 pub struct Chosen {
@@ -110,6 +120,11 @@ impl Format {
     /// How the names of the files that are made of it end.
     pub fn extension(&self) -> &'static str {
         self.endings.first().copied().unwrap_or(self.name)
+    }
+
+    /// Whether files of it are one as well as many: rows or lines, one after the other.
+    pub const fn goes_in_parts(&self) -> bool {
+        self.has_columns || self.resumes
     }
 
     /// Whether it can hold traces without their spans.
@@ -181,11 +196,11 @@ struct Stream<'a, S>(Out<'a>, S);
 
 impl<S: Streamed> Document for Stream<'_, S> {
     fn push(&mut self, trace: &Trace) -> io::Result<()> {
-        self.1.push(self.0, trace)
+        self.1.push(&mut self.0, trace)
     }
 
-    fn finish(self: Box<Self>, _: &End<'_>) -> io::Result<Losses> {
-        self.1.finish(self.0)
+    fn finish(mut self: Box<Self>, _: &End<'_>) -> io::Result<Losses> {
+        self.1.finish(&mut self.0)
     }
 }
 

@@ -166,14 +166,14 @@ impl Document for Exported<'_> {
             What::Traces => TraceParts::info_only(&trace.info),
         };
         match &mut self.list {
-            Some(list) => list.push(self.out, &parts),
-            None => write_trace(self.out, &parts, JsonForm::Pretty),
+            Some(list) => list.push(&mut self.out, &parts),
+            None => write_trace(&mut self.out, &parts, JsonForm::Pretty),
         }
     }
 
-    fn finish(self: Box<Self>, end: &End<'_>) -> io::Result<Losses> {
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> io::Result<Losses> {
         if let Some(list) = self.list {
-            list.finish(self.out, None, end.truncated, end.unreadable)?;
+            list.finish(&mut self.out, None, end.truncated, end.unreadable)?;
         }
         Ok(Losses::default())
     }

@@ -16,7 +16,7 @@ type Begun<'a> = io::Result<Box<dyn Document + 'a>>;
 
 /// Delimited text.
 pub(super) fn delimited<'a>(out: Out<'a>, order: &Order<'_>, format: Delimited) -> Begun<'a> {
-    let (columns, out) = (order.columns, out as &mut dyn io::Write);
+    let columns = order.columns;
     Ok(match order.what {
         What::Spans => {
             let columns = columns.spans.clone();

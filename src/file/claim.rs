@@ -227,7 +227,7 @@ impl State {
 }
 
 /// The first of what was asked for otherwise, with both answers.
-fn difference(
+pub(super) fn difference(
     before: &Map<String, Value>,
     now: &Map<String, Value>,
 ) -> Option<(String, String, String)> {
@@ -259,7 +259,7 @@ fn is_there(path: &Path) -> bool {
 }
 
 /// Opens a file, and nothing else that may have been laid there.
-fn open(path: &Path) -> Result<Option<File>, CommandError> {
+pub(super) fn open(path: &Path) -> Result<Option<File>, CommandError> {
     let opened = match fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => return Err(foreign(path)),
         Ok(_) => OpenOptions::new().read(true).write(true).open(path),
@@ -313,7 +313,7 @@ fn is_at(_file: &File, path: &Path) -> bool {
     is_there(path)
 }
 
-fn busy(path: &Path) -> CommandError {
+pub(super) fn busy(path: &Path) -> CommandError {
     let message = format!(
         "cannot write {}: another mlt is writing there",
         path.display()
@@ -326,7 +326,7 @@ fn stopped(part: &Path) -> CommandError {
     CommandError::usage(message).hint("go on with it with --resume, or write anew with --force")
 }
 
-fn foreign(path: &Path) -> CommandError {
+pub(super) fn foreign(path: &Path) -> CommandError {
     let message = format!(
         "{} is in the way: `mlt export` did not leave it there",
         path.display()

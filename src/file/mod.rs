@@ -5,6 +5,7 @@
 //! see, leaves nothing behind but what can be gone on with.
 
 mod claim;
+mod ledger;
 mod place;
 mod target;
 mod unfinished;
@@ -17,6 +18,7 @@ use crate::error::{CommandError, Exit};
 use crate::io_words::plain_io_reason;
 
 pub(crate) use claim::{Claim, Part, Way};
+pub(crate) use ledger::Ledger;
 pub(crate) use place::Place;
 pub(crate) use target::{Existing, Target};
 pub(crate) use unfinished::give_up_all;

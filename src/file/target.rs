@@ -215,6 +215,16 @@ pub(super) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a new file with the permissions that files have, and not those of a temporary one.
+pub(super) fn open_to_others(builder: &mut tempfile::Builder<'_, '_>) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Less what the user's mask takes away.
+        builder.permissions(Permissions::from_mode(0o666));
+    }
+}
+
 /// A new file beside the place, since only within a folder one file can take
 /// another's place at once.
 pub(super) fn beside(place: &Place) -> io::Result<(File, Unfinished)> {
@@ -222,11 +232,8 @@ pub(super) fn beside(place: &Place) -> io::Result<(File, Unfinished)> {
         let replaced = place.file();
         let mut builder = tempfile::Builder::new();
         builder.prefix(".mlt-");
-        #[cfg(unix)]
         if replaced.is_none() {
-            use std::os::unix::fs::PermissionsExt as _;
-            // Less what the user's mask takes away.
-            builder.permissions(Permissions::from_mode(0o666));
+            open_to_others(&mut builder);
         }
         let made = builder.tempfile_in(folder_of(&place.real))?;
         if let Some(replaced) = replaced {

@@ -25,7 +25,7 @@ pub enum Delimited {
 /// Rows on their way out.
 pub struct RowWriter<'a> {
     format: Delimited,
-    writer: csv::Writer<&'a mut dyn Write>,
+    writer: csv::Writer<Box<dyn Write + 'a>>,
     /// For values that are made into text, one after the other.
     text: String,
 }
@@ -40,7 +40,7 @@ impl fmt::Debug for RowWriter<'_> {
 
 impl<'a> RowWriter<'a> {
     /// Writes to `out`; nothing is written yet.
-    pub fn new(out: &'a mut dyn Write, format: Delimited) -> Self {
+    pub fn new(out: impl Write + 'a, format: Delimited) -> Self {
         let mut builder = WriterBuilder::new();
         builder.terminator(Terminator::Any(b'\n')).flexible(true);
         if format == Delimited::Tsv {
@@ -48,7 +48,7 @@ impl<'a> RowWriter<'a> {
         }
         Self {
             format,
-            writer: builder.from_writer(out),
+            writer: builder.from_writer(Box::new(out)),
             text: String::new(),
         }
     }
@@ -117,7 +117,7 @@ impl<R: Rows> fmt::Debug for DelimitedTable<'_, R> {
 impl<'a, R: Rows> DelimitedTable<'a, R> {
     /// Writes the heads.
     pub fn new(
-        out: &'a mut dyn Write,
+        out: impl Write + 'a,
         format: Delimited,
         columns: Vec<Column<R>>,
     ) -> io::Result<Self> {

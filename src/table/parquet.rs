@@ -67,7 +67,7 @@ struct Held {
 pub struct ParquetTable<'a, R: Rows> {
     columns: Vec<Column<R>>,
     stored: Vec<Stored>,
-    writer: SerializedFileWriter<&'a mut (dyn Write + Send)>,
+    writer: SerializedFileWriter<Box<dyn Write + Send + 'a>>,
     held: Vec<Held>,
     rows: usize,
     bytes: usize,
@@ -84,7 +84,7 @@ impl<R: Rows> fmt::Debug for ParquetTable<'_, R> {
 impl<'a, R: Rows> ParquetTable<'a, R> {
     /// Writes the file's head. The name is that of the schema.
     pub fn new(
-        out: &'a mut (dyn Write + Send),
+        out: impl Write + Send + 'a,
         name: &str,
         columns: Vec<Column<R>>,
     ) -> io::Result<Self> {
@@ -93,7 +93,7 @@ impl<'a, R: Rows> ParquetTable<'a, R> {
             .set_compression(Compression::SNAPPY)
             .set_created_by(concat!("mlt version ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
-        let writer = SerializedFileWriter::new(out, schema, Arc::new(properties));
+        let writer = SerializedFileWriter::new(Box::new(out) as _, schema, Arc::new(properties));
         Ok(Self {
             stored: columns.iter().map(|column| column.kind().into()).collect(),
             writer: writer.map_err(io_error)?,

@@ -1,6 +1,7 @@
 //! `mlt export`: traces for other tools, to standard output, into a file, or
 //! into a folder with a file for each trace.
 
+mod parts;
 mod resume;
 
 use std::fs;
@@ -34,6 +35,20 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit> {
     let export = Export::of(context, args)?;
     match args.to.as_deref() {
+        Some(path) if export.is_in_parts() => {
+            if !is_folder(path) {
+                let refused = format!(
+                    "parts are files of a folder, and {} is none",
+                    path.display()
+                );
+                let hint = format!(
+                    "name the folder with a / behind it: --to {}/",
+                    path.display()
+                );
+                return Err(CommandError::usage(refused).hint(hint).into());
+            }
+            export.to_parts(path)
+        }
         None => export.to_stdout(),
         Some(path) if path == Path::new("-") => export.to_stdout(),
         Some(path) if is_folder(path) => export.to_folder(path),
@@ -204,7 +219,7 @@ impl<'a> Export<'a> {
         }
         file.finish_claimed(claim)?;
         self.note_losses(&losses);
-        self.note_written(&gathered, target);
+        self.note_written(&gathered, target, "");
         gathered.finish(self.context)
     }
 
@@ -219,7 +234,7 @@ impl<'a> Export<'a> {
         let (gathered, losses) = self.write_file(&mut file, &Held::default())?;
         file.finish()?;
         self.note_losses(&losses);
-        self.note_written(&gathered, target);
+        self.note_written(&gathered, target, "");
         gathered.finish(self.context)
     }
 
@@ -250,7 +265,7 @@ impl<'a> Export<'a> {
     }
 
     fn write_file(&self, file: &mut Target, held: &Held) -> Result<(Gathered, Losses)> {
-        let mut document = self.begin(file, false)?;
+        let mut document = self.begin(Box::new(file), false)?;
         let gathered = gather_unknown(
             self.context,
             &self.args.selection,
@@ -264,7 +279,7 @@ impl<'a> Export<'a> {
     }
 
     fn write_one(&self, file: &mut Target, trace: &Trace) -> io::Result<Losses> {
-        let mut document = self.begin(file, true)?;
+        let mut document = self.begin(Box::new(file), true)?;
         document.push(trace)?;
         document.finish(&End::default())
     }
@@ -303,7 +318,7 @@ impl<'a> Export<'a> {
         Target::finish_all(waiting.files)?;
         let gathered = gathered?;
         self.note_losses(&losses);
-        self.note_written(&gathered, folder);
+        self.note_written(&gathered, folder, "");
         gathered.finish(self.context)
     }
 
@@ -340,7 +355,7 @@ impl<'a> Export<'a> {
         }
     }
 
-    fn note_written(&self, gathered: &Gathered, target: &Path) {
+    fn note_written(&self, gathered: &Gathered, target: &Path, files: &str) {
         self.note_no_match(gathered);
         let there = match gathered.skipped {
             0 => String::new(),
@@ -348,7 +363,7 @@ impl<'a> Export<'a> {
             n => format!("; {} were there already", units::counted(n, "trace")),
         };
         self.context.note(&format!(
-            "wrote {} to {}{there}",
+            "wrote {} to {}{files}{there}",
             units::counted(gathered.traces, "trace"),
             target.display()
         ));
@@ -385,7 +400,7 @@ enum Lazy<'a> {
 impl<'a> Lazy<'a> {
     fn get(&mut self, export: &Export<'_>) -> io::Result<&mut (dyn Document + 'a)> {
         *self = match std::mem::replace(self, Self::Broken) {
-            Self::Out(out) => Self::Document(export.begin(out.data(), false)?),
+            Self::Out(out) => Self::Document(export.begin(Box::new(out.data()), false)?),
             begun => begun,
         };
         match self {

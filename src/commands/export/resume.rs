@@ -110,10 +110,7 @@ pub(super) fn description(
         of.insert("workspace".to_owned(), workspace.into());
     }
     of.insert("format".to_owned(), format.into());
-    of.insert(
-        "what".to_owned(),
-        format!("{:?}", args.what).to_lowercase().into(),
-    );
+    of.insert("what".to_owned(), args.what.as_str().into());
     if !context.settings.experiments.is_empty() {
         let experiments = context.settings.experiments.clone();
         of.insert("experiments".to_owned(), experiments.into());

@@ -282,6 +282,88 @@ fn duckdb_and_pandas_read_parquet() {
     );
 }
 
+#[cfg(feature = "parquet")]
+#[test]
+fn parts_are_the_whole_and_are_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = format!("{}/spans/", text(dir.path()));
+    let export = |words: &str, rest: &str| {
+        fetched().run(&format!("export {words} -o parquet --to {to} {rest}"))
+    };
+    let all = format!("{to}**/*.parquet");
+    let ask = |query: &str| read("viewers", &["duckdb", &all, query]);
+    let spans = fetched().run("export --all -o csv").stdout;
+    let mut rows = csv::Reader::from_reader(spans.as_bytes());
+    let ids = rows.records().map(|row| row.unwrap()[0].to_owned());
+    let ids: Vec<String> = ids.collect();
+    let distinct: std::collections::HashSet<&String> = ids.iter().collect();
+    let whole = json!([[ids.len(), distinct.len()]]);
+
+    // First those that failed, then the others.
+    let rest = "--partition-by date --rows-per-file 50";
+    let said = export("--status ERROR", rest).stderr;
+    let failed: usize = fetched()
+        .run("search --status ERROR --count")
+        .ok()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(
+        said.contains(&format!("wrote {failed} traces to ")),
+        "{said}"
+    );
+    let said = export("--all", rest).stderr;
+    assert!(
+        said.contains(&format!("{failed} traces were there already")),
+        "{said}"
+    );
+    let count = "SELECT count(*), count(DISTINCT trace_id) FROM FILE";
+    assert_eq!(ask(count), whole);
+    // No trace is in two parts, and none in the folder of another day.
+    assert_eq!(
+        ask(
+            "SELECT count(*) FROM (SELECT trace_id FROM read_parquet(FILE, filename = true) \
+             GROUP BY trace_id HAVING count(DISTINCT filename) > 1)"
+        ),
+        json!([[0]])
+    );
+    assert_eq!(
+        ask(
+            "SELECT count(*) FROM (SELECT trace_id, any_value(date) AS date, \
+             min(start_time)::DATE AS began FROM FILE WHERE parent_span_id IS NULL \
+             GROUP BY trace_id) WHERE began <> date"
+        ),
+        json!([[0]])
+    );
+    // A part that was lost is written again, and nothing else.
+    let lost = ask("SELECT any_value(filename) FROM read_parquet(FILE, filename = true)");
+    fs::remove_file(lost[0][0].as_str().unwrap()).unwrap();
+    assert_ne!(ask(count), whole);
+    assert_eq!(export("--all", rest).code, Some(0));
+    assert_eq!(ask(count), whole);
+    let again = export("--all", rest).stderr;
+    assert!(again.contains(" wrote 0 traces to "), "{again}");
+    // Parts of another kind are refused.
+    for (words, what) in [
+        (
+            "--all",
+            "their partition is \"date\", and this one's is not given",
+        ),
+        (
+            "--all --what traces --partition-by date",
+            "their content is \"spans\", and this one's is \"traces\"",
+        ),
+        (
+            "--all --columns trace_id --partition-by date",
+            "their columns is",
+        ),
+    ] {
+        let refused = export(words, "--rows-per-file 50");
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(refused.stderr.contains(what), "{refused}");
+    }
+}
+
 #[test]
 fn folded_stacks_add_up_to_the_self_time() {
     let id = current().case("wide");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::support::mlflow::{growing, of_its_own, python};
-use crate::support::mlt;
+use crate::support::{mlt, venv};
 
 /// Commands and their output, from the blocks of the README that are sessions at a terminal.
 fn examples(text: &str) -> Vec<(String, String)> {
@@ -158,6 +158,55 @@ fn the_loop_of_evaluation_runs_as_it_stands_and_again() {
     );
     // With nothing left to do it is no failure.
     run(recipe);
+}
+
+/// The recipe for DuckDB finds in the parts what `mlt stats` finds in the traces.
+#[cfg(feature = "parquet")]
+#[test]
+fn the_query_over_parts_runs_as_it_stands() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    let readme = readme.unwrap();
+    let query = blocks(&readme, "A tour", "python");
+    let query = query.iter().find(|block| block.contains("duckdb")).unwrap();
+    let export = readme.lines().find(|line| line.contains("--partition-by"));
+    let export = export.unwrap().split('`').nth(1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let output = sh(export, folder.path(), "demo:").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = Command::new(venv::python("viewers"))
+        .args(["-c", query])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{:?}", output.stderr);
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix('│')?.strip_suffix('│'))
+        .map(|line| line.split('│').map(str::trim).collect())
+        .filter(|row: &Vec<&str>| row.len() == 3 && row[1].parse::<u64>().is_ok())
+        .collect();
+    let found = mlt().run("-u demo: latency --all --by name -o csv --columns name,type,n,p95_ns");
+    let mut reader = csv::Reader::from_reader(found.ok().as_bytes());
+    let mut tools: Vec<(f64, String, String)> = reader
+        .records()
+        .map(Result::unwrap)
+        .filter(|row| &row[1] == "TOOL")
+        .map(|row| {
+            (
+                row[3].parse().unwrap(),
+                row[0].to_owned(),
+                row[2].to_owned(),
+            )
+        })
+        .collect();
+    tools.sort_by(|a, b| b.0.total_cmp(&a.0));
+    assert_eq!(rows.len(), 3, "{table}");
+    for (row, (p95_ns, name, count)) in rows.iter().zip(tools) {
+        assert_eq!((row[0], row[1]), (name.as_str(), count.as_str()), "{table}");
+        let p95_ms: f64 = row[2].parse().unwrap();
+        assert!((p95_ms * 1e6 - p95_ns).abs() <= 1.0, "{p95_ns} in {table}");
+    }
 }
 
 #[test]

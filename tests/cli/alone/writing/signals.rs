@@ -77,6 +77,44 @@ fn json_lines_that_were_stopped_are_gone_on_with() {
 }
 
 #[test]
+fn of_parts_that_were_stopped_the_whole_ones_stay() {
+    for signal in ["INT", "KILL"] {
+        let folder = Folder::new();
+        let words = "export --all -o jsonl --to new/ --rows-per-file 1";
+        let slow = slow_server();
+        let mut child = folder.begin(&slow, words);
+        wait_for(|| folder.at("new/part-00002.jsonl").exists());
+        let well = well_server();
+        let run = || mlt().on(&well.uri()).within(folder.path()).run(words);
+        let second = run();
+        assert!(
+            second.stderr.contains("another mlt is writing there"),
+            "{second}"
+        );
+        send(signal, &child);
+        assert!(child.wait().unwrap().signal().is_some());
+        assert_eq!(run().code, Some(0));
+        let mut lines = Vec::new();
+        for found in std::fs::read_dir(folder.at("new")).unwrap() {
+            let path = found.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if name.starts_with("part-") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                lines.extend(text.lines().map(str::to_owned));
+            } else {
+                let is_left = signal == "KILL" && name.starts_with(".mlt-");
+                assert!(name == "_mlt_parts" || is_left, "{name}");
+            }
+        }
+        let fresh = mlt().on(&well.uri()).run("export --all -o jsonl").stdout;
+        let mut all: Vec<&str> = fresh.lines().collect();
+        all.sort_unstable();
+        lines.sort_unstable();
+        assert_eq!(lines, all);
+    }
+}
+
+#[test]
 fn two_exports_do_not_write_to_one_file_and_a_killed_one_is_not_in_the_way() {
     for format in ["json", "jsonl"] {
         let folder = Folder::new();
