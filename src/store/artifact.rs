@@ -296,7 +296,7 @@ fn is_served(location: &str) -> bool {
 }
 
 /// A location without what may be secret in it.
-fn shown(location: &str) -> String {
+pub(super) fn shown(location: &str) -> String {
     without_credentials(location.split(['?', '#']).next().unwrap_or_default())
 }
 

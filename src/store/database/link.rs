@@ -77,6 +77,14 @@ pub(super) struct TagStatements {
     pub(super) set_name: &'static str,
 }
 
+/// What a user may do to the rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    Insert,
+    Update,
+    Delete,
+}
+
 /// A connection.
 pub(super) trait Link: Send {
     /// A row of an answer.
@@ -103,11 +111,12 @@ pub(super) trait Link: Send {
     /// From here on, the state is seen that there is by then.
     fn renew(&mut self);
 
-    /// Changes rows within one transaction; all of it or nothing.
-    fn change<T>(
-        &mut self,
-        change: impl FnOnce(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError>;
+    /// Begins a transaction that changes rows, and sees what there is by each statement.
+    /// What is asked until its end is asked within it; `renew` takes it back.
+    fn begin_change(&mut self) -> Result<(), StoreError>;
+
+    /// Ends such a transaction, with all that was changed.
+    fn commit(&mut self) -> Result<(), StoreError>;
 
     /// Runs a statement within such a transaction; gives how many rows it changed.
     fn run(&mut self, sql: &str, values: &[Arg<'_>]) -> Result<u64, StoreError>;
@@ -124,8 +133,8 @@ pub(super) trait Link: Send {
     /// How the assessments that were made at the same moment come one after the other.
     fn by_arrival(&self) -> &'static str;
 
-    /// Whether the user may change the rows of a table.
-    fn may_change(&mut self, table: &str) -> Result<bool, StoreError>;
+    /// Whether the user may change the rows of a table in these ways.
+    fn may_change(&mut self, table: &str, rights: &[Right]) -> Result<bool, StoreError>;
 
     /// How tags are changed; the id of the trace is always the first value.
     fn tag_statements(&self) -> TagStatements;

@@ -1,10 +1,14 @@
-//! Databases on servers in which MLflow keeps traces, read directly. All that a command
-//! asks is asked of one state of the database, bit by bit and over one connection, and what
-//! comes back is read into the model while the next question is under way. What a database
-//! cannot decide as this program does is decided here. Which kind of database it is, only
+//! Databases on servers in which MLflow keeps traces, read and changed directly. All that a
+//! command asks is asked of one state of the database, bit by bit and over one connection,
+//! and what comes back is read into the model while the next question is under way. What a
+//! database cannot decide as this program does is decided here. Which kind of database it is, only
 //! its [`Link`] knows.
 
+mod assess;
 mod capability;
+mod change;
+mod close;
+mod delete;
 mod infos;
 mod link;
 mod links;
@@ -97,6 +101,11 @@ impl<L: Link> DatabaseStore<L> {
         lock(&self.link).ask(sql, values)
     }
 
+    /// Runs a statement within a transaction that changes rows.
+    fn run(&self, sql: &str, values: &[Arg<'_>]) -> Result<u64, StoreError> {
+        lock(&self.link).run(sql, values)
+    }
+
     /// One number, such as a count.
     fn number(&self, sql: &str, values: &[Arg<'_>]) -> Result<i64, StoreError> {
         let rows = self.ask(sql, values)?;
@@ -148,8 +157,14 @@ impl<L: Link> DatabaseStore<L> {
         Ok(found)
     }
 
-    fn placeholder(&self) -> String {
-        lock(&self.link).dialect(UNKNOWN).placeholder(1)
+    /// The place of the value with this number in a statement.
+    fn place(&self, number: usize) -> String {
+        lock(&self.link).dialect(UNKNOWN).placeholder(number)
+    }
+
+    /// What always or never holds.
+    fn truth(&self, holds: bool) -> &'static str {
+        lock(&self.link).dialect(UNKNOWN).truth(holds)
     }
 }
 
@@ -200,7 +215,7 @@ impl<L: Link> Store for DatabaseStore<L> {
     }
 
     fn experiments(&self, scope: Scope<'_>) -> Result<Vec<Experiment>, StoreError> {
-        let value = self.placeholder();
+        let value = self.place(1);
         match scope {
             Scope::Active => {
                 self.experiments_where("lifecycle_stage = 'active'", " ORDER BY experiment_id", &[])
@@ -293,11 +308,8 @@ impl<L: Link> Store for DatabaseStore<L> {
         change: &Change,
         each: OnChange<'_>,
     ) -> Result<(), StoreError> {
-        let Change::Tags(changes) = change else {
-            return self.can(change);
-        };
-        for batch in traces.chunks(tags::BATCH) {
-            let results = tags::change(self, batch, changes)?;
+        for batch in traces.chunks(change::BATCH) {
+            let results = change::all(self, batch, change)?;
             for (trace, result) in batch.iter().zip(results) {
                 if each(&trace.id, result).is_break() {
                     return Ok(());
@@ -308,17 +320,7 @@ impl<L: Link> Store for DatabaseStore<L> {
     }
 
     fn can(&self, change: &Change) -> Result<(), StoreError> {
-        let what = match change {
-            Change::Tags(_) => return tags::can(self),
-            Change::Assess(_) => "way to change assessments",
-            Change::Close(_) => "way to close traces",
-            Change::Delete => "way to delete traces",
-        };
-        Err(StoreError::Unsupported {
-            store: self.name.clone(),
-            what,
-            instead: "name the tracking server over it with -u",
-        })
+        change::can(self, change)
     }
 
     fn can_put(&self) -> Result<(), StoreError> {

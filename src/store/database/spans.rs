@@ -145,7 +145,7 @@ fn in_columns<L: Link>(store: &DatabaseStore<L>, trace_id: &str) -> Result<Vec<S
     let sql = format!(
         "SELECT {} FROM spans WHERE trace_id = {}",
         all_columns(&store.schema),
-        store.placeholder()
+        store.place(1)
     );
     let otel_id = otel_trace_id(trace_id);
     let rows = store.ask(&sql, &[Arg::Text(trace_id)])?;

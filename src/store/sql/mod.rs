@@ -4,6 +4,7 @@
 //! [`Probes`]; what comes back are its [`Row`]s, from which traces, spans and assessments
 //! are read here. Connections and transactions are the business of its store.
 
+pub(super) mod assessed;
 mod condition;
 mod dialect;
 mod expression;
@@ -23,5 +24,5 @@ pub(super) use self::expression::{AMONG, Compiler, FEW_SPANS};
 pub(super) use self::order::order;
 pub(super) use self::parameters::{Parameters, Value};
 pub(super) use self::row::{Cell, Row};
-pub(super) use self::schema::{Schema, TABLES, Tables};
+pub(super) use self::schema::{BELONGING, Schema, TABLES, Tables};
 pub(super) use self::workspace::Workspace;

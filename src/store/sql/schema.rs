@@ -88,6 +88,17 @@ pub(in crate::store) const TABLES: [&str; NEEDED.len() + OPTIONAL.len()] = [
     "review_queue_items",
 ];
 
+/// Where rows belong to traces, those that others refer to last, and which rows.
+pub(in crate::store) const BELONGING: [(&str, &str, &str); 7] = [
+    ("span_metrics", "trace_id", ""),
+    ("spans", "trace_id", ""),
+    ("trace_metrics", "request_id", ""),
+    ("assessments", "trace_id", ""),
+    ("review_queue_items", "item_id", " AND item_type = 'trace'"),
+    ("trace_tags", "request_id", ""),
+    ("trace_request_metadata", "request_id", ""),
+];
+
 /// What a database says that it has.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Tables {

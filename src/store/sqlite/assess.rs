@@ -1,17 +1,14 @@
 //! Making and deleting assessments as MLflow does.
 
-use rusqlite::{OptionalExtension as _, ToSql};
-use serde_json::{Value, json};
+use rusqlite::OptionalExtension as _;
 
 use super::Shared;
 use super::row::Row;
 use super::write::{self, Subject, Writer};
-use crate::model::{Assessment, AssessmentError, AssessmentKind, SpanId, Timestamp};
-use crate::store::assess::{python_json, restored};
+use crate::model::Assessment;
+use crate::store::assess::restored;
+use crate::store::sql::assessed;
 use crate::store::{AssessmentPlan, StoreError};
-
-/// The run that an assessment is of, in its metadata.
-const SOURCE_RUN: &str = "mlflow.assessment.sourceRunId";
 
 /// Changes the assessments of each trace in one transaction; a result for each.
 ///
@@ -76,69 +73,10 @@ pub(super) fn insert(
         .optional()
         .map_err(failed)?;
     let (experiment, time) = place.unwrap_or_default();
-    let (kind, value) = (new.kind.as_str(), new.value());
-    let (aggregate, is_numeric) = aggregate(value);
-    let created = new.create_time.unwrap_or_else(Timestamp::now);
-    let updated = new.last_update_time.unwrap_or(created).millis();
-    let created = created.millis();
-    let error = match &new.kind {
-        AssessmentKind::Feedback { error, .. } => error.as_ref().map(error_json),
-        _ => None,
-    };
-    let metadata = (!new.metadata.is_empty()).then(|| python_json(&json!(new.metadata)));
-    let value = python_json(value);
-    let span = new.span_id.as_ref().map(SpanId::as_str);
-    let run = new.metadata.get(SOURCE_RUN);
-    let mut row = Row::of(shared, "assessments");
-    let all: [(&str, &dyn ToSql); 20] = [
-        ("assessment_id", &new.id),
-        ("trace_id", &trace_id),
-        ("name", &new.name),
-        ("assessment_type", &kind),
-        ("value", &value),
-        ("error", &error),
-        ("created_timestamp", &created),
-        ("last_updated_timestamp", &updated),
-        ("source_type", &new.source.kind),
-        ("source_id", &new.source.id),
-        ("run_id", &run),
-        ("span_id", &span),
-        ("rationale", &new.rationale),
-        ("overrides", &new.overrides),
-        ("valid", &new.valid),
-        ("assessment_metadata", &metadata),
-        ("experiment_id", &experiment),
-        ("trace_timestamp_ms", &time),
-        ("aggregate_value", &aggregate),
-        ("is_numeric_value", &is_numeric),
-    ];
-    for (column, value) in all {
+    let all = assessed::row(trace_id, new, experiment, time);
+    let mut row = Row::of(shared, assessed::TABLE);
+    for (column, value) in &all {
         row.set(column, value);
     }
     row.insert(writer)
-}
-
-fn error_json(error: &AssessmentError) -> String {
-    python_json(&json!({
-        "error_code": error.code,
-        "error_message": error.message,
-        "stack_trace": error.stack_trace,
-    }))
-}
-
-/// What MLflow sums up of a value, and whether it is a number.
-fn aggregate(value: &Value) -> (Option<f64>, bool) {
-    match value {
-        Value::Bool(value) => (Some(f64::from(u8::from(*value))), false),
-        Value::Number(number) => {
-            let number = number.as_f64().filter(|number| number.is_finite());
-            (number, number.is_some())
-        }
-        Value::String(text) => match text.trim().to_lowercase().as_str() {
-            "yes" => (Some(1.0), false),
-            "no" => (Some(0.0), false),
-            _ => (None, false),
-        },
-        _ => (None, false),
-    }
 }

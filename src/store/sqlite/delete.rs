@@ -9,17 +9,7 @@ use super::write::{self, Subject, Writer};
 use crate::model::tag;
 use crate::store::StoreError;
 use crate::store::artifact::Owned;
-
-/// Where rows belong to traces, those that others refer to last, and which rows.
-const BELONGING: [(&str, &str, &str); 7] = [
-    ("span_metrics", "trace_id", ""),
-    ("spans", "trace_id", ""),
-    ("trace_metrics", "request_id", ""),
-    ("assessments", "trace_id", ""),
-    ("review_queue_items", "item_id", " AND item_type = 'trace'"),
-    ("trace_tags", "request_id", ""),
-    ("trace_request_metadata", "request_id", ""),
-];
+use crate::store::sql::BELONGING;
 
 /// Deletes traces in one transaction; a result for each. One whose archive is not the
 /// store's own stays.

@@ -1,10 +1,12 @@
 //! A row to put into a table of whatever release of MLflow made the database.
 
 use rusqlite::ToSql;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::Shared;
 use super::write::Writer;
 use crate::store::StoreError;
+use crate::store::sql::assessed::Datum;
 
 /// A row in the making: columns that the database has, with their values.
 pub(super) struct Row<'r> {
@@ -44,5 +46,17 @@ impl<'r> Row<'r> {
         );
         let values: Vec<&dyn ToSql> = self.columns.iter().map(|(_, value)| *value).collect();
         writer.run(&sql, &values, 1..=1)
+    }
+}
+
+impl ToSql for Datum {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Real(number) => ValueRef::Real(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Truth(holds) => ValueRef::Integer((*holds).into()),
+        }))
     }
 }

@@ -36,6 +36,7 @@ mod prune;
 mod readme;
 mod refusals;
 mod run;
+mod said;
 mod search;
 mod sqlite;
 mod stats;

@@ -219,6 +219,21 @@ impl Postgres {
         String::from_utf8(output.stdout).expect("psql writes UTF-8")
     }
 
+    /// Runs Python with MLflow on a database; gives what it prints.
+    pub(crate) fn python(&self, database: &str, program: &str) -> String {
+        let output = Command::new(venv::backends())
+            .args(["-c", program])
+            .env(
+                "MLFLOW_TRACKING_URI",
+                self.uri_with("postgresql+psycopg2", database),
+            )
+            .current_dir(&self.dir)
+            .output()
+            .expect("Python starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("Python writes UTF-8")
+    }
+
     fn try_sql(&self, database: &str, sql: &str) -> bool {
         self.psql(database, sql).status.success()
     }

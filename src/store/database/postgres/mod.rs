@@ -6,12 +6,14 @@ mod fault;
 mod tls;
 mod values;
 
+use std::fmt::Write as _;
+
 use postgres::config::SslMode;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls};
 
 use self::tls::Tls;
-use super::link::{Arg, Facts, Link, TagStatements};
+use super::link::{Arg, Facts, Link, Right, TagStatements};
 use crate::store::sql::{Dialect, Row as _, Schema, TABLES, Tables, row};
 use crate::store::{DatabasePlace, Encrypted, StoreError};
 
@@ -156,25 +158,22 @@ impl Link for Postgres {
         }
     }
 
-    fn change<T>(
-        &mut self,
-        change: impl FnOnce(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn begin_change(&mut self) -> Result<(), StoreError> {
         self.renew();
         self.batch(&format!("BEGIN READ WRITE; {}", self.limits()))?;
         self.is_begun = true;
-        let changed = change(self).and_then(|done| {
-            self.batch("COMMIT")?;
-            Ok(done)
-        });
-        if changed.is_err() {
-            self.renew();
-        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.batch("COMMIT")?;
         self.is_begun = false;
-        changed
+        Ok(())
     }
 
     fn run(&mut self, sql: &str, values: &[Arg<'_>]) -> Result<u64, StoreError> {
+        // Where the transaction has failed, nothing is changed outside of it.
+        self.begin()?;
         let count = self.client.execute_typed(sql, &typed(values));
         count.map_err(|error| self.failed(&error))
     }
@@ -211,12 +210,19 @@ impl Link for Postgres {
         "ctid"
     }
 
-    fn may_change(&mut self, table: &str) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 WHERE NOT pg_is_in_recovery() \
-                   AND current_setting('default_transaction_read_only') = 'off' \
-                   AND has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE') \
-                   AND has_table_privilege($1, 'DELETE')";
-        Ok(!self.ask(sql, &[Arg::Text(table)])?.is_empty())
+    fn may_change(&mut self, table: &str, rights: &[Right]) -> Result<bool, StoreError> {
+        let mut sql = "SELECT 1 WHERE NOT pg_is_in_recovery() \
+                       AND current_setting('default_transaction_read_only') = 'off'"
+            .to_owned();
+        for right in rights {
+            let name = match right {
+                Right::Insert => "INSERT",
+                Right::Update => "UPDATE",
+                Right::Delete => "DELETE",
+            };
+            let _ = write!(sql, " AND has_table_privilege($1, '{name}')");
+        }
+        Ok(!self.ask(&sql, &[Arg::Text(table)])?.is_empty())
     }
 
     fn tag_statements(&self) -> TagStatements {
