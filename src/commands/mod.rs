@@ -56,7 +56,7 @@ use crate::error::{CommandError, Exit};
 use crate::model::Timestamp;
 use crate::render::{Layout, LeftOut, Style};
 use crate::settings::{Env, RealDisk, Settings};
-use crate::store::{self, Location, Logged, RequestLog, Store};
+use crate::store::{self, Location, Logged, Notice, RequestLog, Store};
 use crate::terminal::{self, Terminal};
 use crate::text::Clean;
 use crate::units::{self, Zone};
@@ -123,7 +123,10 @@ fn with_context(
             units::counted(notices.len() - SHOWN, "more warning")
         ));
     }
-    no_match::explain(&context, outcome)
+    match no_match::explain(&context, outcome)? {
+        Exit::Success if notices.iter().any(Notice::leaves_out) => Ok(Exit::Unreadable),
+        exit => Ok(exit),
+    }
 }
 
 /// What every command that looks at traces needs.

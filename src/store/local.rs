@@ -290,26 +290,31 @@ impl Doubts {
         lock(&self.archived).add(info, error);
     }
 
-    /// What came up since the last call, for whoever asks.
-    pub(super) fn notices(&self) -> Vec<Notice> {
-        self.take().into_iter().map(Notice).collect()
-    }
-
     /// What came up since the last call.
-    pub(super) fn take(&self) -> Vec<String> {
-        let mut doubts = std::mem::take(&mut *lock(&self.open));
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        let notice = |text, leaves_out| Notice { text, leaves_out };
+        let open = std::mem::take(&mut *lock(&self.open));
+        let mut notices: Vec<Notice> = open.into_iter().map(|text| notice(text, false)).collect();
         if let Some((traces, first)) = lock(&self.unjudged).take() {
-            doubts.push(format!(
+            let text = format!(
                 "conditions on spans leave out {traces} whose spans are not to be had: {first}"
-            ));
+            );
+            notices.push(notice(text, true));
         }
         if let Some((traces, first)) = lock(&self.archived).take() {
-            doubts.push(format!(
+            let text = format!(
                 "only times, names, types and costs are known of the spans of {traces}, whose \
                  archive is not to be had: {first}"
-            ));
+            );
+            notices.push(notice(text, false));
         }
-        doubts
+        notices
+    }
+
+    /// The same in words alone.
+    #[cfg(test)]
+    pub(super) fn take(&self) -> Vec<String> {
+        self.notices().into_iter().map(|one| one.text).collect()
     }
 }
 

@@ -150,12 +150,20 @@ pub struct Page {
 /// Something that did not stop an answer: one clause, in lower case, with text from
 /// traces and files that is not to reach a terminal as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice(String);
+pub struct Notice {
+    text: String,
+    leaves_out: bool,
+}
 
 impl Notice {
     /// What it says, as it is.
     pub fn untrusted(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether traces are missing from the answer that may belong there.
+    pub const fn leaves_out(&self) -> bool {
+        self.leaves_out
     }
 }
 

@@ -152,4 +152,5 @@ fn a_trace_that_is_lost_is_left_out_and_counted() {
         warnings.len() == 1 && warnings[0].contains("leave out 2 traces"),
         "{found}"
     );
+    assert_eq!(found.code, Some(7), "{found}");
 }
