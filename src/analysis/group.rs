@@ -90,14 +90,19 @@ impl GroupKey {
         }
         match text {
             "span.error" => return Some(Self::SpanField(Field::SpanError)),
-            "trace" => return Some(Self::Trace(Field::Name)),
             "assessment" | "assessment.name" => return Some(Self::Assessment),
             "assessment.value" => return Some(Self::AssessmentValue),
             _ => {}
         }
-        FieldDef::named(text, Uses::GROUP, true)
-            .or_else(|| Field::with_key(text, Uses::GROUP))
-            .map(Self::Trace)
+        Self::of_traces(text).map(Self::Trace)
+    }
+
+    /// The field of traces that a text means where nothing of spans is meant.
+    pub fn of_traces(text: &str) -> Option<Field> {
+        if text == "trace" {
+            return Some(Field::Name);
+        }
+        FieldDef::named(text, Uses::GROUP, true).or_else(|| Field::with_key(text, Uses::GROUP))
     }
 
     /// Beginnings of all that can be grouped by.

@@ -65,6 +65,9 @@ fn unknown_option(root: &Command, words: &[OsString], error: &mut Error) {
     };
     let option = typed.split('=').next().unwrap_or(typed).to_owned();
     let tip = match foreign_option(&option) {
+        _ if option == "--older" && !lacks(root, &name, "--older-than") => {
+            Some("write --older-than TIME, such as --older-than 30d".to_owned())
+        }
         Some((ours, _)) if lacks(root, &name, ours) => tip(root, &name, ours),
         Some((_, tip)) => Some(tip.to_owned()),
         None => tip(root, &name, &option),

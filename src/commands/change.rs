@@ -291,9 +291,10 @@ fn check_which(order: Order, by_filter: bool, words: Words) -> Result<()> {
     match (by_filter, order.words.is_empty()) {
         (true, false) => Err(wrong("both").into()),
         (false, true) => Err(wrong("neither")
-            .hint(format!(
-                "`mlt {verb} latest …` is for one trace, `mlt {verb} --status ERROR …` for those that match"
-            ))
+            .hint(match verb {
+                "close" => "`mlt close latest` is for one trace, `mlt close --older-than 1d` for all that are stuck".to_owned(),
+                verb => format!("`mlt {verb} latest …` is for one trace, `mlt {verb} --status ERROR …` for those that match"),
+            })
             .into()),
         _ => Ok(()),
     }

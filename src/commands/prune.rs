@@ -117,12 +117,9 @@ fn rule(text: &str) -> Result<Rule<'_>> {
     if let Some((count, key)) = text.split_once('/')
         && let Ok(count) = count.parse()
     {
-        let of = match GroupKey::parse(key) {
-            // What is the name of a span elsewhere is that of a trace here.
-            _ if key == "name" => crate::field::Field::Name,
-            Some(GroupKey::Trace(of)) if !of.needs_spans() => of,
-            _ => return Err(wrong("a key of traces behind the `/`, such as 5/name").into()),
-        };
+        // What is the name or the status of a span elsewhere is that of a trace here.
+        let of = GroupKey::of_traces(key).filter(|of| !of.needs_spans());
+        let of = of.ok_or_else(|| wrong("a key of traces behind the `/`, such as 5/name"))?;
         return Ok(Rule::Known(Keep::Newest { count, of }));
     }
     if !super::selection::looks_like_filter(text) {

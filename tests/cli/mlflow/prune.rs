@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::support::mlflow::of_its_own;
-use crate::support::mlt;
+use crate::support::{Mlt, mlt};
 
 /// Ids in a column of a table.
 fn ids(text: &str) -> BTreeSet<String> {
@@ -11,6 +11,14 @@ fn ids(text: &str) -> BTreeSet<String> {
         .lines()
         .filter_map(|line| line.split_whitespace().next());
     lines.map(str::to_owned).collect()
+}
+
+/// The newest trace in a state, where there is one.
+fn search_newest(on: &dyn Fn() -> Mlt, state: &str) -> BTreeSet<String> {
+    ids(on()
+        .run(&format!("search -n 1 -o ids --status {state}"))
+        .stdout
+        .as_str())
 }
 
 #[test]
@@ -49,6 +57,17 @@ fn a_dry_run_finds_what_the_real_one_deletes() {
     };
     let left: BTreeSet<String> = all.difference(&doomed).cloned().collect();
     assert_eq!(names(&left), names(&all));
+
+    // The status is that of traces, too: the newest in each state stays.
+    let newest: BTreeSet<String> = ["OK", "ERROR", "IN_PROGRESS"]
+        .iter()
+        .flat_map(|state| search_newest(&on, state))
+        .collect();
+    let dry = on().run("prune --older-than 0s --keep 1/status --dry-run -o csv");
+    let doomed_but = |kept: &String| !dry.stdout.contains(kept.as_str());
+    assert!(newest.len() >= 2 && newest.iter().all(doomed_but), "{dry}");
+    let doomed_now = dry.stdout.matches(",would_delete,").count();
+    assert_eq!(doomed_now, all.len() - newest.len(), "{dry}");
 
     let prune = || on().args(["prune", "--keep", "name = 'rag-answer'"]);
     let unasked = prune().run(rules);
