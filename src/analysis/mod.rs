@@ -66,10 +66,13 @@ pub use histogram::{Bin, Histogram};
 pub use lanes::{Lanes, Slot};
 pub use latency::{LatencyReport, analyse};
 pub use many::{Many, ManyReport, Question, SlowTrace, Supposition, WhatIf};
-pub use measure::{Bundled, MOST_BLAMED, Measured, Noise, Sample, SampleSpan, Spread, Tally, Told};
+pub use measure::{
+    Bundled, MOST_BLAMED, Measured, Noise, Sample, SampleSpan, Spread, Tally, Told, mean_ns, share,
+    sum_ns,
+};
 pub use number::ratio;
 pub use over_time::{Interval, MOST_INTERVALS, over_time};
-pub use percentile::{Quantile, Summary, percentile};
+pub use percentile::{Quantile, Summary, percentile, percentile_by};
 pub use retention::{Amount, Keep};
 pub use sessions::{SessionSummary, Sessions};
 pub use stats::{

@@ -33,11 +33,12 @@ pub fn percentile(sorted: &[i64], quantile: Quantile) -> Option<i64> {
     percentile_by(sorted.len(), quantile, |rank| sorted[rank])
 }
 
-/// The quantile of `n` values, of which `value` gives the one of a rank from 0.
-pub(super) fn percentile_by(
+/// The quantile of `n` values, of which `value` gives the one of a rank from 0: first the
+/// one below the quantile, then the next one.
+pub fn percentile_by(
     n: usize,
     quantile: Quantile,
-    value: impl Fn(usize) -> i64,
+    mut value: impl FnMut(usize) -> i64,
 ) -> Option<i64> {
     let steps = n.checked_sub(1)?;
     let h = steps as u128 * u128::from(quantile.0);

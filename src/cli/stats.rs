@@ -29,7 +29,8 @@ Numbers:
   Intervals are multiples of --every in UTC, but days and weeks those of the calendar: they begin at
   midnight, local time or with --utc UTC. A trace and its spans are in the one in which it began.
 --via:
-  auto    by the server's metrics API (MLflow 3.10) where it gives the very same numbers, else here
+  auto    by the server's metrics API (MLflow 3.10), or by PostgreSQL where that is read directly,
+          where these give the very same numbers, else here
   here    from the traces, and from their spans where these are asked about
   server  by the metrics API or not at all; of spans, those in the server's database are counted:
           their durations are cut to whole milliseconds, N includes those that have not ended, and

@@ -51,11 +51,12 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
     let of_spans = |aggregate: &Aggregate| aggregate.measure == Measure::Of(Field::SpanDuration);
     let gathered = answer.gathered.as_ref();
     let by_server = gathered.is_none();
+    let is_rough = by_server && !answer.exact;
     let is_short = gathered.is_some_and(Gathered::is_short);
     let parts = StatsParts {
         columns: columns.as_deref(),
         via: if by_server { "server" } else { "here" },
-        whole_milliseconds: by_server && question.aggregates.iter().any(of_spans),
+        whole_milliseconds: is_rough && question.aggregates.iter().any(of_spans),
         truncated: gathered.is_some_and(Gathered::truncated) || report.rows.len() < all,
         unreadable: gathered.map_or(&[], |gathered| &gathered.unreadable),
     };
@@ -71,7 +72,7 @@ pub(super) fn run(context: &Context, args: &StatsArgs) -> Result<Exit> {
         context.note("durations of spans are whole milliseconds, as the server computes them");
     }
     let partial = |key: &&GroupKey| matches!(key, GroupKey::Span(By::Type | By::Model));
-    if let Some(key) = question.keys.iter().find(partial).filter(|_| by_server) {
+    if let Some(key) = question.keys.iter().find(partial).filter(|_| is_rough) {
         let wrappers = match key {
             GroupKey::Span(By::Model) => "; what wraps the call of a model counts as one, too",
             _ => "",
@@ -307,6 +308,8 @@ fn sort(context: &Context, args: &StatsArgs, question: &StatsQuestion) -> Result
 /// The numbers, and what became of the traces where they were looked at here.
 struct Answer {
     report: StatsReport,
+    /// Whether they are what the traces give, spans and all.
+    exact: bool,
     gathered: Option<Gathered>,
 }
 
@@ -318,12 +321,13 @@ fn answer(
 ) -> Result<Answer> {
     if args.via != Via::Here {
         match by_server(context, args, question, &query)? {
-            Ok(report) => {
+            Ok((report, exact)) => {
                 if report.traces == Some(0) || report.rows.is_empty() {
                     check_experiments(context.store()?, &context.settings.experiments)?;
                 }
                 return Ok(Answer {
                     report,
+                    exact,
                     gathered: None,
                 });
             }
@@ -366,6 +370,7 @@ fn answer(
     )?;
     Ok(Answer {
         report: stats.into_report().map_err(too_many_intervals)?,
+        exact: true,
         gathered: Some(gathered),
     })
 }
@@ -400,13 +405,13 @@ fn is_whole(aggregate: &Aggregate) -> bool {
         )
 }
 
-/// The server's numbers, or why there are none.
+/// The server's numbers and whether they are those of the traces, or why there are none.
 fn by_server(
     context: &Context,
     args: &StatsArgs,
     question: &StatsQuestion,
     query: &Query,
-) -> Result<Result<StatsReport, String>> {
+) -> Result<Result<(StatsReport, bool), String>> {
     if args.limit.limit.is_some() {
         return Ok(Err(
             "the server does not stop at a number of traces".to_owned()
@@ -438,8 +443,12 @@ fn by_server(
         exact: args.via == Via::Auto,
         no_assessments: question.assessments,
     };
-    let (rows, traces) = match store.metrics(&whole)? {
-        MetricAnswer::Rows { rows, traces } => (rows, traces),
+    let (rows, traces, exact) = match store.metrics(&whole)? {
+        MetricAnswer::Rows {
+            rows,
+            traces,
+            exact,
+        } => (rows, traces, exact),
         MetricAnswer::Cannot(reason) => return Ok(Err(reason)),
     };
     let mut groups: Vec<StatsGroup> = rows.into_iter().map(|row| group(row, question)).collect();
@@ -463,7 +472,7 @@ fn by_server(
     }
     let mut report = StatsReport::new(groups, question).map_err(too_many_intervals)?;
     report.traces = traces;
-    Ok(Ok(report))
+    Ok(Ok((report, exact)))
 }
 
 /// Whether intervals are the server's, which has multiples of their length in

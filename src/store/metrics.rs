@@ -60,8 +60,11 @@ pub enum MetricAnswer {
     Rows {
         /// The groups.
         rows: Vec<MetricRow>,
-        /// How many traces there are, where traces were asked about.
+        /// How many traces there are, where that is known.
         traces: Option<usize>,
+        /// Whether they are the very numbers that the traces give; otherwise durations of
+        /// spans may be cut to milliseconds, and spans of no group may be left out.
+        exact: bool,
     },
     /// The question is not answered, and why: a clause that continues "the numbers
     /// are computed here: ".

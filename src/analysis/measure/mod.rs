@@ -29,6 +29,7 @@ use keeper::Keeper;
 use values::Values;
 
 pub use spread::{Bundled, Noise, Spread, Told};
+pub use values::{mean_ns, share, sum_ns};
 
 /// How many samples are kept to blame for a value.
 pub const MOST_BLAMED: usize = 3;
@@ -343,7 +344,7 @@ impl Sum {
         let function = aggregate.function;
         let value = match function {
             Function::Count => Some(Number::Integer(whole(self.hits))),
-            Function::ErrorRate => values::share(self.hits, self.n).map(Number::Float),
+            Function::ErrorRate => share(self.hits, self.n).map(Number::Float),
             _ => self.values.result(function),
         };
         let samples = |blamed: &[Blame]| blamed.iter().filter_map(Blame::sample).collect();

@@ -80,7 +80,7 @@ impl Values {
     pub(super) fn result(&self, function: Function) -> Option<Number> {
         match (self, function) {
             (Self::Whole { n: 0, .. } | Self::Fractions { n: 0, .. }, _) => None,
-            (Self::Whole { sum, .. }, Function::Sum) => Some(Number::Integer(narrow(*sum))),
+            (Self::Whole { sum, .. }, Function::Sum) => Some(sum_ns(*sum)),
             (Self::Whole { unit, n, sum }, _) => Some(divided(*sum, *n, *unit)),
             (Self::Fractions { sum, .. }, Function::Sum) => Some(Number::Float(sum.total())),
             (Self::Fractions { n, sum }, _) => Some(Number::Float(sum.mean(*n))),
@@ -105,8 +105,18 @@ fn i128_of(n: usize) -> i128 {
     i128::try_from(n).unwrap_or(i128::MAX)
 }
 
+/// The mean of so many durations that come to a sum; `None` of none.
+pub fn mean_ns(sum: i128, n: usize) -> Option<Number> {
+    (n > 0).then(|| divided(sum, n, Unit::Time))
+}
+
+/// The sum of durations.
+pub fn sum_ns(sum: i128) -> Number {
+    Number::Integer(narrow(sum))
+}
+
 /// `hits / n`; `None` where `n` is 0.
-pub(super) fn share(hits: usize, n: usize) -> Option<f64> {
+pub fn share(hits: usize, n: usize) -> Option<f64> {
     (n > 0).then(|| quotient(i128_of(hits), n))
 }
 

@@ -139,6 +139,11 @@ pub(super) trait Link: Send {
     /// How tags are changed; the id of the trace is always the first value.
     fn tag_statements(&self) -> TagStatements;
 
+    /// Whether it computes aggregates as they are computed here.
+    fn sums_up(&self) -> bool {
+        false
+    }
+
     /// How it goes about a statement.
     fn explain(&mut self, sql: &str, values: &[Arg<'_>]) -> Result<Vec<String>, StoreError>;
 }

@@ -12,6 +12,7 @@ mod delete;
 mod infos;
 mod link;
 mod links;
+mod metrics;
 mod postgres;
 mod search;
 mod spans;
@@ -30,8 +31,8 @@ use super::local::{Doubts, lock};
 use super::sql::info::{EXPERIMENT, experiment};
 use super::sql::{Schema, Workspace, row};
 use super::{
-    Change, DatabasePlace, Detail, Explain, Explanation, Notice, OnChange, OnTrace, Page, Pages,
-    Query, Scope, Store, StoreError, TraceRef, Want,
+    Change, DatabasePlace, Detail, Explain, Explanation, MetricAnswer, MetricQuestion, Notice,
+    OnChange, OnTrace, Page, Pages, Query, Scope, Store, StoreError, TraceRef, Want,
 };
 use crate::model::{Experiment, ExperimentOverview, Timestamp, Trace, TraceInfo, tag};
 use crate::parallel;
@@ -329,6 +330,10 @@ impl<L: Link> Store for DatabaseStore<L> {
             what: "way to take in traces",
             instead: "name the tracking server over it with -u",
         })
+    }
+
+    fn metrics(&self, question: &MetricQuestion<'_>) -> Result<MetricAnswer, StoreError> {
+        metrics::answer(self, question)
     }
 
     fn notices(&self) -> Vec<Notice> {

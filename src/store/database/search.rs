@@ -13,7 +13,7 @@ use crate::store::judge::{self, Judge};
 use crate::store::local::{Sessions, lock, plan_of};
 use crate::store::sql::info::{can_read_parts, columns, part_columns};
 use crate::store::sql::{Compiler, Parameters, Probes, Schema, order};
-use crate::store::{Explanation, InfoParts, MAX_PAGE, Page, Query, StoreError};
+use crate::store::{Explanation, FilterSource, InfoParts, MAX_PAGE, Page, Query, StoreError};
 
 /// Traces whose spans are fetched at a time to check them.
 const WITH_SPANS: usize = 64;
@@ -38,6 +38,17 @@ struct Prepared {
     parameters: Parameters,
     parts: Option<InfoParts>,
     residual: Filter,
+    facts: Facts,
+    /// SQL for the experiments that are searched, as a list in parentheses.
+    scope: String,
+}
+
+/// The traces that are searched for, as SQL about `trace_info t`.
+pub(super) struct Chosen {
+    pub(super) conditions: Vec<String>,
+    pub(super) parameters: Parameters,
+    /// What the database does not decide.
+    pub(super) residual: Filter,
     facts: Facts,
     /// SQL for the experiments that are searched, as a list in parentheses.
     scope: String,
@@ -202,9 +213,22 @@ pub(super) fn explain<L: Link>(
     })
 }
 
-impl Prepared {
-    fn new<L: Link>(store: &DatabaseStore<L>, query: &Query) -> Result<Self, StoreError> {
-        let facts = facts(store, query)?;
+impl Chosen {
+    /// # Errors
+    /// Those of the database, and a filter that nothing here decides.
+    pub(super) fn new<L: Link>(
+        store: &DatabaseStore<L>,
+        query: &Query,
+    ) -> Result<Self, StoreError> {
+        let needs_spans = match &query.filter {
+            FilterSource::Parsed(filter) => filter.needs_spans(),
+            FilterSource::Raw(_) => false,
+        };
+        let facts = if needs_spans {
+            facts(store)?
+        } else {
+            super::UNKNOWN
+        };
         let schema = &store.schema;
         let Plan {
             mut searches,
@@ -227,6 +251,27 @@ impl Prepared {
             })?;
         let mut conditions = vec![format!("t.experiment_id IN {scope}")];
         conditions.extend(compiled.conjuncts);
+        Ok(Self {
+            conditions,
+            parameters,
+            residual,
+            facts,
+            scope,
+        })
+    }
+}
+
+impl Prepared {
+    fn new<L: Link>(store: &DatabaseStore<L>, query: &Query) -> Result<Self, StoreError> {
+        let Chosen {
+            conditions,
+            mut parameters,
+            residual,
+            facts,
+            scope,
+        } = Chosen::new(store, query)?;
+        let schema = &store.schema;
+        let dialect = parameters.dialect;
         let parts = if !residual.is_empty() {
             None
         } else if query.ids_only {
@@ -263,15 +308,11 @@ impl Prepared {
     }
 }
 
-/// What decides what the database is asked, where the filter is about spans.
-fn facts<L: Link>(store: &DatabaseStore<L>, query: &Query) -> Result<Facts, StoreError> {
-    let needs_spans = match &query.filter {
-        crate::store::FilterSource::Parsed(filter) => filter.needs_spans(),
-        crate::store::FilterSource::Raw(_) => false,
-    };
-    if !needs_spans {
-        return Ok(super::UNKNOWN);
-    }
+/// What decides what the database is asked about spans.
+///
+/// # Errors
+/// Those of the database.
+pub(super) fn facts<L: Link>(store: &DatabaseStore<L>) -> Result<Facts, StoreError> {
     if let Some(facts) = *lock(&store.facts) {
         return Ok(facts);
     }

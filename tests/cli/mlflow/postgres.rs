@@ -2,6 +2,7 @@
 //! SQLite, by any login, and refused in a sentence that holds no password.
 
 mod changes;
+mod statistics;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};

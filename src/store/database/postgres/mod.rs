@@ -225,6 +225,10 @@ impl Link for Postgres {
         Ok(!self.ask(&sql, &[Arg::Text(table)])?.is_empty())
     }
 
+    fn sums_up(&self) -> bool {
+        true
+    }
+
     fn tag_statements(&self) -> TagStatements {
         TagStatements {
             find: "SELECT 1 FROM trace_info WHERE request_id = $1",

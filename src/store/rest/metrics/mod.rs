@@ -259,7 +259,11 @@ impl RestStore {
             .contains(&Ask::Series(Series::TraceCount))
             .then(|| groups.traces());
         Ok(match (Values { groups, relations }).rows(question) {
-            Ok(rows) => MetricAnswer::Rows { rows, traces },
+            Ok(rows) => MetricAnswer::Rows {
+                rows,
+                traces,
+                exact: false,
+            },
             Err(reason) => MetricAnswer::Cannot(reason),
         })
     }
