@@ -159,7 +159,9 @@ fn database_hint(reason: &DatabaseFault) -> Vec<String> {
             "`sslrootcert` names its authority; `sslmode=require` encrypts and checks nothing"
         }
         DatabaseFault::NotNow | DatabaseFault::Ended | DatabaseFault::Conflict => "try again later",
-        DatabaseFault::MayNotRead => "it takes SELECT on MLflow's tables",
+        DatabaseFault::MayNotRead | DatabaseFault::MayNotReadAll(_) => {
+            "it takes SELECT on MLflow's tables"
+        }
         DatabaseFault::MayOnlyRead => "it takes INSERT, UPDATE and DELETE on MLflow's tables",
         DatabaseFault::OtherLogin
         | DatabaseFault::NoDatabase

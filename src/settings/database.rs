@@ -333,6 +333,15 @@ fn of_passfile(
     let password = lines
         .filter(|line| !line.starts_with('#'))
         .find_map(|line| password_of_line(line, wanted));
+    // As `psql`, which does without it then.
+    if password.is_some() && !disk.is_private(&path) {
+        return Err(SettingsError::CredentialsFile {
+            path: path.display().to_string(),
+            reason: "others may read it, and no password is taken from such a file; \
+                     `chmod 600` makes it its owner's alone"
+                .to_owned(),
+        });
+    }
     Ok(password)
 }
 
@@ -375,7 +384,11 @@ mod tests {
 
         fn read(&self, path: &Path) -> io::Result<Option<String>> {
             let text = "# h:1:*:*:no\nother:5432:*:*:no\nh:5432:db:ann:a\\:b\\\\c:d\n*:*:*:*:any\n";
-            Ok((path == Path::new("/home/ann/.pgpass")).then(|| text.to_owned()))
+            Ok(path.ends_with(".pgpass").then(|| text.to_owned()))
+        }
+
+        fn is_private(&self, path: &Path) -> bool {
+            path.starts_with("/home/ann")
         }
     }
 
@@ -433,6 +446,13 @@ mod tests {
         assert_eq!(of_file.password.unwrap().expose(), "a:b\\c:d");
         let any = place("postgresql://bob@h/db", &env).unwrap();
         assert_eq!(any.password.unwrap().expose(), "any");
+        let open = [("HOME", "/home/bob"), ("USER", "ann")];
+        let refused = place("postgresql://h/db", &open).unwrap_err();
+        assert!(
+            refused.starts_with("cannot read /home/bob/.pgpass: others may read it"),
+            "{refused}"
+        );
+        assert!(place("postgresql://ann:pw@h/db", &open).is_ok());
         let env = [
             ("PGPASSWORD", "v"),
             ("PGHOST", "p"),

@@ -36,6 +36,9 @@ pub trait Disk {
     /// # Errors
     /// When there is a file and it cannot be read.
     fn read(&self, path: &Path) -> io::Result<Option<String>>;
+
+    /// Whether nobody but its owner may do anything to a file.
+    fn is_private(&self, path: &Path) -> bool;
 }
 
 /// The real disk.
@@ -75,6 +78,18 @@ impl Disk for RealDisk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    #[cfg(unix)]
+    fn is_private(&self, path: &Path) -> bool {
+        use std::os::unix::fs::PermissionsExt as _;
+        const OTHERS: u32 = 0o077;
+        fs::metadata(path).is_ok_and(|it| it.permissions().mode() & OTHERS == 0)
+    }
+
+    #[cfg(not(unix))]
+    fn is_private(&self, _path: &Path) -> bool {
+        true
     }
 }
 

@@ -195,6 +195,10 @@ mod tests {
         fn read(&self, _path: &Path) -> io::Result<Option<String>> {
             Ok(None)
         }
+
+        fn is_private(&self, _path: &Path) -> bool {
+            true
+        }
     }
 
     fn disk(entries: &[(&'static str, Found)]) -> Pretended {

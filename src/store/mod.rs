@@ -351,7 +351,8 @@ pub fn open_with(
             Box::new(sqlite::open(path, workspace.as_deref(), places)?)
         }
         Location::Database(place) => {
-            open_database(place, allowed(artifact::Artifacts::of_server(artifacts)))?
+            let places = allowed(artifact::Artifacts::of_server(artifacts));
+            open_database(place, places, log)?
         }
         Location::Mlruns(path) if is_of_files(path) => Box::new(file::FileStore::open(path)?),
         Location::Mlruns(path) => {
@@ -368,9 +369,10 @@ pub fn open_with(
 fn open_database(
     place: &DatabasePlace,
     artifacts: artifact::Artifacts,
+    log: RequestLog,
 ) -> Result<Box<dyn Store>, StoreError> {
     match place.kind {
-        DatabaseKind::Postgres => database::open_postgres(place, artifacts),
+        DatabaseKind::Postgres => database::open_postgres(place, artifacts, log),
     }
 }
 
@@ -378,6 +380,7 @@ fn open_database(
 fn open_database(
     place: &DatabasePlace,
     _artifacts: artifact::Artifacts,
+    _log: RequestLog,
 ) -> Result<Box<dyn Store>, StoreError> {
     Err(StoreError::Unsupported {
         store: place.name(),

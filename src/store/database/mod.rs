@@ -21,6 +21,7 @@ mod tags;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 use self::link::{Arg, Facts, Link, Odd};
 use self::postgres::Postgres;
@@ -31,11 +32,12 @@ use super::local::{Doubts, lock};
 use super::sql::info::{EXPERIMENT, experiment};
 use super::sql::{Schema, Workspace, row};
 use super::{
-    Change, DatabasePlace, Detail, Explain, Explanation, MetricAnswer, MetricQuestion, Notice,
-    OnChange, OnTrace, Page, Pages, Query, Scope, Store, StoreError, TraceRef, Want,
+    Change, DatabasePlace, Detail, Explain, Explanation, Logged, MetricAnswer, MetricQuestion,
+    Notice, OnChange, OnTrace, Page, Pages, Query, RequestLog, Scope, Store, StoreError, TraceRef,
+    Want,
 };
 use crate::model::{Experiment, ExperimentOverview, Timestamp, Trace, TraceInfo, tag};
-use crate::parallel;
+use crate::{parallel, units};
 
 /// Traces in a database.
 struct DatabaseStore<L> {
@@ -49,6 +51,7 @@ struct DatabaseStore<L> {
     /// Searches that are not over, by the token of their next page.
     cursors: Mutex<HashMap<String, Cursor>>,
     last_token: AtomicU64,
+    log: RequestLog,
 }
 
 /// Opens a database of PostgreSQL.
@@ -59,9 +62,10 @@ struct DatabaseStore<L> {
 pub(super) fn open_postgres(
     place: &DatabasePlace,
     artifacts: Artifacts,
+    log: RequestLog,
 ) -> Result<Box<dyn Store>, StoreError> {
     let link = Postgres::connect(place)?;
-    Ok(Box::new(DatabaseStore::new(place, link, artifacts)?))
+    Ok(Box::new(DatabaseStore::new(place, link, artifacts, log)?))
 }
 
 /// What is known of a database of which nobody has asked yet.
@@ -71,7 +75,12 @@ const UNKNOWN: Facts = Facts {
 };
 
 impl<L: Link> DatabaseStore<L> {
-    fn new(place: &DatabasePlace, mut link: L, artifacts: Artifacts) -> Result<Self, StoreError> {
+    fn new(
+        place: &DatabasePlace,
+        mut link: L,
+        artifacts: Artifacts,
+        log: RequestLog,
+    ) -> Result<Self, StoreError> {
         let name = place.name();
         let schema = link.schema()?;
         let wanted = place.workspace.as_deref();
@@ -95,16 +104,41 @@ impl<L: Link> DatabaseStore<L> {
             facts: Mutex::default(),
             cursors: Mutex::default(),
             last_token: AtomicU64::new(0),
+            log,
         })
     }
 
     fn ask(&self, sql: &str, values: &[Arg<'_>]) -> Result<Vec<L::Row>, StoreError> {
-        lock(&self.link).ask(sql, values)
+        let found = |rows: &Vec<L::Row>| counted(rows.len());
+        self.timed(sql, found, |link| link.ask(sql, values))
     }
 
     /// Runs a statement within a transaction that changes rows.
     fn run(&self, sql: &str, values: &[Arg<'_>]) -> Result<u64, StoreError> {
-        lock(&self.link).run(sql, values)
+        let changed = |rows: &u64| counted(usize::try_from(*rows).unwrap_or(usize::MAX));
+        self.timed(sql, changed, |link| link.run(sql, values))
+    }
+
+    /// Does what a statement says, and logs it: what stands in it in the places of values is
+    /// not told, since these may be secrets.
+    fn timed<T>(
+        &self,
+        sql: &str,
+        outcome: impl FnOnce(&T) -> String,
+        work: impl FnOnce(&mut L) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let begin = Instant::now();
+        let done = work(&mut lock(&self.link));
+        if let Some(log) = &self.log {
+            let took = i64::try_from(begin.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            let outcome = match &done {
+                Ok(done) => outcome(done),
+                Err(_) => "failed".to_owned(),
+            };
+            let line = format!("{sql} -> {outcome} in {}", units::duration(took));
+            log(Logged::Remark(&line));
+        }
+        done
     }
 
     /// One number, such as a count.
@@ -167,6 +201,11 @@ impl<L: Link> DatabaseStore<L> {
     fn truth(&self, holds: bool) -> &'static str {
         lock(&self.link).dialect(UNKNOWN).truth(holds)
     }
+}
+
+/// `5 rows`.
+fn counted(rows: usize) -> String {
+    units::counted(rows, "row")
 }
 
 impl<L: Link> Ways for DatabaseStore<L> {

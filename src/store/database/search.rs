@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::capability::Decides;
 use super::infos::Infos;
 use super::link::{Arg, Facts, Link};
-use super::{DatabaseStore, links};
+use super::{DatabaseStore, counted, links};
 use crate::filter::{Filter, Plan};
 use crate::model::{TraceInfo, metadata, tag};
 use crate::store::judge::{self, Judge};
@@ -75,7 +75,8 @@ pub(super) fn start<L: Link>(
     let number = store.last_token.fetch_add(1, Relaxed);
     let name = format!("mlt_{number}");
     let all = query.limit.is_none();
-    lock(&store.link).open(&name, &search.sql, &values, all)?;
+    let open = |link: &mut L| link.open(&name, &search.sql, &values, all);
+    store.timed(&search.sql, |()| "begun".to_owned(), open)?;
     let check = if search.residual.is_empty() {
         None
     } else {
@@ -107,7 +108,12 @@ impl Cursor {
             Some(check) if check.needs_spans => WITH_SPANS,
             Some(_) => MAX_PAGE,
         };
-        let found = lock(&store.link).next(&self.name, rows)?;
+        let next = |link: &mut L| link.next(&self.name, rows);
+        let found = store.timed(
+            "the next rows",
+            |rows: &Vec<L::Row>| counted(rows.len()),
+            next,
+        )?;
         let is_last = found.len() < rows;
         if is_last {
             lock(&store.link).close(&self.name);

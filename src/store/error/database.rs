@@ -29,6 +29,9 @@ pub enum DatabaseFault {
     /// The user may not read the tables.
     #[error("this user may not read its tables")]
     MayNotRead,
+    /// The user may read some of the tables, and not these.
+    #[error("this user may not read all of its tables: {0}")]
+    MayNotReadAll(String),
     /// The user, or anybody, may do nothing but read.
     #[error("this user may only read")]
     MayOnlyRead,
@@ -59,6 +62,7 @@ impl DatabaseFault {
                 | Self::OtherLogin
                 | Self::NotFromHere
                 | Self::MayNotRead
+                | Self::MayNotReadAll(_)
                 | Self::MayOnlyRead
         )
     }

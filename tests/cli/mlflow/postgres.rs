@@ -150,8 +150,14 @@ fn a_login_comes_from_the_uri_or_a_variable_and_is_never_shown() {
     let by_uri = mlt()
         .on(&postgres().uri_of(encoded))
         .run("search -n 1 -o ids -v");
-    by_uri.ok();
+    assert_eq!(by_uri.code, Some(0), "{by_uri}");
     assert!(!by_uri.stderr.contains("p%40ss") && !by_uri.stderr.contains(PASSWORD));
+    let secret = mlt()
+        .on(&postgres().uri_of(encoded))
+        .run("search --count -v -f tags.k='s3cret'");
+    let said = regex::Regex::new(r"(?m)^SELECT .+\$1.* -> \d+ rows? in ").unwrap();
+    assert!(said.is_match(&secret.stderr), "{secret}");
+    assert!(!secret.stderr.contains("s3cret"), "{secret}");
     let plain = postgres().uri_of("scram");
     mlt()
         .on(&plain)
@@ -189,6 +195,10 @@ fn a_login_comes_from_the_uri_or_a_variable_and_is_never_shown() {
 #[test]
 fn what_stands_in_the_way_is_said_in_a_sentence() {
     role("stranger", "");
+    role(
+        "guest",
+        "GRANT SELECT ON trace_info, experiments, workspaces TO guest",
+    );
     let host = postgres().uri_of("mlflow");
     for (uri, code, said) in [
         (
@@ -205,6 +215,11 @@ fn what_stands_in_the_way_is_said_in_a_sentence() {
             postgres().uri_of("stranger"),
             5,
             "this user may not read its tables",
+        ),
+        (
+            postgres().uri_of("guest"),
+            5,
+            "this user may not read all of its tables: assessments, entity_associations,",
         ),
         (
             format!("{host}?options=-csearch_path%3Dnone"),

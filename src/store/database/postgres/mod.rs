@@ -15,7 +15,7 @@ use postgres::{Client, Config, NoTls};
 use self::tls::Tls;
 use super::link::{Arg, Facts, Link, Right, TagStatements};
 use crate::store::sql::{Dialect, Row as _, Schema, TABLES, Tables, row};
-use crate::store::{DatabasePlace, Encrypted, StoreError};
+use crate::store::{DatabaseFault, DatabasePlace, Encrypted, StoreError};
 
 /// A connection with PostgreSQL.
 pub(super) struct Postgres {
@@ -67,7 +67,30 @@ impl Postgres {
         // What failed within a transaction ends it.
         let _ = self.client.batch_execute("ROLLBACK");
         self.is_begun = false;
-        fault::of(&self.place, error)
+        let failed = fault::of(&self.place, error);
+        if let StoreError::Database {
+            store,
+            reason: DatabaseFault::MayNotRead,
+        } = &failed
+            && let Some(tables) = self.unreadable()
+        {
+            return StoreError::Database {
+                store: store.clone(),
+                reason: DatabaseFault::MayNotReadAll(tables),
+            };
+        }
+        failed
+    }
+
+    /// The tables that the user may not read, where these are some of those there are.
+    fn unreadable(&mut self) -> Option<String> {
+        let sql = "SELECT string_agg(name, ', ' ORDER BY name) FROM \
+                   (SELECT name, has_table_privilege(name, 'SELECT') AS may, \
+                   bool_or(has_table_privilege(name, 'SELECT')) OVER () AS any FROM unnest($1) name \
+                   WHERE to_regclass(name) IS NOT NULL) t WHERE t.any AND NOT t.may";
+        let tables = [Arg::Texts(TABLES.to_vec())];
+        let row = self.client.query_typed(sql, &typed(&tables)).ok()?;
+        row::own_text(row.first()?, "tables", 0).ok()?
     }
 
     fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
