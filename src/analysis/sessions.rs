@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::measure::score;
-use crate::model::{Assessment, AssessmentKind, Timestamp, TraceInfo, TraceState};
+use crate::model::{Assessment, AssessmentKind, DecimalSum, Timestamp, TraceInfo, TraceState};
 
 /// Sessions in the making.
 #[derive(Debug, Default)]
@@ -40,14 +40,19 @@ pub struct SessionSummary {
     pub worst: Option<Assessment>,
     /// When the turn was that names the user.
     user_at: Option<Timestamp>,
+    costs: DecimalSum,
 }
 
 impl Sessions {
     /// Adds a trace; one without a session belongs to none.
     pub fn add(&mut self, info: &TraceInfo) {
-        let Some(id) = info.session() else {
-            return;
-        };
+        if let Some(id) = info.session() {
+            self.add_to(id, info);
+        }
+    }
+
+    /// Adds a trace to a session that it is in.
+    pub fn add_to(&mut self, id: &str, info: &TraceInfo) {
         // Most traces are of a session that is known, whose id needs no copy.
         if !self.0.contains_key(id) {
             self.0.insert(id.to_owned(), SessionSummary::new(id));
@@ -82,6 +87,7 @@ impl SessionSummary {
             trace_id: String::new(),
             worst: None,
             user_at: None,
+            costs: DecimalSum::default(),
         }
     }
 
@@ -112,7 +118,8 @@ impl SessionSummary {
             self.tokens = Some(self.tokens.unwrap_or(0).saturating_add(tokens));
         }
         if let Some(cost) = info.cost().and_then(|cost| cost.total()) {
-            self.cost = Some(self.cost.unwrap_or(0.0) + cost);
+            self.costs.add(cost);
+            self.cost = Some(self.costs.total());
         }
         self.errors += usize::from(info.state == TraceState::Error);
         for assessment in &info.assessments {

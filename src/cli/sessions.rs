@@ -32,6 +32,11 @@ pub struct SessionsArgs {
     #[arg(long, conflicts_with = "limit")]
     pub all: bool,
 
+    /// Sum up what is within a session: the outer ones on this level, by its name or its
+    /// number, the outermost being 1
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<String>,
+
     /// What rows are sorted by
     #[arg(
         long,

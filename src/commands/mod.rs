@@ -35,6 +35,7 @@ mod run;
 mod search;
 mod selection;
 mod session;
+mod session_levels;
 mod sessions;
 mod skill;
 mod stats;

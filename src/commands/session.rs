@@ -10,13 +10,14 @@ use super::attachments::Attachments;
 use super::form::Form;
 use super::gather::{Need, gather_found};
 use super::selection::{filter_of, name_experiments};
+use super::session_levels::described;
 use crate::analysis::{LatencyReport, Session, Turn, analyse};
 use crate::cli::{FilterArgs, OF_SESSIONS, OutputFormat, SessionArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::json;
 use crate::export::transcript;
 use crate::filter::parse_order_by;
-use crate::model::Trace;
+use crate::model::{Trace, is_within_session, session_path};
 use crate::render::brief::{self, session::KeptTurn};
 use crate::render::transcript::{TranscriptOptions, markdown};
 use crate::render::{self, Layout};
@@ -48,7 +49,16 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
     name_experiments(context, context.store()?, &mut query)?;
     let mut attachments = Attachments::asked_for(context, args.attachments.as_deref())?;
     let need = Need::with_spans(Detail::Whole);
+    let mut experiment = None;
     let mut gathered = gather_found(context, query, None, need, "fetching turns", |trace| {
+        // The pattern may have found more.
+        let its = trace.info.session();
+        if !its.is_some_and(|its| is_within_session(its, &id)) {
+            return Ok(());
+        }
+        if experiment.is_none() {
+            experiment.clone_from(&trace.info.experiment_id);
+        }
         let report = analyse(&trace);
         let mut turn = session.turn(&trace, &report.tree);
         if !turns.want(turn.number) {
@@ -67,23 +77,24 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
         Ok(())
     })?;
     if session.turns == 0 {
-        if let Some(error) = gathered.take_error() {
-            return Err(error);
-        }
-        context.remember_no_match(&filter);
-        let store = context.store()?.describe();
-        let message = format!("no traces of session `{id}` in {store}");
-        let error = CommandError::new(Exit::NotFound, message);
-        return Err(error.hint("`mlt sessions` lists them").into());
+        return Err(match gathered.take_error() {
+            Some(error) => error,
+            None => not_found(context, &id, &filter)?.into(),
+        });
     }
     let kept = turns.finish(session.turns)?;
     let mut out = context.terminal.output();
     match form {
-        Form::Text if is_markdown => write_markdown_head(&mut out.text(), &id, &session)?,
+        Form::Text if is_markdown => {
+            let levels = described(context, &id, experiment.as_deref());
+            write_markdown_head(&mut out.text(), &id, levels.as_deref(), &session)?;
+        }
         Form::Text if context.is_brief() => {}
         Form::Text => {
             let layout = context.layout();
-            render::session::write_head(&mut out.text(), &id, &session, &layout)?;
+            let levels = described(context, &id, experiment.as_deref());
+            let levels = levels.as_deref();
+            render::session::write_head(&mut out.text(), &id, levels, &session, &layout)?;
         }
         _ => {}
     }
@@ -119,11 +130,23 @@ pub(super) fn run(context: &Context, args: &SessionArgs) -> Result<Exit> {
     Ok(attachments.map_or(exit, |attachments| attachments.finish(exit)))
 }
 
-fn write_markdown_head(out: &mut Sheet<'_>, id: &str, session: &Session) -> Result<()> {
+fn not_found(context: &Context, id: &str, filter: &FilterArgs) -> Result<CommandError> {
+    context.remember_no_match(filter);
+    let store = context.store()?.describe();
+    let message = format!("no traces of session `{id}` in {store}");
+    Ok(CommandError::new(Exit::NotFound, message).hint("`mlt sessions` lists them"))
+}
+
+fn write_markdown_head(
+    out: &mut Sheet<'_>,
+    id: &str,
+    levels: Option<&str>,
+    session: &Session,
+) -> Result<()> {
     out.line(format!("# {}", markdown::plain(id)))?;
     out.blank()?;
     let plain = Layout::piped();
-    let head = Sheet::kept(|head| render::session::write_head(head, id, session, &plain))?;
+    let head = Sheet::kept(|head| render::session::write_head(head, id, levels, session, &plain))?;
     // The first line begins with the id.
     for line in head.as_str().lines() {
         out.line(markdown::plain(line))?;
@@ -163,13 +186,20 @@ fn shown(
     })
 }
 
-/// What of a session is wanted, as flags of other commands say it.
+/// What of a session is wanted, as flags of other commands say it: of one that others are
+/// within, these too.
 fn of_session(id: &str, args: &SessionArgs) -> FilterArgs {
-    FilterArgs {
-        session: Some(id.to_owned()),
+    let mut filter = FilterArgs {
         user: args.user.clone(),
         ..FilterArgs::default()
+    };
+    match id.strip_suffix(']').filter(|start| !start.contains('\'')) {
+        Some(start) if session_path(id).is_some() => {
+            filter.filters.push(format!("session LIKE '{start}%'"));
+        }
+        _ => filter.session = Some(id.to_owned()),
     }
+    filter
 }
 
 /// The session of the newest trace that has one.

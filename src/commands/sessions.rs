@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::form::Form;
 use super::gather::{Gathered, Need, gather_found};
 use super::selection::{filter_of, name_experiments};
+use super::session_levels::Levels;
 use super::{Context, columns};
 use crate::analysis::{SessionSummary, Sessions};
 use crate::cli::{FilterArgs, OF_LISTS, OutputFormat, SessionSort, SessionsArgs};
@@ -38,7 +39,7 @@ pub(super) fn run(context: &Context, args: &SessionsArgs) -> Result<Exit> {
     if filter.raw_filter.is_none() {
         filter.filters.push("session IS NOT NULL".to_owned());
     }
-    let (gathered, found) = found(context, &filter)?;
+    let (gathered, found) = found(context, &filter, args.level.as_deref())?;
     let mut all = found.newest_first();
     sort(&mut all, args.sort);
     let count = all.len();
@@ -87,7 +88,11 @@ pub(super) fn run(context: &Context, args: &SessionsArgs) -> Result<Exit> {
     gathered.finish(context)
 }
 
-fn found(context: &Context, filter: &FilterArgs) -> Result<(Gathered, Sessions)> {
+fn found(
+    context: &Context,
+    filter: &FilterArgs,
+    level: Option<&str>,
+) -> Result<(Gathered, Sessions)> {
     let mut query = Query {
         filter: filter_of(filter, context)?,
         ..Query::default()
@@ -97,9 +102,14 @@ fn found(context: &Context, filter: &FilterArgs) -> Result<(Gathered, Sessions)>
         usage: true,
         ..Need::INFO
     };
+    let levels = level.map(|level| Levels::new(context, level)).transpose()?;
     let mut found = Sessions::default();
     let gathered = gather_found(context, query, None, need, "finding sessions", |trace| {
-        found.add(&trace.info);
+        let info = &trace.info;
+        match (&levels, info.session()) {
+            (Some(levels), Some(session)) => found.add_to(&levels.outer(session, info), info),
+            _ => found.add(info),
+        }
         Ok(())
     })?;
     Ok((gathered, found))

@@ -8,7 +8,7 @@
 const SCALE: i32 = 24;
 
 /// A sum in the making.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DecimalSum {
     /// In units of 10^-24; `None` once that does not do.
     units: Option<i128>,

@@ -8,6 +8,7 @@ mod decimal;
 mod detail;
 mod ids;
 mod message;
+mod session_path;
 mod span;
 mod time;
 mod trace;
@@ -21,6 +22,9 @@ pub(crate) use ids::random_digits;
 pub use ids::{CATALOG_PREFIX, SpanId, looks_like_trace_id, normalize_trace_id, trace_id_digits};
 pub use message::{
     ATTACHMENT, Media, MediaKind, Message, Part, Role, ToolCall, ToolDefinition, ToolResult,
+};
+pub use session_path::{
+    HIERARCHY, SessionLevels, is_within_session, level_names, session_on_level, session_path,
 };
 pub use span::{Event, Exception, Link, Span, SpanKind, StatusCode, attribute, is_repr};
 pub use time::Timestamp;

@@ -15,10 +15,11 @@ use crate::units;
 /// Columns of the line above a turn, in a pipe.
 const RULE: usize = 80;
 
-/// Writes what stands above the turns.
+/// Writes what stands above the turns. `levels` say what the parts of the id are.
 pub fn write_head(
     out: &mut Sheet<'_>,
     id: &str,
+    levels: Option<&str>,
     session: &Session,
     layout: &Layout,
 ) -> io::Result<()> {
@@ -38,7 +39,7 @@ pub fn write_head(
         title = title.and(style.muted(), format!("   from {time}, {took}"));
     }
     out.line(title.fit_if(layout.width))?;
-    let mut facts = Vec::new();
+    let mut facts: Vec<String> = levels.map(str::to_owned).into_iter().collect();
     facts.extend(session.usage.as_ref().and_then(usage::tokens));
     facts.extend(session.cost.as_ref().and_then(Cost::total).map(units::cost));
     let mut durations = session.durations_ns.clone();

@@ -33,7 +33,7 @@ use crate::field::Field;
 use crate::filter::order::is_of_stores;
 use crate::filter::{Filter, OrderBy};
 use crate::io_words::plain_io_reason;
-use crate::model::{Experiment, ExperimentOverview, Trace, TraceInfo, Unreadable};
+use crate::model::{Experiment, ExperimentOverview, SessionLevels, Trace, TraceInfo, Unreadable};
 
 pub use crate::model::Detail;
 pub use assess::{AssessmentChanges, AssessmentPlan};
@@ -187,6 +187,15 @@ pub trait Store: Send + Sync {
 
     /// The experiments of a scope, those that are active by id.
     fn experiments(&self, scope: Scope<'_>) -> Result<Vec<Experiment>, StoreError>;
+
+    /// What the levels of sessions are called, the outermost first, of each experiment in
+    /// which they have names, by its id.
+    ///
+    /// # Errors
+    /// Those of asking.
+    fn session_levels(&self) -> Result<SessionLevels, StoreError> {
+        Ok(SessionLevels::new())
+    }
 
     /// What is in each of these experiments, in any order.
     fn overview(&self, experiments: Vec<Experiment>)

@@ -36,7 +36,10 @@ use super::{
     Notice, OnChange, OnTrace, Page, Pages, Query, RequestLog, Scope, Store, StoreError, TraceRef,
     Want,
 };
-use crate::model::{Experiment, ExperimentOverview, Timestamp, Trace, TraceInfo, tag};
+use crate::model::{
+    Experiment, ExperimentOverview, HIERARCHY, SessionLevels, Timestamp, Trace, TraceInfo,
+    level_names, tag,
+};
 use crate::{parallel, units};
 
 /// Traces in a database.
@@ -274,6 +277,20 @@ impl<L: Link> Store for DatabaseStore<L> {
                 Err(_) => Ok(Vec::new()),
             },
         }
+    }
+
+    fn session_levels(&self) -> Result<SessionLevels, StoreError> {
+        const TABLE: &str = "experiment_tags";
+        let place = self.place(1);
+        let sql = format!("SELECT t.experiment_id, t.value FROM {TABLE} t WHERE t.key = {place}");
+        let rows = self.ask(&sql, &[Arg::Text(HIERARCHY)])?;
+        let names = rows.iter().map(|row| {
+            let tag = row::maybe_text(row, TABLE, 1)?;
+            let id = row::number(row, TABLE, 0)?.to_string();
+            Ok((id, level_names(&tag.unwrap_or_default())))
+        });
+        let names = names.collect::<Result<_, Odd>>();
+        names.map_err(|odd| odd.of_store(&self.name))
     }
 
     fn overview(

@@ -26,7 +26,10 @@ use super::{
     StoreError, TraceRef, Want, overview,
 };
 use crate::filter::{Filter, Nothing};
-use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, tag};
+use crate::model::{
+    Experiment, ExperimentOverview, HIERARCHY, SessionLevels, Span, Trace, TraceInfo, level_names,
+    tag,
+};
 use crate::parallel;
 
 pub(super) use self::folder::is_store;
@@ -294,6 +297,19 @@ impl Store for Mlruns {
             }
         }
         Ok(all)
+    }
+
+    fn session_levels(&self) -> Result<SessionLevels, StoreError> {
+        let mut levels = SessionLevels::new();
+        for (path, _) in folder::experiment_folders(&self.root)? {
+            let id = path.file_name().and_then(|name| name.to_str());
+            if let Some(id) = id
+                && let Some(tag) = folder::read(&path.join("tags").join(HIERARCHY))?
+            {
+                levels.insert(id.to_owned(), level_names(&tag));
+            }
+        }
+        Ok(levels)
     }
 
     fn overview(

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::http::Call;
 use super::{RestStore, counted};
-use crate::model::Experiment;
+use crate::model::{Experiment, HIERARCHY, SessionLevels, level_names};
 use crate::store::wire::null_as_default;
 use crate::store::{Barren, Store as _, StoreError};
 
@@ -17,6 +17,8 @@ use crate::store::{Barren, Store as _, StoreError};
 pub(super) const ACTIVE: &str = "ACTIVE_ONLY";
 /// Those that are.
 pub(super) const DELETED: &str = "DELETED_ONLY";
+/// Both.
+const ALL: &str = "ALL";
 
 #[derive(Deserialize)]
 struct WireExperiment {
@@ -25,6 +27,16 @@ struct WireExperiment {
     name: String,
     #[serde(default)]
     lifecycle_stage: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    tags: Vec<WireTag>,
+}
+
+#[derive(Deserialize)]
+struct WireTag {
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    value: String,
 }
 
 impl From<WireExperiment> for Experiment {
@@ -46,8 +58,16 @@ impl RestStore {
         url
     }
 
-    pub(super) fn experiments_call(&self, view: &str, token: Option<&str>) -> Call {
+    pub(super) fn experiments_call(
+        &self,
+        view: &str,
+        filter: Option<&str>,
+        token: Option<&str>,
+    ) -> Call {
         let mut body = json!({"max_results": 1000, "view_type": view});
+        if let Some(filter) = filter {
+            body["filter"] = json!(filter);
+        }
         if let Some(token) = token {
             body["page_token"] = json!(token);
         }
@@ -82,6 +102,27 @@ impl RestStore {
 
     /// Those that are active, or those that are deleted.
     pub(super) fn all_experiments(&self, view: &str) -> Result<Vec<Experiment>, StoreError> {
+        let found = self.found_experiments(view, None)?;
+        Ok(found.into_iter().map(Experiment::from).collect())
+    }
+
+    /// The names of the levels of sessions of those that have the tag for it.
+    pub(super) fn named_levels(&self) -> Result<SessionLevels, StoreError> {
+        let filter = format!("tags.`{HIERARCHY}` LIKE '%'");
+        let found = self.found_experiments(ALL, Some(&filter))?;
+        let names = |one: WireExperiment| {
+            let mut tags = one.tags.into_iter();
+            let tag = tags.find(|tag| tag.key == HIERARCHY)?;
+            Some((one.experiment_id, level_names(&tag.value)))
+        };
+        Ok(found.into_iter().filter_map(names).collect())
+    }
+
+    fn found_experiments(
+        &self,
+        view: &str,
+        filter: Option<&str>,
+    ) -> Result<Vec<WireExperiment>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
             #[serde(default, deserialize_with = "null_as_default")]
@@ -94,11 +135,11 @@ impl RestStore {
         let mut token: Option<String> = None;
         let mut barren = Barren::default();
         loop {
-            let call = self.experiments_call(view, token.as_deref());
+            let call = self.experiments_call(view, filter, token.as_deref());
             let answer: Answer = self.http.json(&call)?;
             let before = all.len();
-            let experiments = answer.experiments.into_iter().map(Experiment::from);
-            all.extend(experiments.filter(|e| known.insert(e.id.clone())));
+            let experiments = answer.experiments.into_iter();
+            all.extend(experiments.filter(|e| known.insert(e.experiment_id.clone())));
             barren.page(all.len() > before, || {
                 (self.describe(), counted(all.len(), "experiment"))
             })?;

@@ -80,7 +80,7 @@ impl RestStore {
             }
         }
         if ids.is_empty() {
-            requests.push(shown(self.experiments_call(ACTIVE, None)));
+            requests.push(shown(self.experiments_call(ACTIVE, None, None)));
             ids.push("<id of each experiment>".to_owned());
         }
         let searches = match &query.filter {

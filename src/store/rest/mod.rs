@@ -41,7 +41,7 @@ use super::{
 use crate::field::Field;
 use crate::filter::order::is_of_stores;
 use crate::filter::{Backend, Filter, OrderBy, Outside, Plan, Server};
-use crate::model::{Experiment, ExperimentOverview, Trace, TraceInfo};
+use crate::model::{Experiment, ExperimentOverview, SessionLevels, Trace, TraceInfo};
 use crate::parallel;
 
 pub use self::http::{Logged, RequestLog, RequestRecord};
@@ -348,6 +348,10 @@ impl Store for RestStore {
             Scope::Named(name) => self.one_experiment(self.experiment_by_name_url(name)),
             Scope::WithId(id) => self.one_experiment(self.experiment_by_id_url(id)),
         }
+    }
+
+    fn session_levels(&self) -> Result<SessionLevels, StoreError> {
+        self.named_levels()
     }
 
     fn overview(

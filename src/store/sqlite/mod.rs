@@ -50,7 +50,10 @@ use super::{
     Change, Detail, Explain, Explanation, Notice, OnChange, OnPut, OnTrace, Page, Pages, PutMode,
     Query, Scope, Store, StoreError, TraceRef, Want,
 };
-use crate::model::{Experiment, ExperimentOverview, Span, Trace, TraceInfo, Unreadable, tag};
+use crate::model::{
+    Experiment, ExperimentOverview, HIERARCHY, SessionLevels, Span, Trace, TraceInfo, Unreadable,
+    level_names, tag,
+};
 use crate::parallel;
 
 /// Traces in a database file.
@@ -286,6 +289,10 @@ impl SqliteStore {
     }
 }
 
+/// The names of the levels of sessions, of every experiment that has some.
+const LEVELS: &str = "SELECT CAST(experiment_id AS TEXT), CAST(value AS TEXT) \
+                      FROM experiment_tags WHERE key = ?1";
+
 /// The files of a write-ahead log go when its last reader is closed.
 impl Drop for SqliteStore {
     fn drop(&mut self) {
@@ -387,6 +394,20 @@ impl Store for SqliteStore {
         experiments: Vec<Experiment>,
     ) -> Result<Vec<ExperimentOverview>, StoreError> {
         self.overview_of(experiments)
+    }
+
+    fn session_levels(&self) -> Result<SessionLevels, StoreError> {
+        self.shared.read(|connection| {
+            let list = || -> rusqlite::Result<SessionLevels> {
+                let mut statement = connection.prepare(LEVELS)?;
+                let names = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(String, Vec<String>)> {
+                    let tag: Option<String> = row.get(1)?;
+                    Ok((row.get(0)?, level_names(&tag.unwrap_or_default())))
+                };
+                statement.query_map([HIERARCHY], names)?.collect()
+            };
+            list().map_err(|e| self.shared.database().error(&e))
+        })
     }
 
     fn refresh(&self) {

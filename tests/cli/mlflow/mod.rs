@@ -38,6 +38,7 @@ mod refusals;
 mod run;
 mod said;
 mod search;
+mod session_levels;
 mod sqlite;
 mod stats;
 mod tag;
