@@ -113,8 +113,8 @@ pub struct Aggregation {
     unit: Unit,
     grouper: Grouper,
     groups: Vec<Group>,
-    /// Group and duration of every sample.
-    samples: Vec<(usize, i64)>,
+    /// The duration of every sample of each group.
+    samples: Vec<Vec<i64>>,
     types: Texts,
     /// Spans by group and type, but for the type that the group met first.
     other_types: HashMap<(usize, usize), usize>,
@@ -171,11 +171,12 @@ impl Aggregation {
     pub fn add(&mut self, report: &LatencyReport<'_>) {
         let assigned = self.grouper.assign(report.trace, &report.tree);
         self.groups.resize_with(self.grouper.len(), Group::default);
+        self.samples.resize_with(self.grouper.len(), Vec::new);
         for (&group, (id, node)) in assigned.iter().zip(report.nodes()) {
             let span = report.span(id);
             let span_type = self.types.number(&span.span_type());
             if self.unit == Unit::Call && !node.in_progress {
-                self.samples.push((group, node.duration_ns()));
+                self.samples[group].push(node.duration_ns());
             }
             let sums = &mut self.groups[group];
             if *sums.first_type.get_or_insert(span_type) == span_type {
@@ -205,7 +206,7 @@ impl Aggregation {
                     sums.here_in_progress = report.tree.total_in_progress;
                 }
                 if self.unit == Unit::Trace && !sums.here_in_progress {
-                    self.samples.push((group, sums.here_ns));
+                    self.samples[group].push(sums.here_ns);
                 }
             }
         }
@@ -231,20 +232,15 @@ impl Aggregation {
 
     /// The rows in order; ties by key and then in order of occurrence.
     pub fn into_rows(mut self, sort: Sort) -> Vec<Row> {
-        self.samples.sort_unstable();
         let types = self.types_of_groups();
-        let mut samples = self.samples.as_slice();
-        let mut durations = Vec::new();
         let mut rows = Vec::with_capacity(self.groups.len() + 1);
+        let samples = self.samples.iter_mut();
         let keyed = self.grouper.row_keys().into_iter().zip(&self.groups);
-        for (number, ((key, sums), types)) in keyed.zip(types).enumerate() {
-            let own = samples.partition_point(|&(group, _)| group == number);
-            durations.clear();
-            durations.extend(samples[..own].iter().map(|&(_, ns)| ns));
-            samples = &samples[own..];
+        for (((key, sums), types), samples) in keyed.zip(types).zip(samples) {
+            samples.sort_unstable();
             rows.push(Row {
                 types,
-                stats: Summary::of_sorted(&durations),
+                stats: Summary::of_sorted(samples),
                 ..sums.row(key.0, key.1, self.total_ns)
             });
         }

@@ -159,7 +159,7 @@ pub(super) trait Ways: Sync {
         parallel::cores()
     }
 
-    /// How [`Ways::complete_all`] is best called.
+    /// How [`Ways::complete_all`] is best called, as far as is known by now.
     fn batches(&self, _detail: Detail) -> Batches {
         Batches::of_one(self.at_once())
     }
@@ -208,12 +208,13 @@ pub(super) fn in_rounds(
     want: Want,
     each: OnTrace<'_>,
 ) -> Result<(), StoreError> {
-    let round = want
-        .spans
-        .map_or(1, |detail| match store.batches(detail).traces {
-            batch @ 2.. => batch * BATCHES_AT_ONCE,
-            one => one,
-        });
+    let round = || {
+        want.spans
+            .map_or(1, |detail| match store.batches(detail).traces {
+                batch @ 2.. => batch * BATCHES_AT_ONCE,
+                one => one,
+            })
+    };
     let mut waiting = Vec::new();
     let mut sweep_from = None;
     for page in pages {
@@ -225,7 +226,7 @@ pub(super) fn in_rounds(
             }
             TraceRefs::Known(infos) => waiting.extend(infos),
         }
-        if waiting.len() >= round {
+        if waiting.len() >= round() {
             if want.any_order && sweep_from.is_none() {
                 sweep_from = want.spans.and_then(|detail| store.sweep_from(detail));
             }

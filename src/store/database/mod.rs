@@ -20,7 +20,7 @@ mod tags;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use self::link::{Arg, Facts, Link, Odd};
@@ -54,6 +54,8 @@ struct DatabaseStore<L> {
     /// Searches that are not over, by the token of their next page.
     cursors: Mutex<HashMap<String, Cursor>>,
     last_token: AtomicU64,
+    /// Bytes of the spans of a trace, as they were lately; 0 before any were read.
+    payload: AtomicUsize,
     log: RequestLog,
 }
 
@@ -107,6 +109,7 @@ impl<L: Link> DatabaseStore<L> {
             facts: Mutex::default(),
             cursors: Mutex::default(),
             last_token: AtomicU64::new(0),
+            payload: AtomicUsize::new(0),
             log,
         })
     }
@@ -206,6 +209,16 @@ impl<L: Link> DatabaseStore<L> {
     }
 }
 
+/// Traces of one question whose payloads, of so many bytes each, are in memory at once.
+fn batch(payload: usize) -> usize {
+    const BYTES: usize = 1 << 20;
+    const MOST: usize = 256;
+    match payload {
+        0 => 8,
+        payload => (BYTES / payload).clamp(1, MOST),
+    }
+}
+
 /// `5 rows`.
 fn counted(rows: usize) -> String {
     units::counted(rows, "row")
@@ -237,9 +250,7 @@ impl<L: Link> Ways for DatabaseStore<L> {
     fn batches(&self, detail: Detail) -> Batches {
         let traces = match detail {
             Detail::Times => 512,
-            Detail::Measures => 64,
-            // Payloads are of any size, and all of a batch are in memory at once.
-            Detail::Events | Detail::Whole => 8,
+            Detail::Measures | Detail::Events | Detail::Whole => batch(self.payload.load(Relaxed)),
         };
         Batches {
             traces,

@@ -2,6 +2,7 @@
 //! that it keeps them.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::DatabaseStore;
 use super::infos::possible;
@@ -96,7 +97,11 @@ fn in_table<L: Link>(
         "SELECT {columns}, trace_id FROM spans WHERE {} AND octet_length(content) > 0",
         lock(&store.link).one_of("trace_id", 1)
     );
+    let (traces, mut bytes) = (ids.len(), 0);
     for row in &store.ask(&sql, &[Arg::Texts(ids)])? {
+        if let Ok(Some(content)) = row::maybe_bytes(row, TABLE, COLUMN_COUNT - 1) {
+            bytes += content.len();
+        }
         let Ok(id) = row::text(row, TABLE, COLUMN_COUNT) else {
             continue;
         };
@@ -111,6 +116,9 @@ fn in_table<L: Link>(
             Ok(span) => known.push(span),
             Err(error) => *spans = Err(error),
         }
+    }
+    if detail != Detail::Times {
+        store.payload.store((bytes / traces).max(1), Relaxed);
     }
     for spans in all.values_mut().flatten() {
         sort(spans);
