@@ -8,8 +8,8 @@ use crate::filter;
 use crate::render::Style;
 use crate::settings::SettingsError;
 use crate::store::{
-    Attempt, BadBody, CertificateFault, ConnectionFault, DatabaseFault, Found, ProxyFault, Refusal,
-    StoreError,
+    Attempt, BadBody, CertificateFault, ConnectionFault, DatabaseFault, DatabaseKind, Found,
+    ProxyFault, Refusal, StoreError,
 };
 use crate::text::Clean;
 
@@ -147,8 +147,20 @@ pub fn hint_line(hint: &str, style: Style) -> Clean {
     Clean::line(hint).labelled(style.title(), "hint:").end()
 }
 
-fn database_hint(reason: &DatabaseFault) -> Vec<String> {
+fn database_hint(store: &str, reason: &DatabaseFault) -> Vec<String> {
+    let is_mysql = store.starts_with(DatabaseKind::Mysql.scheme());
     let hint = match reason {
+        DatabaseFault::Login | DatabaseFault::NoPassword if is_mysql => {
+            "the password comes from the URI or $MYSQL_PWD; in a URI, `/` and `@` are written as \
+             %2F and %40"
+        }
+        DatabaseFault::NotFromHere if is_mysql => {
+            "its users are let in from some hosts, and some only with TLS, `?ssl_mode=REQUIRED`"
+        }
+        DatabaseFault::NoTls if is_mysql => "`?ssl_mode=PREFERRED` does without it",
+        DatabaseFault::Certificate(_) if is_mysql => {
+            "`ssl_ca` names its authority; `ssl_mode=REQUIRED` encrypts and checks nothing"
+        }
         DatabaseFault::Login | DatabaseFault::NoPassword => {
             "the password comes from the URI, $PGPASSWORD or ~/.pgpass; in a URI, `/` and `@` are \
              written as %2F and %40"
@@ -358,10 +370,10 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
             Exit::Usage,
         ),
         StoreError::Locked { .. } => (one("try again when that program is done"), Exit::Data),
-        StoreError::Database { reason, .. } if reason.is_of_login() => {
-            (database_hint(reason), Exit::Unauthorized)
+        StoreError::Database { store, reason } if reason.is_of_login() => {
+            (database_hint(store, reason), Exit::Unauthorized)
         }
-        StoreError::Database { reason, .. } => (database_hint(reason), Exit::Server),
+        StoreError::Database { store, reason } => (database_hint(store, reason), Exit::Server),
         StoreError::ReadOnly { .. } => (
             one("changes need write permission for the file and its folder"),
             Exit::Data,

@@ -1,8 +1,9 @@
 //! What interrupts, hang-ups and termination do beside ending the program: files in
-//! the making are given up first, and while a pager runs, an interrupt is the pager's.
+//! the making and questions that others work at are given up first, and while a pager
+//! runs, an interrupt is the pager's.
 
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
 
 use crate::file::give_up_all;
 
@@ -20,6 +21,39 @@ pub(crate) fn watch() {
 pub(crate) fn leave_to_pager(there_is_one: bool) {
     PAGED.store(there_is_one, Ordering::Relaxed);
     watch();
+}
+
+type Act = Box<dyn Fn() + Send>;
+
+/// What is done before the program is ended by a signal.
+static ACTS: Mutex<Vec<(u64, Act)>> = Mutex::new(Vec::new());
+
+/// Something that is done then, for as long as this is there.
+#[cfg(feature = "mysql")]
+pub(crate) struct AtEnd(u64);
+
+/// Does something before the program is ended by a signal, which waits for it.
+#[cfg(feature = "mysql")]
+pub(crate) fn at_end(act: impl Fn() + Send + 'static) -> AtEnd {
+    watch();
+    let mut acts = ACTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let number = acts.last().map_or(0, |(last, _)| last + 1);
+    acts.push((number, Box::new(act)));
+    AtEnd(number)
+}
+
+#[cfg(feature = "mysql")]
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        let mut acts = ACTS.lock().unwrap_or_else(PoisonError::into_inner);
+        acts.retain(|(number, _)| *number != self.0);
+    }
+}
+
+fn act() {
+    for (_, act) in &*ACTS.lock().unwrap_or_else(PoisonError::into_inner) {
+        act();
+    }
 }
 
 #[cfg(unix)]
@@ -40,6 +74,7 @@ fn begin() {
             }
             // Held to the end, lest a file be begun in between.
             let _held = give_up_all();
+            act();
             let _ = emulate_default_handler(signal);
         }
     };
@@ -69,6 +104,7 @@ fn begin() {
     let _ = ctrlc::set_handler(|| {
         if !PAGED.load(Ordering::Relaxed) {
             let _held = give_up_all();
+            act();
             std::process::exit(130);
         }
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::disk::{Disk, Found};
 use super::location::scheme;
-use super::{Env, Flags, LONGEST, MAX_TIME, SHORTEST, SettingsError};
+use super::{Env, Flags, LONGEST, MAX_TIME, SHORTEST, SettingsError, mysql};
 use crate::store::{
     CertificateCheck, DatabaseKind, DatabasePlace, DatabaseTls, Encrypted, Location, Secret,
 };
@@ -28,6 +28,9 @@ const SCHEMES: [&str; 5] = [
 
 /// The variable for the password of a database.
 pub(super) fn password_variable(uri: &str) -> Option<&'static str> {
+    if mysql::is_named_by(uri) {
+        return Some(mysql::PASSWORD);
+    }
     SCHEMES
         .contains(&scheme(uri).as_str())
         .then_some("PGPASSWORD")
@@ -46,7 +49,8 @@ pub(super) fn of_uri(
     let Some((_, rest)) = uri.split_once("://") else {
         return Ok(None);
     };
-    if !SCHEMES.contains(&scheme(uri).as_str()) {
+    let is_mysql = mysql::is_named_by(uri);
+    if !is_mysql && !SCHEMES.contains(&scheme(uri).as_str()) {
         return Ok(None);
     }
     let wrong = |reason: &str| SettingsError::Uri {
@@ -54,17 +58,15 @@ pub(super) fn of_uri(
         reason: reason.to_owned(),
     };
     let parts = Parts::of(rest).map_err(wrong)?;
+    if is_mysql {
+        let place = mysql::place(&parts, flags, env).map_err(|reason| wrong(&reason))?;
+        return Ok(Some(Location::Database(Box::new(place))));
+    }
     let option = |name: &str, variable: &str| {
-        let given = parts.options.get(name).and_then(|all| all.last());
-        given
-            .cloned()
-            .or_else(|| env.get(variable).map(str::to_owned))
+        let given = parts.option(name).or_else(|| env.get(variable));
+        given.map(str::to_owned)
     };
-    if let Some(unknown) = parts
-        .options
-        .keys()
-        .find(|name| !KNOWN.contains(&name.as_str()))
-    {
+    if let Some(unknown) = parts.unknown(&KNOWN) {
         return Err(wrong(&format!("mlt does not know its option `{unknown}`")));
     }
     let port = match parts.port.clone().or_else(|| option("port", "PGPORT")) {
@@ -135,16 +137,28 @@ const KNOWN: [&str; 19] = [
 
 /// What stands behind `://`.
 #[derive(Debug, Default, PartialEq)]
-struct Parts {
-    user: Option<String>,
-    password: Option<String>,
-    host: Option<String>,
-    port: Option<String>,
-    database: Option<String>,
+pub(super) struct Parts {
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) port: Option<String>,
+    pub(super) database: Option<String>,
     options: HashMap<String, Vec<String>>,
 }
 
 impl Parts {
+    /// An option, as it was named last.
+    pub(super) fn option(&self, name: &str) -> Option<&str> {
+        let all = self.options.get(name)?;
+        all.last().map(String::as_str)
+    }
+
+    /// An option that is none of these.
+    pub(super) fn unknown(&self, known: &[&str]) -> Option<&str> {
+        let mut names = self.options.keys().map(String::as_str);
+        names.find(|name| !known.contains(name))
+    }
+
     fn of(rest: &str) -> Result<Self, &'static str> {
         const ESCAPE: &str =
             "a `/`, `?`, `#` or `@` in a password is written as %2F, %3F, %23 or %40";
@@ -198,7 +212,7 @@ impl Parts {
     }
 }
 
-fn number(port: &str) -> Option<u16> {
+pub(super) fn number(port: &str) -> Option<u16> {
     port.trim().parse().ok().filter(|port| *port > 0)
 }
 

@@ -8,6 +8,7 @@ mod database;
 mod databricks;
 mod disk;
 mod location;
+mod mysql;
 mod proxy;
 
 use std::collections::HashMap;
@@ -149,7 +150,7 @@ pub enum SettingsError {
     NoTrackingUri,
     /// A scheme that no store here has.
     #[error(
-        "cannot use the tracking URI `{uri}`: expected http://, https://, sqlite:///, postgresql://, databricks, an mlruns folder, a .json or .jsonl file, `-` or `demo:`"
+        "cannot use the tracking URI `{uri}`: expected http://, https://, sqlite:///, postgresql://, mysql://, databricks, an mlruns folder, a .json or .jsonl file, `-` or `demo:`"
     )]
     Scheme {
         /// As given, credentials removed.
@@ -157,7 +158,7 @@ pub enum SettingsError {
     },
     /// A database that mlt has no driver for.
     #[error(
-        "cannot read the database `{uri}` directly: of databases, mlt only reads SQLite and PostgreSQL"
+        "cannot read the database `{uri}` directly: of databases, mlt only reads SQLite, PostgreSQL and MySQL"
     )]
     Database {
         /// As given, credentials removed.

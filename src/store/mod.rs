@@ -7,7 +7,7 @@ mod assess;
 mod attachment;
 mod change;
 mod close;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod database;
 mod demo;
 mod error;
@@ -374,26 +374,25 @@ pub fn open_with(
     })
 }
 
-#[cfg(feature = "postgres")]
+#[cfg_attr(
+    not(all(feature = "mysql", feature = "postgres")),
+    allow(unused_variables, clippy::needless_pass_by_value)
+)]
 fn open_database(
     place: &DatabasePlace,
     artifacts: artifact::Artifacts,
     log: RequestLog,
 ) -> Result<Box<dyn Store>, StoreError> {
     match place.kind {
+        #[cfg(feature = "mysql")]
+        DatabaseKind::Mysql => database::open_mysql(place, artifacts, log),
+        #[cfg(feature = "postgres")]
         DatabaseKind::Postgres => database::open_postgres(place, artifacts, log),
+        #[cfg(not(all(feature = "mysql", feature = "postgres")))]
+        _ => Err(StoreError::Unsupported {
+            store: place.name(),
+            what: "driver in this build of mlt",
+            instead: "build mlt with its default features",
+        }),
     }
-}
-
-#[cfg(not(feature = "postgres"))]
-fn open_database(
-    place: &DatabasePlace,
-    _artifacts: artifact::Artifacts,
-    _log: RequestLog,
-) -> Result<Box<dyn Store>, StoreError> {
-    Err(StoreError::Unsupported {
-        store: place.name(),
-        what: "driver in this build of mlt",
-        instead: "build mlt with its default features",
-    })
 }

@@ -73,6 +73,8 @@ impl Location {
 /// Which kind of database server it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseKind {
+    /// MySQL and MariaDB.
+    Mysql,
     /// PostgreSQL.
     Postgres,
 }
@@ -81,6 +83,7 @@ impl DatabaseKind {
     /// How its URIs begin.
     pub const fn scheme(self) -> &'static str {
         match self {
+            Self::Mysql => "mysql",
             Self::Postgres => "postgresql",
         }
     }
@@ -144,7 +147,7 @@ fn host_and_port(host: &str, port: u16) -> String {
     }
 }
 
-/// How a connection with a database is encrypted, by its `sslmode`.
+/// How a connection with a database is encrypted, as its URI says.
 #[derive(Debug, Clone)]
 pub struct DatabaseTls {
     /// Whether it is at all.

@@ -17,6 +17,10 @@ _initialize_tables(target)
 tables = sa.MetaData()
 tables.reflect(bind=target)
 with source.connect() as read, target.begin() as write:
+    is_mysql = target.dialect.name == "mysql"
+    if is_mysql:
+        write.execute(sa.text("SET FOREIGN_KEY_CHECKS = 0"))
+        write.execute(sa.text("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES'"))
     known = set(sa.inspect(read).get_table_names())
     for table in reversed(tables.sorted_tables):
         write.execute(table.delete())
@@ -35,6 +39,10 @@ with source.connect() as read, target.begin() as write:
             }
             for row in rows
         ]
-        if rows:
-            write.execute(table.insert(), rows)
+        insert = table.insert()
+        # Keys that differ in case are the same to it, and the first one stays.
+        if is_mysql:
+            insert = insert.prefix_with("IGNORE")
+        for at in range(0, len(rows), 500):
+            write.execute(insert, rows[at : at + 500])
 print("{}")

@@ -10,6 +10,8 @@ use crate::store::sql::Schema;
 pub(super) struct Decides<'s> {
     pub(super) schema: &'s Schema,
     pub(super) facts: Facts,
+    /// Whether the case of ASCII letters, and no other, makes no difference to `ILIKE`.
+    pub(super) ilike_is_exact: bool,
 }
 
 impl Capability for Decides<'_> {
@@ -54,9 +56,10 @@ impl Decides<'_> {
     }
 
     fn is_exact(&self, condition: &Condition) -> bool {
-        use Comparator::{IsNotNull, IsNull, NotIlike, NotLike, NotRlike, Rlike};
+        use Comparator::{Ilike, IsNotNull, IsNull, NotIlike, NotLike, NotRlike, Rlike};
         let comparator = condition.comparator();
-        let is_said = !matches!(comparator, NotIlike | NotLike | NotRlike | Rlike);
+        let is_said = !matches!(comparator, NotIlike | NotLike | NotRlike | Rlike)
+            && (comparator != Ilike || self.ilike_is_exact);
         match condition.field() {
             Field::Feedback(_) | Field::Expectation(_) => matches!(comparator, IsNull | IsNotNull),
             Field::SpanType => is_said && self.facts.has_types,

@@ -133,6 +133,11 @@ pub(super) trait Link: Send {
     /// How the assessments that were made at the same moment come one after the other.
     fn by_arrival(&self) -> &'static str;
 
+    /// Whether keys of tags that differ in case are the same to it.
+    fn folds_keys(&self) -> bool {
+        false
+    }
+
     /// Whether the user may change the rows of a table in these ways.
     fn may_change(&mut self, table: &str, rights: &[Right]) -> Result<bool, StoreError>;
 

@@ -13,10 +13,14 @@ mod infos;
 mod link;
 mod links;
 mod metrics;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod search;
 mod spans;
 mod tags;
+mod tls;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -24,7 +28,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use self::link::{Arg, Facts, Link, Odd};
-use self::postgres::Postgres;
 use self::search::Cursor;
 use super::artifact::Artifacts;
 use super::fetch::{self, Batches, Ways};
@@ -64,12 +67,27 @@ struct DatabaseStore<L> {
 /// # Errors
 /// When it cannot be reached or read, or is not MLflow's, and a workspace that it does not
 /// have.
+#[cfg(feature = "postgres")]
 pub(super) fn open_postgres(
     place: &DatabasePlace,
     artifacts: Artifacts,
     log: RequestLog,
 ) -> Result<Box<dyn Store>, StoreError> {
-    let link = Postgres::connect(place)?;
+    let link = postgres::Postgres::connect(place)?;
+    Ok(Box::new(DatabaseStore::new(place, link, artifacts, log)?))
+}
+
+/// Opens a database of MySQL or MariaDB.
+///
+/// # Errors
+/// As for PostgreSQL.
+#[cfg(feature = "mysql")]
+pub(super) fn open_mysql(
+    place: &DatabasePlace,
+    artifacts: Artifacts,
+    log: RequestLog,
+) -> Result<Box<dyn Store>, StoreError> {
+    let link = mysql::Mysql::connect(place)?;
     Ok(Box::new(DatabaseStore::new(place, link, artifacts, log)?))
 }
 
@@ -401,6 +419,10 @@ impl<L: Link> Store for DatabaseStore<L> {
 
     fn metrics(&self, question: &MetricQuestion<'_>) -> Result<MetricAnswer, StoreError> {
         metrics::answer(self, question)
+    }
+
+    fn folds_keys(&self) -> bool {
+        lock(&self.link).folds_keys()
     }
 
     fn notices(&self) -> Vec<Notice> {

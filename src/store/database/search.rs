@@ -236,16 +236,21 @@ impl Chosen {
             super::UNKNOWN
         };
         let schema = &store.schema;
+        let dialect = lock(&store.link).dialect(facts);
+        let decides = Decides {
+            schema,
+            facts,
+            ilike_is_exact: dialect.decides_ilike(),
+        };
         let Plan {
             mut searches,
             residual,
             ..
-        } = plan_of(query, &store.name, &Decides { schema, facts })?;
+        } = plan_of(query, &store.name, &decides)?;
         // Stores that take whole trees are asked one question.
         let filter = searches.pop().unwrap_or_default();
         let experiments = scope(store, &query.experiments)?;
         let scope = format!("({})", experiments.join(", "));
-        let dialect = lock(&store.link).dialect(facts);
         let mut parameters = Parameters::new(dialect);
         let probes = Known { facts };
         let compiled = Compiler::new(schema, &probes, &mut parameters, &scope, 0, true)
@@ -324,7 +329,9 @@ pub(super) fn facts<L: Link>(store: &DatabaseStore<L>) -> Result<Facts, StoreErr
     }
     let facts = if store.schema.has_spans() {
         let found = |sql: &str| Ok::<_, StoreError>(store.number(sql, &[])? != 0);
-        let key = tag::SPANS_LOCATION;
+        let dialect = lock(&store.link).dialect(super::UNKNOWN);
+        let is_key = dialect.equal("g.key", &format!("'{}'", tag::SPANS_LOCATION));
+        let is_here = dialect.equal("g.value", "'TRACKING_STORE'");
         Facts {
             // By the index that begins with the experiment.
             has_types: !found(
@@ -335,8 +342,7 @@ pub(super) fn facts<L: Link>(store: &DatabaseStore<L>) -> Result<Facts, StoreErr
                  AND s.type = '' LIMIT 1) IS NOT NULL) THEN 1 ELSE 0 END",
             )?,
             all_in_table: found(&format!(
-                "SELECT CASE WHEN (SELECT count(*) FROM trace_tags g WHERE g.key = '{key}' \
-                 AND g.value = 'TRACKING_STORE') = (SELECT count(*) FROM trace_info) \
+                "SELECT CASE WHEN (SELECT count(*) FROM trace_tags g WHERE {is_key} AND {is_here}) = (SELECT count(*) FROM trace_info) \
                  THEN 1 ELSE 0 END"
             ))?,
         }

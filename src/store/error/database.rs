@@ -21,7 +21,7 @@ pub enum DatabaseFault {
     #[error("there is no such database")]
     NoDatabase,
     /// It has no TLS, and nothing less will do.
-    #[error("it has no TLS, which `sslmode` asks for")]
+    #[error("it has no TLS, which the URI asks for")]
     NoTls,
     /// Its certificate was not accepted.
     #[error("its certificate cannot be trusted: {0}")]

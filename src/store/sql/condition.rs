@@ -135,13 +135,15 @@ impl<P: Probes> Compiler<'_, P> {
         let exact = || dialect.exact(sql);
         match (condition.comparator(), condition.value()) {
             (Comparator::Equal, Value::Text(text)) => {
-                format!("({} = {})", exact(), self.parameters.bind(text.clone()))
+                let value = self.parameters.bind(text.clone());
+                dialect.equal(sql, &value)
             }
             (Comparator::NotEqual, Value::Text(text)) => {
                 format!("({} <> {})", exact(), self.parameters.bind(text.clone()))
             }
             (Comparator::In, Value::List(texts)) => {
-                format!("({} IN ({}))", exact(), self.list(texts))
+                let list = self.list(texts);
+                dialect.is_in(sql, &list)
             }
             (Comparator::NotIn, Value::List(texts)) => {
                 format!("({} NOT IN ({}))", exact(), self.list(texts))
@@ -289,18 +291,19 @@ impl<P: Probes> Compiler<'_, P> {
         match (condition.comparator(), condition.value()) {
             (Comparator::Equal, Value::Text(run)) => {
                 let run = self.parameters.bind(run.clone());
-                let made = format!("{source} = {run}");
+                let made = self.dialect().equal(&source, &run);
                 if self.schema.has_links() {
-                    let linked = linked("run", &format!("= {run}"));
+                    let linked = linked("run", &self.dialect().equal(LINKED, &run));
                     format!("({made} OR {linked})")
                 } else {
-                    format!("({made})")
+                    made
                 }
             }
             (Comparator::In, Value::List(runs)) if self.schema.has_links() => {
                 let runs = self.list(runs);
-                let linked = linked("run", &format!("IN ({runs})"));
-                format!("({source} IN ({runs}) OR {linked})")
+                let linked = linked("run", &self.dialect().is_in(LINKED, &runs));
+                let made = self.dialect().is_in(&source, &runs);
+                format!("({made} OR {linked})")
             }
             _ => self.text(&source, condition),
         }
@@ -312,9 +315,13 @@ impl<P: Probes> Compiler<'_, P> {
         }
         let wanted = match (condition.comparator(), condition.value()) {
             (Comparator::Equal, Value::Text(prompt)) => {
-                format!("= {}", self.parameters.bind(prompt.clone()))
+                let prompt = self.parameters.bind(prompt.clone());
+                self.dialect().equal(LINKED, &prompt)
             }
-            (Comparator::In, Value::List(prompts)) => format!("IN ({})", self.list(prompts)),
+            (Comparator::In, Value::List(prompts)) => {
+                let prompts = self.list(prompts);
+                self.dialect().is_in(LINKED, &prompts)
+            }
             _ => return self.truth(false),
         };
         linked("prompt_version", &wanted)
@@ -382,6 +389,7 @@ impl<P: Probes> Compiler<'_, P> {
         }
         let session = self.metadata("t", metadata::SESSION);
         let theirs = self.metadata("o", metadata::SESSION);
+        let [session, theirs] = [session, theirs].map(|id| self.dialect().exact(&id));
         let scope = self.scope;
         let of_session = self.dialect().contains(
             "a.assessment_metadata",
@@ -400,11 +408,14 @@ impl<P: Probes> Compiler<'_, P> {
 /// More texts than these are not bound one by one.
 const MANY: usize = 32;
 
+/// What a trace is linked to.
+const LINKED: &str = "e.destination_id";
+
 fn linked(kind: &str, wanted: &str) -> String {
     format!(
         "EXISTS (SELECT 1 FROM entity_associations e WHERE e.source_type = 'trace' \
          AND e.source_id = t.request_id AND e.destination_type = '{kind}' \
-         AND e.destination_id {wanted})"
+         AND {wanted})"
     )
 }
 

@@ -42,6 +42,16 @@ pub(in crate::store) trait Dialect: Sync {
     /// and in an order. The collation decides it where the columns' own does not.
     fn exact(&self, text: &str) -> String;
 
+    /// That a text is this value, as it is written.
+    fn equal(&self, text: &str, value: &str) -> String {
+        format!("({} = {value})", self.exact(text))
+    }
+
+    /// That a text is one of these, as it is written.
+    fn is_in(&self, text: &str, list: &str) -> String {
+        format!("({} IN ({list}))", self.exact(text))
+    }
+
     /// The same text in an order, where the collation decides that and not what is equal.
     fn in_order(&self, text: &str) -> String {
         self.exact(text)
@@ -56,6 +66,11 @@ pub(in crate::store) trait Dialect: Sync {
 
     /// The same whatever the case of ASCII letters.
     fn ilike(&self, text: &str, pattern: &str, parameters: &mut Parameters) -> String;
+
+    /// Whether that folds nothing but ASCII letters. Otherwise what is found is checked again.
+    fn decides_ilike(&self) -> bool {
+        true
+    }
 
     /// Whether a text is in another one, case and all.
     fn contains(&self, text: &str, part: &str) -> String;

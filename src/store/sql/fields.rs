@@ -67,9 +67,8 @@ fn tag_value(schema: &Schema, parameters: &mut Parameters, key: &str) -> String 
         return "t.trace_name".to_owned();
     }
     let key = parameters.bind(key.to_owned());
-    format!(
-        "(SELECT g.value FROM trace_tags g WHERE g.request_id = t.request_id AND g.key = {key})"
-    )
+    let is_key = parameters.dialect.equal("g.key", &key);
+    format!("(SELECT g.value FROM trace_tags g WHERE g.request_id = t.request_id AND {is_key})")
 }
 
 /// The value of a metadata entry of the trace with this table alias, or null.
@@ -83,9 +82,10 @@ pub(super) fn metadata_value(
         return format!("{trace}.session_id");
     }
     let key = parameters.bind(key.to_owned());
+    let is_key = parameters.dialect.equal("m.key", &key);
     format!(
         "(SELECT m.value FROM trace_request_metadata m \
-         WHERE m.request_id = {trace}.request_id AND m.key = {key})"
+         WHERE m.request_id = {trace}.request_id AND {is_key})"
     )
 }
 

@@ -139,6 +139,18 @@ impl Schema {
         Ok(schema)
     }
 
+    /// The tables of which traces are made, with their columns.
+    #[cfg(feature = "mysql")]
+    pub(in crate::store) fn read() -> impl Iterator<Item = (&'static str, &'static [&'static str])>
+    {
+        let made_of = |(table, _): &(&str, &[&str])| {
+            matches!(*table, "spans" | "assessments" | "entity_associations")
+        };
+        NEEDED
+            .into_iter()
+            .chain(OPTIONAL.into_iter().filter(made_of))
+    }
+
     /// The index that gives traces in the order of their time.
     pub(in crate::store) fn time_index(&self, of_one_experiment: bool) -> Option<&'static str> {
         let name = if of_one_experiment {

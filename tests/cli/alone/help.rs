@@ -244,9 +244,9 @@ fn a_place_for_traces_must_be_named() {
     hint: or look at built-in traces with `-u demo:`
     --- exit 2
     ");
-    assert_snapshot!(mlt().on("mysql://ann:pw@h/db").run("search"), @"
+    assert_snapshot!(mlt().on("mssql://ann:pw@h/db").run("search"), @"
     --- stderr
-    error: cannot read the database `mysql://h/db` directly: of databases, mlt only reads SQLite and PostgreSQL
+    error: cannot read the database `mssql://h/db` directly: of databases, mlt only reads SQLite, PostgreSQL and MySQL
     hint: start `mlflow server --backend-store-uri URI`, and use that server's URL
     --- exit 2
     ");
@@ -260,7 +260,8 @@ fn a_place_for_traces_must_be_named() {
 #[test]
 fn the_place_for_traces_is_named_without_its_password() {
     for uri in [
-        "mysql://ann:hunter2@h/db",
+        "mssql://ann:hunter2@h/db",
+        "mysql://ann:hunter2@h/db?ssl_mode=none",
         "postgresql://ann:hunter2@h/db?sslmode=none",
         "http://ann:hunter2@h:port/",
         "ann:hunter2@h",

@@ -12,6 +12,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::support::mlflow::{Seeded, early_v3, old, rich};
+use crate::support::mysql::mysql;
 use crate::support::postgres::postgres;
 use crate::support::{Mlt, Outcome, mlt, without_link};
 
@@ -34,7 +35,7 @@ impl Places {
                 rich(),
                 &["rich", "rich-neighbour", "edges", "shop-assistant"],
             );
-            places.others.push(postgres().uri());
+            places.others.extend([postgres().uri(), mysql().uri()]);
             places
         })
     }

@@ -1,5 +1,5 @@
 //! Random questions to a real MLflow server, to its database read directly, in
-//! SQLite and in PostgreSQL, and to mlt's own evaluator over an export: all must find the same traces in the
+//! SQLite, PostgreSQL and MariaDB, and to mlt's own evaluator over an export: all must find the same traces in the
 //! same order.
 //!
 //! `MLT_DIFFERENTIAL` sets how many filters are tried, `MLT_DIFFERENTIAL_SEED`
@@ -174,11 +174,14 @@ fn agree(
         return compare(&answers).map_err(say);
     }
     answers.push(("sqlite", question.parsed(&*sides.sqlite, filter)));
-    // Each of its questions is a journey, which takes its time.
-    if let Some(postgres) = &sides.postgres
-        && filter.to_string().len().is_multiple_of(3)
-    {
-        answers.push(("postgres", question.parsed(&**postgres, filter)));
+    // Each of their questions is a journey, which takes its time.
+    let length = filter.to_string().len();
+    for (side, store, of_three) in [("postgres", &sides.postgres, 0), ("mysql", &sides.mysql, 1)] {
+        if let Some(store) = store
+            && length % 3 == of_three
+        {
+            answers.push((side, question.parsed(&**store, filter)));
+        }
     }
     for (_, answer) in &mut answers {
         answer.leave_out(&[&unseen]);

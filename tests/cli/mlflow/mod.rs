@@ -29,6 +29,7 @@ mod latencies;
 mod latency;
 mod local;
 mod mlruns;
+mod mysql;
 mod no_match;
 mod old_servers;
 mod postgres;

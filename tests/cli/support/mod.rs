@@ -7,6 +7,7 @@ pub(crate) mod databases;
 pub(crate) mod env;
 pub(crate) mod fake;
 pub(crate) mod mlflow;
+pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod venv;
 pub(crate) mod writer;

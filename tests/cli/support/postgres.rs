@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use super::mlflow::rich;
 use super::{Mlt, mlt, venv};
 
-/// Waits for its standard input to end, then ends the server and removes its folder.
-const GUARD: &str = "\
+/// Waits for its standard input to end, then ends a server and removes its folder.
+pub(super) const GUARD: &str = "\
 import shutil, signal, subprocess, sys
 server = subprocess.Popen(sys.argv[2:], start_new_session=True, stdin=subprocess.DEVNULL)
 sys.stdin.read()

@@ -7,11 +7,10 @@ use std::io;
 use postgres::Error;
 use postgres::error::SqlState;
 
-use rustls::{CertificateError, Error as TlsError};
+use rustls::Error as TlsError;
 
-use crate::store::{
-    CertificateFault, ConnectionFault, DatabaseFault, DatabasePlace, StoreError, plain_io_reason,
-};
+use crate::store::database::tls::certificate_fault;
+use crate::store::{ConnectionFault, DatabaseFault, DatabasePlace, StoreError, plain_io_reason};
 
 /// What an error means for the database in this place.
 pub(super) fn of(place: &DatabasePlace, error: &Error) -> StoreError {
@@ -33,7 +32,7 @@ pub(super) fn of(place: &DatabasePlace, error: &Error) -> StoreError {
             let TlsError::InvalidCertificate(error) = error else {
                 return unreachable(place, ConnectionFault::HandshakeBrokenOff);
             };
-            return refused(DatabaseFault::Certificate(certificate(error)));
+            return refused(DatabaseFault::Certificate(certificate_fault(error)));
         }
     }
     for cause in causes(error) {
@@ -82,22 +81,6 @@ fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'stat
         };
     }
     all.into_iter()
-}
-
-fn certificate(error: &CertificateError) -> CertificateFault {
-    use CertificateError as E;
-    match error {
-        E::Expired | E::ExpiredContext { .. } => CertificateFault::Expired(None),
-        E::NotValidYet | E::NotValidYetContext { .. } => CertificateFault::NotYetValid(None),
-        E::UnknownIssuer => CertificateFault::UnknownAuthority,
-        E::NotValidForName | E::NotValidForNameContext { .. } => {
-            CertificateFault::OtherName("it is for another host".to_owned())
-        }
-        E::Revoked => CertificateFault::Revoked,
-        E::BadSignature => CertificateFault::BadSignature,
-        E::BadEncoding => CertificateFault::BadEncoding,
-        _ => CertificateFault::Other,
-    }
 }
 
 fn unreachable(place: &DatabasePlace, reason: ConnectionFault) -> StoreError {

@@ -1,5 +1,5 @@
 //! The sides that are asked the same question: the real server, by text and
-//! through mlt, its database in SQLite and in PostgreSQL, and mlt's own evaluator over an export.
+//! through mlt, its database in SQLite, PostgreSQL and MariaDB, and mlt's own evaluator over an export.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -13,6 +13,7 @@ use mlt::store::{
 
 use crate::support::mlflow::{connect, rich};
 use crate::support::mlt;
+use crate::support::mysql::mysql;
 use crate::support::postgres::postgres;
 
 /// What a side says.
@@ -51,6 +52,8 @@ pub(super) struct Sides {
     pub(super) is_foreign: bool,
     /// PostgreSQL with the same rows, read directly, where there is one.
     pub(super) postgres: Option<Box<dyn Store>>,
+    /// MariaDB likewise.
+    pub(super) mysql: Option<Box<dyn Store>>,
     /// Over an export of `experiments`.
     pub(super) file: Box<dyn Store>,
     /// Over an export of `many`.
@@ -84,11 +87,13 @@ pub(super) fn sides() -> &'static Sides {
     SIDES.get_or_init(|| {
         let seeded = rich();
         let database = Location::sqlite(seeded.database());
-        let postgres = location(&postgres().uri());
+        let (postgres, mysql) = (location(&postgres().uri()), location(&mysql().uri()));
         let artifacts = [seeded.dir.join("artifacts")];
-        let postgres = store::open_with(&postgres, &artifacts, None).unwrap();
+        let [postgres, mysql] =
+            [postgres, mysql].map(|one| store::open_with(&one, &artifacts, None).unwrap());
         let mut sides = Sides::of(seeded.uri(), &seeded.dir, Some(&database));
         sides.postgres = Some(postgres);
+        sides.mysql = Some(mysql);
         sides
     })
 }
@@ -103,6 +108,7 @@ impl Sides {
             ("server", Some(&*self.server)),
             ("sqlite", Some(&*self.sqlite)),
             ("postgres", self.postgres.as_deref()),
+            ("mysql", self.mysql.as_deref()),
             ("file", Some(file)),
         ];
         sides
@@ -167,6 +173,7 @@ impl Sides {
             is_foreign: database.is_none(),
             sqlite,
             postgres: None,
+            mysql: None,
             file,
             many_file,
             experiments,

@@ -1,0 +1,182 @@
+//! SQL as MySQL and MariaDB take it. Their collations take case, accents and trailing spaces
+//! for nothing, so texts are compared as their bytes; beside that stands the comparison by the
+//! collation, which is never narrower and has an index.
+
+use super::statement;
+use crate::filter::Filter;
+use crate::store::database::link::Facts;
+use crate::store::sql::{Dialect, Function, Parameters};
+
+/// MySQL's own way to say things.
+pub(super) struct Mysql {
+    has_types: bool,
+    /// Whether the bytes of texts are UTF-8 as they are stored.
+    is_utf8: bool,
+}
+
+/// The way of a database of which so much is known.
+pub(super) fn of(facts: Facts, is_utf8: bool) -> &'static Mysql {
+    const fn of(has_types: bool, is_utf8: bool) -> Mysql {
+        Mysql { has_types, is_utf8 }
+    }
+    static ALL: [[Mysql; 2]; 2] = [
+        [of(false, false), of(false, true)],
+        [of(true, false), of(true, true)],
+    ];
+    &ALL[usize::from(facts.has_types)][usize::from(is_utf8)]
+}
+
+/// Escapes in a pattern, as what nobody expects to escape anything.
+const ESCAPE: char = '|';
+
+/// A pattern in which nothing is escaped, with a character that escapes.
+fn escaped(pattern: &str) -> String {
+    pattern.replace(ESCAPE, "||")
+}
+
+/// Whether this is the name of a column and nothing else.
+fn is_column(text: &str) -> bool {
+    let is_of_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.');
+    text.bytes().all(is_of_name)
+}
+
+impl Mysql {
+    /// A text that is UTF-8.
+    fn utf8(&self, text: &str) -> String {
+        if self.is_utf8 && is_column(text) {
+            text.to_owned()
+        } else {
+            format!("CONVERT({text} USING utf8mb4)")
+        }
+    }
+}
+
+impl Dialect for Mysql {
+    fn placeholder(&self, number: usize) -> String {
+        statement::place(number)
+    }
+
+    fn truth(&self, holds: bool) -> &'static str {
+        if holds { "TRUE" } else { "FALSE" }
+    }
+
+    fn exact(&self, text: &str) -> String {
+        format!("CAST({} AS BINARY)", self.utf8(text))
+    }
+
+    fn equal(&self, text: &str, value: &str) -> String {
+        let exact = format!("{} = {value}", self.exact(text));
+        if is_column(text) && text != "NULL" {
+            format!("({text} = {value} AND {exact})")
+        } else {
+            format!("({exact})")
+        }
+    }
+
+    fn is_in(&self, text: &str, list: &str) -> String {
+        let exact = format!("{} IN ({list})", self.exact(text));
+        if is_column(text) && text != "NULL" {
+            format!("({text} IN ({list}) AND {exact})")
+        } else {
+            format!("({exact})")
+        }
+    }
+
+    fn as_text(&self, value: &str) -> String {
+        format!("CAST({value} AS CHAR)")
+    }
+
+    fn like(&self, text: &str, pattern: &str, parameters: &mut Parameters) -> Option<String> {
+        let text = format!("CONVERT({text} USING utf8mb4) COLLATE utf8mb4_bin");
+        let pattern = parameters.bind(escaped(pattern));
+        Some(format!("({text} LIKE {pattern} ESCAPE '{ESCAPE}')"))
+    }
+
+    /// It folds more than ASCII letters, and each character to one in texts and patterns
+    /// alike, so that nothing is missed.
+    fn ilike(&self, text: &str, pattern: &str, parameters: &mut Parameters) -> String {
+        let text = format!("CONVERT({text} USING utf8mb4) COLLATE utf8mb4_bin");
+        let pattern = parameters.bind(escaped(pattern));
+        format!("(LOWER({text}) LIKE LOWER({pattern} COLLATE utf8mb4_bin) ESCAPE '{ESCAPE}')")
+    }
+
+    fn decides_ilike(&self) -> bool {
+        false
+    }
+
+    fn contains(&self, text: &str, part: &str) -> String {
+        format!("LOCATE({part}, {}) > 0", self.exact(text))
+    }
+
+    /// Each as its bytes: there is a limit for values, and lists in JSON are not known to
+    /// every release.
+    fn many_texts(&self, json_list: String, _parameters: &mut Parameters) -> String {
+        let texts: Vec<String> = serde_json::from_str(&json_list).unwrap_or_default();
+        let literals: Vec<String> = texts.iter().map(|text| literal(text)).collect();
+        literals.join(", ")
+    }
+
+    fn number_with_text(&self, number: &str, comparator: &str, _text: &str) -> String {
+        let holds = matches!(comparator, "<" | "<=" | "!=");
+        format!("({number} IS NOT NULL AND {})", self.truth(holds))
+    }
+
+    fn without_index(&self, column: &str) -> String {
+        column.to_owned()
+    }
+
+    fn by_index(&self, table: &str, _index: &str) -> String {
+        table.to_owned()
+    }
+
+    fn whole_table(&self, table: &str) -> String {
+        table.to_owned()
+    }
+
+    fn limit(&self, rows: Option<usize>) -> String {
+        rows.map_or(String::new(), |rows| format!("LIMIT {rows}"))
+    }
+
+    fn call(&self, function: Function, _arguments: &[&str]) -> String {
+        match function {
+            Function::Text | Function::Span | Function::Assessment | Function::Judged => {
+                self.truth(true).to_owned()
+            }
+            Function::Type | Function::Model | Function::Tokens | Function::Cost => {
+                "NULL".to_owned()
+            }
+        }
+    }
+
+    fn can_call(&self) -> bool {
+        false
+    }
+
+    fn has_types(&self) -> bool {
+        self.has_types
+    }
+
+    // What is outside of the table is never put into a statement.
+    fn spans_outside(&self) -> String {
+        "spans".to_owned()
+    }
+
+    fn count_outside(&self) -> String {
+        "0".to_owned()
+    }
+
+    fn outside_is_known(&self, _filter: &Filter) -> String {
+        self.truth(true).to_owned()
+    }
+}
+
+/// A text as its bytes, in which nothing has to be quoted.
+fn literal(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut literal = String::from("x'");
+    for byte in text.bytes() {
+        let _ = write!(literal, "{byte:02x}");
+    }
+    literal.push('\'');
+    literal
+}
