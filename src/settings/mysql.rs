@@ -203,7 +203,7 @@ mod tests {
             ),
             (
                 "mysql://ann@h/db?unix_socket=%2Frun%2Fmysqld%2Fmysqld.sock",
-                "mysql:///run/mysqld/mysqld.sock:3306/db",
+                "mysql:///db?unix_socket=/run/mysqld/mysqld.sock",
                 "ann ",
             ),
         ] {

@@ -118,6 +118,12 @@ pub struct DatabasePlace {
 impl DatabasePlace {
     /// What to call it, without the login.
     pub fn name(&self) -> String {
+        // MySQL's sockets have no port.
+        if let (DatabaseKind::Mysql, Some((socket, _))) = (self.kind, self.hosts.first())
+            && socket.starts_with('/')
+        {
+            return format!("mysql:///{}?unix_socket={socket}", self.database);
+        }
         let hosts: Vec<String> = self
             .hosts
             .iter()
@@ -133,9 +139,13 @@ impl DatabasePlace {
 
     /// Host and port.
     pub fn host(&self) -> String {
-        self.hosts
-            .first()
-            .map_or_else(String::new, |(host, port)| host_and_port(host, *port))
+        match self.hosts.first() {
+            None => String::new(),
+            Some((socket, _)) if self.kind == DatabaseKind::Mysql && socket.starts_with('/') => {
+                socket.clone()
+            }
+            Some((host, port)) => host_and_port(host, *port),
+        }
     }
 }
 

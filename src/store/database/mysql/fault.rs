@@ -55,7 +55,9 @@ fn of_way(place: &DatabasePlace, error: &io::Error, is_open: bool) -> StoreError
             host: place.host(),
             seconds: place.connect_timeout.as_secs_f64(),
         },
+        // It says nothing, or something else than such a server.
         (None, Kind::InvalidData) => refused(DatabaseFault::Answer),
+        (None, Kind::UnexpectedEof) if !is_open => refused(DatabaseFault::Answer),
         (
             None,
             Kind::UnexpectedEof

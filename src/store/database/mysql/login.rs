@@ -286,41 +286,4 @@ fn sealed(password: &[u8], nonce: &[u8], key: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hex(bytes: &[u8]) -> String {
-        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        digits
-            .filter_map(|digit| char::from_digit(digit.into(), 16))
-            .collect()
-    }
-
-    #[test]
-    fn passwords_are_scrambled_as_servers_expect_it() {
-        let nonce: Vec<u8> = (1..=20).collect();
-        // By Python: sha1(p) ^ sha1(nonce + sha1(sha1(p))), and likewise.
-        let sha1 = "b32bb3a583e1340c0a1108d58b1be49781ad8c2f";
-        assert_eq!(hex(&scrambled_sha1("secret", &nonce)), sha1);
-        let sha256 = "746ebe205d56a0707acb3e796e834e0dd7b1d61743b26bd5202c7a623230c7c9";
-        assert_eq!(hex(&scrambled_sha256("secret", &nonce)), sha256);
-        assert!(scrambled_sha1("", &nonce).is_empty());
-    }
-
-    #[test]
-    fn a_greeting_is_read_or_refused_as_a_whole() {
-        let mut packet = b"\x0a8.4.0\0\x2a\0\0\0abcdefgh\0\xff\xff\x2d\x02\0\xff\xdf\x15".to_vec();
-        packet.extend_from_slice(&[0; 10]);
-        packet.extend_from_slice(b"ijklmnopqrst\0caching_sha2_password\0");
-        let greeting = Greeting::read(&packet).unwrap();
-        assert_eq!(
-            (greeting.version.as_str(), greeting.connection),
-            ("8.4.0", 42)
-        );
-        assert_eq!(greeting.nonce, b"abcdefghijklmnopqrst");
-        assert_eq!(greeting.plugin, CACHING);
-        for length in 0..44 {
-            assert!(Greeting::read(&packet[..length]).is_err(), "{length}");
-        }
-    }
-}
+mod tests;
