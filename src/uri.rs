@@ -64,6 +64,29 @@ pub(crate) fn without_credentials(uri: &str) -> String {
     without_login(&without_secrets(uri))
 }
 
+/// The same, but for the user of a database, who is no secret and without whom it is
+/// another place. Where else a login stands alone, it may be a token.
+pub(crate) fn without_password(uri: &str) -> String {
+    let bare = without_credentials(uri);
+    let Some((scheme, rest)) = uri.split_once("://") else {
+        return bare;
+    };
+    let kind = scheme.split('+').next().unwrap_or_default();
+    let is_database = ["postgres", "postgresql", "mysql", "mariadb"]
+        .iter()
+        .any(|known| kind.eq_ignore_ascii_case(known));
+    let user = rest.rsplit_once('@').map(|(login, _)| login);
+    let user = user.and_then(|login| login.split(':').next());
+    match (user, bare.strip_prefix(&format!("{scheme}://"))) {
+        (Some(user), Some(place))
+            if is_database && !user.is_empty() && !user.contains(['@', '/', '?', '#']) =>
+        {
+            format!("{scheme}://{user}@{place}")
+        }
+        _ => bare,
+    }
+}
+
 /// Whether a URI or a connection string has a password among its options.
 pub(crate) fn has_secret_option(uri: &str) -> bool {
     without_secrets(uri) != uri
@@ -156,6 +179,32 @@ mod tests {
             ("ann:pw@h/db", "h/db"),
         ] {
             assert_eq!(without_credentials(uri), shown);
+        }
+    }
+
+    #[test]
+    fn the_user_of_a_database_is_told_and_no_password() {
+        for (uri, told) in [
+            (
+                "postgresql://ann:secret@db/mlflow",
+                "postgresql://ann@db/mlflow",
+            ),
+            (
+                "mysql+pymysql://ann@db/mlflow",
+                "mysql+pymysql://ann@db/mlflow",
+            ),
+            ("postgresql://ann:se@cr/et@db/x", "postgresql://ann@db/x"),
+            ("postgresql://:secret@db/x", "postgresql://db/x"),
+            ("postgresql://db/x?user=ann&password=p@ss", "postgresql://…"),
+            (
+                "postgresql://ann:x@db/x?password=secret",
+                "postgresql://ann@db/x",
+            ),
+            ("http://ann:secret@host/", "http://host/"),
+            ("https://token@host/", "https://host/"),
+            ("traces.jsonl", "traces.jsonl"),
+        ] {
+            assert_eq!(without_password(uri), told, "{uri}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::Context;
 use crate::cli::OutputFormat;
 use crate::error::CommandError;
 use crate::render::brief::TOKENS;
-use crate::uri::without_credentials;
+use crate::uri::without_password;
 
 impl Context<'_> {
     /// Whether a brief account is wanted.
@@ -93,7 +93,13 @@ fn is_address(word: &str) -> bool {
 /// As a shell takes it for one word.
 fn quoted(word: &str) -> String {
     let word = if is_address(word) {
-        without_credentials(word)
+        let at = match word.split_once('=') {
+            Some((option, _)) if option.starts_with("--") => option.len() + 1,
+            _ if word.starts_with("-u") => 2,
+            _ => 0,
+        };
+        let (option, uri) = word.split_at(at);
+        format!("{option}{}", without_password(uri))
     } else {
         word.to_owned()
     };
@@ -139,13 +145,13 @@ mod tests {
         for (word, shown) in [
             (
                 "postgresql://ann@h/db?password=pw&a=1",
-                "'postgresql://h/db?a=1'",
+                "'postgresql://ann@h/db?a=1'",
             ),
             (
                 "--tracking-uri=postgresql://h/db?password=pw",
                 "--tracking-uri=postgresql://h/db",
             ),
-            ("-upostgresql://ann:pw@h/db", "-upostgresql://h/db"),
+            ("-upostgresql://ann:pw@h/db", "-upostgresql://ann@h/db"),
             ("tokens>=500", "'tokens>=500'"),
             ("token=x", "token=x"),
             ("url=http://a@b/?token=1", "'url=http://a@b/?token=1'"),
