@@ -177,6 +177,7 @@ fn database_hint(store: &str, reason: &DatabaseFault) -> Vec<String> {
         DatabaseFault::MayOnlyRead => "it takes INSERT, UPDATE and DELETE on MLflow's tables",
         DatabaseFault::OtherLogin
         | DatabaseFault::NoDatabase
+        | DatabaseFault::Nul
         | DatabaseFault::Code(_)
         | DatabaseFault::Answer => return Vec::new(),
     };

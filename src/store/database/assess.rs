@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::DatabaseStore;
 use super::change::{self, Place};
 use super::link::{Arg, Link};
+use super::rollups::{self, Family};
 use crate::model::Assessment;
 use crate::store::assess::restored;
 use crate::store::sql::assessed::{self, Datum};
@@ -19,6 +20,7 @@ pub(super) fn change<L: Link>(
     ids: &[&str],
     plan: &AssessmentPlan,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    rollups::outdate(store, ids, &[Family::Assessments])?;
     let places = change::locked(store, ids)?;
     let mut now: HashMap<String, _> = store.infos_of(ids)?.into_iter().collect();
     let mut results = Vec::with_capacity(ids.len());

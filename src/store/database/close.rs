@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::link::{Arg, Link};
+use super::rollups::{self, Family};
 use super::{DatabaseStore, change, spans};
 use crate::model::{Trace, TraceState};
 use crate::store::close::{Closed, Closing};
@@ -17,6 +18,7 @@ pub(super) fn all<L: Link>(
     ids: &[&str],
     closing: &Closing,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    rollups::outdate(store, ids, &[Family::Traces])?;
     change::locked(store, ids)?;
     let mut traces: HashMap<String, Result<Trace, StoreError>> = HashMap::new();
     let mut infos = Vec::new();

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::link::{Arg, Link};
-use super::{DatabaseStore, Odd, change};
+use super::{DatabaseStore, Odd, change, rollups};
 use crate::model::tag;
 use crate::store::StoreError;
 use crate::store::artifact::shown;
@@ -19,6 +19,7 @@ pub(super) fn all<L: Link>(
     store: &DatabaseStore<L>,
     ids: &[&str],
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    rollups::outdate(store, ids, &rollups::ALL)?;
     let known = change::locked(store, ids)?;
     let known: Vec<&str> = known.keys().map(String::as_str).collect();
     let archives = archives(store, &known)?;

@@ -17,6 +17,7 @@ mod metrics;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod rollups;
 mod search;
 mod spans;
 mod tags;
@@ -427,5 +428,16 @@ impl<L: Link> Store for DatabaseStore<L> {
 
     fn notices(&self) -> Vec<Notice> {
         self.doubts.notices()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_as_many_payloads_as_fit() {
+        let of = [0, 1, 3_000, 10_000, 1 << 20, usize::MAX].map(batch);
+        assert_eq!(of, [8, 256, 256, 104, 1, 1]);
     }
 }

@@ -44,6 +44,9 @@ pub enum DatabaseFault {
     /// Somebody else changed the same at the same time.
     #[error("somebody changed the same at the same time")]
     Conflict,
+    /// A text has a character that no text of it may have.
+    #[error("its texts hold no character U+0000, and one of these has it")]
+    Nul,
     /// It cannot do what it is asked, for a reason that has a code.
     #[error("it does not take the question (error {0})")]
     Code(String),

@@ -22,7 +22,7 @@ pub(super) const NEEDED: [(&str, &[&str]); 4] = [
 ];
 
 /// What is used where it is there.
-pub(super) const OPTIONAL: [(&str, &[&str]); 7] = [
+pub(super) const OPTIONAL: [(&str, &[&str]); 11] = [
     ("workspaces", &["name"]),
     (
         "spans",
@@ -71,7 +71,15 @@ pub(super) const OPTIONAL: [(&str, &[&str]); 7] = [
     ("span_metrics", &[]),
     ("trace_metrics", &[]),
     ("review_queue_items", &[]),
+    // These are told of changes.
+    (ROLLUP_QUEUE, &[]),
+    ("sql_trace_metric_daily_rollups", &[]),
+    ("sql_span_cost_daily_rollups", &[]),
+    ("sql_assessment_daily_rollups", &[]),
 ];
+
+/// Where MLflow 3.17 is told which of its sums by the day are out of date.
+pub(in crate::store) const ROLLUP_QUEUE: &str = "sql_trace_rollup_rebuild_queue";
 
 /// The tables that are looked at.
 pub(in crate::store) const TABLES: [&str; NEEDED.len() + OPTIONAL.len()] = [
@@ -86,6 +94,10 @@ pub(in crate::store) const TABLES: [&str; NEEDED.len() + OPTIONAL.len()] = [
     "span_metrics",
     "trace_metrics",
     "review_queue_items",
+    ROLLUP_QUEUE,
+    "sql_trace_metric_daily_rollups",
+    "sql_span_cost_daily_rollups",
+    "sql_assessment_daily_rollups",
 ];
 
 /// Where rows belong to traces, those that others refer to last, and which rows.

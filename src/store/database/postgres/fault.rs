@@ -98,9 +98,11 @@ fn by_code(place: &DatabasePlace, code: &SqlState) -> DatabaseFault {
         "3D000" => DatabaseFault::NoDatabase,
         "42501" => DatabaseFault::MayNotRead,
         "25006" => DatabaseFault::MayOnlyRead,
-        "40001" | "40P01" => DatabaseFault::Conflict,
+        // Two added the same row.
+        "40001" | "40P01" | "23505" => DatabaseFault::Conflict,
         "53300" | "57P03" => DatabaseFault::NotNow,
         "57P01" | "57P02" | "25P03" | "57P05" => DatabaseFault::Ended,
+        "22021" => DatabaseFault::Nul,
         code => DatabaseFault::Code(code.to_owned()),
     }
 }

@@ -289,6 +289,51 @@ fn closed_traces_are_as_mlflow_closes_them() {
 }
 
 #[test]
+fn sums_by_the_day_are_out_of_date_where_mlflow_says_so() {
+    let server = postgres();
+    let ours = many("sums_ours", 3);
+    many("sums_theirs", 3);
+    let [deleted, assessed] = [1, 2].map(id);
+    let queue = |database: &str| {
+        let queue = "SELECT * FROM sql_trace_rollup_rebuild_queue ORDER BY 1, 2, 3";
+        server.sql(database, queue)
+    };
+    let sums = |table: &str| {
+        format!(
+            "INSERT INTO sql_{table}_daily_rollups (experiment_id, rollup_day, metric_name, grouping_set, sample_count) \
+             SELECT e, d::date, 'm', 'g', 1 FROM generate_series(5, 6) e, \
+             unnest(ARRAY['1970-01-01', '2023-11-14', '2023-11-15']) d; "
+        )
+    };
+    let sums = ["trace_metric", "span_cost", "assessment"]
+        .map(sums)
+        .concat();
+    for database in ["sums_ours", "sums_theirs"] {
+        let dated = "UPDATE assessments a SET experiment_id = 6, trace_timestamp_ms = timestamp_ms \
+                     FROM trace_info t WHERE t.request_id = a.trace_id AND a.name = 'x'";
+        server.sql(database, &format!("{sums}{dated}"));
+    }
+    let by_mlflow = |program: &str| {
+        let enabled =
+            "import os\nos.environ['MLFLOW_SQL_TRACE_ROLLUPS_ENABLED'] = 'true'\nimport mlflow\n";
+        server.python("sums_theirs", &format!("{enabled}{program}"));
+    };
+    mlt().on(&ours).run(&format!("assess {assessed} y=1")).ok();
+    by_mlflow(&format!(
+        "mlflow.log_feedback(trace_id='{assessed}', name='y', value=1)"
+    ));
+    assert_eq!(queue("sums_ours"), "6|2023-11-14|assessment\n");
+    assert_eq!(queue("sums_ours"), queue("sums_theirs"));
+    let done = mlt().on(&ours).run(&format!("delete {deleted} --yes -q"));
+    assert_eq!(done.code, Some(0), "{done}");
+    by_mlflow(&format!(
+        "mlflow.MlflowClient().delete_traces('6', trace_ids=['{deleted}'])"
+    ));
+    assert_eq!(queue("sums_ours"), queue("sums_theirs"));
+    assert_eq!(queue("sums_ours").lines().count(), 3);
+}
+
+#[test]
 fn who_may_not_change_is_refused_in_a_sentence_before_anything_is() {
     let uri = many("rights", 2);
     role("may_tag", "");
@@ -316,6 +361,10 @@ fn who_may_not_change_is_refused_in_a_sentence_before_anything_is() {
     mlt().on(&by).run(&format!("tag {id} a=x --yes")).ok();
     postgres().sql("rights", "GRANT UPDATE ON trace_info TO may_tag");
     mlt().on(&by).run(&format!("assess {id} a=1")).ok();
+    let line =
+        format!("{{\"trace_id\":\"{id}\",\"name\":\"n\",\"value\":1,\"rationale\":\"a\\u0000b\"}}");
+    let nul = mlt().on(&uri).stdin(line).run("assess --from -");
+    assert!(nul.stderr.contains("hold no character U+0000"), "{nul}");
     let import = mlt().on(&uri).stdin("").run("import -");
     assert!(
         import.stderr.contains("has no way to take in traces"),
