@@ -38,7 +38,7 @@
 //! | a kind of change | a variant of `store::Change`, an arm a store, a `Task` for `commands/change.rs` |
 //! | a store that takes traces in | `Store::put` and `Store::can_put`, with what `store/put.rs` checks and cuts |
 //! | a store | a file or room in `store` with `Store`, and `fetch::Ways` for its ways to traces; its `Location` |
-//! | a database on a server | a `sql::Dialect` and a `store::database::link::Link`, its URIs in `settings::database` |
+//! | a database on a server | a `sql::Dialect` and a `store::database::link::Link`, its URIs in `settings` |
 //! | a store that speaks SQL | a `sql::Dialect` and `sql::Probes`, and a store as `store/sqlite` for connections, rows and changes |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -22,6 +22,7 @@ mod search;
 mod spans;
 mod tags;
 mod tls;
+mod windows;
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::capability::Decides;
 use super::infos::Infos;
 use super::link::{Arg, Facts, Link};
+use super::windows::Windows;
 use super::{DatabaseStore, counted, links};
 use crate::filter::{Filter, Plan};
 use crate::model::{TraceInfo, metadata, tag};
@@ -23,6 +24,15 @@ pub(super) struct Cursor {
     name: String,
     parts: Option<InfoParts>,
     check: Option<Check>,
+    rest: Option<Rest>,
+}
+
+/// What a search has yet to go through, where it goes by stretches of time.
+struct Rest {
+    search: Prepared,
+    windows: Windows,
+    /// As many rows as are wanted.
+    rows: usize,
 }
 
 /// What is checked here.
@@ -41,6 +51,12 @@ struct Prepared {
     facts: Facts,
     /// SQL for the experiments that are searched, as a list in parentheses.
     scope: String,
+    /// Where among the values the stretch of time begins whose traces are searched.
+    window: Option<usize>,
+    /// As many rows as are wanted, where the database knows which.
+    limit: Option<usize>,
+    /// Whether all are wanted.
+    all: bool,
 }
 
 /// The traces that are searched for, as SQL about `trace_info t`.
@@ -52,6 +68,8 @@ pub(super) struct Chosen {
     facts: Facts,
     /// SQL for the experiments that are searched, as a list in parentheses.
     scope: String,
+    /// Whether an index leads to the few traces that can pass.
+    finds_few: bool,
 }
 
 /// The first page of a search, and where the next ones come from.
@@ -61,9 +79,9 @@ pub(super) fn start<L: Link>(
     size: usize,
 ) -> Result<(Page, Option<Cursor>), StoreError> {
     let search = Prepared::new(store, query)?;
-    let values: Vec<Arg<'_>> = search.parameters.values().iter().map(Arg::from).collect();
-    if search.residual.is_empty() && query.limit.is_some_and(|limit| limit < size) {
-        let rows = store.ask(&search.sql, &values)?;
+    let is_short = search.residual.is_empty() && query.limit.is_some_and(|limit| limit < size);
+    if is_short && search.window.is_none() {
+        let rows = store.ask(&search.sql, &search.values(None))?;
         let traces = readable(store, store.infos(&rows, search.parts)?)?;
         let page = Page {
             scanned: traces.len(),
@@ -74,9 +92,18 @@ pub(super) fn start<L: Link>(
     }
     let number = store.last_token.fetch_add(1, Relaxed);
     let name = format!("mlt_{number}");
-    let all = query.limit.is_none();
-    let open = |link: &mut L| link.open(&name, &search.sql, &values, all);
-    store.timed(&search.sql, |()| "begun".to_owned(), open)?;
+    let mut windows = search.window.map(|_| {
+        let floor = match &query.filter {
+            FilterSource::Parsed(filter) => filter.span_time_floor_ms(),
+            FilterSource::Raw(_) => None,
+        };
+        Windows::new(store, &search.scope, floor)
+    });
+    let window = match &mut windows {
+        Some(windows) => windows.next(store)?,
+        None => None,
+    };
+    search.open(store, &name, window)?;
     let check = if search.residual.is_empty() {
         None
     } else {
@@ -92,6 +119,11 @@ pub(super) fn start<L: Link>(
         name,
         parts: search.parts,
         check,
+        rest: windows.map(|windows| Rest {
+            rows: search.limit.unwrap_or(usize::MAX),
+            search,
+            windows,
+        }),
     };
     cursor.page(store, size)
 }
@@ -99,7 +131,7 @@ pub(super) fn start<L: Link>(
 impl Cursor {
     /// The next page; the cursor comes back when there may be more.
     pub(super) fn page<L: Link>(
-        self,
+        mut self,
         store: &DatabaseStore<L>,
         size: usize,
     ) -> Result<(Page, Option<Self>), StoreError> {
@@ -108,16 +140,7 @@ impl Cursor {
             Some(check) if check.needs_spans => WITH_SPANS,
             Some(_) => MAX_PAGE,
         };
-        let next = |link: &mut L| link.next(&self.name, rows);
-        let found = store.timed(
-            "the next rows",
-            |rows: &Vec<L::Row>| counted(rows.len()),
-            next,
-        )?;
-        let is_last = found.len() < rows;
-        if is_last {
-            lock(&store.link).close(&self.name);
-        }
+        let (found, is_last) = self.rows(store, rows)?;
         let traces = readable(store, store.infos(&found, self.parts)?)?;
         let scanned = traces.len();
         let traces = match &self.check {
@@ -130,6 +153,46 @@ impl Cursor {
             ..Page::default()
         };
         Ok((page, (!is_last).then_some(self)))
+    }
+
+    /// So many rows, or fewer at the end, and whether it is that.
+    fn rows<L: Link>(
+        &mut self,
+        store: &DatabaseStore<L>,
+        rows: usize,
+    ) -> Result<(Vec<L::Row>, bool), StoreError> {
+        let left = self.rest.as_ref().map_or(usize::MAX, |rest| rest.rows);
+        let rows = rows.min(left);
+        let mut found = Vec::new();
+        let mut is_last = rows == left;
+        loop {
+            let wanted = rows - found.len();
+            let next = |link: &mut L| link.next(&self.name, wanted);
+            let count = |rows: &Vec<L::Row>| counted(rows.len());
+            let more = store.timed("the next rows", count, next)?;
+            let is_end = more.len() < wanted;
+            found.extend(more);
+            if is_end || is_last {
+                lock(&store.link).close(&self.name);
+            }
+            if !is_end {
+                break;
+            }
+            let window = match &mut self.rest {
+                Some(rest) => rest.windows.next(store)?,
+                None => None,
+            };
+            if let (Some(rest), Some(window)) = (&self.rest, window) {
+                rest.search.open(store, &self.name, Some(window))?;
+            } else {
+                is_last = true;
+                break;
+            }
+        }
+        if let Some(rest) = &mut self.rest {
+            rest.rows -= found.len();
+        }
+        Ok((found, is_last))
     }
 }
 
@@ -268,6 +331,7 @@ impl Chosen {
             residual,
             facts,
             scope,
+            finds_few: compiled.finds_few,
         })
     }
 }
@@ -275,11 +339,12 @@ impl Chosen {
 impl Prepared {
     fn new<L: Link>(store: &DatabaseStore<L>, query: &Query) -> Result<Self, StoreError> {
         let Chosen {
-            conditions,
+            mut conditions,
             mut parameters,
             residual,
             facts,
             scope,
+            finds_few,
         } = Chosen::new(store, query)?;
         let schema = &store.schema;
         let dialect = parameters.dialect;
@@ -302,6 +367,14 @@ impl Prepared {
             let order = order(schema, &query.order_by, &mut parameters);
             format!(" ORDER BY {order}")
         };
+        let is_first = query.limit.is_some() && query.order_by.items().is_empty();
+        let by_time = is_first && !finds_few;
+        let window = (by_time && dialect.gives_all_at_once()).then(|| {
+            let at = parameters.values().len();
+            let [first, last] = [i64::MIN, i64::MAX].map(|time| parameters.bind(time));
+            conditions.push(format!("t.timestamp_ms BETWEEN {first} AND {last}"));
+            at
+        });
         let sql = format!(
             "SELECT {} FROM trace_info t WHERE {}{order} {}",
             parts.map_or_else(|| columns(schema, query.counts_spans), part_columns),
@@ -315,7 +388,33 @@ impl Prepared {
             residual,
             facts,
             scope,
+            window,
+            limit,
+            all: query.limit.is_none(),
         })
+    }
+
+    /// Begins to search, where it goes by stretches of time in this one.
+    fn open<L: Link>(
+        &self,
+        store: &DatabaseStore<L>,
+        name: &str,
+        window: Option<(i64, i64)>,
+    ) -> Result<(), StoreError> {
+        let values = self.values(window);
+        let open = |link: &mut L| link.open(name, &self.sql, &values, self.all);
+        store.timed(&self.sql, |()| "begun".to_owned(), open)
+    }
+
+    /// The values of the statement; with the first and last time of a stretch, where it is
+    /// about one.
+    fn values(&self, window: Option<(i64, i64)>) -> Vec<Arg<'_>> {
+        let mut values: Vec<Arg<'_>> = self.parameters.values().iter().map(Arg::from).collect();
+        if let (Some(at), Some((first, last))) = (self.window, window) {
+            values[at] = Arg::Integer(first);
+            values[at + 1] = Arg::Integer(last);
+        }
+        values
     }
 }
 

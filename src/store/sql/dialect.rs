@@ -68,6 +68,7 @@ pub(in crate::store) trait Dialect: Sync {
     fn ilike(&self, text: &str, pattern: &str, parameters: &mut Parameters) -> String;
 
     /// Whether that folds nothing but ASCII letters. Otherwise what is found is checked again.
+    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code))]
     fn decides_ilike(&self) -> bool {
         true
     }
@@ -93,6 +94,13 @@ pub(in crate::store) trait Dialect: Sync {
 
     /// The end of a statement that gives so many rows at most.
     fn limit(&self, rows: Option<usize>) -> String;
+
+    /// Whether it gives the first rows only when all are found and sorted, so that it is better
+    /// asked for traces of some time after those of another.
+    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code))]
+    fn gives_all_at_once(&self) -> bool {
+        false
+    }
 
     /// A call of one of this program's functions. A database that cannot call them has
     /// none of their conditions put to it.

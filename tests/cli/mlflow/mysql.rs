@@ -37,6 +37,10 @@ fn every_answer_is_that_of_the_same_rows_in_sqlite() {
         "export --all -o csv",
         "search --all -o json --include-spans",
         "get latest",
+        // Stretch of time by stretch of time, to the end or not.
+        "search -n 1100 -o ids",
+        "search -n 1300 -o ids -f name\u{a0}NOT\u{a0}RLIKE\u{a0}'^a'",
+        "search -n 5000 -o ids -f name\u{a0}NOT\u{a0}RLIKE\u{a0}'^b'",
     ]
     .map(str::to_owned)
     .into();

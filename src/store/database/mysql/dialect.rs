@@ -137,6 +137,12 @@ impl Dialect for Mysql {
         rows.map_or(String::new(), |rows| format!("LIMIT {rows}"))
     }
 
+    /// Cursors are tables, and none is in an order for which there is an index: that of times
+    /// goes one way, and ids the other.
+    fn gives_all_at_once(&self) -> bool {
+        true
+    }
+
     fn call(&self, function: Function, _arguments: &[&str]) -> String {
         match function {
             Function::Text | Function::Span | Function::Assessment | Function::Judged => {
