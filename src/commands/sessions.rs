@@ -14,7 +14,7 @@ use crate::cli::{FilterArgs, OF_LISTS, OutputFormat, SessionSort, SessionsArgs};
 use crate::error::{CommandError, Exit};
 use crate::export::json::RowList;
 use crate::render::list;
-use crate::store::Query;
+use crate::store::{InfoParts, Query};
 use crate::table::delimited;
 use crate::table::rows::sessions::{SHOWN, sessions};
 use crate::units;
@@ -99,8 +99,15 @@ fn found(
     };
     name_experiments(context, context.store()?, &mut query)?;
     let need = Need {
+        spans: None,
+        info: false,
+        parts: InfoParts {
+            usage: true,
+            assessments: true,
+            session: true,
+        },
         usage: true,
-        ..Need::INFO
+        any_order: false,
     };
     let levels = level.map(|level| Levels::new(context, level)).transpose()?;
     let mut found = Sessions::default();

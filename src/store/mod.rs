@@ -88,6 +88,8 @@ pub struct InfoParts {
     pub usage: bool,
     /// Assessments.
     pub assessments: bool,
+    /// The session, with the user and the experiment.
+    pub session: bool,
 }
 
 impl InfoParts {
@@ -95,6 +97,7 @@ impl InfoParts {
     pub const NONE: Self = Self {
         usage: false,
         assessments: false,
+        session: false,
     };
 }
 

@@ -113,7 +113,7 @@ pub(in crate::store) fn promote<R: Row>(
 
 /// Whether parts can be read by themselves.
 pub(in crate::store) fn can_read_parts(schema: &Schema, parts: InfoParts) -> bool {
-    !parts.usage || schema.has_trace_column("session_id")
+    !(parts.usage || parts.session) || schema.has_trace_column("session_id")
 }
 
 /// What [`part`] takes, for a `SELECT`.
@@ -125,6 +125,14 @@ pub(in crate::store) fn part_columns(parts: InfoParts) -> String {
             list.push_str(column);
         }
     }
+    if parts.session {
+        let _ = write!(
+            list,
+            ", t.experiment_id, t.session_id, (SELECT m.value FROM trace_request_metadata m \
+             WHERE m.request_id = t.request_id AND m.key = '{}')",
+            metadata::USER
+        );
+    }
     list
 }
 
@@ -134,8 +142,17 @@ pub(in crate::store) fn part<R: Row>(row: &R, parts: InfoParts) -> Result<TraceI
     info.state = TraceState::parse(&row::name(row, TRACES, 1)?);
     info.request_time = Some(Timestamp::from_millis(row::number(row, TRACES, 2)?));
     info.execution_duration_ns = duration_ns(row, 3)?;
+    let mut next = 4;
     if parts.usage {
-        add_usage(row, 4, &mut info)?;
+        add_usage(row, next, &mut info)?;
+        next += RECORDS.iter().map(|key| record_members(key).len()).sum::<usize>();
+    }
+    if parts.session {
+        info.experiment_id = Some(row::number(row, TRACES, next)?.to_string());
+        for (key, at) in [(metadata::SESSION, next + 1), (metadata::USER, next + 2)] {
+            let value = own_text(row, TRACES, at)?;
+            info.metadata.extend(value.map(|value| (key.to_owned(), value)));
+        }
     }
     Ok(info)
 }
