@@ -145,13 +145,17 @@ pub(in crate::store) fn part<R: Row>(row: &R, parts: InfoParts) -> Result<TraceI
     let mut next = 4;
     if parts.usage {
         add_usage(row, next, &mut info)?;
-        next += RECORDS.iter().map(|key| record_members(key).len()).sum::<usize>();
+        next += RECORDS
+            .iter()
+            .map(|key| record_members(key).len())
+            .sum::<usize>();
     }
     if parts.session {
         info.experiment_id = Some(row::number(row, TRACES, next)?.to_string());
         for (key, at) in [(metadata::SESSION, next + 1), (metadata::USER, next + 2)] {
             let value = own_text(row, TRACES, at)?;
-            info.metadata.extend(value.map(|value| (key.to_owned(), value)));
+            info.metadata
+                .extend(value.map(|value| (key.to_owned(), value)));
         }
     }
     Ok(info)

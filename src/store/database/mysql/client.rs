@@ -1,17 +1,28 @@
 //! A connection that speaks MySQL's protocol: statements with values, and answers whose rows
-//! come at once or bit by bit. No crate is used for it: those that there are bring a second
-//! implementation of cryptography with them, trust other authorities than the system does, and
-//! do not know the cursors by which rows come bit by bit while other questions are asked.
+//! come at once or bit by bit. The packets are those of `mysql_common`; the crates that make
+//! connections of them bring a second implementation of cryptography with them, trust other
+//! authorities than the system does, and do not know the cursors by which rows come bit by bit
+//! while other questions are asked.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
+use mysql_common::constants::{CapabilityFlags, Command, CursorType, StatusFlags};
+use mysql_common::misc::raw::RawInt;
+use mysql_common::misc::raw::int::LenEnc;
+use mysql_common::packets::{
+    Column, CommonOkPacket, ErrPacket, OkPacket, OkPacketDeserializer, OldEofPacket, StmtPacket,
+};
+use mysql_common::proto::codec::PacketCodec;
+use mysql_common::proto::codec::error::PacketCodecError;
+use mysql_common::proto::sync_framed::MySyncFramed;
 use rustls::{ClientConnection, StreamOwned};
 
-use super::packet::{Bytes, Malformed, receive, send};
-use super::values::{self, Column, Row};
+use super::packet::{Malformed, read};
+use super::values::{self, Row};
 use crate::store::database::link::Arg;
 
 /// What can go wrong.
@@ -32,6 +43,15 @@ pub(super) enum Fault {
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<PacketCodecError> for Fault {
+    fn from(error: PacketCodecError) -> Self {
+        match error {
+            PacketCodecError::Io(error) => Self::Io(error),
+            _ => Self::Malformed,
+        }
     }
 }
 
@@ -92,11 +112,16 @@ impl Stream {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
+        let read = match self {
             Self::Plain(socket) => socket.read(buffer),
             Self::Encrypted(stream) => stream.read(buffer),
             #[cfg(unix)]
             Self::Local(socket) => socket.read(buffer),
+        };
+        match read {
+            // Nobody reads on unless something is to come.
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => read,
         }
     }
 }
@@ -121,20 +146,8 @@ impl Write for Stream {
     }
 }
 
-mod command {
-    pub(super) const QUIT: u8 = 0x01;
-    pub(super) const QUERY: u8 = 0x03;
-    pub(super) const PREPARE: u8 = 0x16;
-    pub(super) const EXECUTE: u8 = 0x17;
-    pub(super) const CLOSE: u8 = 0x19;
-    pub(super) const FETCH: u8 = 0x1c;
-}
-
-/// What the end of an answer says, by bits.
-mod status {
-    pub(super) const HAS_CURSOR: u16 = 0x40;
-    pub(super) const IS_LAST: u16 = 0x80;
-}
+/// The most that is taken of a packet, which is the most that a server sends.
+pub(super) const LARGEST: u32 = 1 << 30;
 
 /// A statement that the server has read.
 pub(super) struct Prepared {
@@ -153,18 +166,18 @@ pub(super) struct Answer {
 
 /// A connection.
 pub(super) struct Client {
-    stream: BufReader<Stream>,
-    /// The number of the next packet.
-    number: u8,
+    stream: MySyncFramed<Stream>,
     /// Whether what the server sends next would be no answer to a question.
     pub(super) is_broken: bool,
 }
 
 impl Client {
     pub(super) fn new(stream: Stream) -> Self {
+        let mut codec = PacketCodec::default();
+        codec.max_allowed_packet = LARGEST as usize;
+        let buffer = BytesMut::with_capacity(64 << 10);
         Self {
-            stream: BufReader::with_capacity(64 << 10, stream),
-            number: 0,
+            stream: MySyncFramed::construct(buffer, BytesMut::new(), codec, stream),
             is_broken: false,
         }
     }
@@ -174,16 +187,13 @@ impl Client {
         self,
         make: impl FnOnce(Stream) -> Result<Stream, Fault>,
     ) -> Result<Self, Fault> {
+        let (buffer, sent, codec, stream) = self.stream.destruct();
         // Nothing is sent ahead of what is encrypted, least of all to be read as if it were.
-        if !self.stream.buffer().is_empty() {
+        if !buffer.is_empty() {
             return Err(Fault::Malformed);
         }
-        let number = self.number;
-        let stream = make(self.stream.into_inner())?;
-        Ok(Self {
-            number,
-            ..Self::new(stream)
-        })
+        let stream = MySyncFramed::construct(buffer, sent, codec, make(stream)?);
+        Ok(Self { stream, ..self })
     }
 
     /// Whether the other end is on this machine, by a socket of it.
@@ -200,35 +210,42 @@ impl Client {
         self.stream.get_ref().wait_for(time)
     }
 
-    pub(super) fn send(&mut self, packet: &[u8]) -> Result<(), Fault> {
-        let sent = send(self.stream.get_mut(), &mut self.number, packet);
+    pub(super) fn send(&mut self, mut packet: &[u8]) -> Result<(), Fault> {
+        let sent = self.stream.send(&mut packet);
         self.is_broken |= sent.is_err();
         Ok(sent?)
     }
 
-    pub(super) fn receive(&mut self) -> Result<Vec<u8>, Fault> {
-        let received = receive(&mut self.stream, &mut self.number);
-        self.is_broken |= received.is_err();
-        Ok(received?)
-    }
-
     /// The next packet, unless it says that something went wrong.
     pub(super) fn answer(&mut self) -> Result<Vec<u8>, Fault> {
-        let packet = self.receive()?;
-        match packet.strip_prefix(&[0xff]) {
-            None => Ok(packet),
-            Some(rest) => Err(Fault::Refused(Bytes(rest).u16()?)),
+        let mut packet = Vec::new();
+        let received = self.stream.next_packet(&mut packet);
+        self.is_broken |= received.is_err();
+        let is_error = packet.first() == Some(&0xff);
+        match received {
+            Ok(_) => {}
+            // A server that ends a connection says so ahead of any question.
+            Err(PacketCodecError::PacketsOutOfSync) if is_error => {}
+            Err(error) => return Err(error.into()),
+        }
+        if !is_error {
+            return Ok(packet);
+        }
+        // The number stands at the same place, whatever comes behind it.
+        match self.read(read(&packet, CapabilityFlags::empty()))? {
+            ErrPacket::Error(error) => Err(Fault::Refused(error.error_code())),
+            ErrPacket::Progress(_) => self.broken(),
         }
     }
 
-    fn ask(&mut self, command: u8, rest: &[u8]) -> Result<(), Fault> {
-        self.number = 0;
-        self.send(&[&[command], rest].concat())
+    fn ask(&mut self, command: Command, rest: &[u8]) -> Result<(), Fault> {
+        self.stream.codec_mut().reset_seq_id();
+        self.send(&[&[command as u8], rest].concat())
     }
 
     /// Runs a statement that gives no rows.
     pub(super) fn run(&mut self, sql: &str) -> Result<(), Fault> {
-        self.ask(command::QUERY, sql.as_bytes())?;
+        self.ask(Command::COM_QUERY, sql.as_bytes())?;
         match self.answer()?.first() {
             Some(0) => Ok(()),
             _ => self.broken(),
@@ -251,45 +268,45 @@ impl Client {
 
     /// Has the server read a statement.
     pub(super) fn prepare(&mut self, sql: &str) -> Result<Prepared, Fault> {
-        self.ask(command::PREPARE, sql.as_bytes())?;
+        self.ask(Command::COM_STMT_PREPARE, sql.as_bytes())?;
         let packet = self.answer()?;
-        let mut bytes = Bytes(packet.get(1..).unwrap_or_default());
-        let head = (|| Ok((bytes.u32()?, bytes.u16()?, bytes.u16()?)))();
-        let (id, columns, values) = self.read(head)?;
-        if values > 0 {
-            self.columns(values.into())?;
-        }
-        let columns = if columns > 0 {
-            self.columns(columns.into())?
-        } else {
-            Arc::default()
-        };
-        Ok(Prepared { id, columns })
+        let head: StmtPacket = self.read(read(&packet, ()))?;
+        self.columns(head.num_params().into())?;
+        let columns = self.columns(head.num_columns().into())?;
+        Ok(Prepared {
+            id: head.statement_id(),
+            columns,
+        })
     }
 
-    /// So many descriptions of columns, and what ends them.
+    /// So many descriptions of columns, and what ends them where there are any.
     fn columns(&mut self, count: u64) -> Result<Arc<[Column]>, Fault> {
+        Ok(match count {
+            0 => Arc::default(),
+            _ => self.described(count)?.0,
+        })
+    }
+
+    fn described(&mut self, count: u64) -> Result<(Arc<[Column]>, StatusFlags), Fault> {
         let mut columns = Vec::new();
         for _ in 0..count {
             let packet = self.answer()?;
-            columns.push(self.read(Column::read(&packet))?);
+            columns.push(self.read(values::column(&packet))?);
         }
         match self.end()? {
-            (Some(_), _) => Ok(columns.into()),
+            (Some(status), _) => Ok((columns.into(), status)),
             (None, _) => self.broken(),
         }
     }
 
     /// The status where the next packet is an end, or the packet where it is none.
-    fn end(&mut self) -> Result<(Option<u16>, Vec<u8>), Fault> {
+    fn end(&mut self) -> Result<(Option<StatusFlags>, Vec<u8>), Fault> {
         let packet = self.answer()?;
         if packet.first() == Some(&0xfe) && packet.len() < 9 {
-            let mut bytes = Bytes(&packet[1..]);
-            let status = (|| {
-                let _warnings = bytes.u16()?;
-                bytes.u16()
-            })();
-            return Ok((Some(self.read(status)?), packet));
+            let end =
+                read::<OkPacketDeserializer<'_, OldEofPacket>>(&packet, CapabilityFlags::empty());
+            let status = self.read(end)?.into_inner().status_flags();
+            return Ok((Some(status), packet));
         }
         Ok((None, packet))
     }
@@ -303,32 +320,34 @@ impl Client {
         in_parts: bool,
     ) -> Result<Answer, Fault> {
         let mut packet = statement.id.to_le_bytes().to_vec();
-        packet.push(in_parts.into());
+        let cursor = if in_parts {
+            CursorType::CURSOR_TYPE_READ_ONLY
+        } else {
+            CursorType::CURSOR_TYPE_NO_CURSOR
+        };
+        packet.push(cursor.bits());
         packet.extend_from_slice(&1_u32.to_le_bytes());
         values::put(&mut packet, values);
-        self.ask(command::EXECUTE, &packet)?;
+        self.ask(Command::COM_STMT_EXECUTE, &packet)?;
         let packet = self.answer()?;
-        let mut bytes = Bytes(&packet);
-        let count = self.read(bytes.number())?;
-        if count == 0 {
-            let changed = self.read(bytes.number())?;
+        if packet.first() == Some(&0) {
+            let done =
+                read::<OkPacketDeserializer<'_, CommonOkPacket>>(&packet, CapabilityFlags::empty());
+            let done = OkPacket::from(self.read(done)?);
             return Ok(Answer {
                 rows: Vec::new(),
-                changed,
+                changed: done.affected_rows(),
                 has_more: false,
             });
         }
-        // They may have changed since the statement was read.
-        let mut columns = Vec::new();
-        for _ in 0..count {
-            let packet = self.answer()?;
-            columns.push(self.read(Column::read(&packet))?);
-        }
-        statement.columns = columns.into();
-        let (Some(status), _) = self.end()? else {
+        let count = *self.read(read::<RawInt<LenEnc>>(&packet, ()))?;
+        if count == 0 {
             return self.broken();
-        };
-        if status & status::HAS_CURSOR != 0 {
+        }
+        // They may have changed since the statement was read.
+        let (columns, status) = self.described(count)?;
+        statement.columns = columns;
+        if status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS) {
             return Ok(Answer {
                 rows: Vec::new(),
                 changed: 0,
@@ -346,11 +365,12 @@ impl Client {
                     return Ok(Answer {
                         rows,
                         changed: 0,
-                        has_more: status & status::HAS_CURSOR != 0 && status & status::IS_LAST == 0,
+                        has_more: status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS)
+                            && !status.contains(StatusFlags::SERVER_STATUS_LAST_ROW_SENT),
                     });
                 }
                 (None, packet) => {
-                    let row = Row::read(columns, packet);
+                    let row = Row::read(columns, &packet);
                     rows.push(self.read(row)?);
                 }
             }
@@ -361,18 +381,59 @@ impl Client {
     pub(super) fn fetch(&mut self, statement: &Prepared, rows: usize) -> Result<Answer, Fault> {
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);
         let packet = [statement.id.to_le_bytes(), rows.to_le_bytes()].concat();
-        self.ask(command::FETCH, &packet)?;
+        self.ask(Command::COM_STMT_FETCH, &packet)?;
         self.rows(&statement.columns)
     }
 
     /// Lets the server forget a statement.
     pub(super) fn close(&mut self, statement: &Prepared) {
-        let _ = self.ask(command::CLOSE, &statement.id.to_le_bytes());
+        let _ = self.ask(Command::COM_STMT_CLOSE, &statement.id.to_le_bytes());
     }
 
     /// Ends the connection.
     pub(super) fn quit(&mut self) {
-        let _ = self.ask(command::QUIT, &[]);
+        let _ = self.ask(Command::COM_QUIT, &[]);
         self.stream.get_ref().shut();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// What comes of a command where the server sends this.
+    fn run(sent: &[u8]) -> Fault {
+        let (ours, mut of_server) = UnixStream::pair().unwrap();
+        of_server.write_all(sent).unwrap();
+        of_server.shutdown(Shutdown::Write).unwrap();
+        Client::new(Stream::Local(ours)).run("DO 0").unwrap_err()
+    }
+
+    #[test]
+    fn errors_are_read_though_nobody_asked() {
+        let error = *b"\x09\0\0\x01\xff\x48\x04#42000";
+        assert!(matches!(run(&error), Fault::Refused(1096)));
+        let mut early = error;
+        early[3] = 0;
+        assert!(matches!(run(&early), Fault::Refused(1096)));
+    }
+
+    #[test]
+    fn what_is_cut_off_is_an_end_and_what_is_no_answer_is_none() {
+        for cut in [&b""[..], b"\x07\0", b"\xff\xff\xff\x01\0\0"] {
+            let Fault::Io(error) = run(cut) else {
+                panic!("{cut:?}")
+            };
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        }
+        for wrong in [
+            &b"\x01\0\0\x05\0"[..],
+            b"\x01\0\0\x01\x07",
+            b"\x01\0\0\x01\xff",
+        ] {
+            assert!(matches!(run(wrong), Fault::Malformed), "{wrong:?}");
+        }
     }
 }

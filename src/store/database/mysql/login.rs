@@ -5,37 +5,27 @@
 use std::io;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey};
+use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
+use mysql_common::auth::plugins::mysql_native_password::scramble_native;
+use mysql_common::collations::CollationId;
+use mysql_common::constants::CapabilityFlags as Flags;
+use mysql_common::packets::{
+    AuthPlugin, AuthSwitchRequest, HandshakePacket, HandshakeResponse, SslRequest,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{ServerName, SubjectPublicKeyInfoDer};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use super::client::{Client, Fault, Stream};
-use super::packet::{Bytes, Malformed, put_counted};
+use super::client::{Client, Fault, LARGEST, Stream};
+use super::packet::{Malformed, read, written};
 use crate::store::{CertificateCheck, DatabasePlace, Encrypted};
 
-/// What client and server can do, by bits.
-mod can {
-    pub(super) const LONG_PASSWORD: u32 = 1;
-    pub(super) const LONG_FLAG: u32 = 4;
-    pub(super) const WITH_DATABASE: u32 = 8;
-    pub(super) const PROTOCOL_41: u32 = 0x200;
-    pub(super) const TLS: u32 = 0x800;
-    pub(super) const TRANSACTIONS: u32 = 0x2000;
-    pub(super) const SECURE_CONNECTION: u32 = 0x8000;
-    pub(super) const PLUGINS: u32 = 0x8_0000;
-    pub(super) const COUNTED_LOGIN: u32 = 0x20_0000;
-}
-
 /// Texts are UTF-8.
-const UTF8MB4: u8 = 45;
-/// The largest packet that is taken.
-const LARGEST: u32 = 1 << 30;
+const UTF8MB4: u8 = CollationId::UTF8MB4_GENERAL_CI as u8;
 
-const NATIVE: &[u8] = b"mysql_native_password";
-const CACHING: &[u8] = b"caching_sha2_password";
-const CLEAR: &[u8] = b"mysql_clear_password";
+const CACHING: AuthPlugin<'static> = AuthPlugin::CachingSha2Password;
+const CLEAR: AuthPlugin<'static> = AuthPlugin::MysqlClearPassword;
 
 /// What a server says first.
 pub(super) struct Greeting {
@@ -43,35 +33,26 @@ pub(super) struct Greeting {
     pub(super) version: String,
     /// What the connection is called.
     pub(super) connection: u32,
-    can: u32,
-    nonce: Vec<u8>,
-    plugin: Vec<u8>,
+    packet: HandshakePacket<'static>,
 }
 
 impl Greeting {
     pub(super) fn read(packet: &[u8]) -> Result<Self, Malformed> {
-        let mut bytes = Bytes(packet);
-        if bytes.byte()? != 10 {
+        // `mysql_common` counts with the length of the nonce as if it were signed; it stands
+        // behind 20 bytes that follow the release.
+        let release = packet.iter().skip(1).position(|byte| *byte == 0);
+        let length = release.and_then(|end| packet.get(end + 22));
+        if length.is_none_or(|length| *length > 0x7f) {
             return Err(Malformed);
         }
-        let version = String::from_utf8_lossy(bytes.ended()).into_owned();
-        let connection = bytes.u32()?;
-        let mut nonce = bytes.take(8)?.to_vec();
-        let _filler = bytes.byte()?;
-        let low = bytes.u16()?;
-        let _charset = bytes.byte()?;
-        let _status = bytes.u16()?;
-        let high = bytes.u16()?;
-        let length = usize::from(bytes.byte()?);
-        let _reserved = bytes.take(10)?;
-        let more = bytes.take(length.saturating_sub(8).max(13))?;
-        nonce.extend_from_slice(more.strip_suffix(b"\0").unwrap_or(more));
+        let packet: HandshakePacket<'_> = read(packet, ())?;
+        if packet.protocol_version() != 10 {
+            return Err(Malformed);
+        }
         Ok(Self {
-            version,
-            connection,
-            can: u32::from(low) | u32::from(high) << 16,
-            nonce,
-            plugin: bytes.ended().to_vec(),
+            version: packet.server_version_str().into_owned(),
+            connection: packet.connection_id(),
+            packet: packet.into_owned(),
         })
     }
 }
@@ -83,28 +64,27 @@ pub(super) fn log_in(
     greeting: &Greeting,
     tls: Option<&Arc<ClientConfig>>,
 ) -> Result<Client, Fault> {
-    let wanted = can::LONG_PASSWORD
-        | can::LONG_FLAG
-        | can::WITH_DATABASE
-        | can::PROTOCOL_41
-        | can::TRANSACTIONS
-        | can::SECURE_CONNECTION
-        | can::PLUGINS
-        | can::COUNTED_LOGIN;
-    if greeting.can & can::PROTOCOL_41 == 0 {
+    let wanted = Flags::CLIENT_LONG_FLAG
+        | Flags::CLIENT_PROTOCOL_41
+        | Flags::CLIENT_TRANSACTIONS
+        | Flags::CLIENT_SECURE_CONNECTION
+        | Flags::CLIENT_PLUGIN_AUTH
+        | Flags::CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA;
+    let can = greeting.packet.capabilities();
+    if !can.contains(Flags::CLIENT_PROTOCOL_41) {
         return Err(Malformed.into());
     }
-    let mut flags = wanted & (greeting.can | can::LONG_PASSWORD | can::WITH_DATABASE);
+    let mut flags = (wanted & can) | Flags::CLIENT_LONG_PASSWORD | Flags::CLIENT_CONNECT_WITH_DB;
     let mut secrecy = if client.is_local() {
         Secrecy::Local
     } else {
         Secrecy::None
     };
-    let has_tls = greeting.can & can::TLS != 0;
+    let has_tls = can.contains(Flags::CLIENT_SSL);
     match tls {
         Some(config) if has_tls => {
-            flags |= can::TLS;
-            client.send(&head(flags))?;
+            flags |= Flags::CLIENT_SSL;
+            client.send(&written(&SslRequest::new(flags, LARGEST, UTF8MB4)))?;
             client = encrypted(client, place, config)?;
             secrecy = if place.tls.checks == CertificateCheck::Nothing {
                 Secrecy::Encrypted
@@ -119,29 +99,27 @@ pub(super) fn log_in(
         .password
         .as_ref()
         .map_or("", |password| password.expose());
-    let (plugin, response) = match first_response(&greeting.plugin, password, &greeting.nonce) {
-        Some(response) => (greeting.plugin.as_slice(), response),
-        // The server names another way then.
-        None => (NATIVE, scrambled_sha1(password, &greeting.nonce)),
-    };
-    let mut packet = head(flags);
-    let without_zero = |text: &str| text.replace('\0', "");
-    packet.extend_from_slice(without_zero(&place.user).as_bytes());
-    packet.push(0);
-    if flags & can::COUNTED_LOGIN == 0 {
-        packet.push(u8::try_from(response.len()).map_err(|_| Malformed)?);
-        packet.extend_from_slice(&response);
-    } else {
-        put_counted(&mut packet, &response);
-    }
-    packet.extend_from_slice(without_zero(&place.database).as_bytes());
-    packet.push(0);
-    if flags & can::PLUGINS != 0 {
-        packet.extend_from_slice(plugin);
-        packet.push(0);
-    }
-    client.send(&packet)?;
-    conversation(&mut client, password, plugin, &greeting.nonce, secrecy)?;
+    let nonce = greeting.packet.nonce();
+    let named = greeting.packet.auth_plugin();
+    // Where it is none that there is, the server names another then.
+    let plugin = named
+        .filter(|plugin| first_response(plugin, password, &nonce).is_some())
+        .unwrap_or(AuthPlugin::MysqlNativePassword);
+    let response = HandshakeResponse::new(
+        first_response(&plugin, password, &nonce),
+        // One that has `utf8mb4`.
+        (8, 0, 0),
+        Some(place.user.as_bytes()),
+        Some(place.database.as_bytes()),
+        flags
+            .contains(Flags::CLIENT_PLUGIN_AUTH)
+            .then(|| plugin.borrow()),
+        flags,
+        None,
+        LARGEST,
+    );
+    client.send(&written(&response))?;
+    conversation(&mut client, password, plugin.into_owned(), nonce, secrecy)?;
     Ok(client)
 }
 
@@ -153,15 +131,6 @@ enum Secrecy {
     Encrypted,
     Checked,
     Local,
-}
-
-/// The begin of what a client answers.
-fn head(flags: u32) -> Vec<u8> {
-    let mut head = flags.to_le_bytes().to_vec();
-    head.extend_from_slice(&LARGEST.to_le_bytes());
-    head.push(UTF8MB4);
-    head.extend_from_slice(&[0; 23]);
-    head
 }
 
 fn encrypted(
@@ -190,23 +159,23 @@ fn encrypted(
 fn conversation(
     client: &mut Client,
     password: &str,
-    plugin: &[u8],
-    nonce: &[u8],
+    mut plugin: AuthPlugin<'static>,
+    mut nonce: Vec<u8>,
     secrecy: Secrecy,
 ) -> Result<(), Fault> {
-    let (mut plugin, mut nonce) = (plugin.to_vec(), nonce.to_vec());
     let clear = || [password.as_bytes(), b"\0"].concat();
     // It asks twice at most, and not for ever.
     for _ in 0..8 {
         let packet = client.answer()?;
         match (packet.first(), packet.get(1..).unwrap_or_default()) {
             (Some(0), _) => return Ok(()),
+            // The way of long ago.
+            (Some(0xfe), []) => return Err(Fault::OtherLogin),
             // Another way to log in.
-            (Some(0xfe), rest) => {
-                let mut rest = Bytes(rest);
-                plugin = rest.ended().to_vec();
-                let own = rest.all();
-                nonce = own.strip_suffix(b"\0").unwrap_or(own).to_vec();
+            (Some(0xfe), _) => {
+                let wanted: AuthSwitchRequest<'_> = read(&packet, ())?;
+                plugin = wanted.auth_plugin().into_owned();
+                nonce = wanted.plugin_data().to_vec();
                 let response = match first_response(&plugin, password, &nonce) {
                     Some(response) => response,
                     None if plugin == CLEAR && secrecy >= Secrecy::Checked => clear(),
@@ -215,9 +184,9 @@ fn conversation(
                 client.send(&response)?;
             }
             // It knows the password, and all is said.
-            (Some(1), [3]) if plugin == CACHING => {}
+            (Some(1), [3]) if plugin == AuthPlugin::CachingSha2Password => {}
             // It has forgotten it, and wants it.
-            (Some(1), [4]) if plugin == CACHING => {
+            (Some(1), [4]) if plugin == AuthPlugin::CachingSha2Password => {
                 if secrecy == Secrecy::None {
                     client.send(&[2])?;
                 } else {
@@ -235,34 +204,22 @@ fn conversation(
 }
 
 /// What to say first where the server wants to be shown a password in this way.
-fn first_response(plugin: &[u8], password: &str, nonce: &[u8]) -> Option<Vec<u8>> {
+fn first_response(plugin: &AuthPlugin<'_>, password: &str, nonce: &[u8]) -> Option<Vec<u8>> {
+    let password = password.as_bytes();
     match plugin {
-        CACHING => Some(scrambled_sha256(password, nonce)),
-        NATIVE => Some(scrambled_sha1(password, nonce)),
+        AuthPlugin::CachingSha2Password => {
+            let scrambled = scramble_sha256(nonce.first_chunk()?, password);
+            Some(scrambled.map_or_else(Vec::new, Vec::from))
+        }
+        AuthPlugin::MysqlNativePassword => {
+            Some(scramble_native(nonce, password).map_or_else(Vec::new, Vec::from))
+        }
         // It asks the system who is at the other end.
-        b"auth_socket" | b"unix_socket" => Some(Vec::new()),
+        AuthPlugin::Other(name) if matches!(&**name, b"auth_socket" | b"unix_socket") => {
+            Some(Vec::new())
+        }
         _ => None,
     }
-}
-
-fn scrambled_sha1(password: &str, nonce: &[u8]) -> Vec<u8> {
-    let hash = |bytes: &[u8]| digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec();
-    if password.is_empty() {
-        return Vec::new();
-    }
-    let once = hash(password.as_bytes());
-    let mask = hash(&[nonce, &hash(&once)].concat());
-    masked(&once, &mask)
-}
-
-fn scrambled_sha256(password: &str, nonce: &[u8]) -> Vec<u8> {
-    let hash = |bytes: &[u8]| digest(&SHA256, bytes).as_ref().to_vec();
-    if password.is_empty() {
-        return Vec::new();
-    }
-    let once = hash(password.as_bytes());
-    let mask = hash(&[hash(&once).as_slice(), nonce].concat());
-    masked(&once, &mask)
 }
 
 fn masked(bytes: &[u8], mask: &[u8]) -> Vec<u8> {
