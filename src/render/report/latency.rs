@@ -7,7 +7,7 @@ use super::{Section, kind, short};
 use crate::analysis::{By, LatencyReport, NodeId, Sort, TotalBasis};
 use crate::render::html::Html;
 use crate::table::html::{self, Entry};
-use crate::table::rows::latency::{GroupRow, Groups, groups_of_one, of_one};
+use crate::table::rows::latency::{GroupRow, Groups, of_one, told_of_one};
 use crate::table::rows::stretches::{
     GapRow, SHOWN_OF_GAPS, SHOWN_OF_SECTIONS, SectionRow, gaps, sections,
 };
@@ -16,20 +16,6 @@ use crate::units;
 
 /// Lists longer than this are cut, with a note; mlt prints them in full.
 const LISTED: usize = 200;
-
-/// What is said of the spans of a name.
-const COLUMNS: [&str; 10] = [
-    "name",
-    "type",
-    "count",
-    "errors",
-    "total_ns",
-    "total_ratio",
-    "self_ns",
-    "self_ratio",
-    "critical_ns",
-    "critical_ratio",
-];
 
 /// What there is to say about the time of a trace in a line.
 pub(super) fn facts(report: &LatencyReport<'_>) -> String {
@@ -69,8 +55,9 @@ impl Section<'_, '_> {
             .iter()
             .map(|row| row.self_ns.max(row.critical_ns))
             .fold(self.report.total_ns(), i64::max);
-        let known = groups_of_one(By::Name);
-        let columns = known.some(&COLUMNS);
+        let told = told_of_one(By::Name).into_iter();
+        // Totals that can still grow say so.
+        let columns: Vec<_> = told.filter(|c| c.name() != "in_progress").collect();
         html::begin(&mut self.html, "Latency by name", false, &columns)?;
         let rows = of_one(self.report, &rows, By::Name);
         for row in rows.iter().take(LISTED) {

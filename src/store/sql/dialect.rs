@@ -84,16 +84,24 @@ pub(in crate::store) trait Dialect: Sync {
 
     /// A column that the planner is not to take an index for; as it is where hints are no
     /// part of the statement.
-    fn without_index(&self, column: &str) -> String;
+    fn without_index(&self, column: &str) -> String {
+        column.to_owned()
+    }
 
     /// How a table is named whose rows are found by an index, where the planner can be told.
-    fn by_index(&self, table: &str, index: &str) -> String;
+    fn by_index(&self, table: &str, _index: &str) -> String {
+        table.to_owned()
+    }
 
     /// How a table is named that is read from one end to the other.
-    fn whole_table(&self, table: &str) -> String;
+    fn whole_table(&self, table: &str) -> String {
+        table.to_owned()
+    }
 
     /// The end of a statement that gives so many rows at most.
-    fn limit(&self, rows: Option<usize>) -> String;
+    fn limit(&self, rows: Option<usize>) -> String {
+        rows.map_or(String::new(), |rows| format!("LIMIT {rows}"))
+    }
 
     /// Whether it gives the first rows only when all are found and sorted, so that it is better
     /// asked for traces of some time after those of another.
@@ -104,7 +112,16 @@ pub(in crate::store) trait Dialect: Sync {
 
     /// A call of one of this program's functions. A database that cannot call them has
     /// none of their conditions put to it.
-    fn call(&self, function: Function, arguments: &[&str]) -> String;
+    fn call(&self, function: Function, _arguments: &[&str]) -> String {
+        match function {
+            Function::Text | Function::Span | Function::Assessment | Function::Judged => {
+                self.truth(true).to_owned()
+            }
+            Function::Type | Function::Model | Function::Tokens | Function::Cost => {
+                "NULL".to_owned()
+            }
+        }
+    }
 
     /// Whether the database can call this program's functions. Where it cannot, calls stand
     /// for whatever they might say, and what is found is checked again.
@@ -118,14 +135,20 @@ pub(in crate::store) trait Dialect: Sync {
     }
 
     /// The spans of `trace_info t` that are not in the table of spans, as a table with its
-    /// columns.
-    fn spans_outside(&self) -> String;
+    /// columns; where it cannot be called, they are never put into a statement.
+    fn spans_outside(&self) -> String {
+        "spans".to_owned()
+    }
 
     /// How many these are.
-    fn count_outside(&self) -> String;
+    fn count_outside(&self) -> String {
+        "0".to_owned()
+    }
 
     /// Whether what a filter needs of them is to be had.
-    fn outside_is_known(&self, filter: &Filter) -> String;
+    fn outside_is_known(&self, _filter: &Filter) -> String {
+        self.truth(true).to_owned()
+    }
 
     /// Whether the table has nothing of the spans of `trace_info t` to decide a filter by.
     fn is_outside(&self, schema: &Schema, filter: &Filter) -> String {

@@ -24,5 +24,7 @@ pub(super) use self::expression::{AMONG, Compiler, FEW_SPANS};
 pub(super) use self::order::order;
 pub(super) use self::parameters::{Parameters, Value};
 pub(super) use self::row::{Cell, Row};
-pub(super) use self::schema::{BELONGING, ROLLUP_QUEUE, Schema, TABLES, Tables};
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(super) use self::schema::ROLLUP_QUEUE;
+pub(super) use self::schema::{BELONGING, Schema, TABLES, Tables};
 pub(super) use self::workspace::Workspace;

@@ -52,22 +52,6 @@ impl Dialect for Other {
         )
     }
 
-    fn without_index(&self, column: &str) -> String {
-        column.to_owned()
-    }
-
-    fn by_index(&self, table: &str, _index: &str) -> String {
-        table.to_owned()
-    }
-
-    fn whole_table(&self, table: &str) -> String {
-        table.to_owned()
-    }
-
-    fn limit(&self, rows: Option<usize>) -> String {
-        rows.map_or(String::new(), |rows| format!("LIMIT {rows}"))
-    }
-
     fn call(&self, function: Function, arguments: &[&str]) -> String {
         format!("own_{function:?}({})", arguments.join(", "))
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::mlflow::rich;
+use crate::support::databases::answers_are_those_of_the_same_rows;
 use crate::support::mlt;
 use crate::support::mysql::{mysql, on_mysql};
 
@@ -25,66 +25,13 @@ fn user(name: &str, grants: &str) -> String {
 
 #[test]
 fn every_answer_is_that_of_the_same_rows_in_sqlite() {
-    let mut lines: Vec<String> = [
-        "experiments",
-        "sessions --all",
-        "stats --all",
-        "stats p95(span.duration) --by span.name --all",
-        "stats p50(duration) --by trace --all",
-        "latency --all --by name",
-        "errors --all",
-        "export --all -o jsonl",
-        "export --all -o csv",
-        "search --all -o json --include-spans",
-        "get latest",
+    let stretches = [
         // Stretch of time by stretch of time, to the end or not.
         "search -n 1100 -o ids",
         "search -n 1300 -o ids -f name\u{a0}NOT\u{a0}RLIKE\u{a0}'^a'",
         "search -n 5000 -o ids -f name\u{a0}NOT\u{a0}RLIKE\u{a0}'^b'",
-    ]
-    .map(str::to_owned)
-    .into();
-    for order in [
-        "name",
-        "name DESC",
-        "status",
-        "duration",
-        "tokens DESC",
-        "cost",
-        "session",
-        "experiment",
-        "spans DESC",
-        "tags.team DESC",
-        "metadata.k",
-    ] {
-        let order = order.replace(' ', "\u{a0}");
-        lines.push(format!("search --all -o ids --order-by {order}"));
-    }
-    // What the database decides, and the same where it is checked here.
-    let run = rich().case("run");
-    for filter in [
-        format!("run_id='{run}'"),
-        format!("run_id='{run}'\u{a0}OR\u{a0}name\u{a0}RLIKE\u{a0}'^nothing'"),
-    ] {
-        lines.push(format!("search --all -o ids -f {filter}"));
-    }
-    for line in lines {
-        let words: Vec<String> = line
-            .split(' ')
-            .map(|word| word.replace('\u{a0}', " "))
-            .collect();
-        let [ours, expected] = [mysql().uri(), rich().database_uri()].map(|uri| {
-            let artifacts = rich().dir.join("artifacts").display().to_string();
-            mlt()
-                .on(&uri)
-                .env("MLT_ALLOW_ARTIFACTS", &artifacts)
-                .args(&words)
-                .run("")
-        });
-        assert_eq!(ours.code, expected.code, "{line}: {}", ours.stderr);
-        assert!(expected.stdout.len() > 50, "{line}: {}", expected.stderr);
-        assert!(ours.stdout == expected.stdout, "{line} differs");
-    }
+    ];
+    answers_are_those_of_the_same_rows(&mysql().uri(), &stretches);
 }
 
 /// Traces that MLflow makes there, alike to its collation and to nobody else.

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::mlflow::rich;
+use crate::support::databases::answers_are_those_of_the_same_rows;
 use crate::support::mlt;
 use crate::support::postgres::{on_postgres, postgres};
 
@@ -27,64 +27,7 @@ fn role(name: &str, grants: &str) {
 
 #[test]
 fn every_answer_is_that_of_the_same_rows_in_sqlite() {
-    let mut lines: Vec<String> = [
-        "experiments",
-        "sessions --all",
-        "stats --all",
-        "stats p95(span.duration) --by span.name --all",
-        "stats p50(duration) --by trace --all",
-        "latency --all",
-        "latency --all --by name",
-        "export --all -o jsonl",
-        "export --all -o csv",
-        "search --all -o json --include-spans",
-        "get latest",
-    ]
-    .map(str::to_owned)
-    .into();
-    for order in [
-        "name",
-        "name DESC",
-        "status",
-        "duration",
-        "tokens DESC",
-        "cost",
-        "session",
-        "experiment",
-        "spans DESC",
-        "tags.team DESC",
-        "metadata.k",
-    ] {
-        lines.push(format!(
-            "search --all -o ids --order-by {}",
-            order.replace(' ', "\u{a0}")
-        ));
-    }
-    // What the database decides, and the same where it is checked here.
-    let run = rich().case("run");
-    for filter in [
-        format!("run_id='{run}'"),
-        format!("run_id='{run}'\u{a0}OR\u{a0}name\u{a0}RLIKE\u{a0}'^nothing'"),
-    ] {
-        lines.push(format!("search --all -o ids -f {filter}"));
-    }
-    for line in lines {
-        let words: Vec<String> = line
-            .split(' ')
-            .map(|word| word.replace('\u{a0}', " "))
-            .collect();
-        let [ours, expected] = [postgres().uri(), rich().database_uri()].map(|uri| {
-            let artifacts = rich().dir.join("artifacts").display().to_string();
-            mlt()
-                .on(&uri)
-                .env("MLT_ALLOW_ARTIFACTS", &artifacts)
-                .args(&words)
-                .run("")
-        });
-        assert_eq!(ours.code, expected.code, "{line}: {}", ours.stderr);
-        assert!(expected.stdout.len() > 50, "{line}: {}", expected.stderr);
-        assert!(ours.stdout == expected.stdout, "{line} differs");
-    }
+    answers_are_those_of_the_same_rows(&postgres().uri(), &[]);
 }
 
 #[test]

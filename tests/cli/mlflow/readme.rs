@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::support::mlflow::{growing, of_its_own, python};
-use crate::support::{mlt, venv};
+use crate::support::mlt;
+#[cfg(feature = "parquet")]
+use crate::support::venv;
 
 /// Commands and their output, from the blocks of the README that are sessions at a terminal.
 fn examples(text: &str) -> Vec<(String, String)> {

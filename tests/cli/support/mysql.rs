@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::mlflow::rich;
+use super::databases::copy_rich_to;
 use super::postgres::GUARD;
 use super::{Mlt, mlt, venv};
 
@@ -30,13 +30,7 @@ pub(crate) fn mysql() -> &'static Mysql {
         server.sql("", "CREATE USER mlflow; GRANT ALL ON *.* TO mlflow");
         server.create("rich");
         let uri = server.uri_with("mysql+pymysql", "mlflow", "rich") + "?charset=utf8mb4";
-        let output = Command::new(venv::backends())
-            .arg(venv::scripts().join("copy_store.py"))
-            .args(["--tracking-uri", &uri])
-            .arg(rich().database())
-            .output()
-            .expect("Python starts");
-        assert!(output.status.success(), "{output:?}");
+        copy_rich_to(&uri);
         server
     })
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::mlflow::rich;
+use super::databases::copy_rich_to;
 use super::{Mlt, mlt, venv};
 
 /// Waits for its standard input to end, then ends a server and removes its folder.
@@ -39,16 +39,7 @@ pub(crate) fn postgres() -> &'static Postgres {
             "postgres",
             "CREATE DATABASE base TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'",
         );
-        let output = Command::new(venv::backends())
-            .arg(venv::scripts().join("copy_store.py"))
-            .args([
-                "--tracking-uri",
-                &server.uri_with("postgresql+psycopg2", "base"),
-            ])
-            .arg(rich().database())
-            .output()
-            .expect("Python starts");
-        assert!(output.status.success(), "{output:?}");
+        copy_rich_to(&server.uri_with("postgresql+psycopg2", "base"));
         server.sql("base", "ANALYZE");
         server.copy("rich");
         server

@@ -3,9 +3,8 @@
 //! collation, which is never narrower and has an index.
 
 use super::statement;
-use crate::filter::Filter;
 use crate::store::database::link::Facts;
-use crate::store::sql::{Dialect, Function, Parameters};
+use crate::store::sql::{Dialect, Parameters};
 
 /// MySQL's own way to say things.
 pub(super) struct Mysql {
@@ -121,37 +120,10 @@ impl Dialect for Mysql {
         format!("({number} IS NOT NULL AND {})", self.truth(holds))
     }
 
-    fn without_index(&self, column: &str) -> String {
-        column.to_owned()
-    }
-
-    fn by_index(&self, table: &str, _index: &str) -> String {
-        table.to_owned()
-    }
-
-    fn whole_table(&self, table: &str) -> String {
-        table.to_owned()
-    }
-
-    fn limit(&self, rows: Option<usize>) -> String {
-        rows.map_or(String::new(), |rows| format!("LIMIT {rows}"))
-    }
-
     /// Cursors are tables, and none is in an order for which there is an index: that of times
     /// goes one way, and ids the other.
     fn gives_all_at_once(&self) -> bool {
         true
-    }
-
-    fn call(&self, function: Function, _arguments: &[&str]) -> String {
-        match function {
-            Function::Text | Function::Span | Function::Assessment | Function::Judged => {
-                self.truth(true).to_owned()
-            }
-            Function::Type | Function::Model | Function::Tokens | Function::Cost => {
-                "NULL".to_owned()
-            }
-        }
     }
 
     fn can_call(&self) -> bool {
@@ -160,19 +132,6 @@ impl Dialect for Mysql {
 
     fn has_types(&self) -> bool {
         self.has_types
-    }
-
-    // What is outside of the table is never put into a statement.
-    fn spans_outside(&self) -> String {
-        "spans".to_owned()
-    }
-
-    fn count_outside(&self) -> String {
-        "0".to_owned()
-    }
-
-    fn outside_is_known(&self, _filter: &Filter) -> String {
-        self.truth(true).to_owned()
     }
 }
 

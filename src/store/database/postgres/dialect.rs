@@ -1,8 +1,7 @@
 //! SQL as PostgreSQL takes it.
 
-use crate::filter::Filter;
 use crate::store::database::link::Facts;
-use crate::store::sql::{Dialect, Function, Parameters};
+use crate::store::sql::{Dialect, Parameters};
 
 /// PostgreSQL's own way to say things.
 pub(super) struct Postgres {
@@ -63,51 +62,11 @@ impl Dialect for Postgres {
         format!("({number} IS NOT NULL AND {})", self.truth(holds))
     }
 
-    fn without_index(&self, column: &str) -> String {
-        column.to_owned()
-    }
-
-    fn by_index(&self, table: &str, _index: &str) -> String {
-        table.to_owned()
-    }
-
-    fn whole_table(&self, table: &str) -> String {
-        table.to_owned()
-    }
-
-    fn limit(&self, rows: Option<usize>) -> String {
-        rows.map_or(String::new(), |rows| format!("LIMIT {rows}"))
-    }
-
-    fn call(&self, function: Function, _arguments: &[&str]) -> String {
-        match function {
-            Function::Text | Function::Span | Function::Assessment | Function::Judged => {
-                self.truth(true).to_owned()
-            }
-            Function::Type | Function::Model | Function::Tokens | Function::Cost => {
-                "NULL".to_owned()
-            }
-        }
-    }
-
     fn can_call(&self) -> bool {
         false
     }
 
     fn has_types(&self) -> bool {
         self.has_types
-    }
-
-    // What is outside of the table is never put into a statement.
-    fn spans_outside(&self) -> String {
-        "spans".to_owned()
-    }
-
-    fn count_outside(&self) -> String {
-        "0".to_owned()
-    }
-
-    fn outside_is_known(&self, _filter: &Filter) -> String {
-        self.truth(true).to_owned()
     }
 }
