@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::claim::{busy, difference, foreign, open};
 use super::target::{open_to_others, rename_to_new};
 use super::{cannot, sync, sync_folder, told};
-use crate::error::CommandError;
+use crate::error::{CommandError, Exit};
 
 const NAME: &str = "_mlt_parts";
 const VERSION: u32 = 1;
@@ -63,6 +63,7 @@ impl Ledger {
         };
         let path = ledger.path();
         let Some(file) = open(&path)? else {
+            ledger.check_parts(&HashMap::new())?;
             return Ok((ledger, HashSet::new()));
         };
         // Where files cannot be locked, nobody is asked.
@@ -106,10 +107,36 @@ impl Ledger {
         if !is_known {
             return Err(foreign(&path));
         }
+        self.check_parts(&parts)?;
         let there = parts
             .into_iter()
             .filter(|(part, _)| fs::symlink_metadata(self.folder.join(part)).is_ok());
         Ok((there.flat_map(|(_, traces)| traces).collect(), end))
+    }
+
+    /// Whether there is one in a folder.
+    pub(crate) fn is_in(folder: &Path) -> bool {
+        fs::symlink_metadata(folder.join(NAME)).is_ok()
+    }
+
+    /// Nobody knows which traces are in a part that has no line, and they are not to be in
+    /// two.
+    fn check_parts(&self, known: &HashMap<String, Vec<String>>) -> Result<(), CommandError> {
+        let mut all = parts_in(&self.folder, "");
+        for found in folders_in(&self.folder) {
+            all.extend(parts_in(&self.folder.join(&found), &format!("{found}/")));
+        }
+        let Some(strange) = all.into_iter().find(|part| !known.contains_key(part)) else {
+            return Ok(());
+        };
+        let message = format!(
+            "{} says nothing of {strange}, which is in {}",
+            self.path().display(),
+            self.folder.display()
+        );
+        Err(CommandError::new(Exit::Data, message).hint(
+            "move the part away to have its traces written again, or write into another folder",
+        ))
     }
 
     fn check(&self, line: &[u8]) -> Result<(), CommandError> {
@@ -185,6 +212,30 @@ impl Ledger {
     }
 }
 
+/// How the names of parts begin.
+pub(crate) const PART: &str = "part-";
+
+/// The parts right in a folder, after something.
+fn parts_in(folder: &Path, after: &str) -> Vec<String> {
+    let names = names_in(folder).into_iter();
+    let parts = names.filter(|name| name.starts_with(PART));
+    parts.map(|name| format!("{after}{name}")).collect()
+}
+
+/// Folders in which parts are set apart: `date=2026-11-22`.
+fn folders_in(folder: &Path) -> Vec<String> {
+    let names = names_in(folder).into_iter();
+    names.filter(|name| name.contains('=')).collect()
+}
+
+/// None where there is no such folder: then it is made.
+fn names_in(folder: &Path) -> Vec<String> {
+    let found = fs::read_dir(folder).into_iter().flatten().flatten();
+    found
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
 /// Adds a line, which is then on the disk.
 fn write(mut file: &File, line: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_vec(line)?;
@@ -221,6 +272,32 @@ mod tests {
         assert_eq!(held(folder.path()), ["tr-3"]);
         fs::write(folder.path().join("b"), "").unwrap();
         assert_eq!(held(folder.path()), ["tr-2", "tr-3"]);
+    }
+
+    #[test]
+    fn a_part_that_no_line_tells_of_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let day = folder.path().join("date=2026-11-22");
+        fs::create_dir(&day).unwrap();
+        let part = day.join("part-00001.parquet");
+        fs::write(&part, "").unwrap();
+        let refused = Ledger::open(folder.path(), of("parquet")).unwrap_err();
+        let said = "says nothing of date=2026-11-22/part-00001.parquet";
+        assert!(refused.message.contains(said), "{refused}");
+        fs::remove_file(&part).unwrap();
+        let (mut ledger, _) = Ledger::open(folder.path(), of("parquet")).unwrap();
+        let name = "date=2026-11-22/part-00001.parquet";
+        ledger
+            .add(name.to_owned(), vec!["tr-1".to_owned()])
+            .unwrap();
+        drop(ledger);
+        fs::write(&part, "").unwrap();
+        assert_eq!(held(folder.path()), ["tr-1"]);
+        let path = folder.path().join(NAME);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 9]).unwrap();
+        let refused = Ledger::open(folder.path(), of("parquet")).unwrap_err();
+        assert!(refused.message.contains(said), "{refused}");
     }
 
     #[test]

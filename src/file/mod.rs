@@ -18,7 +18,7 @@ use crate::error::{CommandError, Exit};
 use crate::io_words::plain_io_reason;
 
 pub(crate) use claim::{Claim, Part, Way};
-pub(crate) use ledger::Ledger;
+pub(crate) use ledger::{Ledger, PART};
 pub(crate) use place::Place;
 pub(crate) use target::{Existing, Target};
 pub(crate) use unfinished::give_up_all;

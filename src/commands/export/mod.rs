@@ -18,7 +18,7 @@ use crate::cli::{ExportArgs, OF_EXPORTS, OutputFormat};
 use crate::error::{CommandError, Exit};
 use crate::export::format::{Begin, Losses, Out};
 use crate::export::{Chosen, Document, End, Format, Order, What, file_name, registry};
-use crate::file::{Claim, Existing, Part, Place, Target, Way, cannot};
+use crate::file::{Claim, Existing, Ledger, Part, Place, Target, Way, cannot};
 use crate::model::Trace;
 use crate::table::Column;
 use crate::table::rows::spans::spans;
@@ -285,6 +285,14 @@ impl<'a> Export<'a> {
     }
 
     fn to_folder(&self, folder: &Path) -> Result<Exit> {
+        if Ledger::is_in(folder) {
+            let refused = format!("{} holds an export in parts", folder.display());
+            return Err(CommandError::usage(refused)
+                .hint(
+                    "go on with it with --rows-per-file or --partition-by, or name another folder",
+                )
+                .into());
+        }
         let extension = self.format.extension();
         let target = |id: &str| folder.join(file_name(id, extension));
         let existing = if self.args.force {

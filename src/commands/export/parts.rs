@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::{Export, MESSAGE, told};
+use super::{Export, MESSAGE, resume, told};
 use crate::commands::gather::gather_unknown;
 use crate::error::{CommandError, Exit};
 use crate::export::format::Losses;
 use crate::export::{Document, End, Format, What};
-use crate::file::{Existing, Ledger, Place, Target, cannot};
-use crate::model::Trace;
+use crate::file::{Existing, Ledger, PART, Place, Target, cannot};
+use crate::model::{Trace, TraceState};
 use crate::table::Column;
 use crate::units;
 
@@ -54,6 +54,7 @@ impl Export<'_> {
             open: Vec::new(),
             numbers: HashMap::new(),
             written: 0,
+            unfinished: 0,
             losses: Losses::default(),
         };
         let gathered = gather_unknown(
@@ -68,9 +69,16 @@ impl Export<'_> {
         while !parts.open.is_empty() {
             parts.finish_first()?;
         }
-        let (written, losses) = (parts.written, parts.losses);
-        let gathered = gathered?;
+        let (written, unfinished, losses) = (parts.written, parts.unfinished, parts.losses);
+        let mut gathered = gathered?;
+        gathered.traces -= unfinished;
         self.note_losses(&losses);
+        if unfinished > 0 {
+            let traces = units::counted(unfinished, "trace");
+            self.context.note(&format!(
+                "left out {traces} in progress: parts are not written again, the same command adds them once they have finished"
+            ));
+        }
         let files = match written {
             0 => String::new(),
             n => format!(", in {}", units::counted(n, "file")),
@@ -86,6 +94,8 @@ impl Export<'_> {
             What::Traces => names(&self.columns.traces),
         };
         let mut of = Map::new();
+        let location = &self.context.settings.location;
+        of.insert("store".to_owned(), resume::store(location).into());
         of.insert("format".to_owned(), self.format.name.into());
         of.insert("content".to_owned(), self.what.as_str().into());
         if self.format.has_columns {
@@ -114,6 +124,8 @@ struct Parts<'a> {
     /// The number of the last part within each folder.
     numbers: HashMap<String, u64>,
     written: usize,
+    /// Traces that will change.
+    unfinished: usize,
     losses: Losses,
 }
 
@@ -131,6 +143,10 @@ struct OpenPart {
 
 impl Parts<'_> {
     fn push(&mut self, trace: &Trace) -> Result<()> {
+        if trace.info.state == TraceState::InProgress {
+            self.unfinished += 1;
+            return Ok(());
+        }
         let within = self.within(trace);
         let known = self.open.iter().position(|part| part.within == within);
         let at = if let Some(at) = known {
@@ -180,7 +196,7 @@ impl Parts<'_> {
             Entry::Vacant(none) => none.insert(last_number(&folder)?),
         };
         *number += 1;
-        let name = format!("{within}part-{number:05}.{extension}");
+        let name = format!("{within}{PART}{number:05}.{extension}");
         let place = Place::find_file(&self.folder.join(&name))?;
         let file = Target::at(place, Existing::Kept)?;
         let file = Shared(Arc::new(Mutex::new(file)));
@@ -218,7 +234,7 @@ fn last_number(folder: &Path) -> Result<u64> {
     for found in fs::read_dir(folder).map_err(failed)? {
         let name = found.map_err(failed)?.file_name();
         let number = name.to_str().and_then(|name| {
-            let (number, _) = name.strip_prefix("part-")?.split_once('.')?;
+            let (number, _) = name.strip_prefix(PART)?.split_once('.')?;
             number.parse().ok()
         });
         last = last.max(number.unwrap_or(0));

@@ -136,7 +136,7 @@ fn words(selection: &SelectionArgs) -> Map<String, Value> {
 }
 
 /// Where the traces are, whatever folder mlt was started in.
-fn store(location: &Location) -> String {
+pub(super) fn store(location: &Location) -> String {
     let path = match location {
         Location::Database(place) => return place.name(),
         // A URL from the settings has no login in it.

@@ -292,7 +292,11 @@ fn parts_are_the_whole_and_are_gone_on_with() {
     };
     let all = format!("{to}**/*.parquet");
     let ask = |query: &str| read("viewers", &["duckdb", &all, query]);
-    let spans = fetched().run("export --all -o csv").stdout;
+    // What is in progress will change, and is left out.
+    let spans = fetched()
+        .args(["export", "-f", "status != 'IN_PROGRESS'"])
+        .run("-o csv")
+        .stdout;
     let mut rows = csv::Reader::from_reader(spans.as_bytes());
     let ids = rows.records().map(|row| row.unwrap()[0].to_owned());
     let ids: Vec<String> = ids.collect();
@@ -343,6 +347,16 @@ fn parts_are_the_whole_and_are_gone_on_with() {
     assert_eq!(ask(count), whole);
     let again = export("--all", rest).stderr;
     assert!(again.contains(" wrote 0 traces to "), "{again}");
+    assert!(
+        again.contains(" in progress: parts are not written again"),
+        "{again}"
+    );
+    // Single files beside parts would be read with them.
+    let beside = fetched().run(&format!("export --all -o parquet --to {to}"));
+    assert!(
+        beside.fails(2).contains("holds an export in parts"),
+        "{beside}"
+    );
     // Parts of another kind are refused.
     for (words, what) in [
         (
