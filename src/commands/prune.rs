@@ -144,7 +144,8 @@ fn query(context: &Context, args: &FilterArgs) -> Result<Query> {
     Ok(query)
 }
 
-/// The ids of the traces that a query finds. What cannot be had may match, and is not deleted.
+/// The ids of the traces that a query finds. What cannot be had or judged may match, and is
+/// not deleted.
 fn matching(context: &Context, query: Query) -> Result<HashSet<String>> {
     let need = Need {
         info: false,
@@ -167,6 +168,7 @@ fn matching(context: &Context, query: Query) -> Result<HashSet<String>> {
     let unreadable = gathered.unreadable.into_iter();
     ids.extend(unreadable.filter_map(|one| one.trace_id));
     ids.extend(gathered.failures.into_iter().map(|(id, _)| id));
+    ids.extend(context.store()?.unjudged());
     Ok(ids)
 }
 

@@ -33,6 +33,7 @@ pub(super) fn run(context: &Context, args: &TagArgs) -> Result<Exit> {
         changes,
         store: context.store()?,
     };
+    tagging.check()?;
     let order = Order {
         words: &words,
         filter: &args.filter,
@@ -50,14 +51,28 @@ struct Tagging<'s> {
 }
 
 impl Tagging<'_> {
+    /// # Errors
+    /// Two keys one of which would take the other's place.
+    fn check(&self) -> Result<()> {
+        let set = self.changes.set.iter().map(|(key, _)| key);
+        let keys: Vec<&String> = set.chain(&self.changes.delete).collect();
+        for (at, one) in keys.iter().enumerate() {
+            let alike = |other: &&&String| self.store.same_key(one, other);
+            if let Some(other) = keys[at + 1..].iter().find(alike) {
+                let store = self.store.describe();
+                let message = format!("`{one}` and `{other}` are the same key of a tag in {store}");
+                return Err(CommandError::usage(message).hint("name one of them").into());
+            }
+        }
+        Ok(())
+    }
+
     /// The tag that a trace has now under a key, or under another one that is the same to
     /// the store.
     fn tag_of<'t>(&self, info: &'t TraceInfo, key: &str) -> Option<(&'t str, &'t str)> {
         let same = info.tags.get_key_value(key).or_else(|| {
-            let folded = key.to_lowercase();
-            let alike = |(other, _): &(&String, _)| other.to_lowercase() == folded;
-            let other = info.tags.iter().find(alike)?;
-            self.store.folds_keys().then_some(other)
+            let mut all = info.tags.iter();
+            all.find(|(other, _)| self.store.same_key(key, other))
         });
         same.map(|(key, value)| (key.as_str(), value.as_str()))
     }

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
 use super::plan::Support;
 use super::portable::portable;
 use super::terms::{Condition, Value};
@@ -48,7 +51,7 @@ impl Backend {
         matches!(self, Self::Sqlite | Self::Postgres)
     }
 
-    /// Whether keys that differ in case are the same to it.
+    /// Whether keys whose letters are the same, as [`folded`] has them, are to it.
     pub fn folds_keys(self) -> bool {
         matches!(self, Self::Mysql)
     }
@@ -207,6 +210,14 @@ fn other(condition: &Condition) -> Support {
         }
         _ => Support::Unsupported,
     }
+}
+
+/// A text as the collations that MySQL has unless told otherwise compare it: without case,
+/// accents and spaces at its end.
+pub fn folded(text: &str) -> String {
+    let letters = text.trim_end_matches(' ').nfkd();
+    let bare = letters.filter(|c| !is_combining_mark(*c));
+    bare.collect::<String>().to_uppercase().to_lowercase()
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ pub const REFERENCE: &str = include_str!("reference.txt");
 pub use crate::field::{Comparator, Field};
 pub use crate::units::{Moment, Zone};
 pub use ast::{Assessed, AssessmentTest, Expr, Filter, Quantifier, SpanTest};
-pub use backend::Backend;
+pub use backend::{Backend, folded};
 pub use compiled::Test;
 pub use condition::ConditionError;
 pub use diagnostics::Warning;

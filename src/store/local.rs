@@ -290,6 +290,11 @@ impl Doubts {
         lock(&self.archived).add(info, error);
     }
 
+    /// The ids of the traces that no filter could judge so far.
+    pub(super) fn unjudged(&self) -> Vec<String> {
+        lock(&self.unjudged).ids.iter().cloned().collect()
+    }
+
     /// What came up since the last call.
     pub(super) fn notices(&self) -> Vec<Notice> {
         let notice = |text, leaves_out| Notice { text, leaves_out };

@@ -311,14 +311,19 @@ pub trait Store: Send + Sync {
         Ok(Explanation::all_here(query))
     }
 
-    /// Whether keys of tags that differ in case are the same to it.
-    fn folds_keys(&self) -> bool {
-        false
+    /// Whether two keys of tags are the same to it, one of which takes the other's place.
+    fn same_key(&self, one: &str, other: &str) -> bool {
+        one == other
     }
 
     /// Whether the query's traces come sorted by a key as they are sorted here.
     fn sorts_by(&self, key: &Field, _query: &Query) -> bool {
         is_of_stores(key)
+    }
+
+    /// The ids of the traces that no filter could judge so far, for want of their spans.
+    fn unjudged(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// What could not be read and did not stop an answer, since the last call.

@@ -133,9 +133,9 @@ pub(super) trait Link: Send {
     /// How the assessments that were made at the same moment come one after the other.
     fn by_arrival(&self) -> &'static str;
 
-    /// Whether keys of tags that differ in case are the same to it.
-    fn folds_keys(&self) -> bool {
-        false
+    /// Whether two keys of tags that differ are the same to it.
+    fn same_key(&mut self, _one: &str, _other: &str) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// Whether the user may change the rows of a table in these ways.

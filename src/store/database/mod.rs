@@ -423,12 +423,17 @@ impl<L: Link> Store for DatabaseStore<L> {
         metrics::answer(self, question)
     }
 
-    fn folds_keys(&self) -> bool {
-        lock(&self.link).folds_keys()
+    fn same_key(&self, one: &str, other: &str) -> bool {
+        // Where it cannot say, it cannot change anything either.
+        one == other || lock(&self.link).same_key(one, other).unwrap_or(false)
     }
 
     fn notices(&self) -> Vec<Notice> {
         self.doubts.notices()
+    }
+
+    fn unjudged(&self) -> Vec<String> {
+        self.doubts.unjudged()
     }
 }
 

@@ -731,4 +731,8 @@ impl Store for FileStore {
     fn notices(&self) -> Vec<Notice> {
         self.doubts.notices()
     }
+
+    fn unjudged(&self) -> Vec<String> {
+        self.doubts.unjudged()
+    }
 }

@@ -375,4 +375,8 @@ impl Store for Mlruns {
     fn notices(&self) -> Vec<Notice> {
         self.doubts.notices()
     }
+
+    fn unjudged(&self) -> Vec<String> {
+        self.doubts.unjudged()
+    }
 }

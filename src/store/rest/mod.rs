@@ -40,7 +40,7 @@ use super::{
 };
 use crate::field::Field;
 use crate::filter::order::is_of_stores;
-use crate::filter::{Backend, Filter, OrderBy, Outside, Plan, Server};
+use crate::filter::{Backend, Filter, OrderBy, Outside, Plan, Server, folded};
 use crate::model::{Experiment, ExperimentOverview, SessionLevels, Trace, TraceInfo};
 use crate::parallel;
 
@@ -345,7 +345,12 @@ impl Store for RestStore {
         match scope {
             Scope::Active => self.all_experiments(ACTIVE),
             Scope::Deleted => self.all_experiments(DELETED),
-            Scope::Named(name) => self.one_experiment(self.experiment_by_name_url(name)),
+            Scope::Named(name) => {
+                let mut found = self.one_experiment(self.experiment_by_name_url(name))?;
+                // Some databases take another case for the same name.
+                found.retain(|one| one.name == name);
+                Ok(found)
+            }
             Scope::WithId(id) => self.one_experiment(self.experiment_by_id_url(id)),
         }
     }
@@ -429,8 +434,9 @@ impl Store for RestStore {
         self.takes_spans()
     }
 
-    fn folds_keys(&self) -> bool {
-        self.backend(&[]).folds_keys()
+    fn same_key(&self, one: &str, other: &str) -> bool {
+        // What is behind the server is asked for where it matters alone.
+        one == other || folded(one) == folded(other) && self.backend(&[]).folds_keys()
     }
 
     fn sorts_by(&self, key: &Field, query: &Query) -> bool {
@@ -439,6 +445,10 @@ impl Store for RestStore {
 
     fn notices(&self) -> Vec<Notice> {
         self.doubts.notices()
+    }
+
+    fn unjudged(&self) -> Vec<String> {
+        self.doubts.unjudged()
     }
 
     fn metrics(&self, question: &MetricQuestion<'_>) -> Result<MetricAnswer, StoreError> {

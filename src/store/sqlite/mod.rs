@@ -502,4 +502,8 @@ impl Store for SqliteStore {
     fn notices(&self) -> Vec<Notice> {
         self.shared.doubts.notices()
     }
+
+    fn unjudged(&self) -> Vec<String> {
+        self.shared.doubts.unjudged()
+    }
 }

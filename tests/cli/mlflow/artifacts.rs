@@ -153,4 +153,14 @@ fn a_trace_that_is_lost_is_left_out_and_counted() {
         "{found}"
     );
     assert_eq!(found.code, Some(7), "{found}");
+    // What a filter cannot judge may be worth keeping.
+    let pruned = mlt()
+        .on(database.to_str().unwrap())
+        .args(["prune", "--keep", "NOT span.name = 'inner'"])
+        .run("--older-than 0s --dry-run -o csv");
+    assert_eq!(pruned.code, Some(7), "{pruned}");
+    let all = mlt().on(database.to_str().unwrap()).run("search --count");
+    let all: usize = all.ok().trim().parse().unwrap();
+    let doomed = pruned.stdout.matches(",would_delete,").count();
+    assert!(0 < doomed && doomed + 3 == all, "{all} {pruned}");
 }

@@ -40,6 +40,8 @@ pub(super) struct Mysql {
     cursors: HashMap<String, Cursor>,
     /// Whether the bytes of texts are UTF-8 as they are stored.
     is_utf8: bool,
+    /// Which keys of tags are the same and which are not, the lesser one of each pair first.
+    alike_keys: HashMap<(String, String), bool>,
 }
 
 /// A statement whose rows are fetched bit by bit.
@@ -65,6 +67,7 @@ impl Mysql {
             is_begun: false,
             cursors: HashMap::new(),
             is_utf8: true,
+            alike_keys: HashMap::new(),
         })
     }
 
@@ -359,8 +362,22 @@ impl Link for Mysql {
         "assessment_id"
     }
 
-    fn folds_keys(&self) -> bool {
-        true
+    /// The collation of the column decides.
+    fn same_key(&mut self, one: &str, other: &str) -> Result<bool, StoreError> {
+        let (one, other) = if one < other {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        let pair = (one.to_owned(), other.to_owned());
+        if let Some(known) = self.alike_keys.get(&pair) {
+            return Ok(*known);
+        }
+        let sql = "SELECT 1 FROM (SELECT `key` FROM trace_tags WHERE FALSE UNION ALL SELECT ?1) k \
+                   WHERE k.`key` = ?2";
+        let found = self.ask(sql, &[Arg::Text(one), Arg::Text(other)])?;
+        self.alike_keys.insert(pair, !found.is_empty());
+        Ok(!found.is_empty())
     }
 
     fn may_change(&mut self, table: &str, rights: &[Right]) -> Result<bool, StoreError> {
