@@ -115,16 +115,24 @@ fn a_search_by_experiment_name_looks_the_name_up() {
 
 #[test]
 fn an_experiment_name_is_sent_whatever_is_in_it() {
-    let fake = Fake::with_traces();
-    on(&fake)
-        .args(["-x", "a b&c=é/?#"])
-        .run("search -o ids")
-        .ok();
+    let named = |name: &str| {
+        let of_that_name = serde_json::json!({"experiment_id": "1", "name": name});
+        let answer = serde_json::json!({"experiment": of_that_name});
+        Fake::with_traces().on("GET", EXPERIMENT_BY_NAME, Reply::json(&answer))
+    };
+    let name = "a b&c=é/?#";
+    let fake = named(name);
+    on(&fake).args(["-x", name]).run("search -o ids").ok();
     let target = &fake.requests()[0].target;
     assert!(
         target.ends_with("?experiment_name=a+b%26c%3D%C3%A9%2F%3F%23"),
         "{target}"
     );
+    // Some databases take another case for the same name.
+    let other = on(&named(&name.to_uppercase()))
+        .args(["-x", name])
+        .run("search -o ids");
+    assert!(other.fails(3).contains("no experiment"), "{other}");
 }
 
 #[test]
