@@ -219,7 +219,7 @@ impl<'a> Export<'a> {
         }
         file.finish_claimed(claim)?;
         self.note_losses(&losses);
-        self.note_written(&gathered, target, "");
+        self.note_written(&gathered, gathered.traces, target, "");
         gathered.finish(self.context)
     }
 
@@ -234,7 +234,7 @@ impl<'a> Export<'a> {
         let (gathered, losses) = self.write_file(&mut file, &Held::default())?;
         file.finish()?;
         self.note_losses(&losses);
-        self.note_written(&gathered, target, "");
+        self.note_written(&gathered, gathered.traces, target, "");
         gathered.finish(self.context)
     }
 
@@ -326,7 +326,7 @@ impl<'a> Export<'a> {
         Target::finish_all(waiting.files)?;
         let gathered = gathered?;
         self.note_losses(&losses);
-        self.note_written(&gathered, folder, "");
+        self.note_written(&gathered, gathered.traces, folder, "");
         gathered.finish(self.context)
     }
 
@@ -363,7 +363,7 @@ impl<'a> Export<'a> {
         }
     }
 
-    fn note_written(&self, gathered: &Gathered, target: &Path, files: &str) {
+    fn note_written(&self, gathered: &Gathered, written: usize, target: &Path, files: &str) {
         self.note_no_match(gathered);
         let there = match gathered.skipped {
             0 => String::new(),
@@ -372,7 +372,7 @@ impl<'a> Export<'a> {
         };
         self.context.note(&format!(
             "wrote {} to {}{files}{there}",
-            units::counted(gathered.traces, "trace"),
+            units::counted(written, "trace"),
             target.display()
         ));
     }

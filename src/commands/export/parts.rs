@@ -70,8 +70,7 @@ impl Export<'_> {
             parts.finish_first()?;
         }
         let (written, unfinished, losses) = (parts.written, parts.unfinished, parts.losses);
-        let mut gathered = gathered?;
-        gathered.traces -= unfinished;
+        let gathered = gathered?;
         self.note_losses(&losses);
         if unfinished > 0 {
             let traces = units::counted(unfinished, "trace");
@@ -83,7 +82,7 @@ impl Export<'_> {
             0 => String::new(),
             n => format!(", in {}", units::counted(n, "file")),
         };
-        self.note_written(&gathered, folder, &files);
+        self.note_written(&gathered, gathered.traces - unfinished, folder, &files);
         gathered.finish(self.context)
     }
 
@@ -160,7 +159,11 @@ impl Parts<'_> {
             self.open.len() - 1
         };
         let part = &mut self.open[at];
-        part.document.push(trace)?;
+        if let Err(error) = part.document.push(trace) {
+            // Nobody knows how much of the trace is in it.
+            self.open.remove(at);
+            return Err(error.into());
+        }
         part.traces.push(trace.info.trace_id.clone());
         part.rows += match self.export.what {
             What::Spans if self.export.format.has_columns => trace.spans.len(),

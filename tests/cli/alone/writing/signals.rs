@@ -119,6 +119,27 @@ fn of_parts_that_were_stopped_the_whole_ones_stay() {
 }
 
 #[test]
+fn what_is_in_progress_is_left_out_of_parts_and_that_is_said() {
+    let folder = Folder::new();
+    let file = folder.at("in.json");
+    let trace = serde_json::json!({
+        "info": {"trace_id": "tr-1", "state": "IN_PROGRESS"},
+        "data": {"spans": []},
+    });
+    std::fs::write(&file, trace.to_string()).unwrap();
+    let export = mlt()
+        .on("in.json")
+        .within(folder.path())
+        .run("export --all -o jsonl --to new/ --rows-per-file 5");
+    assert_eq!(export.code, Some(0), "{export}");
+    let said = &export.stderr;
+    assert!(said.contains("left out 1 trace in progress"), "{export}");
+    assert!(said.contains("wrote 0 traces to new/"), "{export}");
+    assert!(!said.contains("no traces match"), "{export}");
+    assert!(!folder.at("new").exists());
+}
+
+#[test]
 fn two_exports_do_not_write_to_one_file_and_a_killed_one_is_not_in_the_way() {
     for format in ["json", "jsonl"] {
         let folder = Folder::new();
