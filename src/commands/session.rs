@@ -193,8 +193,10 @@ fn of_session(id: &str, args: &SessionArgs) -> FilterArgs {
         user: args.user.clone(),
         ..FilterArgs::default()
     };
-    match id.strip_suffix(']').filter(|start| !start.contains('\'')) {
+    match id.strip_suffix(']') {
         Some(start) if session_path(id).is_some() => {
+            // A quote cannot stand within quotes; `_` is any character.
+            let start = start.replace('\'', "_");
             filter.filters.push(format!("session LIKE '{start}%'"));
         }
         _ => filter.session = Some(id.to_owned()),

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::support::mlflow::empty;
 use crate::support::mlt;
 
-const SESSIONS: [&str; 5] = [
+const SESSIONS: [&str; 6] = [
+    r#"["o'brien","ep-1"]"#,
     r#"["trip-1","ep-1"]"#,
     r#"["trip-1","ep_2"]"#,
     r#"["trip-2","ep-1"]"#,
@@ -72,6 +73,7 @@ fn what_is_within_a_session_is_summed_up_and_told_with_it() {
             .collect()
         };
         let trips = vec![
+            (r#"["o'brien"]"#.to_owned(), 1),
             (r#"["trip-1"]"#.to_owned(), 2),
             (r#"["trip-2"]"#.to_owned(), 2),
             ("trip-1".to_owned(), 1),
@@ -98,7 +100,7 @@ fn what_is_within_a_session_is_summed_up_and_told_with_it() {
             "{trip}"
         );
         // What a pattern finds besides is not of the session.
-        for one in [r#"["trip-1","ep_2"]"#, "trip-1"] {
+        for one in [r#"["trip-1","ep_2"]"#, "trip-1", r#"["o'brien"]"#] {
             let head = head(one);
             assert!(
                 head.contains(" 1 turn") && !head.contains("turns"),
