@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::http::Call;
@@ -27,16 +27,9 @@ struct WireExperiment {
     name: String,
     #[serde(default)]
     lifecycle_stage: String,
-    #[serde(default, deserialize_with = "null_as_default")]
-    tags: Vec<WireTag>,
-}
-
-#[derive(Deserialize)]
-struct WireTag {
+    /// Whatever they are, the experiment is there.
     #[serde(default)]
-    key: String,
-    #[serde(default)]
-    value: String,
+    tags: Value,
 }
 
 impl From<WireExperiment> for Experiment {
@@ -111,9 +104,10 @@ impl RestStore {
         let filter = format!("tags.`{HIERARCHY}` LIKE '%'");
         let found = self.found_experiments(ALL, Some(&filter))?;
         let names = |one: WireExperiment| {
-            let mut tags = one.tags.into_iter();
-            let tag = tags.find(|tag| tag.key == HIERARCHY)?;
-            Some((one.experiment_id, level_names(&tag.value)))
+            let mut tags = one.tags.as_array()?.iter();
+            let tag = tags.find(|tag| tag["key"] == HIERARCHY)?;
+            let names = level_names(tag["value"].as_str()?);
+            Some((one.experiment_id, names))
         };
         Ok(found.into_iter().filter_map(names).collect())
     }

@@ -136,6 +136,16 @@ fn an_experiment_name_is_sent_whatever_is_in_it() {
 }
 
 #[test]
+fn an_experiment_with_odd_tags_is_there() {
+    let tags = serde_json::json!([{"key": "a", "value": null}, {"value": 1}, 5, null]);
+    let odd = serde_json::json!({"experiment_id": "1", "name": "shop", "tags": tags});
+    let answer = serde_json::json!({"experiments": [odd]});
+    let fake = Fake::with_traces().on("POST", EXPERIMENTS, Reply::json(&answer));
+    let listed = on(&fake).run("experiments -o csv");
+    assert!(listed.stdout.contains("1,shop,"), "{listed}");
+}
+
+#[test]
 fn an_unknown_experiment_is_not_found_and_near_names_are_told() {
     let make = || {
         Fake::with_traces()
