@@ -245,9 +245,12 @@ impl Link for Mysql {
     }
 
     fn next(&mut self, cursor: &str, rows: usize) -> Result<Vec<Row>, StoreError> {
-        // Those of a transaction that ended are gone.
+        // Those of a transaction that failed are gone, and rows with them.
         let Some(open) = self.cursors.get_mut(cursor) else {
-            return Ok(Vec::new());
+            return Err(StoreError::Database {
+                store: self.place.name(),
+                reason: DatabaseFault::Ended,
+            });
         };
         if !open.has_more {
             let rest = open.ready.split_off(rows.min(open.ready.len()));
