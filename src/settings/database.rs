@@ -93,10 +93,8 @@ pub(super) fn of_uri(
         Some(password) => Some(password),
         None => of_passfile(&hosts, &database, &user, env, disk)?,
     };
-    let connect_timeout = option("connect_timeout", "PGCONNECT_TIMEOUT")
-        .and_then(|seconds| seconds.trim().parse().ok())
-        .filter(|seconds| *seconds > 0)
-        .map_or(Duration::from_secs(5), Duration::from_secs);
+    let connect_timeout = option("connect_timeout", "PGCONNECT_TIMEOUT");
+    let connect_timeout = seconds(connect_timeout.as_deref()).map_err(|reason| wrong(&reason))?;
     let place = DatabasePlace {
         kind: DatabaseKind::Postgres,
         hosts,
@@ -210,6 +208,19 @@ impl Parts {
         parts.port = text(port);
         Ok(parts)
     }
+}
+
+/// How long a connection may take to be there; 5 s where it does not say, or says none.
+pub(super) fn seconds(connect_timeout: Option<&str>) -> Result<Duration, String> {
+    let given = match connect_timeout {
+        None => 0,
+        Some(text) => text
+            .trim()
+            .parse::<i64>()
+            .map_err(|_| format!("its connect_timeout is a number of seconds, and not `{text}`"))?,
+    };
+    let seconds = u64::try_from(given).ok().filter(|seconds| *seconds > 0);
+    Ok(Duration::from_secs(seconds.unwrap_or(5)))
 }
 
 pub(super) fn number(port: &str) -> Option<u16> {

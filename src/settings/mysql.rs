@@ -1,13 +1,11 @@
 //! Databases of MySQL and MariaDB, named by a URI as SQLAlchemy takes it for the drivers that
 //! Python has. Options of all these drivers are known by their names.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use super::database::{Parts, number};
+use super::database::{Parts, number, seconds};
 use super::location::scheme;
 use super::{Env, Flags, LONGEST, MAX_TIME, SHORTEST};
 use crate::store::{CertificateCheck, DatabaseKind, DatabasePlace, DatabaseTls, Encrypted, Secret};
+use std::path::PathBuf;
 
 const PORT: u16 = 3306;
 
@@ -86,10 +84,6 @@ pub(super) fn place(parts: &Parts, flags: &Flags, env: &Env) -> Result<DatabaseP
         .or_else(|| option("password"))
         .or_else(|| option("passwd"))
         .or_else(|| env.get(PASSWORD).map(str::to_owned));
-    let connect_timeout = option("connect_timeout")
-        .and_then(|seconds| seconds.trim().parse().ok())
-        .filter(|seconds| *seconds > 0)
-        .map_or(Duration::from_secs(5), Duration::from_secs);
     Ok(DatabasePlace {
         kind: DatabaseKind::Mysql,
         hosts: vec![(host, port)],
@@ -98,7 +92,7 @@ pub(super) fn place(parts: &Parts, flags: &Flags, env: &Env) -> Result<DatabaseP
         database,
         options: None,
         tls: tls(&option)?,
-        connect_timeout,
+        connect_timeout: seconds(parts.option("connect_timeout"))?,
         max_time: flags.max_time.unwrap_or(MAX_TIME).clamp(SHORTEST, LONGEST),
         workspace: None,
     })
@@ -119,7 +113,13 @@ fn tls(option: &impl Fn(&str) -> Option<String>) -> Result<DatabaseTls, String> 
     };
     let file = |name: &str| option(name).map(PathBuf::from);
     let authorities = file("ssl_ca");
-    let client_certificate = file("ssl_cert").zip(file("ssl_key"));
+    let client_certificate = match (file("ssl_cert"), file("ssl_key")) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        // As Python has it, one file may hold both.
+        (Some(both), None) => Some((both.clone(), both)),
+        (None, Some(_)) => return Err("it names an ssl_key without an ssl_cert".to_owned()),
+        (None, None) => None,
+    };
     let mode = option("ssl_mode").map(|mode| mode.to_ascii_uppercase());
     let (mut encrypted, of_mode) = match mode.as_deref() {
         None | Some("PREFERRED") => (Encrypted::IfPossible, CertificateCheck::Nothing),
@@ -241,6 +241,7 @@ mod tests {
             ("ssl_verify_cert=true", Always, AuthorityAndName),
             ("ssl_verify_identity=true", Always, AuthorityAndName),
             ("ssl_cert=/c&ssl_key=/k", Always, Nothing),
+            ("ssl_cert=/both", Always, Nothing),
         ] {
             let tls = place(&format!("mysql://a@h/d?{options}"), &[]).unwrap().tls;
             assert_eq!(
@@ -262,6 +263,11 @@ mod tests {
                 "ssl_verify_cert",
             ),
             ("mysql://ann:s3cret@h/db?colour=red", "`colour`"),
+            ("mysql://ann:s3cret@h/db?ssl_key=/k", "without an ssl_cert"),
+            (
+                "mysql://ann:s3cret@h/db?connect_timeout=soon",
+                "connect_timeout is a number of seconds",
+            ),
             ("mysql://ann:s3cret@h", "no database"),
             ("mysql://h/db", "no user"),
         ] {
