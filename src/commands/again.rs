@@ -77,27 +77,22 @@ fn without_options<'w>(words: impl Iterator<Item = &'w OsString>) -> Vec<String>
     kept
 }
 
-/// Whether a word is a URI, or an option with one; a filter may hold one, and stays as it is.
-fn is_address(word: &str) -> bool {
-    let Some((before, _)) = word.split_once("://") else {
-        return false;
-    };
-    let scheme = match before.split_once('=') {
-        Some((option, scheme)) if option.starts_with("--") => scheme,
-        _ => before,
+/// Where the URI begins in a word that is one, or an option with one; a filter may hold one,
+/// and stays as it is.
+fn address_in(word: &str) -> Option<usize> {
+    let (before, _) = word.split_once("://")?;
+    let at = match before.split_once('=') {
+        Some((option, _)) if option.starts_with("--") => option.len() + 1,
+        _ if before.starts_with("-u") => 2,
+        _ => 0,
     };
     let of_scheme = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
-    scheme.chars().all(of_scheme)
+    before[at..].chars().all(of_scheme).then_some(at)
 }
 
 /// As a shell takes it for one word.
 fn quoted(word: &str) -> String {
-    let word = if is_address(word) {
-        let at = match word.split_once('=') {
-            Some((option, _)) if option.starts_with("--") => option.len() + 1,
-            _ if word.starts_with("-u") => 2,
-            _ => 0,
-        };
+    let word = if let Some(at) = address_in(word) {
         let (option, uri) = word.split_at(at);
         format!("{option}{}", without_password(uri))
     } else {
