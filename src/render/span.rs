@@ -56,11 +56,7 @@ fn write_head(
     layout: &Layout,
 ) -> io::Result<()> {
     let (span, node, style) = (report.span(id), report.tree.node(id), layout.style);
-    let name = if span.name.is_empty() {
-        "(no name)"
-    } else {
-        &span.name
-    };
+    let name = crate::text::named(&span.name);
     let mark = match span.status {
         StatusCode::Error => layout.glyphs.pick("✗ ", "x "),
         _ => "",

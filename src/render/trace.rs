@@ -193,10 +193,7 @@ impl Page<'_> {
             (false, true) => style.text(),
             (false, false) => style.muted(),
         };
-        let name = match span.name.as_str() {
-            "" => "(no name)",
-            name => name,
-        };
+        let name = crate::text::named(&span.name);
         if failed {
             let mark = self.layout.glyphs.pick("✗ ", "x ");
             to.push(look, format!("{mark}{name}"));

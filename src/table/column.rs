@@ -211,6 +211,16 @@ impl<R: Rows> Column<R> {
             None => super::text::cell(&self.value(row), self.kind, layout),
         }
     }
+
+    /// Both, for those who want both.
+    pub(crate) fn told<'a>(&self, row: &'a R::Row<'a>, layout: &Layout) -> (Datum<'a>, Cell) {
+        let value = self.value(row);
+        let cell = match &self.shown {
+            Some(shown) => shown(row, layout),
+            None => super::text::cell(&value, self.kind, layout),
+        };
+        (value, cell)
+    }
 }
 
 // Derived, these would ask the same of `R`.

@@ -64,7 +64,7 @@ fn head(title: &str) -> String {
 impl Entry {
     /// What a column says of a row.
     pub(crate) fn new<'a, R: Rows>(column: &Column<R>, row: &'a R::Row<'a>) -> Self {
-        let datum = column.value(row);
+        let (datum, cell) = column.told(row, &Layout::piped());
         let figure = match &datum {
             _ if datum.is_missing() => String::new(),
             Datum::Time(time) => time.millis().to_string(),
@@ -72,11 +72,10 @@ impl Entry {
             Datum::Part(part, _) => part.to_string(),
             other => other.raw().into_owned(),
         };
-        let text = column.cell(row, &Layout::piped()).plain().into_owned();
         Self {
             kind: column.kind(),
             figure,
-            text,
+            text: cell.plain().into_owned(),
         }
     }
 

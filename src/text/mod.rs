@@ -11,3 +11,11 @@ pub mod width;
 
 pub use clean::Clean;
 pub use sheet::Sheet;
+
+/// A name, or what stands for it where it is empty.
+pub fn named(name: &str) -> &str {
+    match name {
+        "" => "(no name)",
+        name => name,
+    }
+}

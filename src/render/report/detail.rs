@@ -203,10 +203,8 @@ impl Section<'_, '_> {
         } else {
             "<details class=\"fold\"><summary>"
         })?;
-        self.html.text(&super::short(match event.name.as_str() {
-            "" => "(no name)",
-            name => name,
-        }))?;
+        self.html
+            .text(&super::short(crate::text::named(&event.name)))?;
         let offset = event.time_ns.saturating_sub(self.report.tree.origin_ns);
         let at = format!(" at {}", units::duration(offset));
         self.html.element("small", &[], &at)?;

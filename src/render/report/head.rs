@@ -28,8 +28,7 @@ impl Section<'_, '_> {
             1 => "<details class=\"trace\" open>\n<summary>",
             _ => "<details class=\"trace\">\n<summary>",
         })?;
-        let name = info.name().filter(|name| !name.is_empty());
-        let name = short(name.unwrap_or("(no name)"));
+        let name = short(crate::text::named(info.name().unwrap_or_default()));
         self.html.element("h2", &[], &name)?;
         let state = marked_state(info, Glyphs::Unicode);
         if state != units::NONE {

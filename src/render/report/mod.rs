@@ -276,10 +276,7 @@ impl Section<'_, '_> {
 
 /// The name, or what stands for it.
 fn name(span: &Span) -> &str {
-    match span.name.as_str() {
-        "" => "(no name)",
-        name => name,
-    }
+    crate::text::named(&span.name)
 }
 
 /// A name for a row, of a length that a row can hold.

@@ -8,7 +8,7 @@ use crate::analysis::LatencyReport;
 use crate::model::TraceState;
 use crate::render::html::Html;
 use crate::table::html::{self, Entry};
-use crate::table::rows::reports::{Reports, reports};
+use crate::table::rows::reports::{ReportRow, Reports, reports};
 use crate::table::{Column, Columns};
 
 /// What the table says of the traces, which are gone when it is written.
@@ -35,8 +35,9 @@ impl Overview {
     /// With one more trace.
     pub(super) fn add(&mut self, report: &LatencyReport<'_>) {
         let columns = self.columns.plain().iter();
+        let row = ReportRow::new(report);
         let row = columns.map(|column| {
-            let entry = Entry::new(column, report);
+            let entry = Entry::new(column, &row);
             match column.name() {
                 name if WORDS.contains(&name) => entry.told(cut),
                 _ => entry,
@@ -101,11 +102,7 @@ fn write(html: &mut Html<'_>, number: usize, column: &str, entry: &Entry) -> io:
 }
 
 fn name_of(name: &Entry) -> String {
-    short(if name.is_missing() {
-        "(no name)"
-    } else {
-        name.text()
-    })
+    short(crate::text::named(name.figure()))
 }
 
 /// As much of a text as a cell holds, on one line.

@@ -163,11 +163,7 @@ pub(crate) fn name_cell(key: &RowKey, errors: usize, layout: &Layout) -> Cell {
         0 => layout.style.text(),
         _ => layout.style.error(),
     };
-    let name = match key.as_str() {
-        "" => "(no name)",
-        name => name,
-    };
-    Cell::new(look, name)
+    Cell::new(look, crate::text::named(key.as_str()))
 }
 
 /// What is said of every group.

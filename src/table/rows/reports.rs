@@ -1,6 +1,6 @@
 //! Traces that were analysed: a row for each in the list above a page of several.
 
-use crate::analysis::LatencyReport;
+use crate::analysis::{LatencyReport, UsageReport};
 use crate::field::Field;
 use crate::model::{Cost, StatusCode, TokenUsage};
 use crate::render::cell::Cell;
@@ -15,8 +15,29 @@ use super::traces;
 #[derive(Debug)]
 pub enum Reports {}
 
+/// An analysed trace.
+#[derive(Debug)]
+pub struct ReportRow<'a> {
+    report: &'a LatencyReport<'a>,
+    usage: UsageReport,
+    /// How many of its spans failed.
+    failed: usize,
+}
+
+impl<'a> ReportRow<'a> {
+    /// Of this one.
+    pub fn new(report: &'a LatencyReport<'a>) -> Self {
+        let failed = |id| report.span(id).status == StatusCode::Error;
+        Self {
+            report,
+            usage: report.usage(),
+            failed: report.nodes().filter(|(id, _)| failed(*id)).count(),
+        }
+    }
+}
+
 impl Rows for Reports {
-    type Row<'a> = LatencyReport<'a>;
+    type Row<'a> = ReportRow<'a>;
 }
 
 /// The columns of analysed traces: figures are those of their spans where these are there.
@@ -25,57 +46,53 @@ pub fn reports() -> Columns<Reports> {
     let user = Field::user();
     Columns::new(vec![
         of_trace(&Field::Name),
-        of_trace(&Field::Status).shown_as(|report, layout| {
-            let info = &report.trace.info;
+        of_trace(&Field::Status).shown_as(|row, layout| {
+            let info = &row.report.trace.info;
             let look = layout.style.state(&info.state);
             Cell::new(look, marked_state(info, layout.glyphs))
         }),
         of_trace(&Field::Timestamp).titled("STARTED (UTC)"),
-        C::new("duration_ns", Kind::Duration, |report| {
-            Datum::some(Datum::Duration, duration(report))
+        C::new("duration_ns", Kind::Duration, |row| {
+            Datum::some(Datum::Duration, duration(row.report))
         })
         .titled("DURATION")
-        .shown_as(|report, layout| {
-            let text = match duration(report) {
-                _ if !report.tree.is_empty() => summary::total_text(report),
+        .shown_as(|row, layout| {
+            let text = match duration(row.report) {
+                _ if !row.report.tree.is_empty() => summary::total_text(row.report),
                 Some(ns) => units::duration(ns),
                 None => return Cell::new(layout.style.muted(), units::NONE),
             };
             Cell::new(layout.style.text(), text)
         }),
-        C::new("spans", Kind::Count, |report| {
-            Datum::count(report.tree.len())
+        C::new("spans", Kind::Count, |row| {
+            Datum::count(row.report.tree.len())
         }),
-        C::new("failed_spans", Kind::Count, |report| {
-            Datum::count(failed(report))
-        })
-        .titled("FAILED")
-        .shown_as(|report, layout| match failed(report) {
-            0 => Cell::new(layout.style.muted(), units::NONE),
-            failed => {
-                let mark = state_mark("ERROR", layout.glyphs);
-                let text = format!("{mark} {}", units::whole(failed));
-                Cell::new(layout.style.error(), text)
-            }
-        }),
-        C::new("total_tokens", Kind::Count, |report| {
-            let usage = report.usage();
-            let tokens = usage.tokens.value().and_then(TokenUsage::total);
+        C::new("failed_spans", Kind::Count, |row| Datum::count(row.failed))
+            .titled("FAILED")
+            .shown_as(|row, layout| match row.failed {
+                0 => Cell::new(layout.style.muted(), units::NONE),
+                failed => {
+                    let mark = state_mark("ERROR", layout.glyphs);
+                    let text = format!("{mark} {}", units::whole(failed));
+                    Cell::new(layout.style.error(), text)
+                }
+            }),
+        C::new("total_tokens", Kind::Count, |row| {
+            let tokens = row.usage.tokens.value().and_then(TokenUsage::total);
             Datum::some(Datum::Integer, tokens)
         })
         .titled("TOKENS"),
-        C::new("cost_usd", Kind::Money, |report| {
-            let usage = report.usage();
-            Datum::some(Datum::Money, usage.cost.value().and_then(Cost::total))
+        C::new("cost_usd", Kind::Money, |row| {
+            Datum::some(Datum::Money, row.usage.cost.value().and_then(Cost::total))
         })
         .titled("COST"),
-        C::new("request", Kind::Text, |report| {
-            let [request, _] = preview::of(&report.trace.info, Some(report));
+        C::new("request", Kind::Text, |row| {
+            let [request, _] = preview::of(&row.report.trace.info, Some(row.report));
             Datum::cow(request)
         }),
         of_trace(&user),
-        C::new("error", Kind::Text, |report| {
-            Datum::cow(error(report).map(Into::into))
+        C::new("error", Kind::Text, |row| {
+            Datum::cow(error(row.report).map(Into::into))
         }),
         of_trace(&Field::RequestId),
     ])
@@ -89,11 +106,11 @@ fn of_trace(field: &Field) -> Column<Reports> {
         column.name().to_owned(),
         column.title().to_owned(),
     );
-    Column::new(name, column.kind(), move |report: &LatencyReport<'_>| {
-        column.value(report.trace)
+    Column::new(name, column.kind(), move |row: &ReportRow<'_>| {
+        column.value(row.report.trace)
     })
     .titled(title)
-    .shown_as(move |report: &LatencyReport<'_>, layout| shown.cell(report.trace, layout))
+    .shown_as(move |row: &ReportRow<'_>, layout| shown.cell(row.report.trace, layout))
 }
 
 /// From the spans, else as the store has it, in nanoseconds.
@@ -104,19 +121,11 @@ fn duration(report: &LatencyReport<'_>) -> Option<i64> {
     Some(report.total_ns())
 }
 
-fn failed(report: &LatencyReport<'_>) -> usize {
-    let failed = |id| report.span(id).status == StatusCode::Error;
-    report.nodes().filter(|(id, _)| failed(*id)).count()
-}
-
 /// The failure that came first, with the span in which it began.
 fn error(report: &LatencyReport<'_>) -> Option<String> {
     let origins = report.tree.failure_origins(report.trace);
     let span = report.span(*origins.first()?);
-    let name = match span.name.as_str() {
-        "" => "(no name)",
-        name => name,
-    };
+    let name = crate::text::named(&span.name);
     Some(match span.failure() {
         Some(text) => format!("{name}: {text}"),
         None => name.to_owned(),

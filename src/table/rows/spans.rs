@@ -298,11 +298,7 @@ fn name_cell(row: &SpanRow<'_>, layout: &Layout) -> Cell {
         StatusCode::Error => layout.style.error(),
         _ => layout.style.text(),
     };
-    let name = match span.name.as_str() {
-        "" => "(no name)",
-        name => name,
-    };
-    Cell::new(look, name)
+    Cell::new(look, crate::text::named(&span.name))
 }
 
 fn attributes<'a>(row: &'a SpanRow<'a>) -> Datum<'a> {
