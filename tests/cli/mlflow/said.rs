@@ -3,6 +3,10 @@
 
 use crate::support::Mlt;
 
+/// A trace of which nothing is said yet, and a span of it.
+pub(super) const FIRST: &str = "SELECT trace_id, span_id FROM spans \
+    WHERE trace_id NOT IN (SELECT trace_id FROM assessments) ORDER BY 1, 2 LIMIT 1";
+
 /// What there is to compare of assessments: all but their ids and times.
 pub(super) const COLUMNS: &str = "name, assessment_type, value, error, source_type, source_id, \
     run_id, span_id, rationale, overrides IS NULL, valid, assessment_metadata, experiment_id, \

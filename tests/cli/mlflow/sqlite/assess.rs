@@ -16,11 +16,7 @@ fn the_rows_are_those_that_mlflow_writes() {
     let (ours, theirs) = (Database::new(), Database::new());
     let (id, span): (String, String) = ours
         .sql()
-        .query_row(
-            "SELECT trace_id, span_id FROM spans ORDER BY 1, 2",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        .query_row(said::FIRST, [], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap();
     said::by_mlt(&|| ours.mlt(), &id, &span);
     theirs.python(&said::by_mlflow(&id, &span)).end();

@@ -34,7 +34,7 @@ fn all_rows_and_files_of_a_trace_go_and_no_others() {
         .sql()
         .query_row(assessed, [], |row| row.get(0))
         .unwrap();
-    let other = store.ids().remove(0);
+    let other = store.ids().into_iter().find(|other| *other != id).unwrap();
     let store = store.change(&format!(
         "INSERT INTO trace_metrics (request_id, key, value) VALUES ('{id}', 'n', 1);\
          INSERT INTO span_metrics (trace_id, span_id, key, value) \
