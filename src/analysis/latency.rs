@@ -112,7 +112,7 @@ impl<'a> LatencyReport<'a> {
 
     /// Token counts that a node's span reports, possibly those of its descendants.
     pub fn tokens(&self, id: NodeId) -> Option<TokenUsage> {
-        self.span(id).reported_usage()
+        crate::messages::used(self.span(id))
     }
 
     /// Cost that a node's span reports, possibly that of its descendants.

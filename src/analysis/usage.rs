@@ -4,7 +4,8 @@
 
 use std::collections::HashSet;
 
-use crate::model::{Cost, RolledUp, Span, TokenUsage, Trace, attribute};
+use crate::messages;
+use crate::model::{Cost, RolledUp, Span, TokenUsage, Trace};
 
 use super::{NodeId, SpanTree};
 
@@ -58,7 +59,7 @@ pub struct UsageReport {
 /// Tokens and cost of a trace, from its metadata and from its spans.
 pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
     let of_tokens = Sum {
-        of: Span::reported_usage,
+        of: messages::used,
         plus: TokenUsage::plus,
         differ: tokens_differ,
     };
@@ -77,16 +78,9 @@ pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
 
 /// What the spans of a trace come to.
 pub fn roll_up(trace: &Trace) -> RolledUp {
-    let reports = |span: &Span| {
-        let keys = [attribute::TOKEN_USAGE, attribute::COST];
-        keys.iter().any(|key| span.attribute(key).is_some())
-    };
-    if !trace.spans.iter().any(reports) {
-        return RolledUp::default();
-    }
     let tree = SpanTree::build(trace);
     RolledUp {
-        usage: sum_of_topmost(trace, &tree, Span::reported_usage, TokenUsage::plus),
+        usage: sum_of_topmost(trace, &tree, messages::used, TokenUsage::plus),
         cost: sum_of_topmost(trace, &tree, Span::reported_cost, Cost::plus),
     }
 }
@@ -174,7 +168,7 @@ fn costs_differ(a: &Cost, b: &Cost) -> bool {
 mod tests {
     use super::*;
     use crate::analysis::sample::{SpanExt, span, trace};
-    use crate::model::metadata;
+    use crate::model::{attribute, metadata};
 
     const SMALL: &str = r#"{"input_tokens": 10, "output_tokens": 2, "total_tokens": 12}"#;
     const LARGE: &str = r#"{"input_tokens": 30, "output_tokens": 5, "total_tokens": 35}"#;

@@ -566,7 +566,7 @@ pub static DEFS: [FieldDef; 47] = [
         comparators: OPTIONAL_NUMBER,
         server_name: "span.tokens",
         uses: Uses::FILTER.and(Uses::MEASURE),
-        help: "tokens that a span reports",
+        help: "tokens of a span, as MLflow or its vendor reports them",
         ..SPAN
     },
     FieldDef {

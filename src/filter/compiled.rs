@@ -16,6 +16,7 @@ use super::terms::{Condition, Number, Value};
 use super::usage;
 use super::value::parse_number;
 use crate::field::{Comparator, Field};
+use crate::messages;
 use crate::model::Span;
 
 /// A condition made ready.
@@ -297,7 +298,7 @@ impl Test {
             Field::SpanStatus => self.matches_text(Some(span.status.as_str())),
             Field::SpanDuration => self.matches_number(span.raw_duration_ns()),
             Field::SpanTokens => {
-                self.matches_number(span.reported_usage().and_then(|usage| usage.total()))
+                self.matches_number(messages::used(span).and_then(|usage| usage.total()))
             }
             Field::SpanCost => {
                 self.matches_fraction(span.reported_cost().and_then(|cost| cost.total()))

@@ -29,7 +29,7 @@ pub use media::{DATA_FROM, LongData, long_data};
 pub use preview::{answered, asked};
 pub use sources::{Content, read, read_lists, reads_output};
 pub use tool::{tool_call, tool_result};
-pub use usage::CallUsage;
+pub use usage::{CallUsage, used};
 
 use serde_json::Value;
 

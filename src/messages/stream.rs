@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::formats::{parts, response};
 use super::value::{Object, decoded, first_text, list, object, some, text};
-use crate::model::{Message, Part, Role, Span};
+use crate::model::{Event, Message, Part, Role, Span};
 
 /// The answer that the chunks of a span hold; more than one are alternatives.
 pub(super) fn messages(span: &Span) -> Vec<Message> {
@@ -45,10 +45,11 @@ fn index_of(choice: &Object) -> i64 {
 /// The JSON of the events of chunks, the event's name in `type` where it has none.
 pub(super) fn chunks(span: &Span) -> impl Iterator<Item = Value> {
     span.events.iter().filter_map(|event| {
+        let [of_mlflow, of_vendor] = Event::CHUNKS;
         let (key, name) = if event.name.starts_with("mlflow.chunk.item.") {
-            ("mlflow.chunk.value", None)
+            (of_mlflow, None)
         } else {
-            ("json", Some(event.name.as_str()))
+            (of_vendor, Some(event.name.as_str()))
         };
         let value = event.attributes.get(key)?;
         let mut value = decoded(value).into_owned();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::stream;
 use super::value::{Object, attribute, first, list, object};
-use crate::model::{Span, TokenUsage};
+use crate::model::{Span, TokenUsage, attribute::OUTPUTS};
 
 /// Tokens of a call, reasoning apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,6 +15,27 @@ pub struct CallUsage {
     pub tokens: TokenUsage,
     /// Tokens of reasoning; part of the output but for Gemini's.
     pub reasoning_tokens: Option<i64>,
+}
+
+/// The tokens that a span tells of: in MLflow's words, else in those of its vendor where
+/// it is the call of a model, or an agent that tells of a sum.
+pub fn used(span: &Span) -> Option<TokenUsage> {
+    let told = || {
+        if !span.may_tell_usage() {
+            return None;
+        }
+        if span.span_type() == Span::NO_TYPE {
+            return of_attributes(span).map(|usage| usage.tokens);
+        }
+        let outputs = attribute(span, OUTPUTS);
+        let outputs = outputs.as_ref().and_then(Value::as_object);
+        if span.calls_model() {
+            return of_call(span, outputs).map(|usage| usage.tokens);
+        }
+        // What else an agent gives back may be no more than its last answer's.
+        of_vendor(object(outputs?, "token_usage")?).map(|usage| usage.tokens)
+    };
+    span.reported_usage().or_else(told)
 }
 
 /// The tokens of a call; `None` where nobody reports any.

@@ -113,12 +113,7 @@ impl Span {
         attribute::MODELS.iter().find_map(|key| {
             let name = self.attribute(key).filter(|json| json.starts_with('"'))?;
             let is_plain = attribute::PLAIN_MODELS.contains(key);
-            let is_call = || {
-                matches!(
-                    &*self.span_type(),
-                    "LLM" | "CHAT_MODEL" | "EMBEDDING" | "RERANKER"
-                )
-            };
+            let is_call = || self.calls_model() || self.span_type() == "RERANKER";
             let name = plain_text(name);
             let is_name = !name.is_empty() && !is_repr(&name) && (!is_plain || is_call());
             is_name.then_some(name)
@@ -140,6 +135,18 @@ impl Span {
     /// Cost that the span reports.
     pub fn cost(&self) -> Option<Cost> {
         Cost::parse(self.attribute(attribute::COST)?)
+    }
+
+    /// Whether the span may tell of tokens in the words of a vendor: the call of a model,
+    /// an agent's sum, and what does not say what it is.
+    pub fn may_tell_usage(&self) -> bool {
+        let kind = self.span_type();
+        self.calls_model() || matches!(&*kind, "AGENT" | Self::NO_TYPE)
+    }
+
+    /// Whether the span is typed as the call of a model that counts tokens.
+    pub fn calls_model(&self) -> bool {
+        matches!(&*self.span_type(), "LLM" | "CHAT_MODEL" | "EMBEDDING")
     }
 
     /// Token counts that the span reports; zeros are none.
@@ -338,6 +345,10 @@ pub struct Event {
 }
 
 impl Event {
+    /// The attributes that hold a chunk of a stream: of MLflow's own events, and of those
+    /// that are named like the vendor's.
+    pub const CHUNKS: [&str; 2] = ["mlflow.chunk.value", "json"];
+
     /// The attributes in the order to read them in: of an exception what, why,
     /// and at last where.
     pub fn ordered_attributes(&self) -> Vec<(&String, &Value)> {

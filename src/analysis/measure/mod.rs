@@ -20,6 +20,7 @@ use super::{LatencyReport, Node, NodeId, SpanTree, Standing, analyse};
 use crate::field::{Field, Value};
 use crate::filter::aggregate::{Aggregate, Function, Measure};
 use crate::filter::{Matcher, Number, SpanMatcher};
+use crate::messages;
 use crate::model::Detail;
 use crate::model::{
     Assessment, AssessmentKind, Span, SpanId, StatusCode, Trace, TraceInfo, TraceState,
@@ -466,8 +467,7 @@ fn span_value(
         (Measure::CriticalTime, Spans::Analysed(report)) if is_counted && !node.detached => {
             Some(Number::Integer(report.critical_ns(id)))
         }
-        (Measure::Of(Field::SpanTokens), _) => span
-            .reported_usage()
+        (Measure::Of(Field::SpanTokens), _) => messages::used(span)
             .and_then(|usage| usage.total())
             .map(Number::Integer),
         (Measure::Of(Field::SpanCost), _) => span

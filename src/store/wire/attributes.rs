@@ -7,10 +7,12 @@ use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::any_value::{AnyValue, KeyValue, into_map};
-use super::depth::Depth;
+use super::depth::{Depth, may_hint};
+use crate::model::attribute::OUTPUTS;
 
 /// Span attributes: an object of JSON texts, or a list of typed values. Both
 /// become keys with JSON text; those that the depth leaves out are never built.
@@ -65,6 +67,14 @@ impl<'de, P: Depth> Visitor<'de> for AttributesVisitor<P> {
         let mut list = Vec::new();
         while let Some(key) = map.next_key_seed(Key::<P>(PhantomData))? {
             match key {
+                Some(key) if !P::WHOLE && key == OUTPUTS => {
+                    let raw = map.next_value::<Box<RawValue>>()?;
+                    if may_hint(raw.get().as_bytes()) {
+                        let text: JsonText =
+                            serde_json::from_str(raw.get()).map_err(A::Error::custom)?;
+                        list.push((key, text.0));
+                    }
+                }
                 Some(key) => list.push((key, map.next_value::<JsonText>()?.0)),
                 None => drop(map.next_value::<IgnoredAny>()?),
             }

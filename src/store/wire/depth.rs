@@ -7,11 +7,37 @@ use regex::bytes::Regex;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use crate::model::attribute::{COST, MODELS, RESPONSE_ID, TOKEN_USAGE, TYPE};
+use crate::model::Span;
+use crate::model::attribute::{COST, MODELS, OUTPUTS, RESPONSE_ID, TOKEN_USAGE, TYPE};
 
 /// Whether an attribute says which model a span called, or what that took.
 fn is_measure(key: &str) -> bool {
     matches!(key, TOKEN_USAGE | COST) || MODELS.contains(&key)
+}
+
+/// Whether an attribute may tell of tokens in the words of a vendor.
+fn is_hint(key: &str) -> bool {
+    key == OUTPUTS || key.contains("usage") || key.starts_with("llm.token_count.")
+}
+
+/// Whether JSON text may tell of tokens in the words of a vendor.
+pub(super) fn may_hint(json: &[u8]) -> bool {
+    static WORDS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("_token|Token|token_count").expect("a good pattern"));
+    WORDS.is_match(json)
+}
+
+/// Takes out what was read in case that it tells of tokens, where something better does
+/// or where it cannot.
+pub(super) fn drop_hints(span: &mut Span, events: Events) {
+    if span.reported_usage().is_some() || !span.may_tell_usage() {
+        span.attributes.retain(|(key, _)| !is_hint(key));
+        if events == Events::OfTokens {
+            span.events.clear();
+        }
+    }
+    span.attributes
+        .retain(|(key, value)| key != OUTPUTS || may_hint(value.as_bytes()));
 }
 
 /// Whether a span has measures; it may have none where their names are in a text.
@@ -24,15 +50,24 @@ pub(super) fn may_measure(json: &[u8]) -> bool {
     });
     // Within a text, quotes would have a backslash before them.
     let mut found = NAMES.find_iter(json);
-    found.any(|name| json[..name.start()].ends_with(b"\""))
+    found.any(|name| json[..name.start()].ends_with(b"\"")) || may_hint(json)
+}
+
+/// Which events are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Events {
+    /// All.
+    All,
+    /// Chunks of streams that may tell of tokens.
+    OfTokens,
 }
 
 /// How much of a span is read.
 pub(in crate::store) trait Depth {
-    /// Whether events are read.
-    const EVENTS: bool;
-    /// Whether links are read.
-    const LINKS: bool;
+    /// Whether it is everything.
+    const WHOLE: bool;
+    /// Which events are read.
+    const EVENTS: Events;
 
     /// Whether an attribute is read.
     fn keeps(key: &str) -> bool;
@@ -42,8 +77,8 @@ pub(in crate::store) trait Depth {
 pub(in crate::store) enum Whole {}
 
 impl Depth for Whole {
-    const EVENTS: bool = true;
-    const LINKS: bool = true;
+    const WHOLE: bool = true;
+    const EVENTS: Events = Events::All;
 
     fn keeps(_key: &str) -> bool {
         true
@@ -51,15 +86,16 @@ impl Depth for Whole {
 }
 
 /// What is measured: no attributes but the type, the id of the response
-/// and those of measures, no events, no links.
+/// and those of measures, no events, no links; of what may call a model and has no
+/// tokens in MLflow's words, what may have them in those of a vendor.
 pub(in crate::store) enum Brief {}
 
 impl Depth for Brief {
-    const EVENTS: bool = false;
-    const LINKS: bool = false;
+    const WHOLE: bool = false;
+    const EVENTS: Events = Events::OfTokens;
 
     fn keeps(key: &str) -> bool {
-        matches!(key, TYPE | RESPONSE_ID) || is_measure(key)
+        matches!(key, TYPE | RESPONSE_ID) || is_measure(key) || is_hint(key)
     }
 }
 
@@ -67,8 +103,8 @@ impl Depth for Brief {
 pub(in crate::store) enum Eventful {}
 
 impl Depth for Eventful {
-    const EVENTS: bool = true;
-    const LINKS: bool = false;
+    const WHOLE: bool = false;
+    const EVENTS: Events = Events::All;
 
     fn keeps(key: &str) -> bool {
         Brief::keeps(key)

@@ -9,9 +9,12 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::attributes::{Attributes, PlainAttributes};
-use super::depth::{Brief, Depth, Eventful, Whole, list_if, may_measure};
+use super::depth::{
+    Brief, Depth, Eventful, Events, Whole, drop_hints, list_if, may_hint, may_measure,
+};
 use super::flaw::Flaw;
 use super::time::{Nanos, Otherwise};
 use super::{careful, ids, null_as_default};
@@ -175,11 +178,46 @@ struct WireSpan<D> {
 }
 
 fn events<'de, P: Depth, D: Deserializer<'de>>(from: D) -> Result<Vec<WireEvent>, D::Error> {
-    list_if(P::EVENTS, from)
+    match P::EVENTS {
+        Events::All => list_if(true, from),
+        Events::OfTokens => Ok(Option::<Hints>::deserialize(from)?.unwrap_or_default().0),
+    }
+}
+
+/// Those events of a list that are chunks of a stream and may tell of tokens. What is no
+/// event is left to those who read them all.
+#[derive(Default)]
+struct Hints(Vec<WireEvent>);
+
+impl<'de> Deserialize<'de> for Hints {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HintsVisitor;
+
+        impl<'de> Visitor<'de> for HintsVisitor {
+            type Value = Hints;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("events")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Hints, A::Error> {
+                let mut hints = Vec::new();
+                while let Some(raw) = seq.next_element::<Box<RawValue>>()? {
+                    if may_hint(raw.get().as_bytes()) {
+                        let event: Option<WireEvent> = serde_json::from_str(raw.get()).ok();
+                        hints.extend(event.filter(WireEvent::is_chunk));
+                    }
+                }
+                Ok(Hints(hints))
+            }
+        }
+
+        deserializer.deserialize_any(HintsVisitor)
+    }
 }
 
 fn links<'de, P: Depth, D: Deserializer<'de>>(from: D) -> Result<Vec<WireLink>, D::Error> {
-    list_if(P::LINKS, from)
+    list_if(P::WHOLE, from)
 }
 
 #[derive(Deserialize)]
@@ -248,7 +286,7 @@ struct WireLink {
     attributes: PlainAttributes,
 }
 
-impl<D> WireSpan<D> {
+impl<D: Depth> WireSpan<D> {
     /// # Errors
     /// A span without an id.
     fn into_span(self) -> Option<Span> {
@@ -258,7 +296,7 @@ impl<D> WireSpan<D> {
         };
         let status = self.status.unwrap_or_default();
         let code = status.code.or(self.status_code);
-        Some(Span {
+        let mut span = Span {
             span_id: ids::span_id(&span_id)?,
             parent_id: self.parent_span_id.as_deref().and_then(ids::parent_id),
             trace_id: ids::otel_trace_id(&trace_id),
@@ -275,11 +313,20 @@ impl<D> WireSpan<D> {
             attributes: self.attributes.into_vec(),
             events: self.events.into_iter().map(WireEvent::into_event).collect(),
             links: self.links.into_iter().map(WireLink::into_link).collect(),
-        })
+        };
+        if !D::WHOLE {
+            drop_hints(&mut span, D::EVENTS);
+        }
+        Some(span)
     }
 }
 
 impl WireEvent {
+    fn is_chunk(&self) -> bool {
+        let keys = &self.attributes.0;
+        Event::CHUNKS.iter().any(|key| keys.contains_key(*key))
+    }
+
     fn into_event(self) -> Event {
         Event {
             name: self.name,
@@ -381,6 +428,52 @@ mod tests {
             assert_eq!(span.usage().unwrap().input_tokens, Some(3));
             assert_eq!((span.end_ns, span.status), (Some(9), StatusCode::Ok));
             assert!(span.events.is_empty() && span.links.is_empty());
+        }
+    }
+
+    #[test]
+    fn tokens_in_the_words_of_a_vendor_are_kept_where_mlflow_has_none() {
+        let outputs = r#""mlflow.spanOutputs":"{\"usage\": {\"prompt_tokens\": 3}}""#;
+        let own = r#""mlflow.chat.tokenUsage":"{\"input_tokens\": 5}""#;
+        let chunk = r#"{"name":"mlflow.chunk.item.0","time_unix_nano":6,"attributes":{"mlflow.chunk.value":"{\"usage\": {\"prompt_tokens\": 7}}"}}"#;
+        let span = |kind: &str, rest: &str, events: &str| {
+            format!(
+                r#"{{"name":"a","span_id":"1","start_time_unix_nano":5,"links":{{"not":"read"}},"attributes":{{"mlflow.spanInputs":"1","mlflow.spanType":"\"{kind}\""{rest}}},"events":[{{"name":7}},{events}]}}"#
+            )
+        };
+        for (json, input, left) in [
+            (span("LLM", &format!(",{outputs}"), "3"), Some(3), (2, 0)),
+            // Whatever comes first.
+            (
+                span("LLM", &format!(",{outputs},{own}"), chunk),
+                Some(5),
+                (2, 0),
+            ),
+            (
+                span("LLM", &format!(",{own},{outputs}"), chunk),
+                Some(5),
+                (2, 0),
+            ),
+            (span("LLM", "", chunk), Some(7), (1, 1)),
+            (
+                span("LLM", r#","usage":{"input_tokens":9}"#, "3"),
+                Some(9),
+                (2, 0),
+            ),
+            (
+                span("LLM", r#","mlflow.spanOutputs":"no count""#, "3"),
+                None,
+                (1, 0),
+            ),
+            (span("TOOL", &format!(",{outputs}"), chunk), None, (1, 0)),
+        ] {
+            let quick = span_from_slice(json.as_bytes(), Detail::Measures).unwrap();
+            let careful = careful::span(json.as_bytes(), Detail::Measures).unwrap();
+            for span in [quick, careful] {
+                let used = crate::messages::used(&span).and_then(|usage| usage.input_tokens);
+                assert_eq!(used, input, "{json}");
+                assert_eq!((span.attributes.len(), span.events.len()), left, "{json}");
+            }
         }
     }
 

@@ -491,3 +491,30 @@ fn tokens_and_cost_are_the_same_in_every_command() {
         .run("");
     assert_eq!(check.code, Some(0), "{check}");
 }
+
+#[test]
+fn tokens_that_only_a_vendor_reports_are_those_of_the_transcript_everywhere() {
+    let on = || mlt().on("tests/fixtures/conversations/frameworks.jsonl");
+    for (case, tokens) in [
+        ("hay agent", "87 (66 in, 21 out)"),
+        ("completions legacy", "22 (10 in, 12 out)"),
+        ("agents responses stream", "90 (69 in, 21 out)"),
+        ("resp stream incomplete", "45 (9 in, 36 out)"),
+    ] {
+        let filter = format!("tags.case = '{case}'");
+        let head = on().args(["get", "-f", &filter]).run("");
+        let line = head.ok().lines().find(|line| line.starts_with("tokens "));
+        assert_eq!(line.unwrap_or_default()[6..].trim(), tokens, "{case}");
+    }
+    // The same of spans that are read in part and of those that are read whole.
+    let sums = |filter: &str| {
+        let args = ["stats", "sum(span.tokens)", "--by", "tags.case"];
+        let args = args.into_iter().chain(["--all", "-o", "csv", "-f", filter]);
+        let outcome = on().args(args).run("");
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        outcome.stdout
+    };
+    let brief = sums("time > '1970-01-01'");
+    assert_eq!(brief, sums("span.content LIKE '%'"));
+    assert!(brief.contains("resp stream incomplete,45,1"), "{brief}");
+}

@@ -1,6 +1,6 @@
 //! Spans of any source that has the times of OpenTelemetry.
 
-use super::super::depth::{Brief, Depth as _};
+use super::super::depth::{Brief, Depth as _, Events, drop_hints, may_hint};
 use super::super::flaw::Flaw;
 use super::super::ids;
 use super::members::{self, Members, senseless, unexpected};
@@ -66,7 +66,7 @@ pub(super) fn span(node: Node<'_>, detail: Detail, dialect: Dialect) -> Result<S
     };
     let (status, status_message) = status(&members)?;
     let keeps = |key: &str| detail == Detail::Whole || Brief::keeps(key);
-    Ok(Span {
+    let mut span = Span {
         span_id: ids::span_id(&span_id).unwrap_or_else(|| SpanId::new("")),
         parent_id: members
             .read(&PARENT_ID, id)?
@@ -92,7 +92,9 @@ pub(super) fn span(node: Node<'_>, detail: Detail, dialect: Dialect) -> Result<S
             Detail::Events | Detail::Whole => members
                 .read(&["events"], |node| members::list(node, "events", event))?
                 .unwrap_or_default(),
-            Detail::Times | Detail::Measures => Vec::new(),
+            Detail::Times | Detail::Measures => members
+                .read(&["events"], |node| Ok(hints(node)))?
+                .unwrap_or_default(),
         },
         links: match detail {
             Detail::Whole => members
@@ -100,7 +102,30 @@ pub(super) fn span(node: Node<'_>, detail: Detail, dialect: Dialect) -> Result<S
                 .unwrap_or_default(),
             _ => Vec::new(),
         },
-    })
+    };
+    match detail {
+        Detail::Times | Detail::Measures => drop_hints(&mut span, Events::OfTokens),
+        Detail::Events => drop_hints(&mut span, Events::All),
+        Detail::Whole => {}
+    }
+    Ok(span)
+}
+
+/// Those events that are chunks of a stream and may tell of tokens; what is no event is
+/// left to those who read them all.
+fn hints(node: Node<'_>) -> Vec<Event> {
+    let is_hint = |event: &Event| {
+        let mut chunks = Event::CHUNKS
+            .iter()
+            .filter_map(|key| event.attributes.get(*key));
+        chunks.any(|chunk| may_hint(chunk.to_string().as_bytes()))
+    };
+    let elements = (node.kind() == Kind::List).then(|| node.elements());
+    let events = elements
+        .into_iter()
+        .flatten()
+        .filter_map(|node| event(node).ok());
+    events.filter(is_hint).collect()
 }
 
 /// An id that says something.
