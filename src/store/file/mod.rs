@@ -372,9 +372,10 @@ impl FileStore {
     ) -> Result<Option<DocumentTrace>, StoreError> {
         let mut room = std::mem::take(&mut *lock(&self.room));
         room.clear();
-        room.reserve_exact(usize::try_from(place.len).unwrap_or_default());
+        // Reading to the end would write to more of the room than there is to read.
+        room.resize(usize::try_from(place.len).unwrap_or_default(), 0);
         let mut reader = self.source.reader(place.start, place.len);
-        let read = reader.read_to_end(&mut room);
+        let read = reader.read_exact(&mut room);
         read.map_err(|error| self.failed(&error))?;
         let json = room.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&room);
         // What comes next is about this trace, and may need the memory.
