@@ -157,6 +157,18 @@ fn finish(span: &Span) -> Option<String> {
         .or_else(|| attribute_text(span, "ai.response.finishReason"))
         .or_else(|| attribute_text(span, "llm.response.finish_reason"))
         .or_else(|| attribute_text(span, "llm.response.stop_reason"))
+        .or_else(|| of_chunks(span))
+}
+
+/// The reason in the last chunk of a stream of LangChain that has one.
+fn of_chunks(span: &Span) -> Option<String> {
+    let chunks = span.events.iter().rev();
+    let chunks = chunks.filter(|event| event.name == "new_token");
+    let mut texts = chunks.filter_map(|event| event.attributes.get("chunk")?.as_str());
+    let text = texts.find(|text| text.contains("\"finish_reason\": \""))?;
+    let chunk = parse_value(text)?;
+    let info = &chunk["kwargs"]["generation_info"];
+    info["finish_reason"].as_str().map(str::to_owned)
 }
 
 /// The question in the inputs of a span that is no model's call: a text, or the one

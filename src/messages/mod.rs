@@ -25,6 +25,7 @@ pub use about::{About, about, answers, asks, embeds, is_call, is_silent};
 pub use bytes::bytes;
 pub use definitions::offered;
 pub use documents::{Better, Document, Embedded, Retrieval, embedded, retrieval};
+pub use formats::ended;
 pub use media::{DATA_FROM, LongData, long_data};
 pub use preview::{answered, asked};
 pub use sources::{Content, read, read_lists, reads_output};

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::endings;
 use super::fingerprint::Alike;
 use super::kept::Kept;
 use crate::analysis::{NodeId, SpanTree};
@@ -101,6 +102,7 @@ pub(super) fn find(trace: &Trace, tree: &SpanTree) -> Vec<Call> {
     let calls = without_twins(calls);
     let mut calls = without_preparations(calls, trace, tree);
     calls.sort_by_key(|call| (tree.node(call.node).start_ns, call.node.index()));
+    endings::complete(&mut calls, trace, tree);
     calls
 }
 

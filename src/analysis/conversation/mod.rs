@@ -7,6 +7,7 @@
 
 mod agents;
 mod calls;
+mod endings;
 mod fingerprint;
 mod kept;
 mod lookups;

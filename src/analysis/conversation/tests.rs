@@ -328,3 +328,39 @@ fn an_odd_message_takes_no_other_along() {
         "{lines:?}"
     );
 }
+
+#[test]
+fn why_a_call_ended_is_also_told_behind_it_or_around_it() {
+    let dumped = |text: &str| {
+        format!(
+            r#"{{"type": "ai", "content": "{text}", "response_metadata": {{"finish_reason": "length"}}}}"#
+        )
+    };
+    let one = call(
+        "model",
+        "chain",
+        1,
+        &history(&[("user", "Hi")]),
+        &answer("Hel"),
+    );
+    let behind =
+        |text: &str| span("parser", "chain", 12, 13).with(attribute::INPUTS, &dumped(text));
+    let chain = || span("chain", "", 0, 20);
+    let around = |text: &str| {
+        let outputs = format!(r#"{{"messages": [{}]}}"#, dumped(text));
+        chain().with(attribute::OUTPUTS, &outputs)
+    };
+    for (spans, reason) in [
+        (vec![chain(), one.clone(), behind("Hel")], Some("length")),
+        (
+            vec![around("Hel"), one.clone(), behind("else")],
+            Some("length"),
+        ),
+        (vec![around("else"), one.clone(), behind("else")], None),
+    ] {
+        let trace = trace(spans);
+        let found = conversation(&trace, &SpanTree::build(&trace));
+        let last = &found.said.last().unwrap().message;
+        assert_eq!(last.finish_reason.as_deref(), reason);
+    }
+}

@@ -159,6 +159,23 @@ fn dumped(class: &str, object: &Object) -> Message {
     found
 }
 
+/// Dumped messages, however deep, that say why they ended.
+pub(super) fn ended(value: &Value, found: &mut Vec<Message>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| ended(item, found)),
+        Value::Object(object)
+            if object.contains_key("response_metadata") && object.contains_key("content") =>
+        {
+            let message = dumped("ai", object);
+            if message.finish_reason.is_some() {
+                found.push(message);
+            }
+        }
+        Value::Object(object) => object.values().for_each(|value| ended(value, found)),
+        _ => {}
+    }
+}
+
 fn request(object: &Object) -> Option<Vec<Message>> {
     // A prompt's value: `{"messages": […]}` dumped with its class.
     let inner = constructed(object).unwrap_or(object);

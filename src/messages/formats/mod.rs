@@ -22,6 +22,7 @@ use serde_json::Value;
 
 use super::media;
 use super::value::{Object, structure};
+use crate::json::parse_value;
 use crate::model::{Message, Part, Role};
 
 /// Reads messages from an object.
@@ -124,6 +125,17 @@ pub(super) fn messages(items: &[Value], role: &Role) -> Option<Vec<Message>> {
         }
     }
     is_of_messages.then_some(found)
+}
+
+/// The messages in JSON text, however deep, that say why they ended.
+pub fn ended(json: &str) -> Vec<Message> {
+    let mut found = Vec::new();
+    if json.contains("\"response_metadata\"")
+        && let Some(value) = parse_value(json)
+    {
+        langchain::ended(&value, &mut found);
+    }
+    found
 }
 
 /// What a call was given, in whatever format.
