@@ -8,8 +8,8 @@ use crate::filter;
 use crate::render::Style;
 use crate::settings::SettingsError;
 use crate::store::{
-    Attempt, BadBody, CertificateFault, ConnectionFault, DatabaseFault, DatabaseKind, Found,
-    ProxyFault, Refusal, StoreError,
+    BadBody, CertificateFault, ConnectionFault, DatabaseFault, DatabaseKind, Found, ProxyFault,
+    Refusal, StoreError, Stranger,
 };
 use crate::text::Clean;
 
@@ -151,8 +151,8 @@ fn database_hint(store: &str, reason: &DatabaseFault) -> Vec<String> {
     let is_mysql = store.starts_with(DatabaseKind::Mysql.scheme());
     let hint = match reason {
         DatabaseFault::Login | DatabaseFault::NoPassword if is_mysql => {
-            "the password comes from the URI or $MYSQL_PWD; in a URI, `/` and `@` are written as \
-             %2F and %40"
+            "the password comes from the URI or $MYSQL_PWD; in a URI, `/`, `@` and `#` are \
+             written as %2F, %40 and %23"
         }
         DatabaseFault::NotFromHere if is_mysql => {
             "its users are let in from some hosts, and some only with TLS, `?ssl_mode=REQUIRED`"
@@ -162,8 +162,8 @@ fn database_hint(store: &str, reason: &DatabaseFault) -> Vec<String> {
             "`ssl_ca` names its authority; `ssl_mode=REQUIRED` encrypts and checks nothing"
         }
         DatabaseFault::Login | DatabaseFault::NoPassword => {
-            "the password comes from the URI, $PGPASSWORD or ~/.pgpass; in a URI, `/` and `@` are \
-             written as %2F and %40"
+            "the password comes from the URI, $PGPASSWORD or ~/.pgpass; in a URI, `/`, `@` and \
+             `#` are written as %2F, %40 and %23"
         }
         DatabaseFault::NotFromHere => "its pg_hba.conf may want TLS, `?sslmode=require`",
         DatabaseFault::NoTls => "`?sslmode=prefer` does without it",
@@ -174,9 +174,16 @@ fn database_hint(store: &str, reason: &DatabaseFault) -> Vec<String> {
         DatabaseFault::MayNotRead | DatabaseFault::MayNotReadAll(_) => {
             "it takes SELECT on MLflow's tables"
         }
+        DatabaseFault::MayNotEnter => {
+            "MySQL does not tell which of both; reading takes SELECT on MLflow's tables"
+        }
         DatabaseFault::MayOnlyRead => "it takes INSERT, UPDATE and DELETE on MLflow's tables",
+        DatabaseFault::Characters(_) => {
+            "`ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4` lets it take all"
+        }
         DatabaseFault::OtherLogin
         | DatabaseFault::NoDatabase
+        | DatabaseFault::TooLong { .. }
         | DatabaseFault::Nul
         | DatabaseFault::Code(_)
         | DatabaseFault::Answer => return Vec::new(),
@@ -242,6 +249,10 @@ fn names_a_host(uri: &str) -> bool {
 fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
     let one = |hint: &str| vec![hint.to_owned()];
     match error {
+        StoreError::Unreachable {
+            reason: ConnectionFault::Stranger(stranger),
+            host,
+        } => (vec![stranger_hint(*stranger, host)], Exit::Server),
         StoreError::Unreachable { reason, .. } => (
             one(if *reason == ConnectionFault::WantsCertificate {
                 "name its PEM file, with the key in it, in MLFLOW_TRACKING_CLIENT_CERT_PATH"
@@ -334,6 +345,14 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
     }
 }
 
+fn stranger_hint(stranger: Stranger, host: &str) -> String {
+    match stranger {
+        Stranger::Mysql => format!("name its database with `-u mysql://USER@{host}/DB`"),
+        Stranger::Postgres => format!("name its database with `-u postgresql://USER@{host}/DB`"),
+        Stranger::Http => format!("a tracking server is `-u http://{host}`"),
+    }
+}
+
 /// What is wrong with the data, or with what was asked of it.
 fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
     let one = |hint: &str| vec![hint.to_owned()];
@@ -346,7 +365,7 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
             )],
             Exit::NotFound,
         ),
-        StoreError::NoSpans { tried, .. } if tried.iter().any(Attempt::is_of_a_file) => (
+        StoreError::NoSpans { .. } if error.is_of_spans_elsewhere() => (
             one("ask the server that keeps its artifacts, with `-u http://HOST:PORT`"),
             Exit::NotFound,
         ),
@@ -374,7 +393,14 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
         StoreError::Database { store, reason } if reason.is_of_login() => {
             (database_hint(store, reason), Exit::Unauthorized)
         }
-        StoreError::Database { store, reason } => (database_hint(store, reason), Exit::Server),
+        StoreError::Database { store, reason } => {
+            let exit = if reason.is_of_data() {
+                Exit::Data
+            } else {
+                Exit::Server
+            };
+            (database_hint(store, reason), exit)
+        }
         StoreError::ReadOnly { .. } => (
             one("changes need write permission for the file and its folder"),
             Exit::Data,

@@ -289,7 +289,16 @@ fn artifacts(flags: &Flags, env: &Env) -> Vec<PathBuf> {
 
 /// Whether a URL holds a password, which the list of processes shows.
 fn has_password(uri: &str) -> bool {
-    Url::parse(uri.trim()).is_ok_and(|url| url.password().is_some())
+    let uri = uri.trim();
+    // In the URI of a database, a `#` is part of the password.
+    let of_database = || {
+        database::password_variable(uri)?;
+        let (_, rest) = uri.split_once("://")?;
+        let place = rest.split('?').next()?;
+        let (login, _) = place.rsplit_once('@')?;
+        login.split_once(':').filter(|(_, word)| !word.is_empty())
+    };
+    of_database().is_some() || Url::parse(uri).is_ok_and(|url| url.password().is_some())
 }
 
 fn experiments(flags: &Flags, env: &Env) -> Result<Vec<String>, SettingsError> {
@@ -339,13 +348,24 @@ fn base_url(uri: &str) -> Result<(Url, Option<Credentials>), SettingsError> {
         uri: without_credentials(uri),
         reason,
     };
+    let unescaped = || {
+        wrong("a `/`, `?`, `#` or `@` in a password is written as %2F, %3F, %23 or %40".to_owned())
+    };
+    // The host would be the user, and the password a port and what no server is sent.
+    let rest = uri.split_once("://").map_or("", |(_, rest)| rest);
+    if let Some(end) = rest.find(['/', '?', '#'])
+        && !rest[..end].contains('@')
+        && !rest[end..].starts_with('/')
+        && !rest[end..].starts_with("#/")
+        && rest[end..].contains('@')
+    {
+        return Err(unescaped());
+    }
     let mut base = Url::parse(uri).map_err(|error| wrong(error.to_string()))?;
-    // The host is the user then, and the password a port and the path.
+    // Or the path.
     let first = base.path_segments().and_then(|mut parts| parts.next());
     if base.port().is_some() && first.is_some_and(|part| part.contains('@')) {
-        return Err(wrong(
-            "a `/`, `?`, `#` or `@` in a password is written as %2F, %3F, %23 or %40".to_owned(),
-        ));
+        return Err(unescaped());
     }
     let in_url = credentials::from_url(&base);
     // Both setters only fail for URLs without a host, which http URLs have.
@@ -490,6 +510,41 @@ mod tests {
         };
         assert_eq!((username.as_str(), password.expose()), ("ann", "s@crt"));
         assert!(!format!("{found:?}").contains("crt"));
+    }
+
+    #[test]
+    fn a_password_that_is_not_escaped_is_told_of_and_never_shown() {
+        let resolve = |uri: &str| {
+            let settings = Settings::resolve(&flags(uri), &Env::default(), &RealDisk);
+            settings.map_err(|error| error.to_string())
+        };
+        for uri in [
+            "http://ann:s3#cret@h:5000",
+            "http://ann:12#s3cret@h",
+            "http://ann:s3?cret@h/x",
+            "https://12#s3cret@h",
+            "http://ann:5/s3cret@h",
+        ] {
+            let said = resolve(uri).unwrap_err();
+            assert!(
+                said.contains("is written as %2F, %3F, %23"),
+                "{uri}: {said}"
+            );
+            assert!(!said.contains("cret"), "{said}");
+        }
+        for uri in ["http://h:5000/#/experiments/1?by=a@b", "http://h/a@b"] {
+            assert!(resolve(uri).is_ok(), "{uri}");
+        }
+        for (uri, is_seen) in [
+            ("postgresql://ann:s3#cret@h/db", true),
+            ("mysql+pymysql://ann:#@h/db?charset=utf8mb4", true),
+            ("mysql://ann:@h/db", false),
+            ("mysql://ann@h/db", false),
+            ("postgresql://ann@h:5432/db", false),
+        ] {
+            let warnings = resolve(uri).unwrap().warnings;
+            assert_eq!(warnings.len(), usize::from(is_seen), "{uri}: {warnings:?}");
+        }
     }
 
     #[test]

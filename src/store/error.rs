@@ -405,6 +405,15 @@ impl StoreError {
                 | Self::NotTaken { .. }
         )
     }
+
+    /// Whether the trace is there and only its spans are in a place that is not looked into.
+    pub fn is_of_spans_elsewhere(&self) -> bool {
+        match self {
+            Self::RemoteArtifact { .. } | Self::OutsideArtifact { .. } => true,
+            Self::NoSpans { tried, .. } => tried.iter().any(Attempt::is_of_a_file),
+            _ => false,
+        }
+    }
 }
 
 impl StoreError {

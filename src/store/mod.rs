@@ -25,6 +25,7 @@ mod rest;
 mod search;
 mod sql;
 mod sqlite;
+mod stranger;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -56,6 +57,7 @@ pub use rest::{Logged, RequestLog, RequestRecord};
 use search::Barren;
 pub use search::MAX_BARREN_PAGES;
 pub use search::{Search, SearchEnd};
+pub use stranger::Stranger;
 
 /// The most traces that one page may hold; MLflow servers refuse more.
 pub const MAX_PAGE: usize = 500;

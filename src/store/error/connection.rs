@@ -3,6 +3,8 @@
 
 use chrono::NaiveDate;
 
+use crate::store::Stranger;
+
 /// Why a connection cannot be made or used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionFault {
@@ -45,6 +47,9 @@ pub enum ConnectionFault {
     /// More than the answer.
     #[error("it sends what was not asked for")]
     Unasked,
+    /// Another kind of server than the one that was looked for.
+    #[error("{0} answers there")]
+    Stranger(Stranger),
     /// In the words of the operating system or of a library, for showing only.
     #[error("{0}")]
     Other(String),

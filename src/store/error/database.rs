@@ -29,6 +29,9 @@ pub enum DatabaseFault {
     /// The user may not read the tables.
     #[error("this user may not read its tables")]
     MayNotRead,
+    /// The user may not read the database, if there is one of this name.
+    #[error("this user may not read its tables, or there is no such database")]
+    MayNotEnter,
     /// The user may read some of the tables, and not these.
     #[error("this user may not read all of its tables: {0}")]
     MayNotReadAll(String),
@@ -47,12 +50,31 @@ pub enum DatabaseFault {
     /// A text has a character that no text of it may have.
     #[error("its texts hold no character U+0000, and one of these has it")]
     Nul,
+    /// A text is longer than its column takes.
+    #[error("{}", too_long(.column.as_deref(), .limit.as_deref()))]
+    TooLong {
+        /// The column, with its table where that is known.
+        column: Option<String>,
+        /// The most that it takes, with its unit.
+        limit: Option<String>,
+    },
+    /// A text has a character that the character set of its column has not.
+    #[error("{0} does not take every character of a text, such as emoji")]
+    Characters(String),
     /// It cannot do what it is asked, for a reason that has a code.
     #[error("it does not take the question (error {0})")]
     Code(String),
     /// It answers in another way than such a database.
     #[error("it does not answer as such a database does")]
     Answer,
+}
+
+fn too_long(column: Option<&str>, limit: Option<&str>) -> String {
+    let column = column.unwrap_or("its column");
+    match limit {
+        Some(limit) => format!("a text is too long: {column} takes {limit} at most"),
+        None => format!("a text is too long for {column}"),
+    }
 }
 
 impl DatabaseFault {
@@ -65,9 +87,15 @@ impl DatabaseFault {
                 | Self::OtherLogin
                 | Self::NotFromHere
                 | Self::MayNotRead
+                | Self::MayNotEnter
                 | Self::MayNotReadAll(_)
                 | Self::MayOnlyRead
         )
+    }
+
+    /// Whether it is about what is to be written.
+    pub const fn is_of_data(&self) -> bool {
+        matches!(self, Self::Nul | Self::TooLong { .. } | Self::Characters(_))
     }
 
     /// Whether the same may work later.

@@ -257,7 +257,22 @@ fn what_stands_in_the_way_is_said_in_a_sentence() {
             6,
             "it has no table `experiments`",
         ),
-        (stranger, 5, "this user may not read its tables"),
+        (stranger.clone(), 5, "this user may not read its tables"),
+        (
+            stranger.replace("/rich", "/none"),
+            5,
+            "or there is no such database",
+        ),
+        (
+            here.replace("mysql://", "postgresql://"),
+            4,
+            "MySQL answers there",
+        ),
+        (
+            here.replace("mysql://mlflow@", "http://"),
+            4,
+            "MySQL answers there",
+        ),
         (
             "mysql://a@127.0.0.1:1/x".to_owned(),
             4,
@@ -275,6 +290,51 @@ fn what_stands_in_the_way_is_said_in_a_sentence() {
         assert!(!refused.stderr.contains("FROM"), "{refused}");
     }
     mlt().on(&mysql().uri_of_socket()).run("experiments").ok();
+}
+
+#[test]
+fn texts_that_a_column_does_not_take_are_told_with_it() {
+    let server = mysql();
+    let uri = server.copy("narrow");
+    let narrow = "CHARACTER SET utf8mb3";
+    server.sql(
+        "narrow",
+        &format!(
+            "UPDATE trace_tags SET value = 'x' WHERE length(value) <> char_length(value); \
+             ALTER TABLE trace_tags MODIFY value varchar(8000) {narrow}; \
+             ALTER TABLE trace_info MODIFY client_request_id varchar(50) {narrow}"
+        ),
+    );
+    let here = |words: &[&str]| mlt().on(&uri).args(words).run("");
+    let id = here(&["search", "-n", "1", "-o", "ids"])
+        .ok()
+        .trim()
+        .to_owned();
+    let long = "k".repeat(70_000);
+    for (words, said) in [
+        (
+            vec!["tag", &id, "a=\u{1f600}"],
+            "trace_tags.value does not take every character of a text, such as emoji",
+        ),
+        (
+            vec!["assess", &id, "a=x", "--rationale", &long],
+            "a text is too long: assessments.rationale takes 65,535 bytes at most",
+        ),
+    ] {
+        let refused = here(&words);
+        assert!(refused.fails(6).contains(said), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("kkk"), "{}", refused.stderr);
+    }
+    let count = |filter: &str| here(&["search", "--count", "-f", filter]).ok().to_owned();
+    let known = count("client_request_id IN ('crid-70', 'crid-1')");
+    assert_ne!(known, "0\n");
+    for filter in [
+        "client_request_id IN ('crid-70', '\u{1f600}', 'crid-1')",
+        "client_request_id IN ('crid-70', 'crid-1') AND client_request_id != '\u{1f600}'",
+    ] {
+        assert_eq!(count(filter), known, "{filter}");
+    }
+    assert_eq!(count("client_request_id = '\u{1f600}'"), "0\n");
 }
 
 #[test]

@@ -165,6 +165,16 @@ fn what_stands_in_the_way_is_said_in_a_sentence() {
             "this user may not read all of its tables: assessments, entity_associations,",
         ),
         (
+            host.replace("postgresql://", "mysql://"),
+            4,
+            "PostgreSQL answers there",
+        ),
+        (
+            host.replace("postgresql://mlflow@", "http://"),
+            4,
+            "PostgreSQL answers there",
+        ),
+        (
             format!("{host}?options=-csearch_path%3Dnone"),
             6,
             "it has no table",

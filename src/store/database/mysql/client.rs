@@ -32,12 +32,52 @@ pub(super) enum Fault {
     Io(io::Error),
     /// The server says no, with a number.
     Refused(u16),
+    /// A text is too long for this column.
+    TooLong(String),
+    /// A text has a character that this column does not take.
+    Characters(String),
     /// It has no TLS, and TLS is wanted.
     NoTls,
     /// It wants another login than there is.
     OtherLogin,
     /// It sends what is no answer.
     Malformed,
+}
+
+impl Fault {
+    /// What a number says, and of the words beside it nothing but the name of a column:
+    /// they may quote values.
+    fn numbered(number: u16, words: &str) -> Self {
+        // The state of SQL may stand before them.
+        let words = words
+            .strip_prefix('#')
+            .and_then(|words| words.get(5..))
+            .unwrap_or(words);
+        match (number, column_of(words)) {
+            (1406, Some(column)) => Self::TooLong(column),
+            (1366, Some(column)) if words.starts_with("Incorrect string value") => {
+                Self::Characters(column)
+            }
+            _ => Self::Refused(number),
+        }
+    }
+}
+
+/// The column in words such as ``Incorrect string value: '…' for column `mlf`.`tags`.`value`
+/// at row 1``, with its table where that is there.
+fn column_of(words: &str) -> Option<String> {
+    let (_, behind) = words.rsplit_once(" for column ")?;
+    let (name, _) = behind.split_once(" at row ")?;
+    let parts: Vec<&str> = name
+        .split('.')
+        .map(|part| part.trim_matches(['`', '\'']))
+        .collect();
+    let is_name = |part: &&str| {
+        let is_of_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        !part.is_empty() && part.bytes().all(is_of_name)
+    };
+    let own = &parts[parts.len().saturating_sub(2)..];
+    own.iter().all(is_name).then(|| own.join("."))
 }
 
 impl From<io::Error> for Fault {
@@ -233,7 +273,9 @@ impl Client {
         }
         // The number stands at the same place, whatever comes behind it.
         match self.read(read(&packet, CapabilityFlags::empty()))? {
-            ErrPacket::Error(error) => Err(Fault::Refused(error.error_code())),
+            ErrPacket::Error(error) => {
+                Err(Fault::numbered(error.error_code(), &error.message_str()))
+            }
             ErrPacket::Progress(_) => self.broken(),
         }
     }
@@ -409,6 +451,41 @@ mod tests {
         of_server.write_all(sent).unwrap();
         of_server.shutdown(Shutdown::Write).unwrap();
         Client::new(Stream::Local(ours)).run("DO 0").unwrap_err()
+    }
+
+    #[test]
+    fn of_the_words_of_an_error_only_the_column_is_told() {
+        let told = |number, words: &str| format!("{:?}", Fault::numbered(number, words));
+        for (number, words, expected) in [
+            (
+                1406,
+                "#22001Data too long for column 'rationale' at row 1",
+                r#"TooLong("rationale")"#,
+            ),
+            (
+                1366,
+                r"Incorrect string value: '\xF0\x9F' for column `mlf`.`trace_tags`.`value` at row 1",
+                r#"Characters("trace_tags.value")"#,
+            ),
+            (
+                1366,
+                "#HY000Incorrect string value: '' for column 'x' at row 9' for column 'value' at row 1",
+                r#"Characters("value")"#,
+            ),
+            (
+                1366,
+                "Incorrect integer value: 'a' for column 'value' at row 1",
+                "Refused(1366)",
+            ),
+            (
+                1406,
+                "Data too long for column 's3cret value' at row 1",
+                "Refused(1406)",
+            ),
+            (1406, "Daten zu lang", "Refused(1406)"),
+        ] {
+            assert_eq!(told(number, words), expected, "{words}");
+        }
     }
 
     #[test]

@@ -9,20 +9,51 @@ use crate::store::sql::{Dialect, Parameters};
 /// MySQL's own way to say things.
 pub(super) struct Mysql {
     has_types: bool,
-    /// Whether the bytes of texts are UTF-8 as they are stored.
-    is_utf8: bool,
+    texts: Texts,
+}
+
+/// How texts are stored, from the least that their columns take to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Texts {
+    /// Some in another encoding than UTF-8.
+    Other,
+    /// As UTF-8, some without characters beyond U+FFFF.
+    Utf8,
+    /// As UTF-8 with all characters.
+    Full,
+}
+
+impl Texts {
+    /// Those of columns with this character set.
+    pub(super) fn of(charset: &str) -> Self {
+        match charset {
+            "utf8mb4" | "ascii" | "binary" => Self::Full,
+            "utf8" | "utf8mb3" => Self::Utf8,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// The way of a database of which so much is known.
-pub(super) fn of(facts: Facts, is_utf8: bool) -> &'static Mysql {
-    const fn of(has_types: bool, is_utf8: bool) -> Mysql {
-        Mysql { has_types, is_utf8 }
+pub(super) fn of(facts: Facts, texts: Texts) -> &'static Mysql {
+    const fn all(has_types: bool) -> [Mysql; 3] {
+        [
+            Mysql {
+                has_types,
+                texts: Texts::Other,
+            },
+            Mysql {
+                has_types,
+                texts: Texts::Utf8,
+            },
+            Mysql {
+                has_types,
+                texts: Texts::Full,
+            },
+        ]
     }
-    static ALL: [[Mysql; 2]; 2] = [
-        [of(false, false), of(false, true)],
-        [of(true, false), of(true, true)],
-    ];
-    &ALL[usize::from(facts.has_types)][usize::from(is_utf8)]
+    static ALL: [[Mysql; 3]; 2] = [all(false), all(true)];
+    &ALL[usize::from(facts.has_types)][texts as usize]
 }
 
 /// Escapes in a pattern, as what nobody expects to escape anything.
@@ -42,10 +73,20 @@ fn is_column(text: &str) -> bool {
 impl Mysql {
     /// A text that is UTF-8.
     fn utf8(&self, text: &str) -> String {
-        if self.is_utf8 && is_column(text) {
+        if self.texts >= Texts::Utf8 && is_column(text) {
             text.to_owned()
         } else {
             format!("CONVERT({text} USING utf8mb4)")
+        }
+    }
+
+    /// That a column has a value, by its collation. What its character set has not, it has
+    /// not either, and is no error.
+    fn alike(&self, column: &str, value: &str) -> String {
+        if self.texts == Texts::Utf8 && value.starts_with('?') {
+            format!("{column} = CONVERT({value} USING utf8mb3)")
+        } else {
+            format!("{column} = {value}")
         }
     }
 }
@@ -66,7 +107,7 @@ impl Dialect for Mysql {
     fn equal(&self, text: &str, value: &str) -> String {
         let exact = format!("{} = {value}", self.exact(text));
         if is_column(text) && text != "NULL" {
-            format!("({text} = {value} AND {exact})")
+            format!("({} AND {exact})", self.alike(text, value))
         } else {
             format!("({exact})")
         }
@@ -75,7 +116,10 @@ impl Dialect for Mysql {
     fn is_in(&self, text: &str, list: &str) -> String {
         let exact = format!("{} IN ({list})", self.exact(text));
         if is_column(text) && text != "NULL" {
-            format!("({text} IN ({list}) AND {exact})")
+            // Of several texts together, all have to be of the column's character set.
+            let each = list.split(", ").map(|value| self.alike(text, value));
+            let by_collation = each.collect::<Vec<_>>().join(" OR ");
+            format!("(({by_collation}) AND {exact})")
         } else {
             format!("({exact})")
         }

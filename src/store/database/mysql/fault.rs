@@ -7,7 +7,33 @@ use rustls::Error as TlsError;
 
 use super::client::Fault;
 use crate::store::database::tls::certificate_fault;
-use crate::store::{ConnectionFault, DatabaseFault, DatabasePlace, StoreError, plain_io_reason};
+use crate::store::{
+    ConnectionFault, DatabaseFault, DatabasePlace, StoreError, Stranger, plain_io_reason,
+};
+
+/// Why nobody can log in here: it may be no such server at all.
+pub(super) fn of_beginning(place: &DatabasePlace, fault: &Fault) -> StoreError {
+    let failed = of(place, fault, false);
+    let may_be_another = matches!(
+        failed,
+        StoreError::Timeout { .. }
+            | StoreError::Unreachable { .. }
+            | StoreError::Database {
+                reason: DatabaseFault::Answer,
+                ..
+            }
+    );
+    if may_be_another
+        && let Some((host, port)) = place.hosts.first()
+        && let Some(stranger) = Stranger::at(host, *port).filter(|it| *it != Stranger::Mysql)
+    {
+        return StoreError::Unreachable {
+            host: place.host(),
+            reason: ConnectionFault::Stranger(stranger),
+        };
+    }
+    failed
+}
 
 /// What a fault means for the database in this place; `is_open` once somebody is logged in.
 pub(super) fn of(place: &DatabasePlace, fault: &Fault, is_open: bool) -> StoreError {
@@ -17,7 +43,12 @@ pub(super) fn of(place: &DatabasePlace, fault: &Fault, is_open: bool) -> StoreEr
     };
     match fault {
         Fault::Refused(1969 | 3024) => too_slow(place),
-        Fault::Refused(number) => refused(by_number(place, *number)),
+        Fault::Refused(number) => refused(by_number(place, *number, is_open)),
+        Fault::TooLong(column) => refused(DatabaseFault::TooLong {
+            column: Some(column.clone()),
+            limit: None,
+        }),
+        Fault::Characters(column) => refused(DatabaseFault::Characters(column.clone())),
         Fault::NoTls => refused(DatabaseFault::NoTls),
         Fault::OtherLogin => refused(DatabaseFault::OtherLogin),
         Fault::Malformed => refused(DatabaseFault::Answer),
@@ -73,14 +104,15 @@ fn of_way(place: &DatabasePlace, error: &io::Error, is_open: bool) -> StoreError
     }
 }
 
-fn by_number(place: &DatabasePlace, number: u16) -> DatabaseFault {
+fn by_number(place: &DatabasePlace, number: u16, is_open: bool) -> DatabaseFault {
     match number {
         1045 | 1698 if place.password.is_none() => DatabaseFault::NoPassword,
         1045 | 1698 => DatabaseFault::Login,
         1129 | 1130 | 3159 => DatabaseFault::NotFromHere,
         1251 | 2059 => DatabaseFault::OtherLogin,
         1049 => DatabaseFault::NoDatabase,
-        // A database that one may not look at may as well not be there.
+        // One that is not there is refused like this, too, where the user may enter no other.
+        1044 if !is_open => DatabaseFault::MayNotEnter,
         1044 | 1142 | 1143 | 1227 | 1370 => DatabaseFault::MayNotRead,
         1290 | 1792 | 1836 => DatabaseFault::MayOnlyRead,
         1205 | 1213 => DatabaseFault::Conflict,

@@ -15,12 +15,14 @@ use std::time::Duration;
 
 use self::cancel::Running;
 use self::client::{Answer, Client, Fault, Prepared, Stream};
+use self::dialect::Texts;
 use self::login::{Greeting, log_in};
 use self::values::Row;
 use super::link::{Arg, Facts, Link, Right, TagStatements};
 use super::tls::{MYSQL, config};
 use crate::store::sql::{Dialect, Schema, TABLES, Tables, row};
 use crate::store::{DatabaseFault, DatabasePlace, Encrypted, StoreError};
+use crate::units;
 
 /// What a connection gives up its wait after, behind the server's own limit.
 const GRACE: Duration = Duration::from_secs(10);
@@ -38,8 +40,8 @@ pub(super) struct Mysql {
     is_begun: bool,
     /// Statements whose rows are fetched bit by bit.
     cursors: HashMap<String, Cursor>,
-    /// Whether the bytes of texts are UTF-8 as they are stored.
-    is_utf8: bool,
+    /// How texts are stored.
+    texts: Texts,
     /// Which keys of tags are the same and which are not, the lesser one of each pair first.
     alike_keys: HashMap<(String, String), bool>,
 }
@@ -66,7 +68,7 @@ impl Mysql {
             place: place.clone(),
             is_begun: false,
             cursors: HashMap::new(),
-            is_utf8: true,
+            texts: Texts::Full,
             alike_keys: HashMap::new(),
         })
     }
@@ -125,8 +127,39 @@ impl Mysql {
                 self.client.close(&statement);
                 Ok(answer)
             }
-            Err(fault) => Err(self.failed(&fault)),
+            Err(fault) => {
+                let failed = self.failed(&fault);
+                Err(match fault {
+                    Fault::TooLong(column) => self.too_long(sql, &column).unwrap_or(failed),
+                    _ => failed,
+                })
+            }
         }
+    }
+
+    /// That a text is too long for a column of the table that a statement writes to, and
+    /// what that takes.
+    fn too_long(&mut self, sql: &str, column: &str) -> Option<StoreError> {
+        let table = statement::written_table(sql)?;
+        let sql = "SELECT data_type, character_maximum_length FROM information_schema.columns \
+                   WHERE table_schema = DATABASE() AND table_name = ?1 AND column_name = ?2";
+        let rows = self.ask(sql, &[Arg::Text(table), Arg::Text(column)]).ok()?;
+        let row = rows.first()?;
+        let kind = row::text(row, "columns", 0).ok()?;
+        let most = row::maybe_number(row, "columns", 1).ok()??;
+        // Those of other kinds are as long in bytes.
+        let unit = if kind.ends_with("char") {
+            "characters"
+        } else {
+            "bytes"
+        };
+        Some(StoreError::Database {
+            store: self.place.name(),
+            reason: DatabaseFault::TooLong {
+                column: Some(format!("{table}.{column}")),
+                limit: Some(format!("{} {unit}", units::count(most))),
+            },
+        })
     }
 
     /// Whether this user may do something, which is done within a transaction and undone.
@@ -175,7 +208,7 @@ fn connected(place: &DatabasePlace) -> Result<(Client, Greeting), StoreError> {
         let client = log_in(client, place, &greeting, tls)?;
         Ok((client, greeting))
     };
-    opened().map_err(|fault| fault::of(place, &fault, false))
+    opened().map_err(|fault| fault::of_beginning(place, &fault))
 }
 
 /// What holds for a connection: how texts come and go, a statement takes so long and no
@@ -276,9 +309,9 @@ impl Link for Mysql {
         // A server that was started again knows nothing of this connection.
         let is_gone = self.client.is_broken || self.client.run("DO 0").is_err();
         if is_gone && let Ok(another) = Self::connect(&self.place) {
-            let is_utf8 = self.is_utf8;
+            let texts = self.texts;
             *self = another;
-            self.is_utf8 = is_utf8;
+            self.texts = texts;
         }
     }
 
@@ -310,7 +343,7 @@ impl Link for Mysql {
         )?;
         let name = self.place.name();
         let mut tables = Tables::default();
-        let mut is_utf8 = true;
+        let mut texts = Texts::Full;
         for row in &rows {
             let text = |at| {
                 let text = row::maybe_text(row, "columns", at);
@@ -319,11 +352,11 @@ impl Link for Mysql {
             let table = text(0)?.unwrap_or_default().into_owned();
             let columns = tables.stored.entry(table).or_default();
             columns.insert(text(1)?.unwrap_or_default().into_owned());
-            is_utf8 &= text(2)?.is_none_or(|charset| {
-                charset.starts_with("utf8") || matches!(&*charset, "ascii" | "binary")
-            });
+            if let Some(charset) = text(2)? {
+                texts = texts.min(Texts::of(&charset));
+            }
         }
-        self.is_utf8 = is_utf8;
+        self.texts = texts;
         let mut hidden = Vec::new();
         for (table, columns) in Schema::read() {
             let is_whole = tables
@@ -352,7 +385,7 @@ impl Link for Mysql {
     }
 
     fn dialect(&self, facts: Facts) -> &'static dyn Dialect {
-        dialect::of(facts, self.is_utf8)
+        dialect::of(facts, self.texts)
     }
 
     fn one_of(&self, column: &str, number: usize) -> String {

@@ -46,9 +46,28 @@ pub(super) fn with_values<'a>(sql: &str, values: &'a [Arg<'a>]) -> (String, Vec<
     (out, all)
 }
 
+/// The table that a statement writes to, where it does.
+pub(super) fn written_table(sql: &str) -> Option<&str> {
+    let rest = sql
+        .strip_prefix("INSERT INTO ")
+        .or_else(|| sql.strip_prefix("UPDATE "))?;
+    rest.split_whitespace().next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statements_say_where_they_write() {
+        let table = |sql| written_table(sql);
+        assert_eq!(
+            table("INSERT INTO trace_tags (a) VALUES (?1)"),
+            Some("trace_tags")
+        );
+        assert_eq!(table("UPDATE assessments SET a = ?1"), Some("assessments"));
+        assert_eq!(table("SELECT a FROM b"), None);
+    }
 
     #[test]
     fn values_follow_their_places() {

@@ -10,7 +10,42 @@ use postgres::error::SqlState;
 use rustls::Error as TlsError;
 
 use crate::store::database::tls::certificate_fault;
-use crate::store::{ConnectionFault, DatabaseFault, DatabasePlace, StoreError, plain_io_reason};
+use crate::store::{
+    ConnectionFault, DatabaseFault, DatabasePlace, StoreError, Stranger, plain_io_reason,
+};
+
+/// Why nobody can log in here: it may be no such server at all.
+pub(super) fn of_beginning(place: &DatabasePlace, error: &Error) -> StoreError {
+    let failed = of(place, error);
+    let may_be_another = matches!(
+        failed,
+        StoreError::Timeout { .. }
+            | StoreError::Unreachable { .. }
+            | StoreError::Database {
+                reason: DatabaseFault::Answer | DatabaseFault::Ended,
+                ..
+            }
+    );
+    may_be_another
+        .then(|| stranger(place))
+        .flatten()
+        .unwrap_or(failed)
+}
+
+/// That nobody has answered in time.
+pub(super) fn silence(place: &DatabasePlace) -> StoreError {
+    stranger(place).unwrap_or_else(|| StoreError::Timeout {
+        host: place.host(),
+        seconds: place.connect_timeout.as_secs_f64(),
+    })
+}
+
+/// That somebody else answers there.
+fn stranger(place: &DatabasePlace) -> Option<StoreError> {
+    let (host, port) = place.hosts.first()?;
+    let stranger = Stranger::at(host, *port).filter(|it| *it != Stranger::Postgres)?;
+    Some(unreachable(place, ConnectionFault::Stranger(stranger)))
+}
 
 /// What an error means for the database in this place.
 pub(super) fn of(place: &DatabasePlace, error: &Error) -> StoreError {
@@ -25,7 +60,14 @@ pub(super) fn of(place: &DatabasePlace, error: &Error) -> StoreError {
                 seconds: place.max_time.as_secs_f64(),
             };
         }
-        return refused(by_code(place, code));
+        let words = error.as_db_error().map_or("", |error| error.message());
+        return refused(match code.code() {
+            "22001" => DatabaseFault::TooLong {
+                column: None,
+                limit: limit_of(words).map(|most| format!("{most} characters")),
+            },
+            _ => by_code(place, code),
+        });
     }
     for cause in causes(error) {
         if let Some(error) = cause.downcast_ref::<TlsError>() {
@@ -64,6 +106,15 @@ pub(super) fn of(place: &DatabasePlace, error: &Error) -> StoreError {
     } else {
         DatabaseFault::Answer
     })
+}
+
+/// The number in `value too long for type character varying(250)`: nothing else is told.
+fn limit_of(words: &str) -> Option<&str> {
+    let (_, number) = words.strip_suffix(')')?.rsplit_once('(')?;
+    number
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(number)
 }
 
 fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {

@@ -7,6 +7,8 @@ mod tls;
 mod values;
 
 use std::fmt::Write as _;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use postgres::config::SslMode;
 use postgres::types::{ToSql, Type};
@@ -15,7 +17,9 @@ use postgres::{Client, Config, NoTls};
 use self::tls::Tls;
 use super::link::{Arg, Facts, Link, Right, TagStatements};
 use crate::store::sql::{Dialect, Row as _, Schema, TABLES, Tables, row};
-use crate::store::{DatabaseFault, DatabasePlace, Encrypted, StoreError};
+use crate::store::{
+    ConnectionFault, DatabaseFault, DatabasePlace, Encrypted, StoreError, plain_io_reason,
+};
 
 /// A connection with PostgreSQL.
 pub(super) struct Postgres {
@@ -52,12 +56,13 @@ impl Postgres {
         // Nobody listens in on a socket of this machine.
         let is_far = place.hosts.iter().any(|(host, _)| !host.starts_with('/'));
         let client = if is_far {
-            config.connect(Tls::new(&place.tls)?)
+            let tls = Tls::new(&place.tls)?;
+            in_time(place, move || config.connect(tls))?
         } else {
             config.ssl_mode(SslMode::Disable).connect(NoTls)
         };
         Ok(Self {
-            client: client.map_err(|error| fault::of(place, &error))?,
+            client: client.map_err(|error| fault::of_beginning(place, &error))?,
             place: place.clone(),
             is_begun: false,
         })
@@ -120,6 +125,32 @@ impl Postgres {
              WHERE current_setting('server_version_num')::int >= 140000"
         )
     }
+}
+
+/// Connects, unless nobody says anything for too long: the library waits for an address to
+/// be there, and then for ever.
+///
+/// # Errors
+/// That nobody has answered in time.
+fn in_time<T: Send + 'static>(
+    place: &DatabasePlace,
+    connect: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    let (sender, connected) = sync_channel(1);
+    let work = move || {
+        let _ = sender.send(connect());
+    };
+    let failed = |error: std::io::Error| StoreError::Unreachable {
+        host: place.host(),
+        reason: ConnectionFault::Other(plain_io_reason(&error)),
+    };
+    thread::Builder::new().spawn(work).map_err(failed)?;
+    // A host may have an address at which nobody is, ahead of the one that answers.
+    let attempts = u32::try_from(place.hosts.len() + 1).unwrap_or(u32::MAX);
+    let patience = place.connect_timeout.saturating_mul(attempts);
+    connected
+        .recv_timeout(patience)
+        .map_err(|_| fault::silence(place))
 }
 
 fn typed<'a>(values: &'a [Arg<'a>]) -> Vec<(&'a (dyn ToSql + Sync), Type)> {

@@ -29,7 +29,9 @@ pub(super) use self::call::{Body, Call};
 use self::fault::Place;
 use self::mask::Masks;
 use crate::store::wire::{self, Flaw, InfoPage};
-use crate::store::{BadBody, Connection, Credentials, ProxyFault, Refusal, StoreError};
+use crate::store::{
+    BadBody, Connection, ConnectionFault, Credentials, ProxyFault, Refusal, StoreError, Stranger,
+};
 
 /// Called once for every exchange, for `--verbose`; `None` for silence.
 pub type RequestLog = Option<Arc<dyn Fn(Logged<'_>) + Send + Sync>>;
@@ -158,10 +160,27 @@ impl Http {
             };
             let wait = retry::wait(policy, retry, retry_after);
             let Some(wait) = wait.filter(|_| call.repeatable) else {
-                return Err(error);
+                return Err(self.or_stranger(error));
             };
             thread::sleep(wait);
             retry += 1;
+        }
+    }
+
+    /// The same error, unless a database answers there.
+    fn or_stranger(&self, error: StoreError) -> StoreError {
+        let base = &self.connection.base;
+        let place = (base.host_str(), base.port_or_known_default());
+        let (StoreError::Unreachable { host, .. }, (Some(name), Some(port))) = (&error, place)
+        else {
+            return error;
+        };
+        match Stranger::at(name.trim_matches(['[', ']']), port) {
+            Some(stranger) if stranger != Stranger::Http => StoreError::Unreachable {
+                host: host.clone(),
+                reason: ConnectionFault::Stranger(stranger),
+            },
+            _ => error,
         }
     }
 
