@@ -1,6 +1,7 @@
 //! The levels of sessions that are within others, by their names or numbers.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
@@ -13,6 +14,8 @@ use crate::model::{SessionLevels, TraceInfo, session_on_level, session_path};
 pub(super) struct Levels<'a> {
     wanted: Wanted<'a>,
     names: SessionLevels,
+    /// How many levels the sessions had that were looked at.
+    deepest: Cell<usize>,
 }
 
 enum Wanted<'a> {
@@ -36,6 +39,7 @@ impl<'a> Levels<'a> {
         let mut levels = Self {
             wanted,
             names: SessionLevels::new(),
+            deepest: Cell::new(0),
         };
         if let Wanted::Name(wanted) = levels.wanted {
             levels.names = context.store()?.session_levels()?;
@@ -48,7 +52,11 @@ impl<'a> Levels<'a> {
     /// such level.
     pub(super) fn outer<'s>(&self, session: &'s str, info: &TraceInfo) -> Cow<'s, str> {
         let level = match self.wanted {
-            Wanted::Number(number) => Some(number),
+            Wanted::Number(number) => {
+                let levels = session_path(session).map_or(1, |path| path.len());
+                self.deepest.set(levels.max(self.deepest.get()));
+                Some(number)
+            }
             Wanted::Name(wanted) => {
                 let id = info.experiment_id.as_deref();
                 let names = id.and_then(|id| self.names.get(id));
@@ -59,6 +67,17 @@ impl<'a> Levels<'a> {
         level.map_or(Cow::Borrowed(session), |level| {
             session_on_level(session, level)
         })
+    }
+
+    /// That no session had as many levels, where there were any.
+    pub(super) fn missing(&self) -> Option<String> {
+        let deepest = self.deepest.get();
+        match self.wanted {
+            Wanted::Number(number) if 0 < deepest && deepest < number => Some(format!(
+                "no session has a level {number}; the last is {deepest}, and each is listed as it is"
+            )),
+            _ => None,
+        }
     }
 
     fn check(&self, wanted: &str) -> Result<()> {

@@ -119,6 +119,9 @@ fn found(
         }
         Ok(())
     })?;
+    if let Some(missing) = levels.as_ref().and_then(Levels::missing) {
+        context.warn(missing);
+    }
     Ok((gathered, found))
 }
 

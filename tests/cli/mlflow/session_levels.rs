@@ -80,6 +80,13 @@ fn what_is_within_a_session_is_summed_up_and_told_with_it() {
         ];
         assert_eq!(turns("--level 1"), trips, "{place}");
         assert_eq!(turns("--level 2"), turns(""), "{place}");
+        let shown = on().run("sessions --level 2");
+        assert!(!shown.stderr.contains("level"), "{shown}");
+        let deeper = on().run("sessions --level 3");
+        let said = "warning: no session has a level 3; the last is 2";
+        assert!(deeper.stderr.contains(said), "{deeper}");
+        assert_eq!(deeper.code, Some(0), "{deeper}");
+        assert_eq!(deeper.stdout, on().run("sessions").ok(), "{place}");
         assert_eq!(turns("").len(), SESSIONS.len());
         let head = |session: &str| {
             let shown = on().args(["session", session]).run("");
