@@ -86,9 +86,10 @@ impl Ledger {
         let path = self.path();
         let mut parts: HashMap<String, Vec<String>> = HashMap::new();
         let mut reader = BufReader::with_capacity(1 << 16, file);
-        let (mut line, mut end, mut is_known) = (Vec::new(), 0, false);
+        let (mut line, mut end, mut is_known, mut number) = (Vec::new(), 0, false, 0);
         loop {
             line.clear();
+            number += 1;
             let length = reader
                 .read_until(b'\n', &mut line)
                 .map_err(|error| cannot("read", &path, &error))?;
@@ -101,11 +102,11 @@ impl Ledger {
                 is_known = true;
                 continue;
             }
-            let line: Line = serde_json::from_slice(&line).map_err(|_| foreign(&path))?;
+            let line: Line = serde_json::from_slice(&line).map_err(|_| self.damaged(number))?;
             parts.insert(line.part, line.traces);
         }
         if !is_known {
-            return Err(foreign(&path));
+            return Err(self.strange(&line));
         }
         self.check_parts(&parts)?;
         let there = parts
@@ -141,8 +142,11 @@ impl Ledger {
 
     fn check(&self, line: &[u8]) -> Result<(), CommandError> {
         let head: Option<Head> = serde_json::from_slice(line).ok();
-        let head = head.filter(|head| head.mlt_parts == VERSION);
-        let head = head.ok_or_else(|| foreign(&self.path()))?;
+        let head = head.ok_or_else(|| self.strange(line))?;
+        if head.mlt_parts != VERSION {
+            let message = format!("{} is of another release of mlt", self.path().display());
+            return Err(CommandError::new(Exit::Data, message).hint("write into another folder"));
+        }
         let Some((key, before, now)) = difference(&head.of, &self.of) else {
             return Ok(());
         };
@@ -205,6 +209,21 @@ impl Ledger {
             return Ok(());
         };
         write(file, &Line { part, traces }).map_err(|error| told("write", &self.path(), &error))
+    }
+
+    /// What is wrong with a first line that cannot be read.
+    fn strange(&self, line: &[u8]) -> CommandError {
+        if line.starts_with(b"{\"mlt_parts\"") {
+            self.damaged(1)
+        } else {
+            foreign(&self.path())
+        }
+    }
+
+    fn damaged(&self, line: usize) -> CommandError {
+        let message = format!("{} is damaged in line {line}", self.path().display());
+        CommandError::new(Exit::Data, message)
+            .hint("without it nobody knows which traces the parts hold; write into another folder")
     }
 
     fn path(&self) -> PathBuf {
@@ -338,6 +357,34 @@ mod tests {
             "{refused}"
         );
         fs::write(folder.path().join(NAME), "x\n").unwrap();
-        Ledger::open(folder.path(), of("parquet")).unwrap_err();
+        let refused = Ledger::open(folder.path(), of("parquet")).unwrap_err();
+        assert!(refused.message.contains("is in the way"), "{refused}");
+    }
+
+    #[test]
+    fn a_damaged_one_and_one_of_another_release_are_told_from_foreign_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut ledger, _) = Ledger::open(folder.path(), of("parquet")).unwrap();
+        ledger.add("a".to_owned(), vec!["tr-1".to_owned()]).unwrap();
+        drop(ledger);
+        let path = folder.path().join(NAME);
+        let whole = fs::read_to_string(&path).unwrap();
+        for (text, said) in [
+            (whole.replace("tr-1\"]", "tr-1\""), "is damaged in line 2"),
+            (
+                whole.replacen("{\"format", "\"format", 1),
+                "is damaged in line 1",
+            ),
+            (whole[..9 + 8].to_owned(), "is damaged in line 1"),
+            (
+                whole.replace("\"mlt_parts\":1", "\"mlt_parts\":2"),
+                "is of another release of mlt",
+            ),
+        ] {
+            fs::write(&path, &text).unwrap();
+            let refused = Ledger::open(folder.path(), of("parquet")).unwrap_err();
+            assert!(refused.message.ends_with(said), "{text}: {refused}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text, "it stays");
+        }
     }
 }
