@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::SelectionArgs;
+use super::values::rows;
 use crate::complete;
 use crate::export::{Format, What, registry};
 
@@ -83,7 +84,7 @@ pub struct ExportArgs {
     pub columns: Vec<String>,
 
     #[allow(missing_docs)]
-    #[arg(long, value_name = "N", requires = "to", help = parts_help())]
+    #[arg(long, value_name = "N", requires = "to", help = parts_help(), value_parser = rows)]
     pub rows_per_file: Option<NonZeroUsize>,
 
     /// In parts, those of each day (UTC) in a folder such as date=2026-11-22, as Hive has it

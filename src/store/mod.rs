@@ -375,6 +375,15 @@ pub fn open_with(
         }
         Location::Mlruns(path) if is_of_files(path) => Box::new(file::FileStore::open(path)?),
         Location::Mlruns(path) => {
+            if let Some(format) = file::prepare::other_parts_in(path) {
+                return Err(StoreError::Data {
+                    path: path.display().to_string(),
+                    reason: format!(
+                        "it has parts of an export as {format}, and only those of `mlt export -o \
+                         jsonl` are read"
+                    ),
+                });
+            }
             let places = allowed(artifact::Artifacts::of_mlruns(path));
             Box::new(mlruns::Mlruns::open(path, places)?)
         }

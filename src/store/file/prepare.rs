@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use super::source::{self, Source, Trouble};
+use crate::file::PART;
 use crate::model::Unreadable;
 use crate::store::wire::{
     Collected, Flaw, Piece, Want, parts_from_protobuf, read_documents, read_parts, write_trace,
@@ -51,6 +52,9 @@ impl Prepared {
 
 const BROKEN_GZIP: &str = "it is compressed by gzip, and breaks off or is damaged";
 
+/// How the folders begin in which exports keep the traces of a day.
+const DAY: &str = "date=";
+
 /// The names of files with traces.
 const ENDINGS: [&str; 8] = [
     ".json",
@@ -68,14 +72,46 @@ const ENDINGS: [&str; 8] = [
 /// # Errors
 /// Those of the operating system.
 pub(in crate::store) fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = all_in(folder)?;
+    let holds_traces = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        ENDINGS.iter().any(|ending| name.ends_with(ending))
+    };
+    files.retain(holds_traces);
+    Ok(files)
+}
+
+/// In which format the parts of an export in a folder are, where that is none of traces.
+pub(in crate::store) fn other_parts_in(folder: &Path) -> Option<String> {
+    let files = all_in(folder).ok()?;
+    let mut formats = files.iter().filter_map(|path| {
+        let name = path.file_name()?.to_str()?;
+        let (number, format) = name.strip_prefix(PART)?.split_once('.')?;
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| format.to_owned())
+    });
+    formats.next()
+}
+
+/// All files in a folder and in its folders for days, in the order of their names.
+fn all_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
+    let mut days = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if ENDINGS.iter().any(|ending| name.ends_with(ending)) && path.is_file() {
+        if path.is_file() {
             files.push(path);
+        } else if name.starts_with(DAY) && path.is_dir() {
+            days.push(path);
         }
     }
+    for day in days {
+        for entry in std::fs::read_dir(day)? {
+            files.push(entry?.path());
+        }
+    }
+    files.retain(|path| path.is_file());
     files.sort();
     Ok(files)
 }

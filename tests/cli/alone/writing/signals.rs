@@ -119,6 +119,36 @@ fn of_parts_that_were_stopped_the_whole_ones_stay() {
 }
 
 #[test]
+fn parts_are_read_where_they_are_of_json_lines() {
+    let folder = Folder::new();
+    let demo = |words: &str| mlt().on("demo:").within(folder.path()).run(words);
+    let all = demo("search --all -o ids").ok().to_owned();
+    for (place, split) in [
+        ("days", "--partition-by date --rows-per-file 0.01k"),
+        ("rows", "--rows-per-file 10"),
+    ] {
+        let to = format!("export --all -o jsonl --to {place}/ {split}");
+        assert_eq!(demo(&to).code, Some(0));
+        let read = |words: &str| mlt().on(place).within(folder.path()).run(words);
+        assert_eq!(read("search --all -o ids").ok(), all, "{place}");
+        let whole = mlt().on("demo:").run("export latest -o json");
+        assert_eq!(read("export latest -o json").ok(), whole.ok());
+    }
+    for format in ["parquet", "csv", "tsv"] {
+        let to = format!("export --all -o {format} --to {format}/ --partition-by date");
+        assert_eq!(demo(&to).code, Some(0));
+        let refused = mlt().on(format).within(folder.path()).run("search");
+        let said = format!(
+            "error: cannot read {format}: it has parts of an export as {format}, and only those \
+             of `mlt export -o jsonl` are read\n"
+        );
+        assert_eq!(refused.fails(6), said);
+    }
+    let refused = demo("export --all -o jsonl --to more/ --rows-per-file 1x");
+    assert!(refused.fails(2).contains("such as 5000, 10k or 1M"));
+}
+
+#[test]
 fn what_is_in_progress_is_left_out_of_parts_and_that_is_said() {
     let folder = Folder::new();
     let file = folder.at("in.json");
