@@ -99,6 +99,11 @@ impl Gathered {
         !self.failures.is_empty() || !self.unreadable.is_empty()
     }
 
+    /// Whether tokens or cost of some traces are not known for want of their spans.
+    pub(super) const fn lacks_usage(&self) -> bool {
+        self.usage.lacks_some()
+    }
+
     /// What stands in the way where nothing could be had.
     pub(super) fn take_error(&mut self) -> Option<anyhow::Error> {
         let failure = self.failures.pop().map(|(_, error)| error);
@@ -112,7 +117,10 @@ impl Gathered {
     pub(super) fn finish(self, context: &Context) -> Result<Exit> {
         self.usage.note(context);
         self.remark(context);
-        let exit = context.say_unreadable(self.traces + self.skipped, &self.unreadable);
+        let mut exit = context.say_unreadable(self.traces + self.skipped, &self.unreadable);
+        if exit == Exit::Success && self.usage.lacks_some() {
+            exit = Exit::Unreadable;
+        }
         fail_with(context, self.failures)?;
         Ok(exit)
     }

@@ -73,7 +73,11 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
         query.limit = limit;
         return show_explanation(context, store, &query);
     }
-    let Outcome { found, unreadable } = if args.count {
+    let Outcome {
+        found,
+        unreadable,
+        lacks_usage,
+    } = if args.count {
         count(context, store, &query, args)?
     } else {
         list(
@@ -85,7 +89,10 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
             limit,
         )?
     };
-    let exit = context.say_unreadable(found, &unreadable);
+    let mut exit = context.say_unreadable(found, &unreadable);
+    if lacks_usage && exit == Exit::Success {
+        exit = Exit::Unreadable;
+    }
     if found == 0 {
         if !args.count && unreadable.is_empty() {
             context.note_no_match(&filter_args);
@@ -101,6 +108,8 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
 struct Outcome {
     found: usize,
     unreadable: Vec<Unreadable>,
+    /// Whether spans could not be read for tokens and cost that are shown.
+    lacks_usage: bool,
 }
 
 /// Options that do not go together.
@@ -266,7 +275,11 @@ fn count(
         Some(Form::Text) | None => out.text().line(found.to_string())?,
     }
     out.finish()?;
-    Ok(Outcome { found, unreadable })
+    Ok(Outcome {
+        found,
+        unreadable,
+        lacks_usage: false,
+    })
 }
 
 fn list(
@@ -357,6 +370,7 @@ fn list(
     Ok(Outcome {
         found: kept,
         unreadable,
+        lacks_usage: usage.lacks_some(),
     })
 }
 

@@ -59,6 +59,11 @@ impl UsageLookup {
         self.unreadable += all - known;
     }
 
+    /// Whether there are traces whose spans could not be read for them.
+    pub(super) const fn lacks_some(&self) -> bool {
+        self.unreadable > 0
+    }
+
     /// Says of how many traces tokens and cost are not known for want of their spans.
     pub(super) fn note(&self, context: &Context) {
         for (traces, what) in [

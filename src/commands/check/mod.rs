@@ -65,11 +65,12 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Exit> {
         reported => reported?,
     }
     // Rules that hold on a part of the traces may fail on the rest.
+    let is_sure = args.ignore_unreadable || !gathered.lacks_usage();
     gathered.finish(context)?;
-    Ok(if verdict.passed() {
-        Exit::Success
-    } else {
-        Exit::Condition
+    Ok(match (verdict.passed(), is_sure) {
+        (false, _) => Exit::Condition,
+        (true, false) => Exit::Unreadable,
+        (true, true) => Exit::Success,
     })
 }
 

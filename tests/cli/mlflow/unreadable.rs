@@ -297,6 +297,29 @@ fn one_odd_row_of_a_database_does_not_take_the_others() {
 }
 
 #[test]
+fn tokens_that_only_unread_spans_have_are_missed() {
+    let newest = "(SELECT request_id FROM trace_info WHERE request_id IN (SELECT trace_id FROM spans) \
+                  ORDER BY timestamp_ms DESC LIMIT 1)";
+    let (_dir, uri) = database(&format!(
+        "UPDATE spans SET content = '{{\"mlflow.chat.tokenUsage\": hunter2' \
+         WHERE trace_id = {newest};\
+         DELETE FROM trace_request_metadata WHERE request_id = {newest}"
+    ));
+    for words in [
+        "stats sum(tokens)",
+        "search",
+        "search --columns trace_id,tokens -o json",
+        "check --all --allow-empty --require sum(tokens)>=0",
+    ] {
+        let outcome = mlt().on(&uri).run(words);
+        assert_eq!(outcome.code, Some(7), "{words}: {outcome}");
+        let said =
+            "1 trace without tokens or cost in their metadata: their spans could not be read";
+        assert!(outcome.stderr.contains(said), "{words}: {outcome}");
+    }
+}
+
+#[test]
 fn a_broken_artifact_stops_neither_folder_nor_server() {
     let store = file_store("3.17.2");
     let id = store.case("shop-5").to_owned();
