@@ -18,7 +18,7 @@ use crate::model::Unreadable;
 use crate::render::NO_MATCH;
 use crate::store::{Detail, Query, StoreError, TraceRefs, Want};
 use crate::table::rows::spans::{is_of_payload, spans};
-use printer::Printer;
+use printer::{Printed, Printer};
 use wanted::selected;
 
 pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
@@ -78,24 +78,27 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     let mut progress = context.terminal.progress("fetching traces").of(ids.len());
     let mut done = 0;
     let mut attachments = Attachments::asked_for(context, args.attachments.as_deref())?;
-    let left_out = {
+    let Printed {
+        left_out,
+        elsewhere,
+    } = {
         let mut printer = Printer::new(context, args, &mut out, columns, form, single, &ids)?;
         store.try_fetch_all(
             TraceRefs::Ids(ids),
             Want::spans(detail),
             |id, result| -> Result<()> {
-                let outcome = result
-                    .map_err(anyhow::Error::from)
-                    .and_then(|trace| selected(trace, args, as_rows))
-                    .and_then(|trace| {
-                        progress.clear();
+                progress.clear();
+                let outcome = match result {
+                    Err(error) => printer.print_head(store, id, error),
+                    Ok(trace) => selected(trace, args, as_rows).and_then(|trace| {
                         let outcome = printer.print(&trace, &mut attachments);
                         if single {
                             // The end of the process gives its memory back more quickly.
                             std::mem::forget(trace);
                         }
                         outcome
-                    });
+                    }),
+                };
                 match outcome {
                     Ok(()) => done += 1,
                     Err(error) if single || error.is::<std::io::Error>() => return Err(error),
@@ -114,7 +117,8 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
     progress.clear();
     out.finish()?;
     context.note_left_out(left_out, IN_TABLES);
-    let mut exit = context.say_unreadable(done, &unreadable);
+    let exit = context.say_unreadable(done, &unreadable);
+    let mut exit = context.say_elsewhere(exit, &elsewhere);
     if let Some(attachments) = attachments {
         exit = attachments.finish(exit);
     }

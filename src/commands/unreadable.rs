@@ -29,6 +29,18 @@ impl Context<'_> {
         }
     }
 
+    /// Says which traces are shown without their spans, and how to exit.
+    pub(super) fn say_elsewhere(&self, exit: Exit, reasons: &[String]) -> Exit {
+        for reason in reasons {
+            self.warn(reason.as_str());
+        }
+        if reasons.is_empty() {
+            exit
+        } else {
+            Exit::Unreadable
+        }
+    }
+
     /// Names them alone.
     pub(super) fn name_unreadable(&self, unreadable: &[Unreadable]) {
         for one in unreadable.iter().take(NAMED) {

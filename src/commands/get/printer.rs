@@ -18,6 +18,7 @@ use crate::render::brief::trace::Traces;
 use crate::render::list::List;
 use crate::render::transcript::TranscriptOptions;
 use crate::render::{self, LeftOut};
+use crate::store::{Store, StoreError};
 use crate::table::Column;
 use crate::table::delimited::DelimitedTable;
 use crate::table::rows::spans::{SpanRow, Spans, spans};
@@ -31,7 +32,16 @@ pub(super) struct Printer<'a> {
     args: &'a GetArgs,
     kind: Kind<'a>,
     printed: usize,
-    left_out: LeftOut,
+    done: Printed,
+}
+
+/// What was printed.
+#[derive(Default)]
+pub(super) struct Printed {
+    /// The columns left out.
+    pub(super) left_out: LeftOut,
+    /// Of which traces the spans are kept elsewhere, and where.
+    pub(super) elsewhere: Vec<String>,
 }
 
 enum Kind<'a> {
@@ -107,7 +117,7 @@ impl<'a> Printer<'a> {
             args,
             kind,
             printed: 0,
-            left_out: LeftOut::new(),
+            done: Printed::default(),
         })
     }
 
@@ -190,15 +200,43 @@ impl<'a> Printer<'a> {
                     out.blank()?;
                 }
                 let left_out = print_text(self.context, self.args, out, trace)?;
-                self.left_out.extend(left_out);
+                self.done.left_out.extend(left_out);
             }
         }
         self.printed += 1;
         Ok(())
     }
 
-    /// Gives the columns left out.
-    pub(super) fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<LeftOut> {
+    /// Prints what is known of a trace whose spans are kept elsewhere.
+    ///
+    /// # Errors
+    /// The error itself, where it is another or the spans are what was asked for.
+    pub(super) fn print_head(
+        &mut self,
+        store: &dyn Store,
+        id: &str,
+        error: StoreError,
+    ) -> Result<()> {
+        let out = match &mut self.kind {
+            Kind::Text(out) if error.is_of_spans_elsewhere() && self.args.span.is_none() => out,
+            _ => return Err(error.into()),
+        };
+        let info = store.info(id)?;
+        if self.printed > 0 {
+            out.blank()?;
+        }
+        let layout = self.context.layout();
+        render::trace::write_info(out, &info, &layout)?;
+        out.blank()?;
+        out.styled(layout.style.muted(), "Its spans are kept elsewhere.")?;
+        self.printed += 1;
+        let reason = format!("{id} is shown without its spans: {error}");
+        self.done.elsewhere.push(reason);
+        Ok(())
+    }
+
+    /// Gives what was printed.
+    pub(super) fn finish(self, truncated: bool, unreadable: &[Unreadable]) -> Result<Printed> {
         match self.kind {
             Kind::List(out, list) => list.finish(out, None, truncated, unreadable)?,
             Kind::Table(mut out, mut list) => list.flush(&mut out)?,
@@ -215,7 +253,7 @@ impl<'a> Printer<'a> {
             | Kind::Markdown(_)
             | Kind::TranscriptJson(..) => {}
         }
-        Ok(self.left_out)
+        Ok(self.done)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{ARCHIVE_NAME, Artifacts, FILE_NAME};
-use crate::model::{Span, TraceInfo, tag};
+use crate::model::{Span, TraceInfo, TraceState, tag};
 use crate::store::local::Doubts;
 use crate::store::sql::spans::Place;
 use crate::store::{Attempt, Detail, StoreError};
@@ -66,7 +66,14 @@ impl Artifacts {
         let Some(location) = info.tags.get(tag::ARTIFACT_LOCATION) else {
             return Err(unknown_place(info, FILE_NAME));
         };
-        let folder = self.folder(location)?;
+        let folder = match self.folder(location) {
+            // Clients write the file when a trace ends.
+            Err(StoreError::RemoteArtifact { location, .. }) if is_open(info) => {
+                let outcome = format!("in progress, and then to be kept at {location}");
+                return Err(no_spans(info, FILE_NAME, outcome));
+            }
+            answer => answer?,
+        };
         match self.spans_in(&folder, detail) {
             Err(StoreError::File { .. }) if fs::metadata(folder.join(FILE_NAME)).is_err() => {
                 let outcome = format!("not in {}", folder.display());
@@ -75,6 +82,11 @@ impl Artifacts {
             answer => answer,
         }
     }
+}
+
+/// Whether a trace has not ended, and nothing says that there are spans of it by now.
+fn is_open(info: &TraceInfo) -> bool {
+    info.state == TraceState::InProgress && !info.promises_spans()
 }
 
 fn unknown_place(info: &TraceInfo, way: &'static str) -> StoreError {

@@ -2,6 +2,7 @@
 //! SQLite, by any login, and refused in a sentence that holds no password.
 
 mod changes;
+mod elsewhere;
 mod statistics;
 
 use std::io::{BufRead as _, BufReader};

@@ -536,7 +536,12 @@ fn spans_in_a_remote_artifact_store_are_reported_with_their_place() {
              DELETE FROM trace_tags WHERE request_id = '{id}' AND key = 'mlflow.trace.spansLocation';\
              UPDATE trace_tags SET value = '{place}' WHERE request_id = '{id}' AND key = 'mlflow.artifactLocation'"
         ));
-        let refused = store.mlt().run(&format!("get {id}"));
+        let shown = store.mlt().run(&format!("get {id}"));
+        assert_eq!(shown.code, Some(7), "{shown}");
+        assert!(shown.stdout.contains(&id), "{shown}");
+        assert!(shown.stderr.contains(place), "{shown}");
+        assert_eq!(shown.stderr.matches("warning: ").count(), 1, "{shown}");
+        let refused = store.mlt().run(&format!("get {id} -o json"));
         assert_eq!(refused.code, Some(6), "{refused}");
         assert!(refused.stderr.contains(place), "{refused}");
         assert_eq!(refused.stderr.matches("error: ").count(), 1, "{refused}");
