@@ -20,6 +20,8 @@ const LONGEST_VALUE: usize = 200;
 #[derive(Debug, Clone, Default)]
 pub struct Census {
     traces: usize,
+    /// What is counted now, by its number.
+    turn: usize,
     keys: HashMap<Field, Entries>,
     keys_left_out: bool,
 }
@@ -40,9 +42,9 @@ struct Count {
 }
 
 impl Count {
-    fn add(&mut self, trace: usize) {
-        if self.last != trace {
-            self.last = trace;
+    fn add(&mut self, turn: usize) {
+        if self.last != turn {
+            self.last = turn;
             self.traces += 1;
         }
     }
@@ -64,7 +66,14 @@ pub struct KeyCount {
 impl Census {
     /// Counts what a trace has; of its spans where there are some.
     pub fn add(&mut self, info: &TraceInfo, spans: &[Span]) {
+        self.add_info(info);
+        self.add_spans(spans);
+    }
+
+    /// Counts what a trace has besides its spans.
+    pub fn add_info(&mut self, info: &TraceInfo) {
         self.traces += 1;
+        self.turn += 1;
         self.value(Field::Status, info.state.as_str());
         for (field, value) in [
             (Field::Name, info.name()),
@@ -89,6 +98,11 @@ impl Census {
         for assessment in info.assessments.iter().filter(|a| a.valid) {
             self.assessment(assessment);
         }
+    }
+
+    /// Counts what the spans of a trace have, which is counted itself.
+    pub fn add_spans(&mut self, spans: &[Span]) {
+        self.turn += 1;
         for span in spans {
             self.value(Field::SpanName, &span.name);
             self.value(Field::SpanType, &span.span_type());
@@ -124,7 +138,7 @@ impl Census {
 
     fn entries(&mut self, field: Field) -> Option<&mut Entries> {
         let full = self.keys.len() >= MOST_KEYS;
-        let trace = self.traces;
+        let turn = self.turn;
         let entries = match self.keys.entry(field) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(_) if full => {
@@ -133,7 +147,7 @@ impl Census {
             }
             Entry::Vacant(entry) => entry.insert(Entries::default()),
         };
-        entries.count.add(trace);
+        entries.count.add(turn);
         Some(entries)
     }
 
@@ -145,18 +159,18 @@ impl Census {
     }
 
     fn value(&mut self, field: Field, value: &str) {
-        let trace = self.traces;
+        let turn = self.turn;
         let Some(entries) = self.entries(field) else {
             return;
         };
         let is_record = value.starts_with(['{', '[']);
         if let Some(count) = entries.values.get_mut(value) {
-            count.add(trace);
+            count.add(turn);
         } else if is_record || value.len() > LONGEST_VALUE || entries.values.len() >= MOST_VALUES {
             entries.more_values = true;
         } else {
             let mut count = Count::default();
-            count.add(trace);
+            count.add(turn);
             entries.values.insert(value.to_owned(), count);
         }
     }

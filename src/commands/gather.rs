@@ -209,12 +209,13 @@ pub(super) fn gather_unknown(
             args.limit.limit,
             need,
             progress,
-            known,
+            Before::of(known),
             &mut each,
         );
     }
     let mut ids = resolve::trace_ids(context, &args.traces)?;
-    let run = Run::new(context, need, progress.of(ids.len()), known)?;
+    let before = Before::of(known);
+    let run = Run::new(context, need, progress.of(ids.len()), before)?;
     run.pass_over_known(&mut ids, String::as_str);
     let want = Want {
         spans: need.spans,
@@ -238,11 +239,50 @@ pub(super) fn gather_found(
     limit: Option<u64>,
     need: Need,
     message: &str,
+    each: impl FnMut(Trace) -> Result<()>,
+) -> Result<Gathered> {
+    gather_told(context, query, limit, need, message, &|_| (), each)
+}
+
+/// The same, and tells of each trace that was found before its spans are fetched, which
+/// may not be had.
+///
+/// # Errors
+/// As for [`gather_found`].
+pub(super) fn gather_told(
+    context: &Context,
+    query: Query,
+    limit: Option<u64>,
+    need: Need,
+    message: &str,
+    found: &dyn Fn(&TraceInfo),
     mut each: impl FnMut(Trace) -> Result<()>,
 ) -> Result<Gathered> {
     let progress = context.terminal.progress(message);
     let known = |_: &str| false;
-    find(context, query, limit, need, progress, &known, &mut each)
+    let before = Before {
+        known: &known,
+        found,
+    };
+    find(context, query, limit, need, progress, before, &mut each)
+}
+
+/// What happens before traces are fetched.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    /// Which are known already, and passed over.
+    known: &'a dyn Fn(&str) -> bool,
+    /// Is told of each that is found.
+    found: &'a dyn Fn(&TraceInfo),
+}
+
+impl<'a> Before<'a> {
+    fn of(known: &'a dyn Fn(&str) -> bool) -> Self {
+        Self {
+            known,
+            found: &|_| (),
+        }
+    }
 }
 
 fn find(
@@ -251,14 +291,14 @@ fn find(
     limit: Option<u64>,
     need: Need,
     progress: Progress,
-    known: &dyn Fn(&str) -> bool,
+    before: Before<'_>,
     each: &mut impl FnMut(Trace) -> Result<()>,
 ) -> Result<Gathered> {
     query.ids_only = !need.info && need.parts == InfoParts::NONE;
     query.parts = (!need.info).then_some(need.parts);
     query.any_order = need.any_order;
     let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let run = Run::new(context, need, progress, known)?;
+    let run = Run::new(context, need, progress, before)?;
     let mut search = Search::new(run.store, query.clone(), limit);
     let mut pages = std::iter::from_fn(|| run.next_page(&mut search).transpose());
     let mut outcome = Ok(());
@@ -308,7 +348,7 @@ enum Known {
 struct Run<'a> {
     store: &'a dyn Store,
     need: Need,
-    known: &'a dyn Fn(&str) -> bool,
+    before: Before<'a>,
     so_far: RefCell<SoFar>,
 }
 
@@ -323,7 +363,7 @@ impl<'a> Run<'a> {
         context: &'a Context,
         need: Need,
         progress: Progress,
-        known: &'a dyn Fn(&str) -> bool,
+        before: Before<'a>,
     ) -> Result<Self> {
         let gathered = Gathered {
             usage: UsageLookup::new(context),
@@ -332,7 +372,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             store: context.store()?,
             need,
-            known,
+            before,
             so_far: RefCell::new(SoFar {
                 progress,
                 scanned: 0,
@@ -355,12 +395,13 @@ impl<'a> Run<'a> {
         so_far.scanned = search.scanned();
         drop(so_far);
         self.pass_over_known(&mut page, |info| &info.trace_id);
+        page.iter().for_each(self.before.found);
         Ok(Some(page))
     }
 
     fn pass_over_known<T>(&self, traces: &mut Vec<T>, id: impl Fn(&T) -> &str) {
         let all = traces.len();
-        traces.retain(|trace| !(self.known)(id(trace)));
+        traces.retain(|trace| !(self.before.known)(id(trace)));
         self.so_far.borrow_mut().gathered.skipped += all - traces.len();
     }
 

@@ -1,9 +1,11 @@
 //! `mlt keys`: what can be filtered by, with the values that there are.
 
+use std::cell::RefCell;
+
 use anyhow::Result;
 
 use super::form::Form;
-use super::gather::{Need, gather_found};
+use super::gather::{Need, gather_told};
 use super::selection::{filter_of, name_experiments};
 use super::{Context, IN_TABLES};
 use crate::analysis::{Census, KeyCount};
@@ -11,6 +13,7 @@ use crate::cli::KeysArgs;
 use crate::error::Exit;
 use crate::export::keys as export;
 use crate::filter::Field;
+use crate::model::TraceInfo;
 use crate::render;
 use crate::store::{Detail, Query, Scope};
 use crate::units;
@@ -25,12 +28,16 @@ pub(super) fn run(context: &Context, args: &KeysArgs) -> Result<Exit> {
     name_experiments(context, context.store()?, &mut query)?;
     let mut need = detail(prefix).map_or(Need::INFO, Need::with_spans);
     need.any_order = args.all;
-    let mut census = Census::default();
+    let census = RefCell::new(Census::default());
     let limit = args.limit().limit;
-    let gathered = gather_found(context, query, limit, need, "reading keys", |trace| {
-        census.add(&trace.info, &trace.spans);
+    let message = "reading keys";
+    // What a trace has itself counts, too, where its spans are not to be had.
+    let found = |info: &TraceInfo| census.borrow_mut().add_info(info);
+    let gathered = gather_told(context, query, limit, need, message, &found, |trace| {
+        census.borrow_mut().add_spans(&trace.spans);
         Ok(())
     })?;
+    let census = census.into_inner();
     let mut keys = census.key_counts();
     name_experiments_of(context, &mut keys)?;
     keys.retain(|key| is_wanted(&key.field, prefix));

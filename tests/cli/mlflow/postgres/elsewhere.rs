@@ -105,3 +105,19 @@ fn a_trace_in_progress_has_no_spans_elsewhere_yet() {
         format!("SELECT status, execution_time_ms FROM trace_info WHERE request_id = '{open}'");
     assert_eq!(postgres().sql("elsewhere_open", &sql), "ERROR|0\n");
 }
+
+#[test]
+fn keys_of_traces_count_whether_or_not_their_spans_are_had() {
+    let (uri, [ended, _]) = elsewhere("elsewhere_keys");
+    let keys = mlt()
+        .on(&uri)
+        .args(["keys", "--tag", "away=yes", "-o", "json"])
+        .run("");
+    assert_eq!(keys.code, Some(7), "{keys}");
+    assert!(keys.stderr.contains(&ended), "{keys}");
+    let document: serde_json::Value = serde_json::from_str(&keys.stdout).unwrap();
+    assert_eq!(document["traces"], 2, "{keys}");
+    let counted = document["keys"].as_array().unwrap();
+    let away = counted.iter().find(|key| key["key"] == "tags.away");
+    assert_eq!(away.unwrap()["traces"], 2, "{keys}");
+}
