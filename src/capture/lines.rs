@@ -193,23 +193,20 @@ pub(super) fn otel_typescript(place: &Place) -> String {
         }
         None => "",
     };
-    let (import, package, sampler) = match place.sample {
-        Some(share) => (
-            "import { ParentBasedSampler, TraceIdRatioBasedSampler } from \"@opentelemetry/sdk-trace-base\";\n",
-            " @opentelemetry/sdk-trace-base",
-            format!(
-                "  sampler: new ParentBasedSampler({{ root: new TraceIdRatioBasedSampler({share}) }}),\n"
-            ),
-        ),
-        None => ("", "", String::new()),
-    };
+    // By its environment, since the package of samplers has another name in every other release.
+    let sampler = place.sample.map_or(String::new(), |share| {
+        format!(
+            "process.env.OTEL_TRACES_SAMPLER = \"parentbased_traceidratio\";\n\
+             process.env.OTEL_TRACES_SAMPLER_ARG = \"{share}\";\n\n"
+        )
+    });
     format!(
-        "// npm install @opentelemetry/api @opentelemetry/sdk-node @opentelemetry/exporter-trace-otlp-proto{package}\n\
+        "// npm install @opentelemetry/api @opentelemetry/sdk-node @opentelemetry/exporter-trace-otlp-proto tsx\n\
+         // Run it as a module: npx tsx app.mts\n\
          import {{ trace }} from \"@opentelemetry/api\";\n\
          import {{ NodeSDK }} from \"@opentelemetry/sdk-node\";\n\
-         import {{ OTLPTraceExporter }} from \"@opentelemetry/exporter-trace-otlp-proto\";\n\
-         {import}\n\
-         const sdk = new NodeSDK({{\n{sampler}  traceExporter: new OTLPTraceExporter({{\n    \
+         import {{ OTLPTraceExporter }} from \"@opentelemetry/exporter-trace-otlp-proto\";\n\n\
+         {sampler}const sdk = new NodeSDK({{\n  traceExporter: new OTLPTraceExporter({{\n    \
          url: {},\n    headers: {{\n      \"x-mlflow-experiment-id\": {},\n{authorization}    }},\n  }}),\n}});\n\
          sdk.start();\n\n\
          trace.getTracer(\"app\").startActiveSpan(\"answer\", (span) => span.end());\n\n\

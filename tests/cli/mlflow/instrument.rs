@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::mlflow::of_its_own;
+use crate::support::mlflow::{empty, of_its_own};
 use crate::support::{mlt, venv};
 
 fn names(uri: &str, experiment: &str) -> Vec<String> {
@@ -112,6 +112,55 @@ with provider.get_tracer('app').start_as_current_span('by-environment'):
     fs::write(path("other.py"), other).unwrap();
     run_python(folder.path(), &[&path("other.py")]);
     assert_eq!(names(seeded.uri(), "lines-otel").len(), 1);
+}
+
+#[test]
+fn lines_in_typescript_compile_and_leave_a_trace() {
+    let seeded = empty();
+    let node = venv::typescript();
+    // Packages are looked for upwards from a program.
+    let folder = tempfile::tempdir_in(&node).unwrap();
+    let run = |program: &str, words: &[&str]| {
+        let output = Command::new(node.join("node_modules/.bin").join(program))
+            .args(words)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let compiler = "--noEmit --strict --skipLibCheck --module nodenext --target es2022";
+    let mut words: Vec<&str> = compiler.split(' ').collect();
+    let logins: [(&str, &[&str]); 3] = [
+        ("none.mts", &[]),
+        ("token.mts", &["MLFLOW_TRACKING_TOKEN"]),
+        (
+            "basic.mts",
+            &["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"],
+        ),
+    ];
+    for (name, variables) in logins {
+        let on = mlt().on(seeded.uri());
+        let on = variables.iter().fold(on, |on, name| on.env(name, "x"));
+        let lines = on.run("instrument otel-typescript --sample 1");
+        fs::write(folder.path().join(name), lines.ok()).unwrap();
+        words.push(name);
+    }
+    run("tsc", &words);
+
+    let count = || {
+        let found = mlt().on(seeded.uri());
+        let found = found.run("search --count --span-name answer");
+        found.ok().trim().to_owned()
+    };
+    assert_eq!(run("tsx", &["none.mts"]), "");
+    assert_eq!(count(), "1");
+    let none = mlt()
+        .on(seeded.uri())
+        .run("instrument otel-typescript --sample 0");
+    fs::write(folder.path().join("none.mts"), none.ok()).unwrap();
+    run("tsx", &["none.mts"]);
+    assert_eq!(count(), "1", "none of the calls are traced");
 }
 
 #[test]

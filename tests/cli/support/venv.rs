@@ -1,5 +1,5 @@
-//! Python environments with pinned MLflow versions, made on first use and kept
-//! under the target folder.
+//! Python environments with pinned MLflow versions, and a folder of node's packages, made on
+//! first use and kept under the target folder.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -92,6 +92,34 @@ fn environment(name: &str, base: Option<&Path>) -> PathBuf {
         fs::write(marker, &wanted).expect("the environment can be written to");
     });
     python
+}
+
+/// The folder in which node finds OpenTelemetry's packages, with TypeScript and what runs it in
+/// `node_modules/.bin`.
+pub(crate) fn typescript() -> PathBuf {
+    let wanted = fs::read(scripts().join("package-typescript.json"));
+    let wanted = wanted.expect("the packages are listed");
+    let dir = cache().join("node-typescript");
+    exclusively("node-typescript", || {
+        let marker = dir.join("complete");
+        if fs::read(&marker).is_ok_and(|made| made == wanted) {
+            return;
+        }
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("the target folder can be written to");
+        fs::write(dir.join("package.json"), &wanted).expect("the folder can be written to");
+        let installed = Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund"])
+            .current_dir(&dir)
+            .status();
+        assert!(
+            installed.is_ok_and(|status| status.success()),
+            "npm could not install what package-typescript.json lists: node 18.19 or later and npm \
+             must be there, and a registry in reach"
+        );
+        fs::write(marker, &wanted).expect("the folder can be written to");
+    });
+    dir
 }
 
 /// The folder of the packages of an environment.
