@@ -53,7 +53,8 @@ fn digits(id: &str) -> Option<String> {
         Some(rest) => rest.rsplit('/').next().unwrap_or(rest),
         None => id,
     };
-    let hex = last.strip_prefix("tr-").unwrap_or(last).replace('-', "");
+    let prefix = last.get(..3).filter(|it| it.eq_ignore_ascii_case("tr-"));
+    let hex = prefix.map_or(last, |_| &last[3..]).replace('-', "");
     let is_hex = hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit());
     is_hex.then(|| hex.to_ascii_lowercase())
 }
@@ -89,6 +90,7 @@ mod tests {
         for other in [
             "tr-51a088e1d08df5c0638d48f2dcaad786",
             "51A088E1D08DF5C0638D48F2DCAAD786",
+            "TR-51A088E1D08DF5C0638D48F2DCAAD786",
             "51a088e1-d08d-f5c0-638d-48f2dcaad786",
             "trace:/main.traces/51a088e1d08df5c0638d48f2dcaad786",
             "trace:/main.traces/tr-51a088e1d08df5c0638d48f2dcaad786",
