@@ -58,21 +58,11 @@ pub struct UsageReport {
 
 /// Tokens and cost of a trace, from its metadata and from its spans.
 pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
-    let of_tokens = Sum {
-        of: messages::used,
-        plus: TokenUsage::plus,
-        differ: tokens_differ,
-    };
-    let of_cost = Sum {
-        of: Span::reported_cost,
-        plus: Cost::plus,
-        differ: costs_differ,
-    };
     let tokens = trace.info.recorded_usage();
     let cost = trace.info.recorded_cost().filter(|c| *c != Cost::default());
     UsageReport {
-        tokens: of_tokens.figure(tokens, trace, tree),
-        cost: of_cost.figure(cost, trace, tree),
+        tokens: TOKENS.figure(tokens, trace, tree),
+        cost: COST.figure(cost, trace, tree),
     }
 }
 
@@ -80,23 +70,40 @@ pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
 pub fn roll_up(trace: &Trace) -> RolledUp {
     let tree = SpanTree::build(trace);
     RolledUp {
-        usage: sum_of_topmost(trace, &tree, messages::used, TokenUsage::plus),
-        cost: sum_of_topmost(trace, &tree, Span::reported_cost, Cost::plus),
+        usage: TOKENS.of_topmost(trace, &tree),
+        cost: COST.of_topmost(trace, &tree),
     }
 }
 
 /// A figure of spans: how it is found, added up and compared. Token counts and cost are
 /// looked for separately: a wrapper may hold one of them only.
 struct Sum<T> {
-    of: fn(&Span) -> Option<T>,
+    /// In MLflow's words.
+    own: fn(&Span) -> Option<T>,
+    /// In whatever words. A wrapper gives back what its last call did, so that those of a
+    /// vendor count only where no span below has any.
+    any: fn(&Span) -> Option<T>,
     plus: fn(&T, &T) -> T,
     differ: fn(&T, &T) -> bool,
 }
 
+const TOKENS: Sum<TokenUsage> = Sum {
+    own: Span::reported_usage,
+    any: messages::used,
+    plus: TokenUsage::plus,
+    differ: tokens_differ,
+};
+
+const COST: Sum<Cost> = Sum {
+    own: Span::reported_cost,
+    any: Span::reported_cost,
+    plus: Cost::plus,
+    differ: costs_differ,
+};
+
 impl<T: Copy + Default> Sum<T> {
     fn figure(&self, from_metadata: Option<T>, trace: &Trace, tree: &SpanTree) -> Figure<T> {
-        let nodes = tree.preorder().map(|(id, _)| tree.span(id, trace));
-        let figures: Vec<Option<T>> = nodes.map(self.of).collect();
+        let figures = self.figures(trace, tree);
         let of = |id: NodeId| figures[id.index()];
         let topmost = tree.topmost(of);
         let calls = tree.lowest(|id| of(id).is_some());
@@ -113,17 +120,32 @@ impl<T: Copy + Default> Sum<T> {
             differs: both(from_metadata, from_spans, self.differ),
         }
     }
-}
 
-/// Sums the figure of every span that has one and no ancestor that has one.
-fn sum_of_topmost<T: Default>(
-    trace: &Trace,
-    tree: &SpanTree,
-    of: impl Fn(&Span) -> Option<T>,
-    plus: impl Fn(&T, &T) -> T,
-) -> Option<T> {
-    let found = tree.topmost(|id| of(tree.span(id, trace)));
-    sum(found, trace, tree, plus)
+    /// The sum over every span that has a figure and no ancestor that has one.
+    fn of_topmost(&self, trace: &Trace, tree: &SpanTree) -> Option<T> {
+        let figures = self.figures(trace, tree);
+        let found = tree.topmost(|id| figures[id.index()]);
+        sum(found, trace, tree, self.plus)
+    }
+
+    /// What each span has, in preorder.
+    fn figures(&self, trace: &Trace, tree: &SpanTree) -> Vec<Option<T>> {
+        let mut figures = vec![None; tree.len()];
+        let mut is_below = vec![false; tree.len()];
+        for (id, node) in tree.preorder().rev() {
+            let span = tree.span(id, trace);
+            let at = id.index();
+            figures[at] = if is_below[at] {
+                (self.own)(span)
+            } else {
+                (self.any)(span)
+            };
+            if let Some(parent) = node.parent {
+                is_below[parent.index()] |= is_below[at] || figures[at].is_some();
+            }
+        }
+        figures
+    }
 }
 
 /// The sum of figures; of spans that tell of the same response the first counts.
@@ -202,6 +224,36 @@ mod tests {
         // The wrapper has no cost of its own, so that of the call below it counts.
         let cost = report.cost.value().unwrap().total().unwrap();
         assert!((cost - 0.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_words_of_a_vendor_count_where_nothing_below_does() {
+        let last = r#"{"usage": {"prompt_tokens": 10, "completion_tokens": 2}}"#;
+        let call = |id: &str, parent: &str| {
+            span(id, parent, 0, 50)
+                .typed("LLM")
+                .with(attribute::OUTPUTS, last)
+        };
+        let inner = |id: &str| span(id, "outer", 0, 50).with(attribute::TOKEN_USAGE, SMALL);
+        for (spans, total) in [
+            (vec![call("outer", "")], 12),
+            (
+                vec![call("outer", ""), call("a", "outer"), call("b", "outer")],
+                24,
+            ),
+            (vec![call("outer", ""), inner("a"), inner("b")], 24),
+            (
+                vec![
+                    call("outer", "").with(attribute::TOKEN_USAGE, LARGE),
+                    inner("a"),
+                ],
+                35,
+            ),
+        ] {
+            let trace = trace(spans);
+            assert_eq!(usage(&trace).tokens.value().unwrap().total(), Some(total));
+            assert_eq!(roll_up(&trace).usage.unwrap().total(), Some(total));
+        }
     }
 
     #[test]
