@@ -155,10 +155,10 @@ fn lines_in_typescript_compile_and_leave_a_trace() {
     };
     assert_eq!(run("tsx", &["none.mts"]), "");
     assert_eq!(count(), "1");
-    let none = mlt()
+    let untraced = mlt()
         .on(seeded.uri())
         .run("instrument otel-typescript --sample 0");
-    fs::write(folder.path().join("none.mts"), none.ok()).unwrap();
+    fs::write(folder.path().join("none.mts"), untraced.ok()).unwrap();
     run("tsx", &["none.mts"]);
     assert_eq!(count(), "1", "none of the calls are traced");
 }
