@@ -32,7 +32,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "TYPE", default_value = "TASK")]
     pub span_type: String,
 
-    /// Begin a trace, also within another command that is one
+    /// Begin a trace, also within another command that is one: in the same place and experiment,
+    /// unless -u and -x name others
     #[arg(long)]
     pub root: bool,
 

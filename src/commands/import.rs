@@ -15,7 +15,7 @@ use super::change::{Counts, Plan, Printer, Words, described, end};
 use super::form::Form;
 use super::gather::{Gathered, Need, gather_found};
 use super::resolve::Failures;
-use super::selection::{check_experiments, experiment_ids, only_experiment};
+use super::selection::{living_experiment, only_experiment};
 use super::{Context, with_context};
 use crate::cli::{GlobalArgs, ImportArgs};
 use crate::error::{CommandError, Exit};
@@ -105,24 +105,8 @@ fn check_there(word: &OsStr) -> Result<()> {
 
 /// The experiment that was named for all traces.
 fn chosen_experiment(target: &Context, store: &dyn Store) -> Result<Option<Experiment>> {
-    let Some(name) = only_experiment(target, "import into")? else {
-        return Ok(None);
-    };
-    let named = &target.settings.experiments;
-    check_experiments(store, named)?;
-    let ids = experiment_ids(store, named)?;
-    let found = ids.first().map(|id| store.experiments(Scope::WithId(id)));
-    let found = found.transpose()?.and_then(|mut all| all.pop());
-    match found {
-        Some(experiment) if experiment.active => Ok(Some(experiment)),
-        Some(_) => {
-            let message = format!("the experiment `{name}` is deleted");
-            Err(CommandError::new(Exit::NotFound, message)
-                .hint("restore it, or name another one with -x")
-                .into())
-        }
-        None => Ok(None),
-    }
+    let name = only_experiment(target, "import into")?;
+    name.map(|name| living_experiment(store, name)).transpose()
 }
 
 /// Where traces go.

@@ -1,35 +1,36 @@
 //! `mlt run`: a command as a trace, which is sent when the command has ended, or joins the trace
 //! of the command that it runs in.
 
+mod handed;
+mod sending;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json as object};
 use tempfile::TempDir;
 
-use super::selection::{experiment_ids, key_value, only_experiment};
+use self::handed::Handed;
+use self::sending::{foresee, keep};
+use super::selection::{key_value, only_experiment};
 use super::tag::check_tag;
 use super::{Context, with_context};
 use crate::capture::spool::{self, Record, Recorded, SPOOL};
 use crate::capture::{Masks, Parent, TRACEPARENT, attributes, child, trace};
 use crate::cli::{GlobalArgs, RunArgs};
 use crate::error::{CommandError, Exit};
-use crate::export::JsonForm;
-use crate::export::json::{self, TraceParts};
-use crate::file;
 use crate::io_words::plain_io_reason;
-use crate::model::{Experiment, Timestamp, Trace};
+use crate::model::{Experiment, Timestamp};
 use crate::settings::Env;
-use crate::store::{self, Location, Put, PutMode};
-use crate::terminal::Terminal;
+use crate::store::Location;
+use crate::terminal::{self, Terminal};
+use crate::text::Clean;
 use crate::units;
 
 /// What a shell says of a command that is not there, and of one that cannot be run.
@@ -61,10 +62,13 @@ pub(super) fn run(
     args: &RunArgs,
 ) -> Result<Exit> {
     let place = place(args, env);
+    let names_experiment = !flags.experiments.is_empty();
+    let flags = &handed::taken_over(flags, env);
+    let handed = Handed::of(flags, env);
     if matches!(place, Place::Outermost { .. }) {
         return with_context(flags, env, terminal, |context| {
             check_place(context)?;
-            run_at(context, args, env, place)
+            run_at(context, args, env, place, &handed)
         });
     }
     let flags = GlobalArgs {
@@ -72,24 +76,36 @@ pub(super) fn run(
         ..flags.clone()
     };
     with_context(&flags, env, terminal, |context| {
-        run_at(context, args, env, place)
+        if names_experiment && matches!(place, Place::Within { .. }) {
+            leave_out(context, "-x");
+        }
+        run_at(context, args, env, place, &handed)
     })
 }
 
-fn run_at(context: &Context, args: &RunArgs, env: &Env, place: Place) -> Result<Exit> {
+fn run_at(
+    context: &Context,
+    args: &RunArgs,
+    env: &Env,
+    place: Place,
+    handed: &Handed,
+) -> Result<Exit> {
     let tags = tags(context, args)?;
     // The terminal is the command's from here on.
     context.terminal.end_progress();
     let masks = || Masks::new(args.mask.clone(), env.all());
     let mut command = Command::new(&args.command[0]);
     command.args(&args.command[1..]);
+    handed.tell(&mut command);
     let outcome = match place {
         Place::Unsampled(own) => {
             command.env(TRACEPARENT, own.to_string()).env_remove(SPOOL);
             outcome(&args.command[0], &mut command, false)
         }
         Place::Within { above, own, folder } => {
-            leave_tags(context, &tags);
+            if !tags.is_empty() {
+                leave_out(context, "--tag");
+            }
             command.env(TRACEPARENT, own.to_string());
             let ran = run_timed(args, &mut command);
             let recorded = ran.recorded(args, &masks(), own, Some(above));
@@ -104,8 +120,8 @@ fn run_at(context: &Context, args: &RunArgs, env: &Env, place: Place) -> Result<
         Place::Outermost { above, own } => {
             let (above, own) = begin(context, above, own);
             let joins = above.is_some();
-            if joins {
-                leave_tags(context, &tags);
+            if joins && !tags.is_empty() {
+                leave_out(context, "--tag");
             }
             let folder = TempDir::with_prefix("mlt-run-");
             command.env(TRACEPARENT, own.to_string());
@@ -120,7 +136,10 @@ fn run_at(context: &Context, args: &RunArgs, env: &Env, place: Place) -> Result<
                 }
             };
             tell_of_server(context, env, &mut command);
+            let runs = Arc::new(AtomicBool::new(true));
+            foresee(context, args, &runs);
             let ran = run_timed(args, &mut command);
+            runs.store(false, Ordering::Relaxed);
             let mut gathered = folder
                 .map(|folder| spool::gather(folder.path()))
                 .unwrap_or_default();
@@ -151,13 +170,11 @@ fn run_at(context: &Context, args: &RunArgs, env: &Env, place: Place) -> Result<
     Ok(end(&outcome))
 }
 
-fn leave_tags(context: &Context, tags: &[(String, String)]) {
-    if !tags.is_empty() {
-        context.warn(
-            "--tag is left out: it is about a trace, and this command is a part of one that is \
-             begun elsewhere; --root begins one here",
-        );
-    }
+fn leave_out(context: &Context, flag: &str) {
+    context.warn(format!(
+        "{flag} is left out: it is about a trace, and this command is a part of one that is \
+         begun elsewhere; --root begins one here"
+    ));
 }
 
 fn tags(context: &Context, args: &RunArgs) -> Result<Vec<(String, String)>> {
@@ -342,7 +359,7 @@ fn outcome(program: &OsString, command: &mut Command, watches: bool) -> Outcome 
                 _ => (NOT_RUN, plain_io_reason(&error)),
             };
             let said = format!("cannot run {}: {reason}", program.to_string_lossy());
-            crate::terminal::tell(&crate::text::Clean::line(format!("error: {said}")).end());
+            terminal::tell(&Clean::line(format!("error: {said}")).end());
             Outcome::NotRun { code, reason: said }
         }
     }
@@ -366,98 +383,5 @@ fn exit(status: ExitStatus) -> Value {
     match child::signal(status) {
         Some(signal) => object!({"signal": signal}),
         None => object!({"exit_code": status.code()}),
-    }
-}
-
-/// Sends the trace; what cannot be sent is kept in a folder, where there is one for that, and
-/// said. The command has ended as it has, whatever becomes of its trace.
-fn keep(context: &Context, args: &RunArgs, trace: &Trace, joins: bool) {
-    let Err(error) = send(context, trace.clone(), joins, args.wait.duration()) else {
-        return;
-    };
-    // A part would be imported as a whole.
-    let Some(folder) = args.spool.as_ref().filter(|_| !joins) else {
-        context.warn(format!("the trace of this command is lost: {error}"));
-        if !joins {
-            context.hint("--spool DIR keeps what cannot be sent, and `mlt import DIR` sends it");
-        }
-        return;
-    };
-    match kept(folder, trace) {
-        Ok(()) => context.warn(format!(
-            "the trace of this command is kept in {}: {error}",
-            folder.display()
-        )),
-        Err(second) => context.warn(format!(
-            "the trace of this command is lost: {error}; and {second}"
-        )),
-    }
-}
-
-fn kept(folder: &Path, trace: &Trace) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("there is no folder {}", folder.display()))?;
-    let path = folder.join(format!("{}.jsonl", trace.info.trace_id));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".").tempfile_in(folder)?;
-        let mut out = std::io::BufWriter::new(file.as_file_mut());
-        json::write_trace(&mut out, &TraceParts::whole(trace, None), JsonForm::Lines)?;
-        out.flush()?;
-        drop(out);
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().map_err(|error| file::cannot("write", &path, &error).into())
-}
-
-/// Sends a trace, or a part of one, and waits for that no longer than so.
-fn send(context: &Context, mut trace: Trace, joins: bool, wait: Duration) -> Result<()> {
-    let location = patient(&context.settings.location, wait);
-    let artifacts = context.settings.artifacts.clone();
-    let (tell, told) = mpsc::channel();
-    let work = move || -> Result<()> {
-        let store = store::open_with(&location, &artifacts, None)?;
-        let store = store.as_ref();
-        let named: Vec<String> = trace.info.experiment_id.take().into_iter().collect();
-        trace.info.experiment_id = experiment_ids(store, &named)?.pop();
-        if joins {
-            return Ok(store.join(&trace)?);
-        }
-        store.can_put()?;
-        store.try_put(&[trace], PutMode::Write, |id, result| match result? {
-            Put::Taken => Ok(()),
-            // Whoever has it would pass for this command.
-            Put::Known => {
-                let message = format!("there is another trace `{id}` already");
-                Err(anyhow::Error::from(CommandError::new(
-                    Exit::Condition,
-                    message,
-                )))
-            }
-        })
-    };
-    thread::Builder::new()
-        .name("sending".to_owned())
-        .spawn(move || tell.send(work()))?;
-    if let Ok(outcome) = told.recv_timeout(wait) {
-        outcome
-    } else {
-        let wait = units::duration(i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX));
-        Err(CommandError::new(Exit::Server, format!("no answer within {wait}")).into())
-    }
-}
-
-/// The same place, asked once and for so long.
-fn patient(location: &Location, wait: Duration) -> Location {
-    match location {
-        Location::Server(server) => {
-            let mut server = server.clone();
-            server.timeout = server.timeout.min(wait);
-            server.max_time = server.max_time.min(wait);
-            server.connect_timeout = server.connect_timeout.min(wait);
-            server.retry.max_retries = 0;
-            Location::Server(server)
-        }
-        other => other.clone(),
     }
 }

@@ -283,6 +283,28 @@ pub(super) fn experiment_ids(store: &dyn Store, named: &[String]) -> Result<Vec<
         .collect()
 }
 
+/// The experiment of this name or id, where something is to be put into it.
+///
+/// # Errors
+/// That there is none, with near names, and that it is deleted.
+pub(super) fn living_experiment(store: &dyn Store, name: &str) -> Result<Experiment> {
+    let scope = if Experiment::is_id(name) {
+        Scope::WithId(name)
+    } else {
+        Scope::Named(name)
+    };
+    match store.experiments(scope)?.pop() {
+        Some(experiment) if experiment.active => Ok(experiment),
+        Some(_) => {
+            let message = format!("the experiment `{name}` is deleted");
+            Err(CommandError::new(Exit::NotFound, message)
+                .hint("restore it, or name another one with -x")
+                .into())
+        }
+        None => Err(unknown_experiment(store, name)),
+    }
+}
+
 /// The experiment that was named, where there can be only one: what `to_do` says is done with it.
 ///
 /// # Errors

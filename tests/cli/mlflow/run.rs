@@ -1,6 +1,7 @@
 //! Commands as traces, on a server and in a database, as MLflow reads them.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -427,4 +428,77 @@ fn an_error_is_told_though_something_else_still_runs() {
         "exit status 3: oops",
         "{trace}"
     );
+}
+
+#[test]
+fn a_trace_of_its_own_goes_where_the_surrounding_one_does() {
+    let seeded = of_its_own("3.17.2");
+    let folder = tempfile::tempdir().unwrap();
+    let names = |experiment: &str| {
+        let found = mlt().on(seeded.uri()).run(&format!(
+            "-x {experiment} search --name own-% --columns name -o tsv"
+        ));
+        found.ok().lines().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    let database = seeded.database_uri();
+    let lines = [
+        format!("-u {} -x shop-assistant run --wait 60s", seeded.uri()),
+        // Within another folder, the same words would name another file.
+        "-u mlflow.db -x shop-assistant run --sample 0".to_owned(),
+        "-x shop-assistant run --wait 60s".to_owned(),
+    ];
+    for (at, line) in lines.iter().enumerate() {
+        let inner = format!(
+            "cd {}; mlt run --root --wait 60s --name own-a{at} -- true; mlt run --root --wait 60s -x Default --name own-b{at} -- \
+             mlt run --root --wait 60s --name own-c{at} -- true",
+            folder.path().display()
+        );
+        let line = format!("unset MLFLOW_TRACKING_URI; mlt {line} -- sh -c '{inner}'");
+        let output = sh("", &line).current_dir(&seeded.dir).output().unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{line}: {output:?}"
+        );
+    }
+    assert_eq!(names("shop-assistant"), "own-a2 own-a1 own-a0");
+    assert_eq!(
+        names("Default"),
+        "own-c2 own-b2 own-c1 own-b1 own-c0 own-b0",
+        "outer ones are sent last"
+    );
+
+    // What the surrounding trace leaves out, it says.
+    let line = "mlt run -- mlt run -x Default --name own-d -- true";
+    let output = sh(&database, line).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("-x is left out"), "{said}");
+}
+
+#[test]
+fn an_experiment_that_is_not_there_is_said_while_the_command_runs() {
+    let seeded = of_its_own("3.17.2");
+    for uri in [seeded.uri().to_owned(), seeded.database_uri()] {
+        for name in ["no-such-one", "4711"] {
+            // The command ends when it has been said.
+            let line = format!("mlt -x {name} run --name unseen -- cat");
+            let mut child = sh(&uri, &line)
+                .stdin(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut stderr = BufReader::new(child.stderr.take().unwrap());
+            let mut said = String::new();
+            stderr.read_line(&mut said).unwrap();
+            let expected = format!("warning: no experiment `{name}` in ");
+            assert!(said.starts_with(&expected), "{said}");
+            assert!(said.contains("will be lost, unless"), "{said}");
+            drop(child.stdin.take());
+            let mut rest = String::new();
+            stderr.read_to_string(&mut rest).unwrap();
+            assert!(rest.contains("is lost: no experiment"), "{rest}");
+            assert_eq!(child.wait().unwrap().code(), Some(0));
+        }
+        let found = mlt().on(&uri).run("search --name unseen --count");
+        assert_eq!(found.ok(), "0\n");
+    }
 }
