@@ -92,7 +92,9 @@ impl Task for Closure {
                 let all = parts.into_iter().chain([began, Some(took)]).flatten();
                 all.collect::<Vec<_>>().join("  ")
             }
-            Closed::Already(state) => format!("it is {state} already"),
+            Closed::Already(_) | Closed::Timeless => {
+                format!("it {}", closed.refusal().unwrap_or_default())
+            }
             Closed::Running { since } => {
                 let ago = units::duration(self.now.nanos().saturating_sub(since.nanos()));
                 format!("it may be running still, with a sign of life {ago} ago; see --older-than")
@@ -121,7 +123,7 @@ impl Task for Closure {
             changed: "closed",
             would: "would close",
             nothing: "nothing to close",
-            already: "had ended or may be running",
+            already: "had ended, may be running or has no start",
         }
     }
 }

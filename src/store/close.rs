@@ -18,7 +18,7 @@ pub struct Closing {
 pub enum Closed {
     /// It ends.
     At {
-        /// When its last span ended, or where there is none, when it began.
+        /// When its last span ended, or where none has an end, when it began.
         end: Timestamp,
         /// How long it took by that, in milliseconds, as MLflow counts them.
         took_ms: i64,
@@ -30,6 +30,8 @@ pub enum Closed {
         /// Its last sign of life.
         since: Timestamp,
     },
+    /// It does not say when it began, and ends are kept as so much later.
+    Timeless,
 }
 
 impl Closing {
@@ -40,9 +42,11 @@ impl Closing {
         }
         let starts = trace.spans.iter().map(|span| span.start_ns);
         let ends = trace.spans.iter().filter_map(|span| span.end_ns);
-        let began = trace.info.request_time;
-        let began = began.or(starts.clone().min().map(Timestamp::from_nanos));
-        let began = began.unwrap_or(Timestamp::from_nanos(0));
+        // What was never set is zero.
+        let began = trace.info.request_time.filter(|time| time.nanos() > 0);
+        let Some(began) = began else {
+            return Closed::Timeless;
+        };
         let end = ends.max().map_or(began, Timestamp::from_nanos).max(began);
         let last = starts.max().map_or(end, Timestamp::from_nanos).max(end);
         if last > self.quiet_since {
@@ -64,6 +68,7 @@ impl Closed {
             Self::Running { since } => Some(format!(
                 "may be running still: its last sign of life was at {since}"
             )),
+            Self::Timeless => Some("does not say when it began".to_owned()),
         }
     }
 }
@@ -113,6 +118,7 @@ mod tests {
         assert_eq!(took(&[(5, Some(1_200)), (7, Some(300))]), 1_200);
         assert_eq!(took(&[(5, None)]), 0, "one that has not ended");
         assert_eq!(took(&[(-9, Some(-5))]), 0, "none ends before it begins");
+        assert_eq!(took(&[(-BEGAN, Some(-BEGAN))]), 0, "one without times");
     }
 
     #[test]
@@ -127,5 +133,14 @@ mod tests {
         let mut ended = trace(&[]);
         ended.info.state = TraceState::Ok;
         assert_eq!(closing(1_000).of(&ended), Closed::Already(TraceState::Ok));
+    }
+
+    #[test]
+    fn what_does_not_say_when_it_began_has_no_end() {
+        for time in [None, Some(Timestamp::from_millis(0))] {
+            let mut timeless = trace(&[(5, Some(900))]);
+            timeless.info.request_time = time;
+            assert_eq!(closing(100_000).of(&timeless), Closed::Timeless);
+        }
     }
 }

@@ -233,6 +233,51 @@ fn a_database_gets_what_mlflow_writes() {
 }
 
 #[test]
+fn what_has_no_times_ends_when_it_began_or_not_at_all() {
+    let seeded = empty();
+    let ids = ["a", "b"].map(|c| format!("tr-{}", c.repeat(32)));
+    let connection = rusqlite::Connection::open(seeded.database()).unwrap();
+    for (id, began) in ids.iter().zip([1_700_000_000_000_i64, 0]) {
+        let row = "INSERT INTO trace_info (request_id, experiment_id, timestamp_ms, status) \
+                   VALUES (?1, 0, ?2, 'IN_PROGRESS')";
+        connection.execute(row, (id, began)).unwrap();
+        let tag = "INSERT INTO trace_tags (request_id, key, value) \
+                   VALUES (?1, 'mlflow.trace.spansLocation', 'TRACKING_STORE')";
+        connection.execute(tag, [id]).unwrap();
+        let content = json!({
+            "trace_id": "qqqqqqqqqqqqqqqqqqqqqg==", "span_id": "AAAAAAAAAAE=", "trace_state": "",
+            "parent_span_id": "", "name": "s", "start_time_unix_nano": 0, "end_time_unix_nano": null,
+            "events": [], "status": {"code": "STATUS_CODE_UNSET", "message": ""},
+            "attributes": {"mlflow.traceRequestId": format!("\"{id}\"")}, "links": [],
+        });
+        let row = "INSERT INTO spans (trace_id, experiment_id, span_id, name, status, \
+                   start_time_unix_nano, content) VALUES (?1, 0, '0000000000000001', 's', 'UNSET', 0, ?2)";
+        connection.execute(row, (id, content.to_string())).unwrap();
+    }
+    let close = |uri: &str| mlt().on(uri).run("close --older-than 1ms");
+    let ended = |id: &str| {
+        let row = "SELECT status, execution_time_ms FROM trace_info WHERE request_id = ?1";
+        let read =
+            |row: &rusqlite::Row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?));
+        connection.query_row(row, [id], read).unwrap()
+    };
+    for uri in [seeded.uri().to_owned(), seeded.database_uri()] {
+        let reset = "UPDATE trace_info SET status = 'IN_PROGRESS', execution_time_ms = NULL";
+        connection.execute(reset, []).unwrap();
+        let done = close(&uri);
+        let refused = format!(
+            "{}  nothing to close: it does not say when it began\n",
+            ids[1]
+        );
+        assert!(done.stdout.contains(&refused), "{done}");
+        let said = "note: closed 1 of 2 traces (1 had ended, may be running or has no start)\n";
+        assert_eq!((done.code, &*done.stderr), (Some(0), said), "{done}");
+        assert_eq!(ended(&ids[0]), ("ERROR".to_owned(), Some(0)), "{done}");
+        assert_eq!(ended(&ids[1]), ("IN_PROGRESS".to_owned(), None), "{done}");
+    }
+}
+
+#[test]
 fn older_servers_close_too() {
     for version in ["2.22.5", "3.1.4"] {
         let seeded = of_its_own(version);
