@@ -112,6 +112,11 @@ fn rule(text: &str) -> Result<Rule<'_>> {
                 .map_err(|_| wrong("a share such as slowest:1%"))?,
             Err(_) => return Err(wrong("a number or a share, such as slowest:1%").into()),
         };
+        if matches!(amount, Amount::Count(0))
+            || matches!(amount, Amount::Share(share) if share <= 0.0)
+        {
+            return Err(wrong("a number or a share above 0").into());
+        }
         return Ok(Rule::Known(Keep::Slowest(amount)));
     }
     if let Some((count, key)) = text.split_once('/')
@@ -120,9 +125,13 @@ fn rule(text: &str) -> Result<Rule<'_>> {
         // What is the name or the status of a span elsewhere is that of a trace here.
         let of = GroupKey::of_traces(key).filter(|of| !of.needs_spans());
         let of = of.ok_or_else(|| wrong("a key of traces behind the `/`, such as 5/name"))?;
+        if count == 0 {
+            return Err(wrong("a number above 0 before the `/`").into());
+        }
         return Ok(Rule::Known(Keep::Newest { count, of }));
     }
-    if !super::selection::looks_like_filter(text) {
+    // Of a filter with a mistake in it, its reader says what is wrong; a single word is none.
+    if !text.contains(|c: char| c.is_whitespace() || "=<>!(".contains(c)) {
         return Err(wrong("what to keep").into());
     }
     Ok(Rule::Filter(text))

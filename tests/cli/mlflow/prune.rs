@@ -116,6 +116,12 @@ fn what_is_too_new_or_kept_by_nothing_known_stays() {
             "expected a share",
         ),
         (
+            "prune --older-than 1d --keep 0/name",
+            "expected a number above 0",
+        ),
+        ("prune --older-than 1d --keep slowest:0", "a share above 0"),
+        ("prune --older-than 1d --keep slowest:0%", "a share above 0"),
+        (
             "prune --older-than 1d --keep 5/span.error",
             "expected a key of traces",
         ),
@@ -128,8 +134,14 @@ fn what_is_too_new_or_kept_by_nothing_known_stays() {
         let outcome = on().run(words);
         assert!(outcome.fails(2).contains(said), "{words}: {outcome}");
     }
-    let filter = on()
-        .args(["prune", "--older-than", "0s", "--keep", "nme = 'x'"])
-        .run("");
-    assert!(filter.fails(2).contains("nme"), "{filter}");
+    for (filter, said) in [
+        ("nme = 'x'", "unknown key `nme`"),
+        ("bad filter", "bad filter\n  ^^^"),
+        ("status =", "there is no value after `=`"),
+    ] {
+        let outcome = on()
+            .args(["prune", "--older-than", "0s", "--keep", filter])
+            .run("");
+        assert!(outcome.fails(2).contains(said), "{outcome}");
+    }
 }
