@@ -1,6 +1,6 @@
 //! What interrupts, hang-ups and termination do beside ending the program: files in
-//! the making and questions that others work at are given up first, and while a pager
-//! runs, an interrupt is the pager's.
+//! the making and questions that others work at are given up first, what is left is said,
+//! and while a pager runs, an interrupt is the pager's.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
@@ -29,11 +29,9 @@ type Act = Box<dyn Fn() + Send>;
 static ACTS: Mutex<Vec<(u64, Act)>> = Mutex::new(Vec::new());
 
 /// Something that is done then, for as long as this is there.
-#[cfg(feature = "mysql")]
 pub(crate) struct AtEnd(u64);
 
 /// Does something before the program is ended by a signal, which waits for it.
-#[cfg(feature = "mysql")]
 pub(crate) fn at_end(act: impl Fn() + Send + 'static) -> AtEnd {
     watch();
     let mut acts = ACTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,7 +40,6 @@ pub(crate) fn at_end(act: impl Fn() + Send + 'static) -> AtEnd {
     AtEnd(number)
 }
 
-#[cfg(feature = "mysql")]
 impl Drop for AtEnd {
     fn drop(&mut self) {
         let mut acts = ACTS.lock().unwrap_or_else(PoisonError::into_inner);

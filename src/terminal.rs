@@ -167,6 +167,15 @@ impl Terminal {
         tell(text);
     }
 
+    /// What says something likewise, from wherever it is.
+    pub(crate) fn teller(&self) -> impl Fn(&Clean) + Send + 'static {
+        let spinner = self.spinner.clone();
+        move |text| {
+            spinner.make_way();
+            tell(text);
+        }
+    }
+
     /// Whether standard error is left to a dialogue.
     pub(crate) fn leave_to_dialogue(&self, there_is_one: bool) {
         self.spinner.block(there_is_one);

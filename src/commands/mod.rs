@@ -57,6 +57,7 @@ use crate::error::{CommandError, Exit};
 use crate::model::Timestamp;
 use crate::render::{Layout, LeftOut, Style};
 use crate::settings::{Env, RealDisk, Settings};
+use crate::signals::{AtEnd, at_end};
 use crate::store::{self, Location, Logged, Notice, RequestLog, Store};
 use crate::terminal::{self, Terminal};
 use crate::text::Clean;
@@ -239,6 +240,25 @@ impl<'a> Context<'a> {
     /// What to do about it.
     fn hint(&self, text: &str) {
         self.say(text, Style::title, "hint:");
+    }
+
+    /// Notes something where the command is ended by a signal before this is gone, if it is so
+    /// then.
+    fn note_at_end(
+        &self,
+        text: String,
+        is_so: impl Fn() -> bool + Send + 'static,
+    ) -> Option<AtEnd> {
+        let style = Style::new(self.terminal.error_color).muted();
+        let text = Clean::line(text).labelled(style, "note:").end();
+        let tell = self.terminal.teller();
+        (!self.flags.quiet).then(|| {
+            at_end(move || {
+                if is_so() {
+                    tell(&text);
+                }
+            })
+        })
     }
 
     /// Something worth knowing about the output, unless nobody wants to.

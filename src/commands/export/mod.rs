@@ -20,6 +20,7 @@ use crate::export::format::{Begin, Losses, Out};
 use crate::export::{Chosen, Document, End, Format, Order, What, file_name, registry};
 use crate::file::{Claim, Existing, Ledger, Part, Place, Target, Way, cannot};
 use crate::model::Trace;
+use crate::signals::AtEnd;
 use crate::table::Column;
 use crate::table::rows::spans::spans;
 use crate::table::rows::traces::traces;
@@ -47,13 +48,22 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit> {
                 );
                 return Err(CommandError::usage(refused).hint(hint).into());
             }
+            let _told = export.note_folder_at_end(path);
             export.to_parts(path)
         }
         None => export.to_stdout(),
         Some(path) if path == Path::new("-") => export.to_stdout(),
-        Some(path) if is_folder(path) => export.to_folder(path),
+        Some(path) if is_folder(path) => {
+            let _told = export.note_folder_at_end(path);
+            export.to_folder(path)
+        }
         Some(path) => export.to_file(path),
     }
+}
+
+fn of_part(part: &Path) -> String {
+    let part = part.display();
+    format!("what was fetched is in {part}; --resume goes on with it")
 }
 
 /// Whether a path is meant as a folder.
@@ -203,6 +213,10 @@ impl<'a> Export<'a> {
         let place = Place::find(target)?;
         self.check_free(&place, is_kept)?;
         let (mut file, held) = self.open(&claim, part, place, is_kept)?;
+        let kept = claim.part().to_owned();
+        let _told = self
+            .context
+            .note_at_end(of_part(&kept), move || kept.exists());
 
         let written = self.write_file(&mut file, &held);
         let (gathered, losses) = match written {
@@ -350,11 +364,21 @@ impl<'a> Export<'a> {
         let part = claim.part().to_owned();
         drop(claim);
         if part.exists() {
-            let part = part.display();
-            self.context.note(&format!(
-                "what was fetched is in {part}; --resume goes on with it"
-            ));
+            self.context.note(&of_part(&part));
         }
+    }
+
+    /// Says of a folder that was being written what the same command does about it.
+    fn note_folder_at_end(&self, folder: &Path) -> Option<AtEnd> {
+        let text = format!(
+            "what is complete is in {}; the same command adds what is missing",
+            folder.display()
+        );
+        let folder = folder.to_owned();
+        let is_there = move || fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some());
+        let is_added_to = !self.args.force;
+        let text = is_added_to.then_some(text);
+        text.and_then(|text| self.context.note_at_end(text, is_there))
     }
 
     fn note_losses(&self, losses: &Losses) {

@@ -98,7 +98,7 @@ impl Folder {
             .env("HOME", "/nonexistent")
             .env("MLFLOW_TRACKING_URI", slow.uri())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let asked = || {
@@ -121,6 +121,14 @@ fn wait_for(mut is_there: impl FnMut() -> bool) {
         assert!(start.elapsed() < Duration::from_secs(60), "nothing came");
         sleep(Duration::from_millis(5));
     }
+}
+
+/// What a command that has ended had to say.
+fn errors_of(child: &mut Child) -> String {
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
+    said
 }
 
 fn send(signal: &str, child: &Child) {

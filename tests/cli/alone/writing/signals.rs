@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 
-use super::{Folder, send, slow_server, wait_for, well_server};
+use super::{Folder, errors_of, send, slow_server, wait_for, well_server};
 use crate::support::mlt;
 
 #[test]
@@ -56,6 +56,9 @@ fn json_lines_that_were_stopped_are_gone_on_with() {
         wait_for(|| std::fs::metadata(&part).map_or(0, |file| file.len()) > 200_000);
         send(signal, &child);
         assert!(child.wait().unwrap().signal().is_some());
+        let left = "note: what was fetched is in out.part; --resume goes on with it\n";
+        let said = if signal == "KILL" { "" } else { left };
+        assert_eq!(errors_of(&mut child), said, "{signal}");
         assert_eq!(folder.names(), ["out.part", "out.part.state"]);
         let state = folder.text("out.part.state");
         // The same store, as far as can be told.
@@ -93,6 +96,9 @@ fn of_parts_that_were_stopped_the_whole_ones_stay() {
         );
         send(signal, &child);
         assert!(child.wait().unwrap().signal().is_some());
+        let left = "note: what is complete is in new/; the same command adds what is missing\n";
+        let said = if signal == "KILL" { "" } else { left };
+        assert_eq!(errors_of(&mut child), said, "{signal}");
         let ledger = folder.at("new/_mlt_parts");
         let text = folder.text("new/_mlt_parts");
         // The same store, as far as can be told.
