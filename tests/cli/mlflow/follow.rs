@@ -163,6 +163,36 @@ fn a_database_is_followed_and_each_line_comes_at_once() {
 }
 
 #[test]
+fn a_trace_that_matches_only_after_its_end_comes_then_and_once() {
+    let dir = tempfile::tempdir().unwrap();
+    empty_store_copy(dir.path());
+    let uri = format!("sqlite:///{}", dir.path().join("mlflow.db").display());
+    let mut writer = Writer::open(dir.path());
+    let ended = |number: usize, ago: i64| New {
+        began: now_ms() - ago - 20,
+        ..just_now([number])[0]
+    };
+    // The time of a store is that of its newest trace.
+    writer.write(&[ended(2, 15 * 60_000), ended(4, 9 * 60_000), ended(6, 0)]);
+    let follow = Follow::start(&uri, "--tag reviewed=yes -o jsonl");
+    follow.is_silent(Duration::from_secs(2));
+    let tag = |number: usize| {
+        let tagged = mlt()
+            .on(&uri)
+            .run(&format!("tag {} reviewed=yes", id(number)));
+        assert_eq!(tagged.code, Some(0), "{tagged}");
+    };
+    for number in [6, 4] {
+        tag(number);
+        assert_eq!(follow.trace(), (id(number), "OK".to_owned()));
+    }
+    // So late that nobody looks.
+    tag(2);
+    tag(4);
+    follow.is_silent(Duration::from_secs(6));
+}
+
+#[test]
 fn tables_and_delimited_text_come_line_by_line() {
     let dir = tempfile::tempdir().unwrap();
     empty_store_copy(dir.path());
