@@ -137,7 +137,7 @@ fn run_at(
             };
             tell_of_server(context, env, &mut command);
             let runs = Arc::new(AtomicBool::new(true));
-            foresee(context, args, &runs);
+            let found = foresee(context, args, &runs);
             let ran = run_timed(args, &mut command);
             runs.store(false, Ordering::Relaxed);
             let mut gathered = folder
@@ -163,7 +163,7 @@ fn run_at(
             let experiment = context.settings.experiments.first();
             let experiment = experiment.map_or(Experiment::DEFAULT_ID, String::as_str);
             let trace = trace(&id, recorded, gathered.records, experiment, &tags);
-            keep(context, args, &trace, joins);
+            keep(context, args, &trace, found.get(), joins);
             ran.outcome
         }
     };

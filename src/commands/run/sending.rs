@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -25,11 +25,18 @@ use crate::text::Clean;
 use crate::units;
 
 /// Says while the command runs that its trace has nowhere to go, if that is known before it ends.
-/// The command does not wait for it, and may yet make the experiment.
-pub(super) fn foresee(context: &Context, args: &RunArgs, runs: &Arc<AtomicBool>) {
+/// The command does not wait for it, and may yet make the experiment. Gives the place of its id,
+/// which need not be asked for again once it is known.
+pub(super) fn foresee(
+    context: &Context,
+    args: &RunArgs,
+    runs: &Arc<AtomicBool>,
+) -> Arc<OnceLock<String>> {
+    let found = Arc::default();
     let Some(name) = context.settings.experiments.first().cloned() else {
-        return;
+        return found;
     };
+    let finds = Arc::clone(&found);
     let location = patient(&context.settings.location, args.wait.duration());
     let artifacts = context.settings.artifacts.clone();
     let fate = match &args.spool {
@@ -40,7 +47,10 @@ pub(super) fn foresee(context: &Context, args: &RunArgs, runs: &Arc<AtomicBool>)
     let runs = Arc::clone(runs);
     let look = move || {
         let store = store::open_with(&location, &artifacts, None).ok()?;
-        let error = living_experiment(store.as_ref(), &name).err()?;
+        let error = match living_experiment(store.as_ref(), &name) {
+            Ok(experiment) => return finds.set(experiment.id).ok(),
+            Err(error) => error,
+        };
         // Whatever else is wrong may be right when there is something to send.
         let told = error.downcast_ref::<CommandError>()?;
         if told.exit == Exit::NotFound && runs.load(Ordering::Relaxed) {
@@ -56,12 +66,28 @@ pub(super) fn foresee(context: &Context, args: &RunArgs, runs: &Arc<AtomicBool>)
     let _ = thread::Builder::new()
         .name("experiment".to_owned())
         .spawn(look);
+    found
 }
 
 /// Sends the trace; what cannot be sent is kept in a folder, where there is one for that, and
 /// said. The command has ended as it has, whatever becomes of its trace.
-pub(super) fn keep(context: &Context, args: &RunArgs, trace: &Trace, joins: bool) {
-    let Err(error) = send(context, trace.clone(), joins, args.wait.duration()) else {
+/// The experiment is looked up by its name, unless its id is known.
+pub(super) fn keep(
+    context: &Context,
+    args: &RunArgs,
+    trace: &Trace,
+    experiment: Option<&String>,
+    joins: bool,
+) {
+    let mut sent = trace.clone();
+    let named = match experiment {
+        Some(_) => {
+            sent.info.experiment_id = experiment.cloned();
+            None
+        }
+        None => context.settings.experiments.first(),
+    };
+    let Err(error) = send(context, sent, named, joins, args.wait.duration()) else {
         return;
     };
     // A part would be imported as a whole.
@@ -100,10 +126,16 @@ fn kept(folder: &Path, trace: &Trace) -> Result<()> {
 }
 
 /// Sends a trace, or a part of one, and waits for that no longer than so.
-fn send(context: &Context, mut trace: Trace, joins: bool, wait: Duration) -> Result<()> {
+fn send(
+    context: &Context,
+    mut trace: Trace,
+    named: Option<&String>,
+    joins: bool,
+    wait: Duration,
+) -> Result<()> {
     let location = patient(&context.settings.location, wait);
     let artifacts = context.settings.artifacts.clone();
-    let named = context.settings.experiments.first().cloned();
+    let named = named.cloned();
     let (tell, told) = mpsc::channel();
     let work = move || -> Result<()> {
         let store = store::open_with(&location, &artifacts, None)?;

@@ -259,7 +259,7 @@ with provider.get_tracer('app').start_as_current_span('joined', context=context)
     let path = folder.path().join("program.py");
     fs::write(&path, program).unwrap();
     let line = format!(
-        "mlt run -x 1 --name outer -- {} {}",
+        "mlt run -x 1 --wait 60s --name outer -- {} {}",
         crate::support::venv::clients().display(),
         path.display()
     );
