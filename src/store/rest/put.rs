@@ -2,7 +2,7 @@
 //! these the server makes a trace of its own, which at last gets everything else, and by
 //! that is finished. What was broken off before that is known by it, and gone on with.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use prost::Message as _;
@@ -25,8 +25,12 @@ use crate::store::{OnPut, Put, StoreError};
 
 /// Traces that are sent at a time: servers write one after the other.
 const AT_ONCE: usize = 4;
-/// The first release that takes in spans.
-const FIRST_WITH_SPANS: (u32, u32) = (3, 4);
+/// The first release that gives out the spans that it takes in: MLflow 3.4 and 3.5 keep them
+/// for themselves.
+const FIRST_WITH_SPANS: (u32, u32) = (3, 6);
+/// Releases before this one fail where a trace that has assessments gets the rest, and take JSON
+/// text of lists, or all of it, for text.
+const FIRST_TO_KEEP: (u32, u32) = (3, 14);
 
 impl RestStore {
     /// `Err` when the server takes in no spans.
@@ -51,7 +55,7 @@ impl RestStore {
             && *release < FIRST_WITH_SPANS
         {
             return lacks(
-                "way to take in spans: it is of a release of MLflow before 3.4",
+                "way to take in spans and give them out: it is of a release of MLflow before 3.6",
                 "a newer server over the same store has one",
             );
         }
@@ -132,7 +136,8 @@ impl RestStore {
             ));
         };
         let spans = put::spans(trace).into_iter();
-        let spans = spans.map(|span| message(span, &otel)).collect();
+        let typed = if self.keeps() { typed } else { value::of_json };
+        let spans = spans.map(|span| message(span, &otel, typed)).collect();
         let request = ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans {
                 resource: None,
@@ -147,18 +152,27 @@ impl RestStore {
         self.http.send(&call).map(drop)
     }
 
-    /// Gives a trace everything but its spans. A server says of every new assessment that
-    /// it is valid, until another one takes its place: those are made one after the other.
+    /// Whether it keeps what it was given, as newer releases do.
+    fn keeps(&self) -> bool {
+        let release = self.release.get();
+        release.is_none_or(|release| *release >= FIRST_TO_KEEP)
+    }
+
+    /// Gives a trace everything but its spans. Assessments are made one after the other: with the
+    /// rest, a server would take those with their ids away from other traces. It says of every
+    /// new one that it is valid, until another one takes its place; those that are not without
+    /// that go with the rest.
     fn finish(&self, trace: &Trace, there: Option<&TraceInfo>) -> Result<Put, StoreError> {
         let info = &trace.info;
         let (chained, plain) = chained(info);
-        if !trace.spans.is_empty() {
+        let is_there = !trace.spans.is_empty() && self.keeps();
+        if is_there {
             self.make_all(info, &chained, there)?;
         }
         let url = self.http.url(&["api", "3.0", "mlflow", "traces"]);
         let body = json!({"trace": {"trace_info": info_json(trace, &plain)}});
         self.http.send(&Call::json(Method::POST, url, body))?;
-        if trace.spans.is_empty() {
+        if !is_there {
             self.make_all(info, &chained, there)?;
         }
         Ok(Put::Taken)
@@ -174,17 +188,35 @@ impl RestStore {
             let mut all = there.iter().flat_map(|there| &there.assessments);
             all.any(|old| old.id == one.id)
         };
+        let mut renamed: HashMap<&str, String> = HashMap::new();
         for one in chained.iter().filter(|one| !known(one)) {
-            let id = &info.trace_id;
-            let path = ["api", "3.0", "mlflow", "traces", id, "assessments"];
-            let body = json!({"assessment": as_json(id, one)});
-            let call = Call {
-                repeatable: false,
-                ..Call::json(Method::POST, self.http.url(&path), body)
-            };
-            self.http.send(&call)?;
+            let mut new = (*one).clone();
+            let replaced = new.overrides.as_deref().and_then(|id| renamed.get(id));
+            if let Some(id) = replaced {
+                new.overrides = Some(id.clone());
+            }
+            match self.make(info, &new) {
+                // Another trace may have its id, as where this one is a copy.
+                Err(StoreError::Refused { .. }) => {
+                    let id = new.id.insert(new_id()).clone();
+                    self.make(info, &new)?;
+                    renamed.extend(one.id.as_deref().map(|old| (old, id)));
+                }
+                outcome => outcome?,
+            }
         }
         Ok(())
+    }
+
+    fn make(&self, info: &TraceInfo, one: &Assessment) -> Result<(), StoreError> {
+        let id = &info.trace_id;
+        let path = ["api", "3.0", "mlflow", "traces", id, "assessments"];
+        let body = json!({"assessment": as_json(id, one)});
+        let call = Call {
+            repeatable: false,
+            ..Call::json(Method::POST, self.http.url(&path), body)
+        };
+        self.http.send(&call).map(drop)
     }
 }
 
@@ -227,8 +259,8 @@ fn is_finished(there: &TraceInfo, trace: &Trace) -> bool {
         && put::assessments(info).all(has_assessment)
 }
 
-/// The assessments that take the place of others and those others, in the order in which
-/// they have to be made; and the rest.
+/// The assessments that can be made one after the other, those that take the place of others
+/// behind them; and the rest.
 fn chained(info: &TraceInfo) -> (Vec<&Assessment>, Vec<&Assessment>) {
     let all: Vec<&Assessment> = put::assessments(info).collect();
     let ids: HashSet<&str> = all.iter().filter_map(|one| one.id.as_deref()).collect();
@@ -246,7 +278,8 @@ fn chained(info: &TraceInfo) -> (Vec<&Assessment>, Vec<&Assessment>) {
                 .id
                 .as_deref()
                 .is_some_and(|id| replaced_ids.contains(id));
-            one.id.is_some() && (is_replaced || replaces(one))
+            let is_plain = one.valid && one.overrides.is_none();
+            one.id.is_some() && (is_plain || is_replaced || replaces(one))
         });
     waiting.sort_by_key(|one| one.create_time);
     let mut made: Vec<&Assessment> = Vec::new();
@@ -332,7 +365,7 @@ fn duration(ns: i64) -> String {
     format!("{sign}{}.{:03}s", ms / 1_000, ms % 1_000)
 }
 
-fn message(span: &Span, trace: &[u8]) -> SpanMessage {
+fn message(span: &Span, trace: &[u8], typed: fn(&str) -> AnyValue) -> SpanMessage {
     let id = |id: &SpanId| from_hex(id.as_str(), 8).unwrap_or_default();
     SpanMessage {
         trace_id: trace.to_vec(),
@@ -402,8 +435,8 @@ mod tests {
             all.iter().filter_map(|one| one.id.clone()).collect()
         };
         let (made, plain) = chained(&info);
-        assert_eq!(ids(made), ["a", "b", "c"]);
-        assert_eq!(ids(plain), ["alone", "of-nobody", "one", "other"]);
+        assert_eq!(ids(made), ["a", "alone", "b", "c"]);
+        assert_eq!(ids(plain), ["of-nobody", "one", "other"]);
     }
 
     #[test]

@@ -513,7 +513,7 @@ fn places_that_take_nothing_in_say_so_in_a_sentence() {
         ),
         (
             old().uri().to_owned(),
-            "has no way to take in spans: it is of a release of MLflow before 3.4",
+            "has no way to take in spans and give them out: it is of a release of MLflow before 3.6",
         ),
         (
             old().database_uri(),

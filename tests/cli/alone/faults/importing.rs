@@ -66,6 +66,56 @@ fn spans_go_first_and_what_they_do_not_tell_behind_them() {
     );
 }
 
+/// A trace with an assessment.
+fn assessed() -> String {
+    let mut info = info(1);
+    info["assessments"] = json!([{
+        "assessment_id": "a-1", "assessment_name": "helpful", "trace_id": trace_id(1),
+        "source": {"source_type": "HUMAN", "source_id": "ann"},
+        "create_time": "2026-11-22T20:56:36Z", "last_update_time": "2026-11-22T20:56:36Z",
+        "feedback": {"value": true}, "valid": true,
+    }]);
+    json!({"info": info, "data": artifact(1)}).to_string() + "\n"
+}
+
+#[test]
+fn assessments_are_made_when_they_stay_and_those_with_the_id_of_another_get_their_own() {
+    let made = format!("POST {}/assessments", info_path(1));
+    let [spans, trace] = [SPANS, TRACE].map(|path| format!("POST {path}"));
+    for (release, order) in [
+        ("3.17.2", [&spans, &made, &made, &trace]),
+        // The rest of a trace takes them away again there.
+        ("3.6.0", [&spans, &trace, &made, &made]),
+    ] {
+        let unique = "(builtins.Exception) UNIQUE constraint failed: assessments.assessment_id";
+        let fake = taking(1)
+            .on("GET", "/version", Reply::text("text/plain", release))
+            .on_call(
+                "POST",
+                &format!("{}/assessments", info_path(1)),
+                move |request, _| {
+                    if request.json()["assessment"]["assessment_id"] == "a-1" {
+                        Reply::error(500, "INTERNAL_ERROR", unique)
+                    } else {
+                        Reply::json(&json!({}))
+                    }
+                },
+            );
+        let outcome = on(&fake).stdin(assessed()).run("import -");
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        let asked = fake.paths();
+        assert_eq!(
+            asked[asked.len() - 4..].iter().collect::<Vec<_>>(),
+            order,
+            "{release}"
+        );
+        let requests = fake.requests();
+        let finished = requests.iter().find(|one| one.target == TRACE).unwrap();
+        let sent = &finished.json()["trace"]["trace_info"]["assessments"];
+        assert_eq!(*sent, json!([]), "it would take it from the other trace");
+    }
+}
+
 #[test]
 fn a_trace_that_is_refused_is_not_left_there_in_part() {
     let fake = taking(3)
