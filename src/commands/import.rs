@@ -19,8 +19,9 @@ use super::selection::{living_experiment, only_experiment};
 use super::{Context, with_context};
 use crate::cli::{GlobalArgs, ImportArgs};
 use crate::error::{CommandError, Exit};
+use crate::field::LINKED_PROMPTS;
 use crate::io_words::plain_io_reason;
-use crate::model::{ATTACHMENT, Detail, Experiment, Trace, Unreadable};
+use crate::model::{ATTACHMENT, AssessmentKind, Detail, Experiment, Trace, TraceInfo, Unreadable};
 use crate::settings::Env;
 use crate::store::{Location, Put, PutMode, Query, Scope, Store, StoreError};
 use crate::terminal::{Output, Terminal};
@@ -128,7 +129,7 @@ struct Import<'a> {
     /// Whether the store takes in nothing anyway.
     is_refused: bool,
     /// Of the experiments of the source that is read.
-    homes: HashMap<Option<String>, Home>,
+    homes: HashMap<(Option<String>, Option<String>), Home>,
     default: OnceCell<Experiment>,
     is_said: bool,
     printer: Printer<'a>,
@@ -148,7 +149,9 @@ struct Ended {
     failures: Failures,
     unreadable: Vec<Unreadable>,
     with_attachments: usize,
+    issues: usize,
     odd_assessments: usize,
+    with_relatives: usize,
 }
 
 impl<'a> Import<'a> {
@@ -241,7 +244,7 @@ impl<'a> Import<'a> {
     }
 
     fn add(&mut self, source: &dyn Store, mut trace: Trace) -> Result<()> {
-        let home = self.home(source, trace.info.experiment_id.as_deref())?;
+        let home = self.home(source, &trace.info)?;
         if home.is_last_resort && !std::mem::replace(&mut self.is_said, true) {
             self.target.note(&format!(
                 "traces of experiments that are not here by the same name go into {}; \
@@ -254,6 +257,7 @@ impl<'a> Import<'a> {
             return Ok(());
         }
         trace.info.experiment_id = Some(home.experiment.id);
+        trace.info.experiment_name = None;
         trace.info.location = None;
         self.bytes += trace.spans.iter().map(bytes_of).sum::<usize>();
         self.batch.push(trace);
@@ -265,27 +269,32 @@ impl<'a> Import<'a> {
     }
 
     /// Where the traces of an experiment of the source go.
-    fn home(&mut self, source: &dyn Store, id: Option<&str>) -> Result<Home> {
+    fn home(&mut self, source: &dyn Store, info: &TraceInfo) -> Result<Home> {
         if let Some(chosen) = &self.chosen {
             return Ok(Home {
                 experiment: chosen.clone(),
                 is_last_resort: false,
             });
         }
-        let key = id.map(str::to_owned);
+        let key = (info.experiment_id.clone(), info.experiment_name.clone());
         if let Some(home) = self.homes.get(&key) {
             return Ok(home.clone());
         }
-        let home = self.find_home(source, id)?;
+        let home = self.find_home(source, info)?;
         self.homes.insert(key, home.clone());
         Ok(home)
     }
 
-    fn find_home(&self, source: &dyn Store, id: Option<&str>) -> Result<Home> {
+    fn find_home(&self, source: &dyn Store, info: &TraceInfo) -> Result<Home> {
+        let id = info.experiment_id.as_deref();
         if let Some(id) = id {
-            // Files name none of their experiments, unless they have a name in the place of an id.
-            let known = source.experiments(Scope::WithId(id))?.pop();
-            let name = known.map_or_else(|| id.to_owned(), |known| known.name);
+            let name = if let Some(name) = &info.experiment_name {
+                name.clone()
+            } else {
+                let known = source.experiments(Scope::WithId(id))?.pop();
+                known.map_or_else(|| id.to_owned(), |known| known.name)
+            };
+            // Other files name none of their experiments, unless in the place of an id.
             let name = Some(name).filter(|name| name != id || !Experiment::is_id(id));
             if let Some(name) = name
                 && let Some(found) = self.store.experiments(Scope::Named(&name))?.pop()
@@ -360,8 +369,15 @@ impl<'a> Import<'a> {
         };
         let ended = &mut self.ended;
         ended.with_attachments += usize::from(trace.spans.iter().any(refers));
-        let odd = |one: &&crate::model::Assessment| !one.is_judgement();
-        ended.odd_assessments += info.assessments.iter().filter(odd).count();
+        for one in &info.assessments {
+            match one.kind {
+                AssessmentKind::Issue { .. } => ended.issues += 1,
+                AssessmentKind::Other => ended.odd_assessments += 1,
+                AssessmentKind::Feedback { .. } | AssessmentKind::Expectation { .. } => {}
+            }
+        }
+        let has_relatives = info.run_id().is_some() || info.tags.contains_key(LINKED_PROMPTS);
+        ended.with_relatives += usize::from(has_relatives);
         let mut more = Map::new();
         more.insert("experiment_id".to_owned(), json!(info.experiment_id));
         let plan = Plan {
@@ -442,6 +458,23 @@ impl Ended {
             };
             context.note_loss(&format!(
                 "{traces} {verb} to attachments, whose bytes stay where they are"
+            ));
+        }
+        if self.with_relatives > 0 {
+            let traces = units::counted(self.with_relatives, "trace");
+            let verb = if self.with_relatives == 1 {
+                "belongs"
+            } else {
+                "belong"
+            };
+            context.note_loss(&format!(
+                "{traces} {verb} to a run or a prompt, which stay where they are"
+            ));
+        }
+        if self.issues > 0 {
+            let issues = units::counted(self.issues, "link");
+            context.note_loss(&format!(
+                "left out {issues} to issues, which stay where they are"
             ));
         }
         if self.odd_assessments > 0 {

@@ -201,10 +201,16 @@ impl Serialize for InfoJson<'_> {
             client_request_id: info.client_request_id.as_deref(),
             trace_location: match (&info.location, &info.experiment_id) {
                 (Some(location), _) => Cow::Borrowed(location),
-                (None, Some(id)) => Cow::Owned(json!({
-                    "type": "MLFLOW_EXPERIMENT",
-                    "mlflow_experiment": {"experiment_id": id},
-                })),
+                (None, Some(id)) => {
+                    let mut experiment = json!({"experiment_id": id});
+                    if let Some(name) = &info.experiment_name {
+                        experiment["experiment_name"] = json!(name);
+                    }
+                    Cow::Owned(json!({
+                        "type": "MLFLOW_EXPERIMENT",
+                        "mlflow_experiment": experiment,
+                    }))
+                }
                 (None, None) => Cow::Owned(json!({"type": "TRACE_LOCATION_TYPE_UNSPECIFIED"})),
             },
             request_time: info.request_time.map(|time| time.to_string()),

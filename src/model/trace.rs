@@ -74,6 +74,8 @@ pub struct TraceInfo {
     pub client_request_id: Option<String>,
     /// The experiment that holds the trace.
     pub experiment_id: Option<String>,
+    /// What that experiment is called, where the trace says so itself.
+    pub experiment_name: Option<String>,
     /// The place of a trace that no experiment holds, such as a schema of Unity
     /// Catalog, in MLflow's words.
     pub location: Option<Value>,
@@ -119,6 +121,7 @@ impl TraceInfo {
             trace_id: trace_id.into(),
             client_request_id: None,
             experiment_id: None,
+            experiment_name: None,
             location: None,
             request_time: None,
             execution_duration_ns: None,

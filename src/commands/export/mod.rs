@@ -1,6 +1,7 @@
 //! `mlt export`: traces for other tools, to standard output, into a file, or
 //! into a folder with a file for each trace.
 
+mod names;
 mod parts;
 mod resume;
 
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use self::names::Names;
 use self::resume::Held;
 use super::gather::{Gathered, Need, gather, gather_unknown};
 use super::{Context, columns};
@@ -127,6 +129,10 @@ impl<'a> Export<'a> {
         }
     }
 
+    fn names(&self) -> Names<'a> {
+        Names::new(self.context, self.format.name)
+    }
+
     fn begin<'o>(&self, out: Out<'o>, of_one: bool) -> io::Result<Box<dyn Document + 'o>> {
         let order = Order {
             what: self.what,
@@ -165,12 +171,16 @@ impl<'a> Export<'a> {
     fn write_into(&self, out: &mut Output) -> Result<(Gathered, Losses)> {
         // Nothing is written before the first trace is there.
         let mut document = Lazy::Out(out);
+        let mut names = self.names();
         let gathered = gather(
             self.context,
             &self.args.selection,
             self.need(),
             MESSAGE,
-            |trace| Ok(document.get(self)?.push(&trace)?),
+            |mut trace| {
+                names.tell(&mut trace.info)?;
+                Ok(document.get(self)?.push(&trace)?)
+            },
         )?;
         if !gathered.is_short() {
             document.get(self)?;
@@ -280,13 +290,17 @@ impl<'a> Export<'a> {
 
     fn write_file(&self, file: &mut Target, held: &Held) -> Result<(Gathered, Losses)> {
         let mut document = self.begin(Box::new(file), false)?;
+        let mut names = self.names();
         let gathered = gather_unknown(
             self.context,
             &self.args.selection,
             self.need(),
             MESSAGE,
             &|id| held.ids.contains(id),
-            |trace| Ok(document.push(&trace)?),
+            |mut trace| {
+                names.tell(&mut trace.info)?;
+                Ok(document.push(&trace)?)
+            },
         )?;
         let losses = document.finish(&end(&gathered))?;
         Ok((gathered, losses))
@@ -317,7 +331,9 @@ impl<'a> Export<'a> {
         let mut losses = Losses::default();
         let mut waiting = Waiting::default();
         let mut is_there = false;
-        let write = |trace: Trace| -> Result<()> {
+        let mut names = self.names();
+        let write = |mut trace: Trace| -> Result<()> {
+            names.tell(&mut trace.info)?;
             if !is_there {
                 let made = fs::create_dir_all(folder);
                 made.map_err(|error| cannot("make", folder, &error))?;

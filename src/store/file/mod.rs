@@ -600,7 +600,7 @@ fn learn_experiment(known: &mut Vec<Experiment>, info: &TraceInfo) {
     {
         known.push(Experiment {
             id: id.clone(),
-            name: id.clone(),
+            name: info.experiment_name.as_ref().unwrap_or(id).clone(),
             active: true,
         });
     }

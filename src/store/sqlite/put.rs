@@ -1,6 +1,8 @@
 //! Taking traces in as MLflow writes them: a row for the trace, with what its release keeps
 //! in columns, and rows for tags, metadata, spans and assessments.
 
+use std::collections::HashMap;
+
 use rusqlite::OptionalExtension as _;
 use serde_json::{Map, Value};
 
@@ -9,7 +11,7 @@ use super::write::{self, Subject, Writer};
 use super::{Shared, assess};
 use crate::filter::record_members;
 use crate::json::parse_value;
-use crate::model::{Span, Trace, TraceInfo, attribute, metadata, tag, whole};
+use crate::model::{Assessment, Span, Trace, TraceInfo, attribute, metadata, tag, whole};
 use crate::otlp::from_hex;
 use crate::store::assess::{new_id, python_json};
 use crate::store::put::{self, refused};
@@ -155,10 +157,42 @@ fn insert(
     for span in spans {
         insert_span(shared, writer, info, span)?;
     }
+    insert_assessments(shared, writer, info)
+}
+
+/// An assessment whose id is another one's already gets a new one, as in a copy of a trace that
+/// is there, too.
+fn insert_assessments(
+    shared: &Shared,
+    writer: &mut Writer<'_>,
+    info: &TraceInfo,
+) -> Result<(), StoreError> {
+    let is_taken = |writer: &Writer<'_>, id: &str| {
+        let sql = "SELECT 1 FROM assessments WHERE assessment_id = ?1";
+        let found = writer.connection().prepare_cached(sql);
+        let found = found.and_then(|mut statement| statement.exists([id]));
+        found.map_err(|error| shared.database().error(&error))
+    };
+    let mut all: Vec<Assessment> = Vec::new();
+    let mut renamed: HashMap<String, String> = HashMap::new();
     for one in put::assessments(info) {
         let mut one = one.clone();
+        if let Some(id) = one.id.take() {
+            let is_twice = all.iter().any(|other| other.id.as_deref() == Some(&*id));
+            if is_twice || is_taken(writer, &id)? {
+                renamed.insert(id, one.id.insert(new_id()).clone());
+            } else {
+                one.id = Some(id);
+            }
+        }
         one.id.get_or_insert_with(new_id);
-        assess::insert(shared, writer, &info.trace_id, &one)?;
+        all.push(one);
+    }
+    for one in &mut all {
+        if let Some(new) = one.overrides.as_ref().and_then(|id| renamed.get(id)) {
+            one.overrides = Some(new.clone());
+        }
+        assess::insert(shared, writer, &info.trace_id, one)?;
     }
     Ok(())
 }

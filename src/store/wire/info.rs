@@ -75,6 +75,8 @@ struct Location {
 #[derive(Deserialize)]
 struct ExperimentLocation {
     experiment_id: Option<String>,
+    /// As mlt has written it.
+    experiment_name: Option<String>,
 }
 
 impl Location {
@@ -107,15 +109,15 @@ impl WireInfo {
     /// The model's form; `None` when there is no trace id.
     pub(in crate::store) fn into_info(self) -> Option<TraceInfo> {
         let location = self.trace_location.as_ref().and_then(Location::other);
+        let experiment = self.trace_location.and_then(|l| l.mlflow_experiment);
+        let (experiment_id, experiment_name) =
+            experiment.map_or((None, None), |e| (e.experiment_id, e.experiment_name));
         Some(TraceInfo {
             counted_spans: None,
             trace_id: self.trace_id.filter(|id| !id.is_empty())?,
             client_request_id: self.client_request_id.filter(|id| !id.is_empty()),
-            experiment_id: self
-                .trace_location
-                .and_then(|l| l.mlflow_experiment)
-                .and_then(|e| e.experiment_id)
-                .or(self.experiment_id),
+            experiment_id: experiment_id.or(self.experiment_id),
+            experiment_name,
             location,
             request_time: match (self.request_time, self.timestamp_ms) {
                 (Some(Rfc3339(time)), _) => Some(time),

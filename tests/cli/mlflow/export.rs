@@ -438,7 +438,13 @@ fn a_folder_has_a_file_for_each_trace_and_is_gone_on_with() {
         "{forced}"
     );
     let one = mlt().on("demo:").run(&format!("get {} -o json", all[0]));
-    assert_eq!(fs::read_to_string(&kept).unwrap(), one.stdout);
+    let text = fs::read_to_string(&kept).unwrap();
+    // Besides, the file says what the experiment is called.
+    let mut file: Value = serde_json::from_str(&text).unwrap();
+    let place = &mut file["info"]["trace_location"]["mlflow_experiment"];
+    let name = place.as_object_mut().unwrap().remove("experiment_name");
+    assert_eq!(name, Some(json!("shop-assistant")));
+    assert_eq!(file, one.json());
 }
 
 #[test]

@@ -575,3 +575,60 @@ requests.post(sys.argv[1] + '/v1/traces', data=body, headers=headers).raise_for_
     }
     assert_eq!(all_of(&other.database_uri()).len(), 1);
 }
+
+#[test]
+fn a_copy_of_a_trace_has_assessments_of_its_own_in_the_experiment_of_the_name() {
+    let seeded = of_its_own("3.17.2");
+    let ids = regex::Regex::new("\"(a-[0-9a-f]{32}|tr-[0-9a-f]{32})\"").unwrap();
+    for (at, uri) in [seeded.uri().to_owned(), seeded.database_uri()]
+        .iter()
+        .enumerate()
+    {
+        let on = || mlt().on(uri);
+        let newest = on().run("-x shop-assistant search --name checkout -n 3 -o ids");
+        let id = newest.lines()[at].to_owned();
+        for words in [
+            "helpful=false",
+            "helpful=true --replace",
+            "tone=odd",
+            "tone=dry",
+        ] {
+            on().run(&format!("assess {id} {words}")).ok();
+        }
+        let said = |id: &str| {
+            let lines = on()
+                .run(&format!("assess {id} --list -o json"))
+                .ok()
+                .to_owned();
+            // Ids are their own; values, and which of them are valid, are the same.
+            let found: Vec<String> = ids
+                .find_iter(&lines)
+                .map(|id| id.as_str().to_owned())
+                .collect();
+            (ids.replace_all(&lines, "ID").into_owned(), found)
+        };
+        let before = said(&id);
+        let copy = format!("tr-{:032x}", at + 1);
+        let export = on().run(&format!("export {id} -o jsonl"));
+        assert!(
+            export
+                .ok()
+                .contains("\"experiment_name\":\"shop-assistant\""),
+            "{export}"
+        );
+        let lines = export.stdout.replace(&id, &copy);
+        // Another store has another id for the experiment.
+        let lines = lines.replace("\"experiment_id\":\"2\"", "\"experiment_id\":\"77\"");
+        let done = on().stdin(lines).run("import -");
+        assert_eq!(done.code, Some(0), "{done}");
+        assert!(done.stdout.ends_with("  into shop-assistant\n"), "{done}");
+        assert_eq!(said(&id), before, "what is there stays as it is");
+        let (texts, ids) = said(&copy);
+        assert_eq!(texts, before.0);
+        assert!(
+            ids.iter()
+                .filter(|id| id.starts_with("\"a-"))
+                .all(|id| !before.1.contains(id))
+        );
+    }
+}

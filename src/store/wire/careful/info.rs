@@ -52,6 +52,7 @@ pub(super) fn info(members: &Members<'_>) -> Result<TraceInfo, Flaw> {
             .read(&["client_request_id", "clientRequestId"], id)?
             .filter(|id| !id.is_empty()),
         experiment_id,
+        experiment_name: location.experiment_name,
         location: location.other,
         request_time: members.read(
             &[
@@ -91,6 +92,7 @@ pub(super) fn info(members: &Members<'_>) -> Result<TraceInfo, Flaw> {
 #[derive(Default)]
 struct Location {
     experiment_id: Option<String>,
+    experiment_name: Option<String>,
     /// Any other place than an experiment, as it is.
     other: Option<Value>,
 }
@@ -98,14 +100,18 @@ struct Location {
 fn location(node: Node<'_>) -> Result<Location, Flaw> {
     let members = Members::of(node)?;
     let experiment = members.read(&["mlflow_experiment", "mlflowExperiment"], |node| {
-        Members::of(node)?.read(&["experiment_id", "experimentId"], id)
+        let members = Members::of(node)?;
+        let name = members.read(&["experiment_name"], id)?;
+        Ok((members.read(&["experiment_id", "experimentId"], id)?, name))
     })?;
+    let (experiment_id, experiment_name) = experiment.unwrap_or_default();
     let is_other = members.iter().any(|(key, node)| {
         !matches!(key, "type" | "mlflow_experiment" | "mlflowExperiment")
             && node.kind() != Kind::Null
     });
     Ok(Location {
-        experiment_id: experiment.flatten(),
+        experiment_id,
+        experiment_name,
         other: is_other.then(|| node.to_value()),
     })
 }
