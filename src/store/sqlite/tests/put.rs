@@ -164,7 +164,7 @@ fn what_a_database_does_not_allow_takes_no_other_trace_along() {
     traces[2].spans.clear();
     traces[2].info.experiment_id = Some("2".to_owned());
     traces[3].spans[0].name = "another".to_owned();
-    // An assessment of this one is that of the first.
+    // Its assessment has the id of that of the first, as in a copy.
     traces[3].info.assessments[0].id = Some("a-1".to_owned());
     let mut last = sample(5);
     last.spans.clear();
@@ -174,24 +174,27 @@ fn what_a_database_does_not_allow_takes_no_other_trace_along() {
     for (at, said) in [
         (1, "a rule of the database does not allow the change"),
         (2, "there is no experiment `2`"),
-        (3, "a rule of the database does not allow the change"),
     ] {
         let error = results[at].as_ref().unwrap_err();
         assert!(error.contains(said), "{error}");
     }
-    assert_eq!(results[4], Ok(Put::Taken));
-    assert_eq!(ids(&store, "", None).len(), 2);
+    assert_eq!(results[3..], [Ok(Put::Taken), Ok(Put::Taken)]);
+    assert_eq!(ids(&store, "", None).len(), 3);
     let connection = Connection::open(&fixture.path).unwrap();
     for (table, count) in [
-        ("trace_info", 2),
-        ("trace_tags", 3),
-        ("spans", 1),
-        ("assessments", 2),
+        ("trace_info", 3),
+        ("trace_tags", 5),
+        ("spans", 2),
+        ("assessments", 3),
     ] {
         let sql = format!("SELECT count(*) FROM {table}");
         let rows: i64 = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
         assert_eq!(rows, count, "{table}");
     }
+    // Each trace has its own.
+    let sql = "SELECT count(DISTINCT trace_id) FROM assessments";
+    let owners: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(owners, 3);
 }
 
 #[test]
