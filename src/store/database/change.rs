@@ -113,6 +113,7 @@ fn in_one<L: Link, T>(
         lock(&store.link).renew();
     }
     *lock(&store.facts) = None;
+    *lock(&store.has_assessments) = None;
     done
 }
 

@@ -122,6 +122,17 @@ impl<L: Link> DatabaseStore<L> {
         Ok(())
     }
 
+    /// Whether there are any: most tables without have many traces.
+    fn has_some_assessments(&self) -> Result<bool, StoreError> {
+        let known = lock(&self.has_assessments).to_owned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = self.ask("SELECT 1 FROM assessments LIMIT 1", &[])?;
+        *lock(&self.has_assessments) = Some(!found.is_empty());
+        Ok(!found.is_empty())
+    }
+
     fn assessments(&self, ids: &[&str], attached: &mut Attached) -> Result<(), StoreError> {
         let link = lock(&self.link);
         let (one_of, by_arrival) = (link.one_of("trace_id", 1), link.by_arrival());
@@ -130,6 +141,9 @@ impl<L: Link> DatabaseStore<L> {
             "SELECT {ASSESSMENT}, trace_id FROM assessments WHERE {one_of} \
              ORDER BY created_timestamp, {by_arrival}"
         );
+        if !self.has_some_assessments()? {
+            return Ok(());
+        }
         let at = ASSESSMENT.split(',').count();
         for row in &self.ask(&sql, &[Arg::Texts(ids.to_vec())])? {
             attached.add(row, "assessments", at, |hanging| {

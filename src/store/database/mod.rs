@@ -56,6 +56,8 @@ struct DatabaseStore<L> {
     artifacts: Artifacts,
     doubts: Doubts,
     facts: Mutex<Option<Facts>>,
+    /// Whether there are any assessments, once that was asked.
+    has_assessments: Mutex<Option<bool>>,
     /// Searches that are not over, by the token of their next page.
     cursors: Mutex<HashMap<String, Cursor>>,
     last_token: AtomicU64,
@@ -127,6 +129,7 @@ impl<L: Link> DatabaseStore<L> {
             artifacts,
             doubts: Doubts::default(),
             facts: Mutex::default(),
+            has_assessments: Mutex::default(),
             cursors: Mutex::default(),
             last_token: AtomicU64::new(0),
             payload: AtomicUsize::new(0),
@@ -356,6 +359,7 @@ impl<L: Link> Store for DatabaseStore<L> {
     fn refresh(&self) {
         lock(&self.cursors).clear();
         *lock(&self.facts) = None;
+        *lock(&self.has_assessments) = None;
         lock(&self.link).renew();
     }
 

@@ -1,6 +1,7 @@
 //! Searches: one statement for each, whose rows are fetched page by page, and what the
 //! database does not decide is checked on them here.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::capability::Decides;
@@ -12,10 +13,12 @@ use crate::filter::{Filter, Plan};
 use crate::model::{TraceInfo, metadata, tag};
 use crate::store::judge::{self, Judge};
 use crate::store::local::{Sessions, lock, plan_of};
-use crate::store::sql::info::{can_read_parts, columns, part_columns};
+use crate::store::sql::info::{can_read_parts, columns, part_columns, users_joined};
 use crate::store::sql::{Compiler, Parameters, Probes, Schema, order};
 use crate::store::{Explanation, FilterSource, InfoParts, MAX_PAGE, Page, Query, StoreError};
 
+/// Pages whose rows are fetched at a time where little is asked of each trace.
+const PAGES: usize = 4;
 /// Traces whose spans are fetched at a time to check them.
 const WITH_SPANS: usize = 64;
 
@@ -25,6 +28,10 @@ pub(super) struct Cursor {
     parts: Option<InfoParts>,
     check: Option<Check>,
     rest: Option<Rest>,
+    /// Traces of the next pages that are there already.
+    ready: VecDeque<TraceInfo>,
+    /// Whether there are no more rows.
+    is_over: bool,
 }
 
 /// What a search has yet to go through, where it goes by stretches of time.
@@ -119,6 +126,8 @@ pub(super) fn start<L: Link>(
         name,
         parts: search.parts,
         check,
+        ready: VecDeque::new(),
+        is_over: false,
         rest: windows.map(|windows| Rest {
             rows: search.limit.unwrap_or(usize::MAX),
             search,
@@ -135,13 +144,22 @@ impl Cursor {
         store: &DatabaseStore<L>,
         size: usize,
     ) -> Result<(Page, Option<Self>), StoreError> {
-        let rows = match &self.check {
-            None => size,
-            Some(check) if check.needs_spans => WITH_SPANS,
-            Some(_) => MAX_PAGE,
+        if self.ready.is_empty() && !self.is_over {
+            let rows = match &self.check {
+                None if self.parts.is_some() => size * PAGES,
+                None => size,
+                Some(check) if check.needs_spans => WITH_SPANS,
+                Some(_) => MAX_PAGE,
+            };
+            let (found, is_last) = self.rows(store, rows)?;
+            self.ready = readable(store, store.infos(&found, self.parts)?)?.into();
+            self.is_over = is_last;
+        }
+        let count = match &self.check {
+            None => size.min(self.ready.len()),
+            Some(_) => self.ready.len(),
         };
-        let (found, is_last) = self.rows(store, rows)?;
-        let traces = readable(store, store.infos(&found, self.parts)?)?;
+        let traces: Vec<TraceInfo> = self.ready.drain(..count).collect();
         let scanned = traces.len();
         let traces = match &self.check {
             None => traces,
@@ -152,7 +170,8 @@ impl Cursor {
             scanned,
             ..Page::default()
         };
-        Ok((page, (!is_last).then_some(self)))
+        let goes_on = !self.is_over || !self.ready.is_empty();
+        Ok((page, goes_on.then_some(self)))
     }
 
     /// So many rows, or fewer at the end, and whether it is that.
@@ -376,8 +395,12 @@ impl Prepared {
             at
         });
         let sql = format!(
-            "SELECT {} FROM trace_info t WHERE {}{order} {}",
-            parts.map_or_else(|| columns(schema, query.counts_spans), part_columns),
+            "SELECT {} FROM trace_info t{} WHERE {}{order} {}",
+            parts.map_or_else(
+                || columns(schema, query.counts_spans),
+                |parts| part_columns(parts, "u.value")
+            ),
+            parts.map(users_joined).unwrap_or_default(),
             conditions.join(" AND "),
             dialect.limit(limit),
         );

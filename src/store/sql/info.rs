@@ -116,8 +116,28 @@ pub(in crate::store) fn can_read_parts(schema: &Schema, parts: InfoParts) -> boo
     !(parts.usage || parts.session) || schema.has_trace_column("session_id")
 }
 
-/// What [`part`] takes, for a `SELECT`.
-pub(in crate::store) fn part_columns(parts: InfoParts) -> String {
+/// The user of a trace, looked up for each.
+pub(in crate::store) fn user_looked_up() -> String {
+    format!(
+        "(SELECT m.value FROM trace_request_metadata m \
+         WHERE m.request_id = t.request_id AND m.key = '{}')",
+        metadata::USER
+    )
+}
+
+/// The users of traces as `u.value`, for a database that reads those of many at once.
+pub(in crate::store) fn users_joined(parts: InfoParts) -> String {
+    if !parts.session {
+        return String::new();
+    }
+    format!(
+        " LEFT JOIN trace_request_metadata u ON u.request_id = t.request_id AND u.key = '{}'",
+        metadata::USER
+    )
+}
+
+/// What [`part`] takes, for a `SELECT`, with what gives the user.
+pub(in crate::store) fn part_columns(parts: InfoParts, user: &str) -> String {
     let mut list = String::from("t.request_id, t.status, t.timestamp_ms, t.execution_time_ms");
     if parts.usage {
         for column in RECORDS.into_iter().flat_map(record_members) {
@@ -126,12 +146,7 @@ pub(in crate::store) fn part_columns(parts: InfoParts) -> String {
         }
     }
     if parts.session {
-        let _ = write!(
-            list,
-            ", t.experiment_id, t.session_id, (SELECT m.value FROM trace_request_metadata m \
-             WHERE m.request_id = t.request_id AND m.key = '{}')",
-            metadata::USER
-        );
+        let _ = write!(list, ", t.experiment_id, t.session_id, {user}");
     }
     list
 }

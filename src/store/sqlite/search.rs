@@ -12,7 +12,7 @@ use super::stream::{self, Cursor, Stream};
 use super::{Shared, outside, statement, whole};
 use crate::model::TraceInfo;
 use crate::store::local::plan_of;
-use crate::store::sql::info::{can_read_parts, columns, part_columns};
+use crate::store::sql::info::{can_read_parts, columns, part_columns, user_looked_up};
 use crate::store::sql::{Compiler, Dialect as _, FEW_SPANS, Parameters, order, row};
 use crate::store::{Explanation, InfoParts, Query, StoreError};
 
@@ -193,7 +193,10 @@ impl Prepared {
         };
         // The limit is no parameter, so that SQLite can plan with it.
         let limit = Sqlite.limit(query.limit.map(|limit| limit.saturating_add(1)));
-        let columns = parts.map_or_else(|| columns(schema, query.counts_spans), part_columns);
+        let columns = parts.map_or_else(
+            || columns(schema, query.counts_spans),
+            |parts| part_columns(parts, &user_looked_up()),
+        );
         let sql = format!(
             "SELECT {columns} FROM {traces} WHERE {} ORDER BY {} {limit}",
             conditions.join(" AND "),

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::support::mlt;
-use crate::support::postgres::postgres;
+use crate::support::postgres::{on_postgres, postgres};
 
 /// Every aggregate that it computes.
 const ALL: &str = "count(span), error_rate(span), min(span.duration), max(span.duration), \
@@ -127,4 +127,47 @@ fn what_the_database_would_sum_up_otherwise_is_summed_up_here() {
         let asked = mlt().on(&uri).args(words).run("-o json");
         assert_eq!(asked.json()["via"], "here", "{words:?}");
     }
+}
+
+#[test]
+fn all_traces_are_summed_up_in_few_questions() {
+    let asked = |words: &str| {
+        let outcome = on_postgres().run(words);
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        let lines: Vec<String> = outcome.stderr.lines().map(str::to_owned).collect();
+        let count = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+        (
+            count("the next rows"),
+            count(" LEFT JOIN trace_request_metadata u "),
+        )
+    };
+    let all = on_postgres().run("search --all --count -q").stdout;
+    let all: usize = all.trim().parse().unwrap();
+    assert!(all > 500, "more than a page: {all}");
+    assert_eq!(asked("stats -v").0, 1, "{all} traces");
+    assert_eq!(asked("sessions --all -v"), (1, 1), "{all} traces");
+}
+
+#[test]
+fn a_table_without_assessments_is_not_asked_for_those_of_each_page() {
+    let server = postgres();
+    let uri = server.copy("unassessed");
+    let asked = || {
+        let outcome = mlt().on(&uri).run("search --all -o csv -v");
+        outcome.stderr.matches(" FROM assessments WHERE ").count()
+    };
+    assert!(asked() > 1, "one for each page");
+    server.sql("unassessed", "DELETE FROM assessments");
+    assert_eq!(asked(), 0);
+    let id = mlt()
+        .on(&uri)
+        .run("search -n 1 -o ids")
+        .ok()
+        .trim()
+        .to_owned();
+    mlt().on(&uri).run(&format!("assess {id} seen=true")).ok();
+    let found = mlt()
+        .on(&uri)
+        .args(["search", "-f", "feedback.seen = true"]);
+    assert_eq!(found.run("-o ids").ok().trim(), id);
 }
