@@ -24,6 +24,8 @@ pub mod metadata {
     pub const SCHEMA_VERSION: &str = "mlflow.trace_schema.version";
     /// `true` where a client of MLflow wrote everything but the spans, once these had ended.
     pub const FINALIZED: &str = "mlflow.trace.infoFinalized";
+    /// What a client of MLflow leaves, which adds up tokens and cost when a trace ends.
+    pub const OF_CLIENTS: [&str; 2] = [FINALIZED, SCHEMA_VERSION];
     /// The run that the trace was made in.
     pub const SOURCE_RUN: &str = "mlflow.sourceRun";
     /// The logged model that the trace belongs to.
@@ -221,8 +223,8 @@ impl TraceInfo {
     /// clients add these up when they write a trace's metadata.
     pub fn may_lack_usage(&self) -> bool {
         let recorded = self.recorded_usage().is_some() && self.recorded_cost().is_some();
-        let by_client = [metadata::FINALIZED, metadata::SCHEMA_VERSION];
-        !recorded && !by_client.iter().any(|key| self.metadata.contains_key(*key))
+        let mut by_client = metadata::OF_CLIENTS.iter();
+        !recorded && !by_client.any(|key| self.metadata.contains_key(*key))
     }
 
     /// How many spans the trace's own metadata promises.

@@ -144,6 +144,19 @@ pub(in crate::store) fn part_columns(parts: InfoParts, user: &str) -> String {
             list.push_str(", t.");
             list.push_str(column);
         }
+        let is_lacking = RECORDS.map(|key| {
+            let members = record_members(key).iter();
+            let members = members.map(|column| format!("coalesce(t.{column}, 0) = 0"));
+            format!("({})", members.collect::<Vec<_>>().join(" AND "))
+        });
+        // Looked for only where it decides whether to look at the spans.
+        let _ = write!(
+            list,
+            ", CASE WHEN {} THEN (SELECT max(m.key) FROM trace_request_metadata m \
+             WHERE m.request_id = t.request_id AND m.key IN ('{}')) END",
+            is_lacking.join(" OR "),
+            metadata::OF_CLIENTS.join("', '")
+        );
     }
     if parts.session {
         let _ = write!(list, ", t.experiment_id, t.session_id, {user}");
@@ -164,6 +177,10 @@ pub(in crate::store) fn part<R: Row>(row: &R, parts: InfoParts) -> Result<TraceI
             .iter()
             .map(|key| record_members(key).len())
             .sum::<usize>();
+        let of_client = own_text(row, TRACES, next)?;
+        info.metadata
+            .extend(of_client.map(|key| (key, String::new())));
+        next += 1;
     }
     if parts.session {
         info.experiment_id = Some(row::number(row, TRACES, next)?.to_string());

@@ -13,6 +13,7 @@ use crate::support::fake::{
     ARTIFACT, Fake, GET_TRACE, Reply, SEARCH, artifact, info, info_path, info_reply, page, trace_id,
 };
 use crate::support::mlflow::{file_store, store_copy};
+use crate::support::postgres::on_postgres;
 use crate::support::{Mlt, Outcome, mlt};
 
 /// A file of traces of one span each; `change` may damage the lines.
@@ -316,6 +317,21 @@ fn tokens_that_only_unread_spans_have_are_missed() {
         let said =
             "1 trace without tokens or cost in their metadata: their spans could not be read";
         assert!(outcome.stderr.contains(said), "{words}: {outcome}");
+    }
+}
+
+#[test]
+fn tokens_that_a_client_did_not_find_are_not_looked_for_in_spans() {
+    let (_dir, uri) = database(
+        "UPDATE spans SET content = 'hunter2' WHERE trace_id IN (SELECT request_id \
+         FROM trace_request_metadata WHERE key = 'mlflow.trace_schema.version')",
+    );
+    for on in [|uri: &str| mlt().on(uri), |_: &str| on_postgres()] {
+        for words in ["stats -q", "sessions --all -q", "search --all -o csv -q"] {
+            let outcome = on(&uri).run(words);
+            assert_eq!(outcome.code, Some(0), "{words}: {outcome}");
+            assert!(!outcome.stderr.contains("tokens"), "{words}: {outcome}");
+        }
     }
 }
 
