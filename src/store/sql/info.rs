@@ -126,6 +126,7 @@ pub(in crate::store) fn user_looked_up() -> String {
 }
 
 /// The users of traces as `u.value`, for a database that reads those of many at once.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(in crate::store) fn users_joined(parts: InfoParts) -> String {
     if !parts.session {
         return String::new();
