@@ -66,8 +66,12 @@ pub fn trace_usage(trace: &Trace, tree: &SpanTree) -> UsageReport {
     }
 }
 
-/// What the spans of a trace come to.
+/// What the spans of a trace come to, where no client of MLflow has added them up: a list
+/// tells the same of a trace, whatever else its spans are looked at for.
 pub fn roll_up(trace: &Trace) -> RolledUp {
+    if trace.spans.is_empty() || !trace.info.may_lack_usage() {
+        return RolledUp::default();
+    }
     let tree = SpanTree::build(trace);
     RolledUp {
         usage: TOKENS.of_topmost(trace, &tree),

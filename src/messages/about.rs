@@ -148,15 +148,28 @@ fn model_of(outputs: &Object) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// The attributes in which instrumentations keep why a call ended.
+const REASONS: [&str; 6] = [
+    "ai.response.finishReason",
+    "llm.response.finish_reason",
+    "llm.response.stop_reason",
+    "llm.finish_reason",
+    "gen_ai.response.finish_reason",
+    "gen_ai.completion.0.finish_reason",
+];
+
 fn finish(span: &Span) -> Option<String> {
     let reasons = attribute(span, "gen_ai.response.finish_reasons");
     reasons
         .as_ref()
         .and_then(|reasons| reasons.as_array()?.first()?.as_str())
         .map(str::to_owned)
-        .or_else(|| attribute_text(span, "ai.response.finishReason"))
-        .or_else(|| attribute_text(span, "llm.response.finish_reason"))
-        .or_else(|| attribute_text(span, "llm.response.stop_reason"))
+        .or_else(|| REASONS.iter().find_map(|key| attribute_text(span, key)))
+        .map(|reason| match reason.strip_prefix("FinishReason.") {
+            // As Python shows a member of an enumeration.
+            Some(name) => name.to_lowercase(),
+            None => reason,
+        })
         .or_else(|| of_chunks(span))
 }
 

@@ -113,7 +113,8 @@ impl Span {
         attribute::MODELS.iter().find_map(|key| {
             let name = self.attribute(key).filter(|json| json.starts_with('"'))?;
             let is_plain = attribute::PLAIN_MODELS.contains(key);
-            let is_call = || self.calls_model() || self.span_type() == "RERANKER";
+            let is_call =
+                || self.calls_model() || matches!(&*self.span_type(), "EMBEDDING" | "RERANKER");
             let name = plain_text(name);
             let is_name = !name.is_empty() && !is_repr(&name) && (!is_plain || is_call());
             is_name.then_some(name)
@@ -144,9 +145,10 @@ impl Span {
         self.calls_model() || matches!(&*kind, "AGENT" | Self::NO_TYPE)
     }
 
-    /// Whether the span is typed as the call of a model that counts tokens.
+    /// Whether the span is typed as the call of a model that says something. Sums of MLflow's
+    /// clients are of these, and of no embeddings but those that it counts itself.
     pub fn calls_model(&self) -> bool {
-        matches!(&*self.span_type(), "LLM" | "CHAT_MODEL" | "EMBEDDING")
+        matches!(&*self.span_type(), "LLM" | "CHAT_MODEL")
     }
 
     /// Token counts that the span reports; zeros are none.

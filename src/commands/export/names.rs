@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::commands::Context;
 use crate::model::TraceInfo;
-use crate::store::{Location, Scope};
+use crate::store::Scope;
 
 /// The names that were asked for.
 pub(super) struct Names<'a> {
@@ -19,21 +19,17 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn new(context: &'a Context<'a>, format: &str) -> Self {
-        // Files say what they know themselves.
-        let is_file = matches!(
-            context.settings.location,
-            Location::File(_) | Location::Stdin
-        );
         Self {
             context,
             known: HashMap::new(),
-            wanted: matches!(format, "json" | "jsonl") && !is_file,
+            wanted: matches!(format, "json" | "jsonl"),
         }
     }
 
     /// Tells a trace what its experiment is called.
     pub(super) fn tell(&mut self, info: &mut TraceInfo) -> Result<()> {
-        let Some(id) = info.experiment_id.as_ref().filter(|_| self.wanted) else {
+        let is_open = self.wanted && info.experiment_name.is_none();
+        let Some(id) = info.experiment_id.as_ref().filter(|_| is_open) else {
             return Ok(());
         };
         if let Some(name) = self.known.get(id) {
@@ -43,6 +39,8 @@ impl<'a> Names<'a> {
         // A trace is worth more than what its experiment is called.
         let found = self.context.store()?.experiments(Scope::WithId(id));
         let name = found.ok().and_then(|mut found| Some(found.pop()?.name));
+        // What is called by its id has no other name there.
+        let name = name.filter(|name| name != id);
         self.known.insert(id.clone(), name.clone());
         info.experiment_name = name;
         Ok(())

@@ -57,13 +57,17 @@ impl Export<'_> {
             unfinished: 0,
             losses: Losses::default(),
         };
+        let mut names = self.names();
         let gathered = gather_unknown(
             self.context,
             &self.args.selection,
             self.need(),
             MESSAGE,
             &|id| held.contains(id),
-            |trace| parts.push(&trace),
+            |mut trace| {
+                names.tell(&mut trace.info)?;
+                parts.push(&trace)
+            },
         );
         // What was written before an error stays.
         while !parts.open.is_empty() {

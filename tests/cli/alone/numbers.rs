@@ -506,6 +506,14 @@ fn tokens_that_only_a_vendor_reports_are_those_of_the_transcript_everywhere() {
         let line = head.ok().lines().find(|line| line.starts_with("tokens "));
         assert_eq!(line.unwrap_or_default()[6..].trim(), tokens, "{case}");
     }
+    // A list tells the same, whatever spans are looked at for.
+    let first = |words: &str| {
+        let outcome = on().run(words);
+        let line = outcome.ok().lines().next_back().unwrap_or_default();
+        line.split(',').take(2).collect::<Vec<_>>().join(",")
+    };
+    let alone = first("stats sum(tokens) -o csv");
+    assert_eq!(alone, first("stats sum(tokens),count(span) -o csv"));
     // The same of spans that are read in part and of those that are read whole.
     let sums = |filter: &str| {
         let args = ["stats", "sum(span.tokens)", "--by", "tags.case"];
