@@ -112,9 +112,13 @@ fn a_database_without_its_servers_artifacts_says_what_is_missing() {
     let mlt = || mlt().on(database.to_str().unwrap());
     let id = old().case("good");
     let place = format!("mlartifacts/1/traces/{id}/artifacts");
-    let refused = mlt().run(&format!("get {id}"));
+    let refused = mlt().run(&format!("get {id} -o json"));
     let said = refused.fails(3);
     assert!(said.contains(&place) && said.contains("hint: "), "{said}");
+    let shown = mlt().run(&format!("get {id}"));
+    assert_eq!(shown.code, Some(7), "{shown}");
+    assert!(shown.stderr.contains(&place), "{shown}");
+    assert!(shown.stdout.contains("case=good"), "{shown}");
     let many = mlt().run("latency --all -o json");
     assert_eq!(many.code, Some(6), "{many}");
     assert!(many.stderr.contains(&place), "{many}");
