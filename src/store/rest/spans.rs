@@ -10,7 +10,7 @@ use super::ids;
 use crate::model::{Span, Trace, TraceInfo, Unreadable, tag};
 use crate::store::attachment;
 use crate::store::wire::{
-    Brief, Depth, Eventful, SpanList, Whole, null_as_default, spans_from_slice,
+    Brief, Depth, Eventful, SpanList, Timed, Whole, null_as_default, spans_from_slice,
 };
 use crate::store::{Attempt, Detail, Found, Refusal, StoreError};
 
@@ -40,7 +40,8 @@ pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetch
             match detail {
                 Detail::Whole => get_trace::<Whole>,
                 Detail::Events => get_trace::<Eventful>,
-                Detail::Times | Detail::Measures => get_trace::<Brief>,
+                Detail::Measures => get_trace::<Brief>,
+                Detail::Times => get_trace::<Timed>,
             },
         ),
         (
@@ -48,7 +49,8 @@ pub(super) fn fetch(http: &Http, trace_id: &str, detail: Detail) -> Result<Fetch
             match detail {
                 Detail::Whole => batch_get::<Whole>,
                 Detail::Events => batch_get::<Eventful>,
-                Detail::Times | Detail::Measures => batch_get::<Brief>,
+                Detail::Measures => batch_get::<Brief>,
+                Detail::Times => batch_get::<Timed>,
             },
         ),
     ];

@@ -60,6 +60,8 @@ pub(in crate::store) enum Events {
     All,
     /// Chunks of streams that may tell of tokens.
     OfTokens,
+    /// None.
+    None,
 }
 
 /// How much of a span is read.
@@ -82,6 +84,18 @@ impl Depth for Whole {
 
     fn keeps(_key: &str) -> bool {
         true
+    }
+}
+
+/// When it was: no attributes but the type, no events, no links.
+pub(in crate::store) enum Timed {}
+
+impl Depth for Timed {
+    const WHOLE: bool = false;
+    const EVENTS: Events = Events::None;
+
+    fn keeps(key: &str) -> bool {
+        key == TYPE
     }
 }
 

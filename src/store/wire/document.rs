@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::assessment::WireAssessment;
 use super::careful;
-use super::depth::{Brief, Whole};
+use super::depth::{Brief, Timed, Whole};
 use super::flaw::Flaw;
 use super::info::WireInfo;
 use super::span::{SpanList, WireSpans};
@@ -144,8 +144,11 @@ impl Members {
                         Detail::Events | Detail::Whole => map
                             .next_value::<Option<WireSpans<Whole>>>()?
                             .map(|wire| wire.spans.into_vec()),
-                        Detail::Times | Detail::Measures => map
+                        Detail::Measures => map
                             .next_value::<Option<WireSpans<Brief>>>()?
+                            .map(|wire| wire.spans.into_vec()),
+                        Detail::Times => map
+                            .next_value::<Option<WireSpans<Timed>>>()?
                             .map(|wire| wire.spans.into_vec()),
                     };
                     members.spans = spans.map(DocumentSpans::Read);
@@ -155,8 +158,11 @@ impl Members {
                         Detail::Events | Detail::Whole => map
                             .next_value::<Option<SpanList<Whole>>>()?
                             .map(SpanList::into_vec),
-                        Detail::Times | Detail::Measures => map
+                        Detail::Measures => map
                             .next_value::<Option<SpanList<Brief>>>()?
+                            .map(SpanList::into_vec),
+                        Detail::Times => map
+                            .next_value::<Option<SpanList<Timed>>>()?
                             .map(SpanList::into_vec),
                     };
                     members.spans = spans.map(DocumentSpans::Read);

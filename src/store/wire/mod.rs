@@ -23,7 +23,7 @@ mod time;
 mod write;
 
 pub(super) use assessment::{as_protobuf_value, assessment_error, texts};
-pub(super) use depth::{Brief, Depth, Eventful, Whole};
+pub(super) use depth::{Brief, Depth, Eventful, Timed, Whole};
 pub(super) use document::{DocumentSpans, DocumentTrace, Want, read_documents};
 pub(super) use fault::{Fault, trace_id_in};
 pub(super) use flaw::Flaw;

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::attributes::{Attributes, PlainAttributes};
 use super::depth::{
-    Brief, Depth, Eventful, Events, Whole, drop_hints, list_if, may_hint, may_measure,
+    Brief, Depth, Eventful, Events, Timed, Whole, drop_hints, list_if, may_hint, may_measure,
 };
 use super::flaw::Flaw;
 use super::time::{Nanos, Otherwise};
@@ -30,7 +30,8 @@ pub(in crate::store) fn spans_from_slice(json: &[u8], detail: Detail) -> Result<
         serde_json::from_slice::<WireSpans<D>>(json).map(|wire| wire.spans.into_vec())
     }
     let quick = match detail {
-        Detail::Times | Detail::Measures => read::<Brief>(json),
+        Detail::Times => read::<Timed>(json),
+        Detail::Measures => read::<Brief>(json),
         Detail::Events => read::<Eventful>(json),
         Detail::Whole => read::<Whole>(json),
     };
@@ -51,7 +52,8 @@ pub(in crate::store) fn span_from_slice(json: &[u8], detail: Detail) -> Result<S
             .into_span()
     }
     let quick = match detail {
-        Detail::Times | Detail::Measures => read::<Brief>(json),
+        Detail::Times => read::<Timed>(json),
+        Detail::Measures => read::<Brief>(json),
         Detail::Events => read::<Eventful>(json),
         Detail::Whole => read::<Whole>(json),
     };
@@ -180,6 +182,7 @@ struct WireSpan<D> {
 fn events<'de, P: Depth, D: Deserializer<'de>>(from: D) -> Result<Vec<WireEvent>, D::Error> {
     match P::EVENTS {
         Events::All => list_if(true, from),
+        Events::None => list_if(false, from),
         Events::OfTokens => Ok(Option::<Hints>::deserialize(from)?.unwrap_or_default().0),
     }
 }
@@ -474,6 +477,18 @@ mod tests {
                 assert_eq!(used, input, "{json}");
                 assert_eq!((span.attributes.len(), span.events.len()), left, "{json}");
             }
+        }
+    }
+
+    #[test]
+    fn when_a_span_was_takes_none_of_what_it_says() {
+        let json = r#"{"name":"a","span_id":"1","start_time_unix_nano":5,"end_time_unix_nano":9,"links":{"not":"read"},"events":{"not":"read"},
+            "attributes":{"mlflow.spanType":"\"LLM\"","mlflow.spanOutputs":"{\"usage\": {\"prompt_tokens\": 3}}","mlflow.chat.tokenUsage":"{\"input_tokens\": 5}"}}"#;
+        let quick = span_from_slice(json.as_bytes(), Detail::Times).unwrap();
+        let careful = careful::span(json.as_bytes(), Detail::Times).unwrap();
+        for span in [quick, careful] {
+            assert_eq!((span.start_ns, span.end_ns), (5, Some(9)));
+            assert_eq!((&*span.span_type(), span.attributes.len()), ("LLM", 1));
         }
     }
 

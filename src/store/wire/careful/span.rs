@@ -1,6 +1,6 @@
 //! Spans of any source that has the times of OpenTelemetry.
 
-use super::super::depth::{Brief, Depth as _, Events, drop_hints, may_hint};
+use super::super::depth::{Brief, Depth as _, Events, Timed, drop_hints, may_hint};
 use super::super::flaw::Flaw;
 use super::super::ids;
 use super::members::{self, Members, senseless, unexpected};
@@ -65,7 +65,11 @@ pub(super) fn span(node: Node<'_>, detail: Detail, dialect: Dialect) -> Result<S
         None => (members.read(&TRACE_ID, id)?, members.need(&SPAN_ID, named)?),
     };
     let (status, status_message) = status(&members)?;
-    let keeps = |key: &str| detail == Detail::Whole || Brief::keeps(key);
+    let keeps = |key: &str| match detail {
+        Detail::Times => Timed::keeps(key),
+        Detail::Measures | Detail::Events => Brief::keeps(key),
+        Detail::Whole => true,
+    };
     let mut span = Span {
         span_id: ids::span_id(&span_id).unwrap_or_else(|| SpanId::new("")),
         parent_id: members
@@ -92,7 +96,8 @@ pub(super) fn span(node: Node<'_>, detail: Detail, dialect: Dialect) -> Result<S
             Detail::Events | Detail::Whole => members
                 .read(&["events"], |node| members::list(node, "events", event))?
                 .unwrap_or_default(),
-            Detail::Times | Detail::Measures => members
+            Detail::Times => Vec::new(),
+            Detail::Measures => members
                 .read(&["events"], |node| Ok(hints(node)))?
                 .unwrap_or_default(),
         },
@@ -104,9 +109,9 @@ pub(super) fn span(node: Node<'_>, detail: Detail, dialect: Dialect) -> Result<S
         },
     };
     match detail {
-        Detail::Times | Detail::Measures => drop_hints(&mut span, Events::OfTokens),
+        Detail::Measures => drop_hints(&mut span, Events::OfTokens),
         Detail::Events => drop_hints(&mut span, Events::All),
-        Detail::Whole => {}
+        Detail::Times | Detail::Whole => {}
     }
     Ok(span)
 }
