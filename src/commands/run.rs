@@ -27,7 +27,7 @@ use crate::cli::{GlobalArgs, RunArgs};
 use crate::error::{CommandError, Exit};
 use crate::io_words::plain_io_reason;
 use crate::model::{Experiment, Timestamp};
-use crate::settings::Env;
+use crate::settings::{Env, RealDisk, Settings};
 use crate::store::Location;
 use crate::terminal::{self, Terminal};
 use crate::text::Clean;
@@ -64,13 +64,15 @@ pub(super) fn run(
     let place = place(args, env);
     let names_experiment = !flags.experiments.is_empty();
     let flags = &handed::taken_over(flags, env);
-    let handed = Handed::of(flags, env);
     if matches!(place, Place::Outermost { .. }) {
         return with_context(flags, env, terminal, |context| {
             check_place(context)?;
+            let handed = Handed::of(flags, &context.settings);
             run_at(context, args, env, place, &handed)
         });
     }
+    let settings = Settings::resolve(&flags.settings(), env, &RealDisk);
+    let handed = settings.map_or_else(|_| Handed::default(), |known| Handed::of(flags, &known));
     let flags = GlobalArgs {
         tracking_uri: Some("demo:".into()),
         ..flags.clone()

@@ -5,7 +5,7 @@ use std::path::absolute;
 use std::process::Command;
 
 use crate::cli::GlobalArgs;
-use crate::settings::{Env, RealDisk, Settings};
+use crate::settings::{Env, Settings};
 use crate::store::Location;
 use crate::uri::{percent_encoded, without_credentials};
 
@@ -38,10 +38,7 @@ pub(super) fn taken_over(flags: &GlobalArgs, env: &Env) -> GlobalArgs {
 impl Handed {
     /// What is to be handed down by one with these flags; nothing where they name no place. A
     /// login is not, since whoever prints the environment would print it.
-    pub(super) fn of(flags: &GlobalArgs, env: &Env) -> Self {
-        let Ok(settings) = Settings::resolve(&flags.settings(), env, &RealDisk) else {
-            return Self::default();
-        };
+    pub(super) fn of(flags: &GlobalArgs, settings: &Settings) -> Self {
         let named = flags.tracking_uri.as_ref();
         let is_told = named.is_some() || settings.by_default;
         let place = match &settings.location {
@@ -78,6 +75,7 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+    use crate::settings::RealDisk;
 
     fn flags(words: &str) -> GlobalArgs {
         let words = format!("mlt {words} run true");
@@ -86,7 +84,9 @@ mod tests {
 
     fn handed(words: &str, env: &[(&str, &str)]) -> [Option<String>; 2] {
         let env = env.iter().copied().collect();
-        let Handed { place, experiment } = Handed::of(&taken_over(&flags(words), &env), &env);
+        let flags = taken_over(&flags(words), &env);
+        let settings = Settings::resolve(&flags.settings(), &env, &RealDisk).unwrap();
+        let Handed { place, experiment } = Handed::of(&flags, &settings);
         [place, experiment]
     }
 
