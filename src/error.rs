@@ -37,6 +37,15 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The same, but for what was done and is not whole. What is worse goes before that.
+    #[must_use]
+    pub const fn but_incomplete(self, is_incomplete: bool) -> Self {
+        match self {
+            Self::Success if is_incomplete => Self::Unreadable,
+            other => other,
+        }
+    }
+
     /// The number.
     pub const fn code(self) -> u8 {
         match self {

@@ -159,10 +159,7 @@ impl<'c> Attachments<'c> {
             units::counted(self.saved, "attachment"),
             units::whole(self.failed)
         ));
-        match exit {
-            Exit::Success => Exit::Unreadable,
-            worse => worse,
-        }
+        exit.but_incomplete(true)
     }
 }
 

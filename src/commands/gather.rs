@@ -117,10 +117,8 @@ impl Gathered {
     pub(super) fn finish(self, context: &Context) -> Result<Exit> {
         self.usage.note(context);
         self.remark(context);
-        let mut exit = context.say_unreadable(self.traces + self.skipped, &self.unreadable);
-        if exit == Exit::Success && self.usage.lacks_some() {
-            exit = Exit::Unreadable;
-        }
+        let exit = context.say_unreadable(self.traces + self.skipped, &self.unreadable);
+        let exit = exit.but_incomplete(self.lacks_usage());
         fail_with(context, self.failures)?;
         Ok(exit)
     }

@@ -125,10 +125,8 @@ fn with_context(
             units::counted(notices.len() - SHOWN, "more warning")
         ));
     }
-    match no_match::explain(&context, outcome)? {
-        Exit::Success if notices.iter().any(Notice::leaves_out) => Ok(Exit::Unreadable),
-        exit => Ok(exit),
-    }
+    let exit = no_match::explain(&context, outcome)?;
+    Ok(exit.but_incomplete(notices.iter().any(Notice::leaves_out)))
 }
 
 /// What every command that looks at traces needs.

@@ -89,10 +89,8 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Exit> {
             limit,
         )?
     };
-    let mut exit = context.say_unreadable(found, &unreadable);
-    if lacks_usage && exit == Exit::Success {
-        exit = Exit::Unreadable;
-    }
+    let exit = context.say_unreadable(found, &unreadable);
+    let exit = exit.but_incomplete(lacks_usage);
     if found == 0 {
         if !args.count && unreadable.is_empty() {
             context.note_no_match(&filter_args);

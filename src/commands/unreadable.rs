@@ -34,11 +34,7 @@ impl Context<'_> {
         for reason in reasons {
             self.warn(reason.as_str());
         }
-        if reasons.is_empty() {
-            exit
-        } else {
-            Exit::Unreadable
-        }
+        exit.but_incomplete(!reasons.is_empty())
     }
 
     /// Names them alone.

@@ -67,11 +67,12 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Exit> {
     // Rules that hold on a part of the traces may fail on the rest.
     let is_sure = args.ignore_unreadable || !gathered.lacks_usage();
     gathered.finish(context)?;
-    Ok(match (verdict.passed(), is_sure) {
-        (false, _) => Exit::Condition,
-        (true, false) => Exit::Unreadable,
-        (true, true) => Exit::Success,
-    })
+    let exit = if verdict.passed() {
+        Exit::Success
+    } else {
+        Exit::Condition
+    };
+    Ok(exit.but_incomplete(!is_sure))
 }
 
 /// The rules with all that is needed to judge traces by them.

@@ -89,13 +89,12 @@ pub(super) fn run(
         );
         return Err(CommandError::new(Exit::Condition, message).into());
     }
-    Ok(if args.fail_empty && finished == 0 {
+    let exit = if args.fail_empty && finished == 0 {
         Exit::Condition
-    } else if unreadable > 0 {
-        Exit::Unreadable
     } else {
         Exit::Success
-    })
+    };
+    Ok(exit.but_incomplete(unreadable > 0))
 }
 
 /// Why it is over.
