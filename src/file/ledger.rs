@@ -19,6 +19,8 @@ use crate::error::{CommandError, Exit};
 
 const NAME: &str = "_mlt_parts";
 const VERSION: u32 = 1;
+const AWAY: &str =
+    "move the part away to have its traces written again, or write into another folder";
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
@@ -33,6 +35,8 @@ struct Head {
 struct Line {
     /// Its path within the folder, with `/` between.
     part: String,
+    /// How long it is; earlier lines do not say it.
+    bytes: Option<u64>,
     traces: Vec<String>,
 }
 
@@ -84,7 +88,7 @@ impl Ledger {
     /// The traces of the parts that are there, and where the last whole line ends.
     fn read(&self, file: &File) -> Result<(HashSet<String>, u64), CommandError> {
         let path = self.path();
-        let mut parts: HashMap<String, Vec<String>> = HashMap::new();
+        let mut parts: HashMap<String, Line> = HashMap::new();
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let (mut line, mut end, mut is_known, mut number) = (Vec::new(), 0, false, 0);
         loop {
@@ -103,16 +107,32 @@ impl Ledger {
                 continue;
             }
             let line: Line = serde_json::from_slice(&line).map_err(|_| self.damaged(number))?;
-            parts.insert(line.part, line.traces);
+            parts.insert(line.part.clone(), line);
         }
         if !is_known {
             return Err(self.strange(&line));
         }
         self.check_parts(&parts)?;
-        let there = parts
-            .into_iter()
-            .filter(|(part, _)| fs::symlink_metadata(self.folder.join(part)).is_ok());
-        Ok((there.flat_map(|(_, traces)| traces).collect(), end))
+        let mut held = HashSet::new();
+        for line in parts.into_values() {
+            let path = self.folder.join(&line.part);
+            if fs::symlink_metadata(&path).is_err() {
+                continue;
+            }
+            let found = fs::metadata(&path).ok().map(|found| found.len());
+            if line.bytes.is_some() && line.bytes != found {
+                return Err(self.changed(&line.part));
+            }
+            held.extend(line.traces);
+        }
+        Ok((held, end))
+    }
+
+    /// That nobody knows what is left of a part.
+    fn changed(&self, part: &str) -> CommandError {
+        let folder = self.folder.display();
+        let message = format!("{part} in {folder} is not as long as it was written");
+        CommandError::new(Exit::Data, message).hint(AWAY)
     }
 
     /// Whether there is one in a folder.
@@ -122,7 +142,7 @@ impl Ledger {
 
     /// Nobody knows which traces are in a part that has no line, and they are not to be in
     /// two.
-    fn check_parts(&self, known: &HashMap<String, Vec<String>>) -> Result<(), CommandError> {
+    fn check_parts(&self, known: &HashMap<String, Line>) -> Result<(), CommandError> {
         let mut all = parts_in(&self.folder, "");
         for found in folders_in(&self.folder) {
             all.extend(parts_in(&self.folder.join(&found), &format!("{found}/")));
@@ -135,9 +155,7 @@ impl Ledger {
             self.path().display(),
             self.folder.display()
         );
-        Err(CommandError::new(Exit::Data, message).hint(
-            "move the part away to have its traces written again, or write into another folder",
-        ))
+        Err(CommandError::new(Exit::Data, message).hint(AWAY))
     }
 
     fn check(&self, line: &[u8]) -> Result<(), CommandError> {
@@ -199,16 +217,22 @@ impl Ledger {
         }
     }
 
-    /// Keeps which traces are in a part, before that gets its name.
+    /// Keeps which traces are in a part of so many bytes, before that gets its name.
     ///
     /// # Errors
     /// Those of the disk.
-    pub(crate) fn add(&mut self, part: String, traces: Vec<String>) -> io::Result<()> {
+    pub(crate) fn add(&mut self, part: String, bytes: u64, traces: Vec<String>) -> io::Result<()> {
         self.begin()?;
         let Some(file) = &self.file else {
             return Ok(());
         };
-        write(file, &Line { part, traces }).map_err(|error| told("write", &self.path(), &error))
+        let bytes = Some(bytes);
+        let line = Line {
+            part,
+            bytes,
+            traces,
+        };
+        write(file, &line).map_err(|error| told("write", &self.path(), &error))
     }
 
     /// What is wrong with a first line that cannot be read.
@@ -284,13 +308,39 @@ mod tests {
         let (mut ledger, known) = Ledger::open(folder.path(), of("parquet")).unwrap();
         assert!(known.is_empty() && !folder.path().join(NAME).exists());
         for (part, trace) in [("a", "tr-1"), ("b", "tr-2"), ("a", "tr-3")] {
-            ledger.add(part.to_owned(), vec![trace.to_owned()]).unwrap();
+            ledger
+                .add(part.to_owned(), 0, vec![trace.to_owned()])
+                .unwrap();
         }
         drop(ledger);
         fs::write(folder.path().join("a"), "").unwrap();
         assert_eq!(held(folder.path()), ["tr-3"]);
         fs::write(folder.path().join("b"), "").unwrap();
         assert_eq!(held(folder.path()), ["tr-2", "tr-3"]);
+    }
+
+    #[test]
+    fn a_part_that_was_cut_is_not_taken_for_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut ledger, _) = Ledger::open(folder.path(), of("parquet")).unwrap();
+        ledger
+            .add("a".to_owned(), 3, vec!["tr-1".to_owned()])
+            .unwrap();
+        drop(ledger);
+        fs::write(folder.path().join("a"), "abc").unwrap();
+        assert_eq!(held(folder.path()), ["tr-1"]);
+        fs::write(folder.path().join("a"), "ab").unwrap();
+        let refused = Ledger::open(folder.path(), of("parquet")).unwrap_err();
+        let said = refused.message;
+        assert!(said.ends_with("is not as long as it was written"), "{said}");
+        fs::remove_file(folder.path().join("a")).unwrap();
+        assert!(held(folder.path()).is_empty(), "it is written again");
+        // What earlier releases wrote says nothing of lengths.
+        let path = folder.path().join(NAME);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("\"bytes\":3,", "")).unwrap();
+        fs::write(folder.path().join("a"), "ab").unwrap();
+        assert_eq!(held(folder.path()), ["tr-1"]);
     }
 
     #[test]
@@ -307,7 +357,7 @@ mod tests {
         let (mut ledger, _) = Ledger::open(folder.path(), of("parquet")).unwrap();
         let name = "date=2026-11-22/part-00001.parquet";
         ledger
-            .add(name.to_owned(), vec!["tr-1".to_owned()])
+            .add(name.to_owned(), 0, vec!["tr-1".to_owned()])
             .unwrap();
         drop(ledger);
         fs::write(&part, "").unwrap();
@@ -324,7 +374,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a"), "").unwrap();
         let (mut ledger, _) = Ledger::open(folder.path(), of("parquet")).unwrap();
-        ledger.add("a".to_owned(), vec!["tr-1".to_owned()]).unwrap();
+        ledger
+            .add("a".to_owned(), 0, vec!["tr-1".to_owned()])
+            .unwrap();
         drop(ledger);
         let path = folder.path().join(NAME);
         let whole = fs::read(&path).unwrap();
@@ -365,7 +417,9 @@ mod tests {
     fn a_damaged_one_and_one_of_another_release_are_told_from_foreign_files() {
         let folder = tempfile::tempdir().unwrap();
         let (mut ledger, _) = Ledger::open(folder.path(), of("parquet")).unwrap();
-        ledger.add("a".to_owned(), vec!["tr-1".to_owned()]).unwrap();
+        ledger
+            .add("a".to_owned(), 0, vec!["tr-1".to_owned()])
+            .unwrap();
         drop(ledger);
         let path = folder.path().join(NAME);
         let whole = fs::read_to_string(&path).unwrap();

@@ -206,7 +206,7 @@ impl Parts<'_> {
         let name = format!("{within}{PART}{number:05}.{extension}");
         let place = Place::find_file(&self.folder.join(&name))?;
         let file = Target::at(place, Existing::Kept)?;
-        let file = Shared(Arc::new(Mutex::new(file)));
+        let file = Shared(Arc::new(Mutex::new(Counted { file, bytes: 0 })));
         Ok(OpenPart {
             within,
             name,
@@ -225,10 +225,11 @@ impl Parts<'_> {
 
     fn finish(&mut self, part: OpenPart) -> Result<()> {
         self.losses += part.document.finish(&End::default())?;
-        self.ledger.add(part.name, part.traces)?;
         let file = part.file.take();
-        file.ok_or_else(|| io::Error::other("a part is still being written"))?
-            .finish()?;
+        let Counted { file, bytes } =
+            file.ok_or_else(|| io::Error::other("a part is still being written"))?;
+        self.ledger.add(part.name, bytes, part.traces)?;
+        file.finish()?;
         self.written += 1;
         Ok(())
     }
@@ -251,26 +252,36 @@ fn last_number(folder: &Path) -> Result<u64> {
 
 /// A file that is written by its document, and then finished by its part.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<Target>>);
+struct Shared(Arc<Mutex<Counted>>);
+
+/// A file, and how many bytes were written to it.
+struct Counted {
+    file: Target,
+    bytes: u64,
+}
 
 impl Shared {
     /// The file, once nobody else has it.
-    fn take(self) -> Option<Target> {
+    fn take(self) -> Option<Counted> {
         let file = Arc::into_inner(self.0)?;
         Some(file.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Target) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Counted) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.with(|file| file.write(bytes))
+        self.with(|counted| {
+            let written = counted.file.write(bytes)?;
+            counted.bytes += written as u64;
+            Ok(written)
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.with(Write::flush)
+        self.with(|counted| counted.file.flush())
     }
 }
