@@ -112,7 +112,7 @@ fn tags_are_changed_in_the_table_and_in_their_column() {
     let server = mysql();
     let uri = server.copy("tags");
     let here = || mlt().on(&uri);
-    let id = here().run("search -n 1 -o ids").ok().trim().to_owned();
+    let id = here().newest();
     here()
         .run(&format!(r"tag {id} a=it's\b b= mlflow.traceName=new --yes"))
         .ok();
@@ -172,7 +172,7 @@ fn tags_are_changed_in_the_table_and_in_their_column() {
 fn a_user_who_may_only_read_reads_and_changes_nothing() {
     let by = user("reader", "GRANT SELECT ON rich.* TO reader");
     let by = || mlt().on(&by).env("MYSQL_PWD", PASSWORD);
-    let id = by().run("search -n 1 -o ids").ok().trim().to_owned();
+    let id = by().newest();
     let refused = by().run(&format!("tag {id} never=x --yes"));
     assert!(
         refused.fails(5).contains("this user may only read"),

@@ -36,7 +36,7 @@ fn tags_are_changed_in_the_table_and_in_their_column() {
     let server = postgres();
     let uri = server.copy("tags");
     let here = || mlt().on(&uri);
-    let id = here().run("search -n 1 -o ids").ok().trim().to_owned();
+    let id = here().newest();
     here()
         .run(&format!("tag {id} a=it's b= mlflow.traceName=new --yes"))
         .ok();
@@ -66,12 +66,7 @@ fn a_role_that_may_only_read_reads_and_changes_nothing() {
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
     );
     let by = postgres().uri_of("reader");
-    let id = mlt()
-        .on(&by)
-        .run("search -n 1 -o ids")
-        .ok()
-        .trim()
-        .to_owned();
+    let id = mlt().on(&by).newest();
     let refused = mlt().on(&by).run(&format!("tag {id} a=x --yes"));
     assert!(
         refused.stderr.contains("this user may only read"),

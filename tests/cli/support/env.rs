@@ -35,6 +35,11 @@ impl Mlt {
         self
     }
 
+    /// The id of the newest trace.
+    pub(crate) fn newest(self) -> String {
+        self.run("search -n 1 -o ids").ok().trim().to_owned()
+    }
+
     /// Runs in this folder.
     pub(crate) fn within(mut self, folder: &std::path::Path) -> Self {
         self.command.current_dir(folder);

@@ -57,12 +57,7 @@ fn assessments_are_the_rows_that_mlflow_writes() {
 #[test]
 fn of_those_that_replace_an_assessment_at_once_none_is_lost() {
     let uri = mysql().copy("replacing");
-    let id = mlt()
-        .on(&uri)
-        .run("search -n 1 -o ids")
-        .ok()
-        .trim()
-        .to_owned();
+    let id = mlt().on(&uri).newest();
     let start = |n: u32| -> Child {
         Command::new(env!("CARGO_BIN_EXE_mlt"))
             .args(["assess", &id, &format!("score={n}"), "--replace"])
@@ -157,12 +152,7 @@ fn who_may_not_change_is_refused_in_a_sentence_before_anything_is() {
          GRANT INSERT, UPDATE, DELETE ON rights.assessments TO may_tag",
     );
     let by = uri.replace("mlflow@", "may_tag@");
-    let id = mlt()
-        .on(&uri)
-        .run("search -n 1 -o ids")
-        .ok()
-        .trim()
-        .to_owned();
+    let id = mlt().on(&uri).newest();
     let before = rows("rights");
     for words in ["assess ID a=1", "delete ID --yes", "close ID"] {
         let refused = mlt().on(&by).run(&words.replace("ID", &id));

@@ -159,12 +159,7 @@ fn a_table_without_assessments_is_not_asked_for_those_of_each_page() {
     assert!(asked() > 1, "one for each page");
     server.sql("unassessed", "DELETE FROM assessments");
     assert_eq!(asked(), 0);
-    let id = mlt()
-        .on(&uri)
-        .run("search -n 1 -o ids")
-        .ok()
-        .trim()
-        .to_owned();
+    let id = mlt().on(&uri).newest();
     mlt().on(&uri).run(&format!("assess {id} seen=true")).ok();
     let found = mlt()
         .on(&uri)
