@@ -449,27 +449,25 @@ impl Ended {
         form: Form,
         mut broken: Vec<(String, anyhow::Error)>,
     ) -> Result<Exit> {
-        if self.with_attachments > 0 {
-            let traces = units::counted(self.with_attachments, "trace");
-            let verb = if self.with_attachments == 1 {
-                "refers"
-            } else {
-                "refer"
-            };
-            context.note_loss(&format!(
-                "{traces} {verb} to attachments, whose bytes stay where they are"
-            ));
-        }
-        if self.with_relatives > 0 {
-            let traces = units::counted(self.with_relatives, "trace");
-            let verb = if self.with_relatives == 1 {
-                "belongs"
-            } else {
-                "belong"
-            };
-            context.note_loss(&format!(
-                "{traces} {verb} to a run or a prompt, which stay where they are"
-            ));
+        for (count, one, several, what) in [
+            (
+                self.with_attachments,
+                "refers",
+                "refer",
+                "attachments, whose bytes stay where they are",
+            ),
+            (
+                self.with_relatives,
+                "belongs",
+                "belong",
+                "a run or a prompt, which stay where they are",
+            ),
+        ] {
+            if count > 0 {
+                let traces = units::counted(count, "trace");
+                let verb = if count == 1 { one } else { several };
+                context.note_loss(&format!("{traces} {verb} to {what}"));
+            }
         }
         if self.issues > 0 {
             let issues = units::counted(self.issues, "link");

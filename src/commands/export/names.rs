@@ -36,9 +36,15 @@ impl<'a> Names<'a> {
             info.experiment_name.clone_from(name);
             return Ok(());
         }
-        // A trace is worth more than what its experiment is called.
         let found = self.context.store()?.experiments(Scope::WithId(id));
-        let name = found.ok().and_then(|mut found| Some(found.pop()?.name));
+        // A trace is worth more than what its experiment is called.
+        let found = found.unwrap_or_else(|error| {
+            self.context.warn(format!(
+                "what experiment {id} is called is not known: {error}"
+            ));
+            Vec::new()
+        });
+        let name = found.into_iter().next().map(|experiment| experiment.name);
         // What is called by its id has no other name there.
         let name = name.filter(|name| name != id);
         self.known.insert(id.clone(), name.clone());
