@@ -312,13 +312,11 @@ impl Fake {
     /// A server with the experiment `shop` and three traces, the first of which
     /// has spans.
     pub(crate) fn with_traces() -> Self {
+        let shop = Reply::json(&json!({"experiment": {"experiment_id": "1", "name": "shop"}}));
         Self::start()
             .on("POST", EXPERIMENTS, experiments(&[("1", "shop")]))
-            .on(
-                "GET",
-                EXPERIMENT_BY_NAME,
-                Reply::json(&json!({"experiment": {"experiment_id": "1", "name": "shop"}})),
-            )
+            .on("GET", EXPERIMENT, shop.clone())
+            .on("GET", EXPERIMENT_BY_NAME, shop)
             .on("POST", SEARCH, page(1..4, None))
             .on("GET", &info_path(1), info_reply(1))
             .on("GET", ARTIFACT, artifact_reply(1))

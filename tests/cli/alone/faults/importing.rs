@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use super::*;
-use crate::support::fake::{Reply, artifact, info, info_path, trace_id};
+use crate::support::fake::{EXPERIMENT, Reply, artifact, info, info_path, trace_id};
 
 const SPANS: &str = "/v1/traces";
 const TRACE: &str = "/api/3.0/mlflow/traces";
-const EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get";
 const DELETE: &str = "/api/2.0/mlflow/traces/delete-traces";
 
 /// The traces with these numbers, in a file.
