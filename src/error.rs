@@ -431,7 +431,8 @@ fn data_advice(error: &StoreError) -> (Vec<String>, Exit) {
             let folder = path.trim_end_matches('/');
             let hint = match within {
                 Some(store) => format!("name that: `-u {folder}/{store}`"),
-                None => one_after_the_other(&format!("{folder}/*.json")),
+                None => "files of traces end in .json, .jsonl or .ndjson, perhaps with .gz, in .pb or .binpb"
+                    .to_owned(),
             };
             (vec![hint], Exit::Data)
         }

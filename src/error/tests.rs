@@ -14,9 +14,10 @@ fn what_a_folder_or_a_file_is_instead_decides_about_the_hint() {
         path: "proj/".to_owned(),
         within,
     };
-    let about = "it is a directory without experiments of MLflow (folders with a meta.yaml)";
+    let about = "it is a directory without experiments of MLflow (folders with a meta.yaml) \
+                 and without files of traces";
     assert_eq!(
-        told(folder(Some("mlruns"))).0,
+        told(folder(Some("mlruns".to_owned()))).0,
         format!(
             "error: cannot read proj/: {about}, but with mlruns in it\n\
              hint: name that: `-u proj/mlruns`\n"
@@ -26,7 +27,7 @@ fn what_a_folder_or_a_file_is_instead_decides_about_the_hint() {
         told(folder(None)).0,
         format!(
             "error: cannot read proj/: {about}\n\
-             hint: files of traces are read one after the other as in `cat proj/*.json | mlt -u - search`\n"
+             hint: files of traces end in .json, .jsonl or .ndjson, perhaps with .gz, in .pb or .binpb\n"
         )
     );
     let reason = "expected a value at line 1 column 1".to_owned();

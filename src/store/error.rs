@@ -344,14 +344,14 @@ pub enum StoreError {
     },
     /// A folder that is no store of MLflow's.
     #[error(
-        "cannot read {path}: it is a directory without experiments of MLflow (folders with a meta.yaml){}",
-        within.map(|within| format!(", but with {within} in it")).unwrap_or_default()
+        "cannot read {path}: it is a directory without experiments of MLflow (folders with a meta.yaml) and without files of traces{}",
+        within.as_ref().map(|within| format!(", but with {within} in it")).unwrap_or_default()
     )]
     NoExperiments {
         /// The path.
         path: String,
-        /// The file or folder in it that is one.
-        within: Option<&'static str>,
+        /// The file or folder in it that is one, or that holds files of traces.
+        within: Option<String>,
     },
     /// A database that another program keeps to itself.
     #[error("cannot use {path}: another program has locked it for {seconds} s")]

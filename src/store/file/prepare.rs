@@ -81,6 +81,25 @@ pub(in crate::store) fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The names of the folders in a folder that have files of traces themselves, and are read
+/// where they are named alone.
+pub(in crate::store) fn folders_of_files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let name = path.file_name()?.to_string_lossy().into_owned();
+            let is_read = name.starts_with(DAY) || name.starts_with('.');
+            let has_files = || files_in(&path).is_ok_and(|files| !files.is_empty());
+            (!is_read && path.is_dir() && has_files()).then_some(name)
+        })
+        .collect();
+    names.sort();
+    names
+}
+
 /// In which format the parts of an export in a folder are, where that is none of traces.
 pub(in crate::store) fn other_parts_in(folder: &Path) -> Option<String> {
     let files = all_in(folder).ok()?;
@@ -126,6 +145,10 @@ pub(super) fn path(path: &Path) -> Result<Prepared, Trouble> {
         for file in files_in(path).map_err(Trouble::Read)? {
             let opened = std::fs::File::open(&file).map_err(Trouble::Read)?;
             whole.add(&file.display().to_string(), opened, true)?;
+        }
+        for name in folders_of_files(path) {
+            let name = path.join(name).display().to_string();
+            whole.refuse(&name, "its files are read where it is named itself", true)?;
         }
         return whole.finish();
     }

@@ -33,6 +33,7 @@ use crate::model::{
 use crate::parallel;
 
 pub(super) use self::folder::is_store;
+use super::file::prepare::folders_of_files;
 
 /// The folder of a file store.
 pub(super) struct Mlruns {
@@ -49,11 +50,11 @@ impl Mlruns {
         folder::experiment_folders(root)?;
         if !folder::is_store(root) {
             let within = if folder::is_store(&root.join("mlruns")) {
-                Some("mlruns")
+                Some("mlruns".to_owned())
             } else if root.join("mlflow.db").is_file() {
-                Some("mlflow.db")
+                Some("mlflow.db".to_owned())
             } else {
-                None
+                folders_of_files(root).into_iter().next()
             };
             return Err(StoreError::NoExperiments {
                 path: root.display().to_string(),

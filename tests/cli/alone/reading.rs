@@ -280,6 +280,48 @@ fn a_folder_of_files_is_read_as_one() {
 }
 
 #[test]
+fn folders_of_files_within_a_folder_are_named_where_they_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = |words: &str| mlt().within(folder.path()).run(words);
+    for place in ["runs/a", "runs/b.d"] {
+        let written = here(&format!("-u demo: export --all -o jsonl --to {place}/"));
+        assert_eq!(written.code, Some(0), "{written}");
+    }
+    for other in ["runs/empty", "runs/.git", "notes"] {
+        fs::create_dir(folder.path().join(other)).unwrap();
+        fs::write(folder.path().join(other).join("a.txt"), "{}").unwrap();
+    }
+    fs::write(folder.path().join("runs/.git/a.json"), "{}").unwrap();
+    let runs = here("-u runs search");
+    assert_eq!(
+        runs.fails(6),
+        "error: cannot read runs: it is a directory without experiments of MLflow (folders with \
+         a meta.yaml) and without files of traces, but with a in it\n\
+         hint: name that: `-u runs/a`\n"
+    );
+    let notes = here("-u notes search");
+    assert_eq!(
+        notes.fails(6),
+        "error: cannot read notes: it is a directory without experiments of MLflow (folders \
+         with a meta.yaml) and without files of traces\n\
+         hint: files of traces end in .json, .jsonl or .ndjson, perhaps with .gz, in .pb or .binpb\n"
+    );
+    let trace = trace().to_string();
+    fs::write(folder.path().join("runs/one.jsonl"), trace + "\n").unwrap();
+    let short = here("-u runs search --count");
+    assert_eq!(
+        (short.code, short.stdout.as_str()),
+        (Some(7), "1\n"),
+        "{short}"
+    );
+    for place in ["runs/a", "runs/b.d"] {
+        let said = format!("{place}: its files are read where it is named itself");
+        assert!(short.stderr.contains(&said), "{short}");
+    }
+    assert!(!short.stderr.contains(".git"), "{short}");
+}
+
+#[test]
 fn traces_of_unity_catalog_are_found_by_their_digits() {
     let mut trace = trace();
     let id = "trace:/main.obs/00000000000000000000000000000002";

@@ -312,7 +312,7 @@ fn the_store_of_the_current_folder_is_the_default() {
     std::fs::write(project.path().join("proj/mlflow.db"), "").unwrap();
     let within = mlt().within(project.path()).on("proj").run("search");
     insta::assert_snapshot!(within.fails(6), @"
-    error: cannot read proj: it is a directory without experiments of MLflow (folders with a meta.yaml), but with mlflow.db in it
+    error: cannot read proj: it is a directory without experiments of MLflow (folders with a meta.yaml) and without files of traces, but with mlflow.db in it
     hint: name that: `-u proj/mlflow.db`
     ");
     let gone = here().on("./gone").run("search");
