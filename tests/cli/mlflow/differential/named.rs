@@ -197,6 +197,7 @@ fn some_spellings_that_the_server_takes_hide_a_mistake_and_are_refused() {
         "name ILIKE 'x\\'",
         "timestamp_ms > 'abc'",
         "status IN ('O' 'K')",
+        "trace.request_id NOT IN ('a\\0', 'b')",
         "execution_time_ms < 1e400",
     ] {
         assert!(on_the_server(text).is_some(), "{text}");

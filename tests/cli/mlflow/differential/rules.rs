@@ -123,6 +123,11 @@ const STRICTER: &[(&str, &[Kind], &str)] = &[
         &[Kind::BadListMember, Kind::UnclosedList],
         r"(?i)\bIN\s*\(",
     ),
+    (
+        "no text in a list has a NUL character",
+        &[Kind::BadValue],
+        r"(?is)\bIN\s*\(.*\\(0|x00|u0000|U0{8})",
+    ),
 ];
 
 /// Why mlt refuses what the server takes.
