@@ -165,7 +165,7 @@ fn message(object: &Object) -> Option<Vec<Message>> {
     }
     let mut found = Message::new(role, reasoning(object));
     found.name = first_text(object, &["name"]).map(str::to_owned);
-    found.finish_reason = first_text(object, &["finish_reason", "stop_reason"]).map(str::to_owned);
+    found.finish_reason = reason(object).map(str::to_owned);
     if let Some(content) = first(object, &["content", "parts", "blocks", "text"]) {
         found.parts.extend(parts(content));
     }
@@ -187,6 +187,18 @@ fn message(object: &Object) -> Option<Vec<Message>> {
         found.parts.push(tool_call(call));
     }
     Some(vec![found])
+}
+
+/// Why a model ended: in a message, in what is said about it, or in the raw answer that it was
+/// made of.
+fn reason(object: &Object) -> Option<&str> {
+    const NAMES: [&str; 2] = ["finish_reason", "stop_reason"];
+    first_text(object, &NAMES)
+        .or_else(|| first_text(first(object, &["meta", "_meta"])?.as_object()?, &NAMES))
+        .or_else(|| {
+            let choices = list(self::object(object, "raw")?, "choices")?;
+            first_text(choices.first()?.as_object()?, &NAMES)
+        })
 }
 
 /// What an assistant thought, beside its content.

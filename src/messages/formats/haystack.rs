@@ -53,16 +53,7 @@ fn part(from: &Object) -> Option<Vec<Part>> {
 fn response(from: &Object) -> Option<Vec<Message>> {
     let replies = list(from, "replies")?;
     let read = replies.iter().map(|reply| match reply {
-        Value::Object(reply) => {
-            let mut found = message(reply)?;
-            let about = object(reply, "meta").or_else(|| object(reply, "_meta"));
-            if let Some(last) = found.last_mut() {
-                last.finish_reason = about
-                    .and_then(|about| first_text(about, &["finish_reason", "stop_reason"]))
-                    .map(str::to_owned);
-            }
-            Some(found)
-        }
+        Value::Object(reply) => message(reply),
         text => Some(vec![Message::new(Role::Assistant, parts(text))]),
     });
     let read: Option<Vec<Vec<Message>>> = read.collect();
