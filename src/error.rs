@@ -288,6 +288,12 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             (vec![hint], Exit::Server)
         }
         StoreError::BrokenOff { .. } => (one("try again"), Exit::Server),
+        // A server of another kind, which knows nothing of the method.
+        StoreError::Refused {
+            status: 405 | 501,
+            code: None,
+            ..
+        } => (one(OTHER_SERVER), Exit::Server),
         StoreError::Refused {
             status,
             meaning,
@@ -330,7 +336,7 @@ fn store_advice(error: &StoreError) -> (Vec<String>, Exit) {
             one(if *found == Found::Html {
                 "this may be a login page or a proxy; check the tracking URI"
             } else {
-                "check that the tracking URI is that of an MLflow server"
+                OTHER_SERVER
             }),
             Exit::Server,
         ),
@@ -480,6 +486,8 @@ fn certificate_hint(fault: &CertificateFault) -> &'static str {
         }
     }
 }
+
+const OTHER_SERVER: &str = "check that the tracking URI is that of an MLflow server";
 
 const UNKNOWN_HOST: &str = "the server does not know itself by this name; see its --allowed-hosts";
 

@@ -136,6 +136,12 @@ fn a_server_with_a_fault_of_its_own_is_a_server_error() {
     error: HOST answered 500 INTERNAL_ERROR: Internal server error
     --- exit 4
     ");
+    assert_snapshot!(fault(search_gives(&Reply::html(501)), "search", 4), @"
+    --- stderr
+    error: HOST answered 501: an HTML page
+    hint: check that the tracking URI is that of an MLflow server
+    --- exit 4
+    ");
     assert_snapshot!(fault(search_gives(&Reply::html(500)), "search", 4), @"
     --- stderr
     error: HOST answered 500: an HTML page
