@@ -7,11 +7,12 @@ mod credentials;
 mod database;
 mod databricks;
 mod disk;
+mod env;
+mod error;
 mod location;
 mod mysql;
 mod proxy;
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,8 @@ use crate::units::read_bytes;
 use crate::uri::{has_secret_option, without_credentials};
 
 pub use disk::{Disk, Found, RealDisk};
+pub use env::Env;
+pub use error::SettingsError;
 
 /// The variable that says where the traces are.
 const URI: &str = "MLFLOW_TRACKING_URI";
@@ -50,172 +53,6 @@ pub struct Flags {
     pub retries: Option<u32>,
     /// Folders that artifacts may be read in.
     pub allow_artifacts: Vec<PathBuf>,
-}
-
-/// The environment, read once.
-#[derive(Debug, Clone, Default)]
-pub struct Env {
-    variables: HashMap<String, String>,
-    /// The tracking URI, where it is a path that is not Unicode.
-    odd_uri: Option<PathBuf>,
-}
-
-impl Env {
-    /// The process's environment. Variables that are not Unicode are left out.
-    pub fn from_process() -> Self {
-        Self {
-            variables: std::env::vars_os()
-                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-                .collect(),
-            odd_uri: std::env::var_os(URI)
-                .filter(|uri| uri.to_str().is_none())
-                .map(PathBuf::from),
-        }
-    }
-
-    /// A variable that is set and not empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.variables
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-    }
-
-    /// The same without some variables.
-    #[must_use]
-    pub fn without(&self, names: &[&str]) -> Self {
-        let mut rest = self.clone();
-        rest.variables
-            .retain(|name, _| !names.contains(&name.as_str()));
-        rest
-    }
-
-    /// All variables with their values.
-    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        let variables = self.variables.iter();
-        variables.map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// Whether a variable is set, be it to nothing.
-    fn is_set(&self, name: &str) -> bool {
-        self.variables.contains_key(name)
-    }
-
-    /// A variable that holds a truth value as MLflow spells them.
-    fn flag(&self, name: &'static str) -> Result<Option<bool>, SettingsError> {
-        match self.get(name).map(str::to_ascii_lowercase).as_deref() {
-            None => Ok(None),
-            Some("true" | "1") => Ok(Some(true)),
-            Some("false" | "0") => Ok(Some(false)),
-            Some(_) => Err(SettingsError::Variable {
-                name,
-                expected: "true or false",
-                found: self.get(name).unwrap_or_default().to_owned(),
-            }),
-        }
-    }
-
-    fn number(&self, name: &'static str) -> Result<Option<f64>, SettingsError> {
-        let Some(text) = self.get(name) else {
-            return Ok(None);
-        };
-        match text.trim().parse::<f64>() {
-            Ok(number) if number >= 0.0 && number.is_finite() => Ok(Some(number)),
-            _ => Err(SettingsError::Variable {
-                name,
-                expected: "a number that is not negative",
-                found: text.to_owned(),
-            }),
-        }
-    }
-}
-
-impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self {
-            variables: pairs
-                .into_iter()
-                .map(|(k, v)| (k.into(), v.into()))
-                .collect(),
-            odd_uri: None,
-        }
-    }
-}
-
-/// A setting that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// Nothing says where the traces are, and MLflow's defaults are not there.
-    #[error("no tracking URI is set, and there is neither ./mlruns nor ./mlflow.db here")]
-    NoTrackingUri,
-    /// A scheme that no store here has.
-    #[error(
-        "cannot use the tracking URI `{uri}`: expected http://, https://, sqlite:///, postgresql://, mysql://, databricks, an mlruns folder, a .json or .jsonl file, `-` or `demo:`"
-    )]
-    Scheme {
-        /// As given, credentials removed.
-        uri: String,
-    },
-    /// A database that mlt has no driver for.
-    #[error(
-        "cannot read the database `{uri}` directly: of databases, mlt only reads SQLite, PostgreSQL and MySQL"
-    )]
-    Database {
-        /// As given, credentials removed.
-        uri: String,
-    },
-    /// Not a URL.
-    #[error("cannot use the tracking URI `{uri}`: {reason}")]
-    Uri {
-        /// As given, credentials removed.
-        uri: String,
-        /// Why.
-        reason: String,
-    },
-    /// A variable with an unusable value.
-    #[error("${name}: expected {expected}, found `{found}`")]
-    Variable {
-        /// The variable.
-        name: &'static str,
-        /// What it may hold.
-        expected: &'static str,
-        /// What it holds.
-        found: String,
-    },
-    /// Two settings that exclude each other.
-    #[error("{one} and {other} cannot both be set")]
-    Conflict {
-        /// One.
-        one: &'static str,
-        /// The other.
-        other: &'static str,
-    },
-    /// A way to log in that mlt does not have.
-    #[error("mlt cannot log in by {what}")]
-    UnsupportedLogin {
-        /// The variable that asks for it.
-        what: &'static str,
-    },
-    /// Host or token of a Databricks workspace are not to be had.
-    #[error("cannot log in to Databricks: {reason}")]
-    Databricks {
-        /// What is missing where.
-        reason: String,
-    },
-    /// A way to log in to Databricks that mlt does not have.
-    #[error("mlt cannot log in to Databricks by {what}")]
-    DatabricksLogin {
-        /// The variable or profile entry that asks for it.
-        what: String,
-    },
-    /// A credentials file that cannot be read.
-    #[error("cannot read {path}: {reason}")]
-    CredentialsFile {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
 }
 
 /// Resolved settings.

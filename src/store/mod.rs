@@ -339,7 +339,7 @@ fn is_of_files(folder: &Path) -> bool {
     !mlruns::is_store(folder)
         && !mlruns::is_store(&folder.join("mlruns"))
         && !folder.join("mlflow.db").is_file()
-        && file::prepare::files_in(folder).is_ok_and(|files| !files.is_empty())
+        && file::folder::files_in(folder).is_ok_and(|files| !files.is_empty())
 }
 
 /// Opens the store that `location` names.
@@ -375,7 +375,7 @@ pub fn open_with(
         }
         Location::Mlruns(path) if is_of_files(path) => Box::new(file::FileStore::open(path)?),
         Location::Mlruns(path) => {
-            if let Some(format) = file::prepare::other_parts_in(path) {
+            if let Some(format) = file::folder::other_parts_in(path) {
                 return Err(StoreError::Data {
                     path: path.display().to_string(),
                     reason: format!(

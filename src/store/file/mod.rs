@@ -4,9 +4,10 @@
 //! a trace that comes twice. What cannot be read is named beside the rest.
 
 mod elements;
+pub(super) mod folder;
 mod lines;
 mod one;
-pub(super) mod prepare;
+mod prepare;
 mod scan;
 mod source;
 #[cfg(test)]

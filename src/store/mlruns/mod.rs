@@ -33,7 +33,7 @@ use crate::model::{
 use crate::parallel;
 
 pub(super) use self::folder::is_store;
-use super::file::prepare::folders_of_files;
+use super::file::folder::folders_of_files;
 
 /// The folder of a file store.
 pub(super) struct Mlruns {
