@@ -70,13 +70,15 @@ impl dyn Store + '_ {
     }
 }
 
-/// Finds out which traces would be taken in, by asking for each.
+/// Finds out which traces would be taken in, by asking for each; `is_whole` tells of one that
+/// is there whether anything of it is missing.
 ///
 /// # Errors
 /// What is no single trace's.
 pub(super) fn try_by_asking(
     store: &(impl Store + ?Sized),
     traces: &[Trace],
+    is_whole: impl Fn(&TraceInfo, &Trace) -> bool,
     each: OnPut<'_>,
 ) -> Result<(), StoreError> {
     let ids = traces.iter().map(|trace| trace.info.trace_id.clone());
@@ -86,11 +88,13 @@ pub(super) fn try_by_asking(
         &mut std::iter::once(Ok(ids)),
         Want::INFO,
         &mut |id, found| {
-            let wrong = traces.next().and_then(|trace| check(trace).err());
+            let trace = traces.next();
+            let wrong = trace.and_then(|trace| check(trace).err());
+            let is_whole = |there: &Trace| trace.is_none_or(|trace| is_whole(&there.info, trace));
             let outcome = match (wrong, found) {
                 (Some(wrong), _) => Err(wrong),
-                (None, Ok(_)) => Ok(Put::Known),
-                (None, Err(StoreError::UnknownTrace { .. })) => Ok(Put::Taken),
+                (None, Ok(there)) if is_whole(&there) => Ok(Put::Known),
+                (None, Ok(_) | Err(StoreError::UnknownTrace { .. })) => Ok(Put::Taken),
                 (None, Err(error)) => Err(error),
             };
             each(id, outcome)

@@ -420,7 +420,7 @@ impl Store for RestStore {
 
     fn put(&self, traces: &[Trace], mode: PutMode, each: OnPut<'_>) -> Result<(), StoreError> {
         match mode {
-            PutMode::Try => super::put::try_by_asking(self, traces, each),
+            PutMode::Try => super::put::try_by_asking(self, traces, put::is_finished, each),
             PutMode::Write => self.put_all(traces, each),
         }
     }

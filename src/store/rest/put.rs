@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::http::Call;
 use super::{RestStore, ids};
 use crate::json::parse_value;
-use crate::model::{Assessment, Link, Span, SpanId, Trace, TraceInfo, metadata};
+use crate::model::{Assessment, Link, Span, SpanId, Trace, TraceInfo, TraceState, metadata};
 use crate::otlp::{
     AnyValue, ExportTraceServiceRequest, LinkMessage, ResourceSpans, ScopeSpans, SpanMessage,
     from_hex, value,
@@ -235,21 +235,28 @@ fn is_the_servers(error: &StoreError) -> bool {
 }
 
 /// Whether a trace that is there is whole: one that only its spans have made so far lacks
-/// the server's mark, and what spans do not tell.
-fn is_finished(there: &TraceInfo, trace: &Trace) -> bool {
+/// the server's mark, and what spans do not tell. One that has ended since, or was given tags,
+/// is left as it is.
+pub(super) fn is_finished(there: &TraceInfo, trace: &Trace) -> bool {
     if there.metadata.contains_key(metadata::FINALIZED) {
         return true;
     }
     let info = &trace.info;
+    let has_new_tag = put::tags(there).any(|(key, _)| !info.tags.contains_key(key));
+    if has_new_tag {
+        return true;
+    }
     let ms = |ns: Option<i64>| ns.map(|ns| ns.div_euclid(1_000_000));
+    let is_as_here = there.state == info.state
+        && put::request_time(trace).map(crate::model::Timestamp::millis)
+            == there.request_time.map(crate::model::Timestamp::millis)
+        && ms(there.execution_duration_ns) == ms(info.execution_duration_ns);
+    let has_ended = matches!(there.state, TraceState::Ok | TraceState::Error);
     let has_assessment = |one: &Assessment| {
         let mut all = there.assessments.iter();
         one.id.is_some() && all.any(|old| old.id == one.id)
     };
-    there.state == info.state
-        && put::request_time(trace).map(crate::model::Timestamp::millis)
-            == there.request_time.map(crate::model::Timestamp::millis)
-        && ms(there.execution_duration_ns) == ms(info.execution_duration_ns)
+    (is_as_here || has_ended)
         && there.client_request_id == info.client_request_id
         && put::tags(info).all(|(key, _)| there.tags.contains_key(key))
         && info

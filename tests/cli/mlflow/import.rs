@@ -529,17 +529,65 @@ fn places_that_take_nothing_in_say_so_in_a_sentence() {
     assert!(refused.fails(2).contains(said), "{refused}");
 }
 
-#[test]
-fn spans_become_the_trace_that_a_server_makes_of_them() {
-    let (asked, target) = (empty(), empty());
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/collector.json");
-    let send = "
+/// Sends OpenTelemetry's JSON in a file to a server.
+fn send(uri: &str, file: &Path) {
+    let program = "
 import requests, sys
 body = open(sys.argv[2], 'rb').read()
 headers = {'content-type': 'application/json', 'x-mlflow-experiment-id': '0'}
 requests.post(sys.argv[1] + '/v1/traces', data=body, headers=headers).raise_for_status()
 ";
-    ask(send, &[asked.uri(), fixture.to_str().unwrap()]);
+    ask(program, &[uri, file.to_str().unwrap()]);
+}
+
+#[test]
+fn what_has_ended_on_a_server_since_it_was_exported_stays_as_it_is() {
+    let target = empty();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("spans.json");
+    // Their root spans have not arrived.
+    let span = |n: usize| {
+        json!({
+            "traceId": format!("{n:032x}"),
+            "spanId": format!("{n:016x}"),
+            "parentSpanId": "00000000000000ff",
+            "name": "step",
+            "startTimeUnixNano": "1700000000000000000",
+            "endTimeUnixNano": "1700000001000000000",
+        })
+    };
+    let spans: Vec<Value> = (1..=3).map(span).collect();
+    let body = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]});
+    fs::write(&file, body.to_string()).unwrap();
+    send(target.uri(), &file);
+    let on = |words: &str| {
+        let outcome = mlt().on(target.uri()).within(dir.path()).run(words);
+        assert_eq!(outcome.code, Some(0), "{words}: {outcome}");
+        outcome
+    };
+    on("export --all -o jsonl --to before.jsonl");
+    let ids: Vec<String> = (1..=3).map(|n| format!("tr-{n:032x}")).collect();
+    on(&format!("close {} --state OK --older-than 0s", ids[0]));
+    on(&format!("close {} --state ERROR --older-than 0s", ids[1]));
+    on(&format!("tag {} seen=yes", ids[2]));
+    let states =
+        || on("search --all --order-by trace_id -o tsv --columns trace_id,state,tags.seen");
+    let before = states().stdout;
+    for end in ["OK\t", "ERROR\t", "IN_PROGRESS\tyes"] {
+        assert!(before.contains(&format!("\t{end}\n")), "{before}");
+    }
+    for words in ["import before.jsonl --dry-run", "import before.jsonl"] {
+        let told = on(words).stdout;
+        assert_eq!(told.matches("it is there already").count(), 3, "{told}");
+        assert_eq!(states().stdout, before, "{words}");
+    }
+}
+
+#[test]
+fn spans_become_the_trace_that_a_server_makes_of_them() {
+    let (asked, target) = (empty(), empty());
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/collector.json");
+    send(asked.uri(), &fixture);
     // The server takes hex in links for base64.
     let mut expected = all_of(asked.uri());
     for trace in expected.values_mut() {
