@@ -203,6 +203,11 @@ fn described(new: &Assessment) -> Value {
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        // A whole number looks as it does where it is listed.
+        Value::Number(number) if number.is_f64() => {
+            let text = number.to_string();
+            text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+        }
         other => other.to_string(),
     }
 }

@@ -59,12 +59,9 @@ impl AssessmentChanges {
 
     /// Whether it says already what a new one in its place would say.
     pub fn is_same(old: &Assessment, new: &Assessment) -> bool {
-        let number = |value: &Value| value.as_f64();
-        let values = (old.value(), new.value());
-        // Servers make floating-point numbers of all.
-        let is_value = values.0 == values.1
-            || number(values.0).is_some_and(|one| number(values.1) == Some(one));
-        is_value && old.rationale == new.rationale && old.metadata == new.metadata
+        is_same_value(old.value(), new.value())
+            && old.rationale == new.rationale
+            && old.metadata == new.metadata
     }
 
     /// Those that would be deleted: of a name, the valid ones.
@@ -101,6 +98,25 @@ impl AssessmentChanges {
         };
         let missing = self.make.iter().filter(|new| !is_there(new));
         missing.map(complete).collect()
+    }
+}
+
+/// Whether two values are one, be their numbers whole or floating-point: servers make the
+/// latter of all.
+fn is_same_value(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(a), Value::Number(b)) => {
+            a == b || ((a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64())
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same_value(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let is_there =
+                |(key, a): (&String, &Value)| b.get(key).is_some_and(|b| is_same_value(a, b));
+            a.len() == b.len() && a.iter().all(is_there)
+        }
+        _ => one == other,
     }
 }
 
@@ -268,6 +284,23 @@ mod tests {
         assert_ne!(made[0].id, changes.made(&now)[0].id);
         changes.make[0] = Assessment::sample_feedback("x", json!(1.0));
         assert_eq!(changes.made(&now), [], "it is so already");
+        let said = |value| Assessment::sample_feedback("x", value);
+        let large = 9_007_199_254_740_993_i64;
+        for (old, new, is_same) in [
+            (
+                json!({"a": [1.0, 2.0], "b": "x"}),
+                json!({"b": "x", "a": [1, 2]}),
+                true,
+            ),
+            (json!({"a": [1.0, 2.0]}), json!({"a": [1, 2, 3]}), false),
+            (json!({"a": 1}), json!({"b": 1}), false),
+            (json!(large), json!(large - 1), false),
+            (json!(true), json!(1), false),
+        ] {
+            let (old, new) = (said(old), said(new));
+            let found = AssessmentChanges::is_same(&old, &new);
+            assert_eq!(found, is_same, "{old:?} {new:?}");
+        }
         changes.delete = vec!["x".to_owned(), "c".to_owned()];
         let doomed = changes.doomed(&now);
         assert_eq!(doomed.len(), 4);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::time::{Otherwise, Rfc3339};
 use super::{ids, null_as_default};
@@ -114,9 +114,16 @@ pub(in crate::store) fn texts(
 }
 
 /// What a value becomes on its way through the server's `google.protobuf.Value`,
-/// whose numbers are all floating-point.
+/// whose numbers are all floating-point. Whole ones that would lose digits keep them.
 pub(in crate::store) fn as_protobuf_value(value: Value) -> Value {
+    /// Up to here every whole number is a floating-point number.
+    const EXACT: u64 = 1 << 53;
+    let whole = |number: &Number| {
+        let small = number.as_i64().map(i64::unsigned_abs);
+        small.or_else(|| number.as_u64()).unwrap_or(0)
+    };
     match value {
+        Value::Number(number) if whole(&number) > EXACT => Value::Number(number),
         Value::Number(number) => number.as_f64().map_or(Value::Null, Value::from),
         Value::Array(items) => items.into_iter().map(as_protobuf_value).collect(),
         Value::Object(members) => members
@@ -166,5 +173,19 @@ impl WireAssessment {
             overrides: self.overrides,
             valid: self.valid.unwrap_or(true),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_floating_point_as_long_as_they_lose_nothing() {
+        let large = 9_007_199_254_740_993_u64;
+        let value = as_protobuf_value(json!({"a": [1, -2, 0.5], "b": large, "c": "x"}));
+        assert_eq!(value, json!({"a": [1.0, -2.0, 0.5], "b": large, "c": "x"}));
     }
 }

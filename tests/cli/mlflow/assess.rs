@@ -109,6 +109,13 @@ fn a_server_keeps_what_was_said() {
     let now = values(&mlflow(), "helpful");
     let expected = [(json!(0.7), true), (json!(0.8), false), (json!(0.9), true)];
     assert_eq!(now, expected);
+    let json = || {
+        let words = ["assess", &id, r#"days={"n":[3]}"#, "--replace"];
+        on().args(words).run("").ok().to_owned()
+    };
+    assert_eq!(json(), format!("{id}  days={{\"n\":[3]}} (new)\n"));
+    let as_it_is = format!("{id}  nothing to change: days={{\"n\":[3]}} (as it is)\n");
+    assert_eq!(json(), as_it_is);
     on().run(&format!("assess {id} --delete helpful --delete none"))
         .ok();
     assert_eq!(values(&mlflow(), "helpful"), [(json!(0.8), true)]);

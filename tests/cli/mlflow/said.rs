@@ -45,6 +45,11 @@ pub(super) fn by_mlt(on: &dyn Fn() -> Mlt, id: &str, span: &str) {
         again,
         format!("{id}  nothing to change: helpful=0.9 (as it is)\n")
     );
+    let list = r#"list=[1, "é", {"a": null}]"#;
+    let code = ["--replace", "--source", "code:score.sh", "--span", span];
+    let run_id = "mlflow.assessment.sourceRunId=0123456789abcdef0123456789abcdef";
+    let list = run(&[&[list][..], &code, &["--set-metadata", run_id]].concat());
+    assert!(list.contains("nothing to change: list="), "{list}");
     run(&["gone=1", "--source", "human:bob"]);
     run(&["--delete", "gone"]);
 }
