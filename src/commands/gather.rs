@@ -292,7 +292,8 @@ fn find(
     before: Before<'_>,
     each: &mut impl FnMut(Trace) -> Result<()>,
 ) -> Result<Gathered> {
-    query.ids_only = !need.info && need.parts == InfoParts::NONE;
+    let is_bare = [InfoParts::NONE, InfoParts::SPAN_COUNT].contains(&need.parts);
+    query.ids_only = !need.info && is_bare;
     query.parts = (!need.info).then_some(need.parts);
     query.any_order = need.any_order;
     let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));

@@ -105,6 +105,7 @@ fn found(
             usage: true,
             assessments: true,
             session: true,
+            ..InfoParts::NONE
         },
         usage: true,
         any_order: false,

@@ -393,7 +393,7 @@ fn parts(question: &StatsQuestion) -> Option<InfoParts> {
     Some(InfoParts {
         usage: measures(Measure::is_usage),
         assessments: question.assessments || measures(Measure::is_assessment),
-        session: false,
+        ..InfoParts::NONE
     })
 }
 

@@ -75,7 +75,7 @@ pub struct Query {
     pub limit: Option<usize>,
     /// Whether ids, states and times will do; the store may then leave out the rest.
     pub ids_only: bool,
-    /// Where it is given, whether those and these parts will do, likewise.
+    /// Where it is given, these parts are wanted besides, from stores that leave out the rest.
     pub parts: Option<InfoParts>,
     /// Whether the number of spans is wanted, from stores that can count them.
     pub counts_spans: bool,
@@ -84,6 +84,7 @@ pub struct Query {
 }
 
 /// What of a trace is wanted besides its id, state and times.
+#[allow(clippy::struct_excessive_bools, reason = "each is a part of its own")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InfoParts {
     /// Tokens and cost.
@@ -92,6 +93,8 @@ pub struct InfoParts {
     pub assessments: bool,
     /// The session, with the user and the experiment.
     pub session: bool,
+    /// How many spans the trace should have.
+    pub span_count: bool,
 }
 
 impl InfoParts {
@@ -100,6 +103,12 @@ impl InfoParts {
         usage: false,
         assessments: false,
         session: false,
+        span_count: false,
+    };
+    /// How many spans the trace should have, and nothing else.
+    pub const SPAN_COUNT: Self = Self {
+        span_count: true,
+        ..Self::NONE
     };
 }
 

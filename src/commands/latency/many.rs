@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     let need = Need {
         spans: with_usage(detail.max(Some(Detail::Times)), usage),
         info: keys().any(GroupKey::is_of_infos),
-        parts: InfoParts::NONE,
+        parts: InfoParts::SPAN_COUNT,
         usage,
         any_order: true,
     };

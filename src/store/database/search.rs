@@ -370,7 +370,7 @@ impl Prepared {
         let parts = if !residual.is_empty() {
             None
         } else if query.ids_only {
-            Some(InfoParts::NONE)
+            Some(query.parts.unwrap_or(InfoParts::NONE))
         } else {
             query.parts
         };

@@ -118,10 +118,14 @@ pub(in crate::store) fn can_read_parts(schema: &Schema, parts: InfoParts) -> boo
 
 /// The user of a trace, looked up for each.
 pub(in crate::store) fn user_looked_up() -> String {
+    looked_up(metadata::USER)
+}
+
+/// A metadata entry of a trace, looked up for each.
+fn looked_up(key: &str) -> String {
     format!(
         "(SELECT m.value FROM trace_request_metadata m \
-         WHERE m.request_id = t.request_id AND m.key = '{}')",
-        metadata::USER
+         WHERE m.request_id = t.request_id AND m.key = '{key}')"
     )
 }
 
@@ -162,6 +166,9 @@ pub(in crate::store) fn part_columns(parts: InfoParts, user: &str) -> String {
     if parts.session {
         let _ = write!(list, ", t.experiment_id, t.session_id, {user}");
     }
+    if parts.span_count {
+        let _ = write!(list, ", {}", looked_up(metadata::SIZE_STATS));
+    }
     list
 }
 
@@ -190,6 +197,12 @@ pub(in crate::store) fn part<R: Row>(row: &R, parts: InfoParts) -> Result<TraceI
             info.metadata
                 .extend(value.map(|value| (key.to_owned(), value)));
         }
+        next += 3;
+    }
+    if parts.span_count {
+        let stats = own_text(row, TRACES, next)?;
+        info.metadata
+            .extend(stats.map(|stats| (metadata::SIZE_STATS.to_owned(), stats)));
     }
     Ok(info)
 }

@@ -181,7 +181,7 @@ impl Prepared {
         }
         conditions.extend(compiled.conjuncts);
         let parts = if query.ids_only {
-            Some(InfoParts::NONE)
+            Some(query.parts.unwrap_or(InfoParts::NONE))
         } else {
             query.parts
         };

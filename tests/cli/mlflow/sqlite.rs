@@ -468,6 +468,33 @@ fn a_killed_command_leaves_whole_batches_and_its_repetition_finishes_them() {
 }
 
 #[test]
+fn a_span_that_is_missing_is_told_of_one_trace_and_of_many() {
+    let store = Database::new();
+    let several = "SELECT trace_id FROM spans JOIN trace_info ON request_id = trace_id \
+                   WHERE trace_info.status = 'OK' GROUP BY trace_id HAVING count(*) > 2 \
+                   ORDER BY trace_id LIMIT 1";
+    let id: String = store
+        .sql()
+        .query_row(several, [], |row| row.get(0))
+        .unwrap();
+    let store = store.change(&format!(
+        "DELETE FROM spans WHERE trace_id = '{id}' AND parent_span_id IS NOT NULL AND span_id = \
+         (SELECT max(span_id) FROM spans WHERE trace_id = '{id}' AND parent_span_id IS NOT NULL)"
+    ));
+    for words in [
+        format!("latency {id}"),
+        format!("latency --all -f trace_id='{id}'"),
+        format!("latency --all --by trace -f trace_id='{id}'"),
+    ] {
+        let told = store.mlt().run(&words);
+        assert!(
+            told.stderr.contains("the trace's metadata speaks of"),
+            "{words}: {told}"
+        );
+    }
+}
+
+#[test]
 fn what_a_newer_mlflow_adds_is_no_obstacle() {
     let store = Database::new();
     let before = store
