@@ -30,33 +30,48 @@ impl Subject {
 
 /// Assessments as their traces come.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Assessed(BTreeMap<Subject, (usize, Tally)>);
+pub(super) struct Assessed(BTreeMap<Subject, Entry>);
+
+#[derive(Debug, Clone)]
+struct Entry {
+    count: usize,
+    /// Whether some are numbers, and not true or false.
+    has_numbers: bool,
+    tally: Tally,
+}
 
 impl Assessed {
     pub(super) fn add(&mut self, trace: &Trace) {
-        let mut counts: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+        let mut counts: BTreeMap<(bool, &str), (usize, bool)> = BTreeMap::new();
         for assessment in trace.info.assessments.iter().filter(|a| a.valid) {
             let is_expectation = match assessment.kind {
                 AssessmentKind::Feedback { .. } => false,
                 AssessmentKind::Expectation { .. } => true,
                 AssessmentKind::Issue { .. } | AssessmentKind::Other => continue,
             };
-            *counts
+            let (count, has_numbers) = counts
                 .entry((is_expectation, &assessment.name))
-                .or_default() += 1;
+                .or_default();
+            *count += 1;
+            *has_numbers |= assessment.value().is_number();
         }
-        for ((is_expectation, name), count) in counts {
+        for ((is_expectation, name), (count, has_numbers)) in counts {
             let subject = Subject {
                 is_expectation,
                 name: name.to_owned(),
             };
-            let tally = || Tally::new(&[subject.mean()]).with_spread();
-            let (all, tally) = match self.0.get_mut(&subject) {
-                Some(known) => known,
-                None => self.0.entry(subject.clone()).or_insert((0, tally())),
+            let new = || Entry {
+                count: 0,
+                has_numbers: false,
+                tally: Tally::new(&[subject.mean()]).with_spread(),
             };
-            *all += count;
-            tally.add(trace);
+            let entry = match self.0.get_mut(&subject) {
+                Some(known) => known,
+                None => self.0.entry(subject.clone()).or_insert_with(new),
+            };
+            entry.count += count;
+            entry.has_numbers |= has_numbers;
+            entry.tally.add(trace);
         }
     }
 
@@ -66,13 +81,18 @@ impl Assessed {
 
     /// How many there are of each, and what those come to that count.
     pub(super) fn results(&self) -> impl Iterator<Item = (&Subject, usize, Measured)> {
-        self.0
-            .iter()
-            .filter_map(|(subject, (count, tally))| Some((subject, *count, tally.results().pop()?)))
+        self.0.iter().filter_map(|(subject, entry)| {
+            Some((subject, entry.count, entry.tally.results().pop()?))
+        })
     }
 
     /// What those of one kind come to.
     pub(super) fn measured(&self, subject: &Subject) -> Option<Measured> {
-        self.0.get(subject)?.1.results().pop()
+        self.0.get(subject)?.tally.results().pop()
+    }
+
+    /// Whether some of a kind are numbers.
+    pub(super) fn has_numbers(&self, subject: &Subject) -> bool {
+        self.0.get(subject).is_some_and(|entry| entry.has_numbers)
     }
 }

@@ -17,7 +17,7 @@ pub struct FeedbackTotal {
     pub n: Sides<usize>,
     /// Their mean; `None` where there are none.
     pub value: Sides<Option<f64>>,
-    /// Whether all are 0 or 1 (false or true, no or yes), so that the mean is a share.
+    /// Whether all are false or true, no or yes, so that the mean is a share.
     pub is_share: bool,
     /// What chance has to do with it; `None` for single traces.
     pub noise: Option<Noise>,
@@ -64,7 +64,10 @@ pub(super) fn compare(sides: Sides<&Assessed>, pair: bool) -> Vec<FeedbackTotal>
         let is_share = [Side::Before, Side::After]
             .into_iter()
             .filter(|side| value.get(*side).is_some())
-            .all(|side| matches!(spread(side), Some(Spread::Scores { ones: Some(_), .. })));
+            .all(|side| {
+                matches!(spread(side), Some(Spread::Scores { ones: Some(_), .. }))
+                    && !sides.get(side).has_numbers(subject)
+            });
         let noise = match (value.before, value.after) {
             (Some(earlier), Some(_)) => {
                 let (before, after) = (spread(Side::Before), spread(Side::After));

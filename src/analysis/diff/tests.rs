@@ -366,6 +366,9 @@ fn scores_are_told_by_their_means() {
     assert_eq!(total.change(), Some(2.0));
     assert_eq!(total.told().unwrap().test, Test::Welch);
     assert_eq!(total.verdict(), Some(Verdict::Higher));
+    // The lowest of a scale from 1 to 5 is no 100 %.
+    let lowest = said("q", vec![json!(1), json!(1)]);
+    assert!(!compared(&lowest, &lowest, By::Path).feedback[0].is_share);
     let same = compared(&scores(1, 25), &scores(1, 30), By::Path);
     assert_eq!(same.feedback[0].verdict(), Some(Verdict::Noise));
 }
