@@ -90,8 +90,8 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Result<Exit> {
                 progress.clear();
                 let outcome = match result {
                     Err(error) => printer.print_head(store, id, error),
-                    Ok(trace) => selected(trace, args, as_rows).and_then(|trace| {
-                        let outcome = printer.print(&trace, &mut attachments);
+                    Ok(trace) => selected(trace, args, as_rows).and_then(|(trace, is_part)| {
+                        let outcome = printer.print(&trace, is_part, &mut attachments);
                         if single {
                             // The end of the process gives its memory back more quickly.
                             std::mem::forget(trace);

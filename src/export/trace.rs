@@ -25,6 +25,7 @@ pub struct TraceParts<'a> {
     spans: Option<&'a [Span]>,
     max_chars: Option<usize>,
     link: Option<&'a str>,
+    is_part: bool,
 }
 
 impl<'a> TraceParts<'a> {
@@ -32,6 +33,13 @@ impl<'a> TraceParts<'a> {
     #[must_use]
     pub const fn with_link(mut self, link: Option<&'a str>) -> Self {
         self.link = link;
+        self
+    }
+
+    /// The same where some of its spans were not asked for.
+    #[must_use]
+    pub const fn of_a_part(mut self, is_part: bool) -> Self {
+        self.is_part = is_part;
         self
     }
 
@@ -43,6 +51,7 @@ impl<'a> TraceParts<'a> {
             spans: Some(&trace.spans),
             max_chars,
             link: None,
+            is_part: false,
         }
     }
 
@@ -53,6 +62,7 @@ impl<'a> TraceParts<'a> {
             spans: None,
             max_chars: None,
             link: None,
+            is_part: false,
         }
     }
 }
@@ -90,7 +100,7 @@ pub(super) fn write<F: Formatter + Clone + Sync>(
     if !others.is_empty() {
         write_member(out, &mut formatter, false, "assessments", &others)?;
     }
-    if spans.iter().any(|span| cut.concerns(span)) {
+    if trace.is_part || spans.iter().any(|span| cut.concerns(span)) {
         write_member(out, &mut formatter, false, "truncated", &true)?;
     }
     formatter.end_object(out)

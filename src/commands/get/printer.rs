@@ -124,6 +124,7 @@ impl<'a> Printer<'a> {
     pub(super) fn print(
         &mut self,
         trace: &Trace,
+        is_part: bool,
         attachments: &mut Option<Attachments<'_>>,
     ) -> Result<()> {
         let max_chars = self.args.max_chars;
@@ -131,13 +132,13 @@ impl<'a> Printer<'a> {
             Kind::Single(out, form) => {
                 warn_of_negative_durations(self.context, trace);
                 let link = link::of(self.context, &trace.info);
-                let parts = json::TraceParts::whole(trace, max_chars);
+                let parts = json::TraceParts::whole(trace, max_chars).of_a_part(is_part);
                 json::write_trace(out, &parts.with_link(link.as_deref()), *form)?;
             }
             Kind::List(out, list) => {
                 warn_of_negative_durations(self.context, trace);
                 let link = link::of(self.context, &trace.info);
-                let parts = json::TraceParts::whole(trace, max_chars);
+                let parts = json::TraceParts::whole(trace, max_chars).of_a_part(is_part);
                 list.push(out, &parts.with_link(link.as_deref()))?;
             }
             Kind::Table(out, list) => {

@@ -9,16 +9,17 @@ use crate::model::{Span, StatusCode, Trace};
 use crate::units;
 
 /// The spans that were asked for, for JSON, which tells nothing of a span that
-/// depends on the others. Tables show the rest as counts, and rows of figures are
-/// chosen when the figures are known.
-pub(super) fn selected(mut trace: Trace, args: &GetArgs, as_rows: bool) -> Result<Trace> {
+/// depends on the others, and whether these are not all. Tables show the rest as counts,
+/// and rows of figures are chosen when the figures are known.
+pub(super) fn selected(mut trace: Trace, args: &GetArgs, as_rows: bool) -> Result<(Trace, bool)> {
     let wanted = match &args.span {
         Some(wanted) => Some(require_span(&trace, wanted)?),
         None => None,
     };
     if as_rows {
-        return Ok(trace);
+        return Ok((trace, false));
     }
+    let all = trace.spans.len();
     if let Some(depth) = args.depth {
         let report = analyse(&trace);
         let kept: std::collections::HashSet<crate::model::SpanId> = report
@@ -31,7 +32,8 @@ pub(super) fn selected(mut trace: Trace, args: &GetArgs, as_rows: bool) -> Resul
     trace
         .spans
         .retain(|span| is_wanted(span, args, wanted.as_deref()));
-    Ok(trace)
+    let is_part = trace.spans.len() < all;
+    Ok((trace, is_part))
 }
 
 /// Whether a span is one of those asked for, whatever its depth.

@@ -179,6 +179,12 @@ impl FileStore {
             &mut |found, place| match found {
                 Ok(trace) => {
                     is_bare = false;
+                    if trace.is_truncated {
+                        self.doubts.add(format!(
+                            "{} has traces of which a part was left out when they were written",
+                            self.name
+                        ));
+                    }
                     take(trace, place)
                 }
                 Err(one) => {

@@ -22,6 +22,8 @@ use crate::store::Detail;
 pub(in crate::store) struct DocumentTrace {
     pub(in crate::store) info: TraceInfo,
     pub(in crate::store) spans: DocumentSpans,
+    /// It says that a part of it was left out when it was written.
+    pub(in crate::store) is_truncated: bool,
 }
 
 /// The spans of a trace of a document.
@@ -121,6 +123,7 @@ struct Members {
     holds_traces: bool,
     /// It says that more follows, as pages of traces do.
     is_page: bool,
+    is_truncated: bool,
     /// The exact duration, which mlt writes beside the info.
     duration_ns: Option<i64>,
     /// Those that MLflow does not read, which mlt writes beside the info.
@@ -172,9 +175,13 @@ impl Members {
                     members.holds_traces = true;
                     map.next_value_seed(found.again())?;
                 }
-                "next_page_token" | "truncated" => {
+                "next_page_token" => {
                     members.is_page = true;
                     map.next_value::<IgnoredAny>()?;
+                }
+                "truncated" => {
+                    members.is_page = true;
+                    members.is_truncated = map.next_value::<Value>()? == true;
                 }
                 "duration_ns" => members.duration_ns = map.next_value()?,
                 "assessments" if members.info.is_some() => {
@@ -250,6 +257,7 @@ impl Members {
         Ok(Some(DocumentTrace {
             info,
             spans: spans.unwrap_or(DocumentSpans::Missing),
+            is_truncated: self.is_truncated,
         }))
     }
 }

@@ -280,6 +280,40 @@ fn a_folder_of_files_is_read_as_one() {
 }
 
 #[test]
+fn a_trace_that_was_written_in_part_is_known_by_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = |words: &str| mlt().within(folder.path()).run(words);
+    let failed = here("-u demo: search --status ERROR -n 1 -o ids").stdout;
+    let failed = failed.trim();
+    for (choice, is_part) in [
+        ("", false),
+        ("--depth 99", false),
+        ("--errors", true),
+        ("--max-chars 5", true),
+    ] {
+        let words = format!("-u demo: get {failed} {choice} -o jsonl");
+        let written = here(&words);
+        let truncated = &written.json_lines()[0]["truncated"];
+        assert_eq!(
+            truncated,
+            &if is_part { json!(true) } else { json!(null) },
+            "{words}"
+        );
+        fs::write(folder.path().join("t.jsonl"), &written.stdout).unwrap();
+        for words in ["search", "latency latest", "stats"] {
+            let read = here(&format!("-u t.jsonl {words}"));
+            assert_eq!(read.code, Some(0), "{choice} {read}");
+            let said = "t.jsonl has traces of which a part was left out when they were written";
+            assert_eq!(
+                read.stderr.contains(said),
+                is_part,
+                "{choice} {words} {read}"
+            );
+        }
+    }
+}
+
+#[test]
 fn folders_of_files_within_a_folder_are_named_where_they_are_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let here = |words: &str| mlt().within(folder.path()).run(words);

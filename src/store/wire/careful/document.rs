@@ -160,7 +160,12 @@ impl Reader<'_> {
             (None, DocumentSpans::Read(spans)) if !spans.is_empty() => info_from_spans(spans),
             _ => return Err(Flaw::new(refused::reason(members)).at(members.start())),
         };
-        self.found.push(DocumentTrace { info, spans });
+        let is_truncated = members.get("truncated").map(Node::kind) == Some(Kind::True);
+        self.found.push(DocumentTrace {
+            info,
+            spans,
+            is_truncated,
+        });
         Ok(())
     }
 }
