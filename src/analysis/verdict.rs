@@ -207,9 +207,12 @@ impl Ruling {
             ),
         };
         let mut blamed = blamed(function, &measured, larger_is_to_blame).to_vec();
-        // Each of these alone breaks the rule, or does not.
-        if let (Function::Max | Function::Min, Some(bound), [Failure::Bound]) =
-            (function, rule.bound, failures.as_slice())
+        // Each of these alone is beyond the limit, or is not; in a sum, every one counts.
+        let is_of_each = matches!(
+            function,
+            Function::Max | Function::Min | Function::Avg | Function::Percentile(_)
+        );
+        if let (true, Some(bound), [Failure::Bound]) = (is_of_each, rule.bound, failures.as_slice())
         {
             blamed.retain(|sample| sample.value.is_none_or(|value| !bound.holds(value)));
         }
@@ -401,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extreme_is_blamed_on_what_is_beyond_the_limit() {
+    fn a_figure_is_blamed_on_what_is_beyond_the_limit() {
         let samples = |values: [f64; 3]| {
             let with = |value| Sample {
                 value: Some(Number::Float(value)),
@@ -413,7 +416,9 @@ mod tests {
             ("max(cost) <= 5", 9.0, None, 2),
             ("max(cost) <= 10", 9.0, Some(1.0), 3),
             ("min(cost) > 7", 6.0, None, 2),
-            ("p95(cost) <= 5", 9.0, None, 3),
+            ("p95(cost) <= 5", 9.0, None, 2),
+            ("avg(cost) >= 7", 6.5, None, 1),
+            ("sum(cost) <= 5", 20.0, None, 3),
         ] {
             let measured = Measured {
                 value: Some(Number::Float(value)),
