@@ -275,7 +275,8 @@ fn approve(
 pub(super) fn described(info: &TraceInfo, zone: Zone) -> String {
     let time = info.request_time.map(|time| units::time(time, zone));
     let state = info.state.to_string();
-    let known = info.name().into_iter().chain([state.as_str()]);
+    let name = info.name().map(crate::text::named);
+    let known = name.into_iter().chain([state.as_str()]);
     let known: Vec<&str> = known.chain(time.as_deref()).collect();
     known.join("  ")
 }

@@ -204,8 +204,14 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<(String, Condi
         if let (Some(point), Some(millis)) = (point, millis) {
             let condition = Condition::number(Field::Timestamp, comparator, millis)?;
             let typed = point.resolve(context.now).millis();
-            let second = Timestamp::from_millis(typed - typed.rem_euclid(1000));
-            all.push((format!("{flag} {second}"), condition));
+            // The fraction of a second is no more than when it was asked.
+            let fraction = if point.is_relative() {
+                typed.rem_euclid(1000)
+            } else {
+                0
+            };
+            let shown = Timestamp::from_millis(typed - fraction);
+            all.push((format!("{flag} {shown}"), condition));
         }
     }
     Ok(all)

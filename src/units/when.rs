@@ -126,6 +126,11 @@ impl TimePoint {
         self.ends(now).1
     }
 
+    /// Whether it counts from the present.
+    pub fn is_relative(self) -> bool {
+        self.0.since_now().is_some()
+    }
+
     fn ends(self, now: Timestamp) -> (Timestamp, Timestamp) {
         let zone = Zone::Local;
         // What was in range when it was read may not be for a clock that is far off.

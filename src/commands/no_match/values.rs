@@ -119,7 +119,22 @@ fn time_told(search: &CauseSearch<'_>, condition: &Condition, looked: &Looked) -
         let newest = looked.infos.iter().filter_map(|info| info.request_time);
         ("newest", newest.max()?)
     };
-    let shown = Timestamp::from_millis(time.millis() - time.millis().rem_euclid(1000));
+    let second = time.millis() - time.millis().rem_euclid(1000);
+    // Within the second that was asked about, the rest of it decides.
+    let is_within = match condition.value() {
+        Value::Number(asked) => {
+            let asked = asked.as_f64();
+            #[allow(clippy::cast_precision_loss, reason = "milliseconds are exact")]
+            let second = second as f64;
+            (second..second + 1000.0).contains(&asked)
+        }
+        _ => false,
+    };
+    let shown = if is_within {
+        time
+    } else {
+        Timestamp::from_millis(second)
+    };
     Some(format!("the {word} is of {shown}"))
 }
 
@@ -337,7 +352,10 @@ pub(super) fn listed(values: &[(String, usize)], more: bool) -> String {
     let shown: Vec<String> = values
         .iter()
         .take(LISTED)
-        .map(|(value, traces)| format!("{} ({traces})", short(value)))
+        .map(|(value, traces)| match value.as_str() {
+            "" => format!("an empty one ({traces})"),
+            value => format!("{} ({traces})", short(value)),
+        })
         .collect();
     with_rest(&shown, values.len().saturating_sub(LISTED), more)
 }
@@ -394,6 +412,10 @@ mod tests {
         assert_eq!(
             told("tags.env != 'prod'", &tags[..1]),
             "the value is prod (1)"
+        );
+        assert_eq!(
+            told("tags.env = 'x'", &[("env", "")]),
+            "the value is an empty one (1)"
         );
     }
 

@@ -72,6 +72,10 @@ fn the_values_that_there_are_are_named_with_the_nearest() {
             "`tokens > 1000000` finds none of 38 traces; values are from 30 to 739",
         ),
         (
+            &["--since", "2026-11-22T22:39:24.800Z"],
+            "`--since 2026-11-22T22:39:24.800Z` finds none of 38 traces; the newest is of 2026-11-22T22:39:24.667Z",
+        ),
+        (
             &["--since", "2026-11-23T00:00:00Z"],
             "`--since 2026-11-23T00:00:00Z` finds none of 38 traces; the newest is of 2026-11-22T22:39:24Z",
         ),
