@@ -11,10 +11,11 @@ use super::resolve::Failures;
 use super::selection::{check_experiments, filter_of, name_experiments};
 use super::usage::UsageLookup;
 use super::{Context, resolve};
-use crate::analysis::roll_up;
+use crate::analysis::{GroupKey, roll_up};
 use crate::cli::SelectionArgs;
 use crate::error::{CommandError, Exit};
-use crate::model::{Trace, TraceInfo, Unreadable};
+use crate::field::Field;
+use crate::model::{Trace, TraceInfo, Unreadable, metadata};
 use crate::progress::Progress;
 use crate::store::{
     Detail, InfoParts, Query, Search, SearchEnd, Store, StoreError, TraceRefs, Want, going_on,
@@ -34,6 +35,26 @@ pub(super) struct Need {
     pub(super) usage: bool,
     /// Whether any order will do.
     pub(super) any_order: bool,
+}
+
+/// The parts of traces that these keys tell them apart by; `None` for what is in no part.
+pub(super) fn parts_of<'k>(keys: impl IntoIterator<Item = &'k GroupKey>) -> Option<InfoParts> {
+    let mut parts = InfoParts::NONE;
+    for key in keys {
+        match key {
+            GroupKey::Trace(Field::Status) => {}
+            GroupKey::Trace(Field::Name) => parts.name = true,
+            GroupKey::Trace(Field::Metadata(of))
+                if [metadata::SESSION, metadata::USER].contains(&of.as_str()) =>
+            {
+                parts.session = true;
+            }
+            GroupKey::Assessment | GroupKey::AssessmentValue => parts.assessments = true,
+            other if other.is_of_infos() => return None,
+            _ => {}
+        }
+    }
+    Some(parts)
 }
 
 impl Need {

@@ -5,7 +5,7 @@ mod write;
 use anyhow::Result;
 
 use super::form::Form;
-use super::gather::{Gathered, Need, gather_found, with_usage};
+use super::gather::{Gathered, Need, gather_found, parts_of, with_usage};
 use super::selection::{check_experiments, filter_of, name_experiments};
 use super::{Context, IN_TABLES, columns, resolve, too_many_intervals};
 use crate::analysis::{
@@ -378,22 +378,24 @@ fn answer(
 /// What has to be known of traces besides their ids, states, times and spans;
 /// `None` for all.
 fn parts(question: &StatsQuestion) -> Option<InfoParts> {
-    let of_keys = |key: &GroupKey| *key == GroupKey::Trace(Field::Status) || !key.is_of_infos();
     let of_filters = |aggregate: &Aggregate| {
         let conditions = aggregate.filter.conditions();
         conditions.iter().all(|c| c.field().needs_spans())
     };
-    if !question.keys.iter().all(of_keys) || !question.aggregates.iter().all(of_filters) {
+    if !question.aggregates.iter().all(of_filters) {
         return None;
     }
+    let of_keys = parts_of(&question.keys)?;
     let measures = |wanted: fn(&Measure) -> bool| {
         let mut aggregates = question.aggregates.iter();
         aggregates.any(|aggregate| wanted(&aggregate.measure))
     };
     Some(InfoParts {
         usage: measures(Measure::is_usage),
-        assessments: question.assessments || measures(Measure::is_assessment),
-        ..InfoParts::NONE
+        assessments: of_keys.assessments
+            || question.assessments
+            || measures(Measure::is_assessment),
+        ..of_keys
     })
 }
 

@@ -93,6 +93,8 @@ pub struct InfoParts {
     pub assessments: bool,
     /// The session, with the user and the experiment.
     pub session: bool,
+    /// The name.
+    pub name: bool,
     /// How many spans the trace should have.
     pub span_count: bool,
 }
@@ -103,6 +105,7 @@ impl InfoParts {
         usage: false,
         assessments: false,
         session: false,
+        name: false,
         span_count: false,
     };
     /// How many spans the trace should have, and nothing else.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::super::form::Form;
-use super::super::gather::{Need, gather, with_usage};
+use super::super::gather::{Need, gather, parts_of, with_usage};
 use super::super::{Context, IN_TABLES, columns, too_many_intervals};
 use crate::analysis::{
     By, GroupKey, Histogram, Interval, Many, ManyReport, Question, Sort, Unit, analyse, over_time,
@@ -30,10 +30,14 @@ pub(super) fn run(context: &Context, args: &LatencyArgs) -> Result<Exit> {
     let keys = || std::iter::once(&question.key).chain(&question.second);
     let usage = keys().any(GroupKey::is_usage);
     let detail = keys().filter_map(GroupKey::detail).max();
+    let parts = parts_of(keys());
     let need = Need {
         spans: with_usage(detail.max(Some(Detail::Times)), usage),
-        info: keys().any(GroupKey::is_of_infos),
-        parts: InfoParts::SPAN_COUNT,
+        info: parts.is_none(),
+        parts: InfoParts {
+            span_count: true,
+            ..parts.unwrap_or_default()
+        },
         usage,
         any_order: true,
     };

@@ -201,7 +201,7 @@ impl Attached {
         if let Some(odd) = hanging.odd {
             return Err(odd);
         }
-        info.tags = hanging.info.tags;
+        info.tags.extend(hanging.info.tags);
         info.metadata.extend(hanging.info.metadata);
         info.assessments = hanging.info.assessments;
         Ok(())

@@ -113,7 +113,8 @@ pub(in crate::store) fn promote<R: Row>(
 
 /// Whether parts can be read by themselves.
 pub(in crate::store) fn can_read_parts(schema: &Schema, parts: InfoParts) -> bool {
-    !(parts.usage || parts.session) || schema.has_trace_column("session_id")
+    (!(parts.usage || parts.session) || schema.has_trace_column("session_id"))
+        && (!parts.name || schema.has_trace_column("trace_name"))
 }
 
 /// The user of a trace, looked up for each.
@@ -166,6 +167,9 @@ pub(in crate::store) fn part_columns(parts: InfoParts, user: &str) -> String {
     if parts.session {
         let _ = write!(list, ", t.experiment_id, t.session_id, {user}");
     }
+    if parts.name {
+        list.push_str(", t.trace_name");
+    }
     if parts.span_count {
         let _ = write!(list, ", {}", looked_up(metadata::SIZE_STATS));
     }
@@ -198,6 +202,12 @@ pub(in crate::store) fn part<R: Row>(row: &R, parts: InfoParts) -> Result<TraceI
                 .extend(value.map(|value| (key.to_owned(), value)));
         }
         next += 3;
+    }
+    if parts.name {
+        let name = own_text(row, TRACES, next)?;
+        info.tags
+            .extend(name.map(|name| (tag::NAME.to_owned(), name)));
+        next += 1;
     }
     if parts.span_count {
         let stats = own_text(row, TRACES, next)?;

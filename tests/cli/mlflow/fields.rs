@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use crate::support::mlflow::{on_database, outside, rich};
+use crate::support::mysql::mysql;
+use crate::support::postgres::postgres;
 use crate::support::{Mlt, mlt};
 
 /// Experiments whose traces have their spans.
@@ -46,7 +48,17 @@ impl Everywhere {
         let server = there(mlt().on(rich().uri()));
         let database = there(mlt().on(&rich().database_uri()));
         let file = self.file().run(line);
-        for (name, outcome) in [("database", database), ("file", file)] {
+        let on = |uri: String| {
+            let artifacts = rich().dir.join("artifacts");
+            let allowed = artifacts.to_str().expect("the path is text");
+            there(mlt().on(&uri).env("MLT_ALLOW_ARTIFACTS", allowed))
+        };
+        for (name, outcome) in [
+            ("database", database),
+            ("file", file),
+            ("PostgreSQL", on(postgres().uri())),
+            ("MariaDB", on(mysql().uri())),
+        ] {
             assert_eq!(outcome.code, Some(0), "{line} on the {name}: {outcome}");
             assert_eq!(server.stdout, outcome.stdout, "{line} on the {name}");
         }
@@ -139,10 +151,13 @@ fn columns_are_the_same_everywhere_and_in_every_format() {
 #[test]
 fn whatever_is_a_field_groups() {
     let everywhere = everywhere();
-    for by in ["error", "tags.env", "models"] {
+    for by in [
+        "error", "tags.env", "models", "trace", "session", "user", "status",
+    ] {
         let text = everywhere.prints(&format!("stats count() --by {by} -o csv"));
         assert!(text.lines().count() > 2, "{by}: {text}");
         everywhere.prints(&format!("latency --all --by {by} -o csv"));
+        everywhere.prints(&format!("stats --by {by} --by assessment.value -o csv"));
     }
     let by = "span.error,span.attributes.mlflow.spanType";
     let text = everywhere.prints(&format!("stats count(span) --by {by} -o csv"));
