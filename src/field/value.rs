@@ -266,6 +266,12 @@ pub(crate) fn assessment_text(assessment: &Assessment) -> String {
         Json::Number(n) if n.is_f64() => {
             n.as_f64().map_or_else(|| n.to_string(), |f| f.to_string())
         }
+        // Servers give the members of an object in any order.
+        Json::Object(_) | Json::Array(_) => {
+            let mut sorted = assessment.value().clone();
+            sorted.sort_all_objects();
+            sorted.to_string()
+        }
         other => other.to_string(),
     }
 }

@@ -165,6 +165,13 @@ impl TraceInfo {
         self.tags.get(tag::NAME).map(String::as_str)
     }
 
+    /// Puts assessments in the order in which they were made, and those of one time in that of
+    /// their ids: stores give them in any.
+    pub(crate) fn order_assessments(&mut self) {
+        let when = |one: &Assessment| (one.create_time, one.id.clone());
+        self.assessments.sort_by_cached_key(when);
+    }
+
     /// The session (conversation).
     pub fn session(&self) -> Option<&str> {
         self.metadata.get(metadata::SESSION).map(String::as_str)

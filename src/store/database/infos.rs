@@ -134,13 +134,8 @@ impl<L: Link> DatabaseStore<L> {
     }
 
     fn assessments(&self, ids: &[&str], attached: &mut Attached) -> Result<(), StoreError> {
-        let link = lock(&self.link);
-        let (one_of, by_arrival) = (link.one_of("trace_id", 1), link.by_arrival());
-        drop(link);
-        let sql = format!(
-            "SELECT {ASSESSMENT}, trace_id FROM assessments WHERE {one_of} \
-             ORDER BY created_timestamp, {by_arrival}"
-        );
+        let one_of = lock(&self.link).one_of("trace_id", 1);
+        let sql = format!("SELECT {ASSESSMENT}, trace_id FROM assessments WHERE {one_of}");
         if !self.has_some_assessments()? {
             return Ok(());
         }
@@ -204,6 +199,7 @@ impl Attached {
         info.tags.extend(hanging.info.tags);
         info.metadata.extend(hanging.info.metadata);
         info.assessments = hanging.info.assessments;
+        info.order_assessments();
         Ok(())
     }
 }

@@ -130,9 +130,6 @@ pub(super) trait Link: Send {
     /// That a column is one of the texts with this number.
     fn one_of(&self, column: &str, number: usize) -> String;
 
-    /// How the assessments that were made at the same moment come one after the other.
-    fn by_arrival(&self) -> &'static str;
-
     /// Whether two keys of tags that differ are the same to it.
     fn same_key(&mut self, _one: &str, _other: &str) -> Result<bool, StoreError> {
         Ok(false)

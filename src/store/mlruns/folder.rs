@@ -186,6 +186,7 @@ pub(super) fn trace_info(folder: &Path) -> Result<Option<TraceInfo>, StoreError>
         let assessment = assessment_of(&value).map_err(|flaw| flawed(&path, &flaw))?;
         info.assessments.push(assessment);
     }
+    info.order_assessments();
     Ok(Some(info))
 }
 

@@ -11,10 +11,7 @@ use crate::store::sql::{Schema, Workspace};
 
 /// The assessments of a trace.
 fn assessments() -> String {
-    format!(
-        "SELECT {ASSESSMENT} FROM assessments WHERE trace_id = ?1 \
-         ORDER BY created_timestamp, rowid"
-    )
+    format!("SELECT {ASSESSMENT} FROM assessments WHERE trace_id = ?1")
 }
 
 /// The trace with this id.
@@ -94,6 +91,7 @@ impl<'c> Reader<'c> {
             info.assessments = statement
                 .query_map([&info.trace_id], |row| assessment(row))?
                 .collect::<rusqlite::Result<_>>()?;
+            info.order_assessments();
         }
         Ok(info)
     }
@@ -132,6 +130,7 @@ impl<'c> PartReader<'c> {
             info.assessments = statement
                 .query_map([&info.trace_id], |row| assessment(row))?
                 .collect::<rusqlite::Result<_>>()?;
+            info.order_assessments();
         }
         Ok(info)
     }

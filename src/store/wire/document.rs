@@ -245,6 +245,7 @@ impl Members {
                 let others = self.assessments.into_iter();
                 info.assessments
                     .extend(others.map(WireAssessment::into_assessment));
+                info.order_assessments();
                 info
             }
             (None, Some(DocumentSpans::Read(spans))) if !spans.is_empty() => info_from_spans(spans),

@@ -112,7 +112,7 @@ impl WireInfo {
         let experiment = self.trace_location.and_then(|l| l.mlflow_experiment);
         let (experiment_id, experiment_name) =
             experiment.map_or((None, None), |e| (e.experiment_id, e.experiment_name));
-        Some(TraceInfo {
+        let mut info = TraceInfo {
             counted_spans: None,
             trace_id: self.trace_id.filter(|id| !id.is_empty())?,
             client_request_id: self.client_request_id.filter(|id| !id.is_empty()),
@@ -142,7 +142,9 @@ impl WireInfo {
                 .into_iter()
                 .map(WireAssessment::into_assessment)
                 .collect(),
-        })
+        };
+        info.order_assessments();
+        Some(info)
     }
 }
 

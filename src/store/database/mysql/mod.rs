@@ -393,11 +393,6 @@ impl Link for Mysql {
         format!("({column} IN (?{number}) AND {exact} IN (?{number}))")
     }
 
-    /// Nothing tells which of them came first, and the server shows them like this, too.
-    fn by_arrival(&self) -> &'static str {
-        "assessment_id"
-    }
-
     /// The collation of the column decides.
     fn same_key(&mut self, one: &str, other: &str) -> Result<bool, StoreError> {
         let (one, other) = if one < other {

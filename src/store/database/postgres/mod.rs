@@ -260,10 +260,6 @@ impl Link for Postgres {
         format!("{column} = ANY(${number})")
     }
 
-    fn by_arrival(&self) -> &'static str {
-        "ctid"
-    }
-
     fn may_change(&mut self, table: &str, rights: &[Right]) -> Result<bool, StoreError> {
         let mut sql = "SELECT 1 WHERE NOT pg_is_in_recovery() \
                        AND current_setting('default_transaction_read_only') = 'off'"

@@ -155,6 +155,7 @@ impl Reader<'_> {
             (Some(mut info), _) => {
                 info.be_exact_about_duration(exact);
                 info.assessments.extend(others.unwrap_or_default());
+                info.order_assessments();
                 info
             }
             (None, DocumentSpans::Read(spans)) if !spans.is_empty() => info_from_spans(spans),

@@ -38,7 +38,7 @@ pub(super) fn info(members: &Members<'_>) -> Result<TraceInfo, Flaw> {
             duration,
         )?,
     };
-    Ok(TraceInfo {
+    let mut info = TraceInfo {
         counted_spans: None,
         of_session: Vec::new(),
         trace_id: members.need(&TRACE_ID, |node| {
@@ -86,7 +86,9 @@ pub(super) fn info(members: &Members<'_>) -> Result<TraceInfo, Flaw> {
         assessments: members
             .read(&["assessments"], assessment::list)?
             .unwrap_or_default(),
-    })
+    };
+    info.order_assessments();
+    Ok(info)
 }
 
 #[derive(Default)]
