@@ -9,7 +9,7 @@ use crate::error::{CommandError, Exit, FilterError};
 use crate::field;
 use crate::filter::{self, Comparator, Condition, Expr, Field, Filter, Moment, diagnostics};
 use crate::model::{Experiment, Timestamp, looks_like_trace_id, metadata, normalize_trace_id};
-use crate::store::{FilterSource, Query, Scope, Store};
+use crate::store::{FilterSource, Location, Query, Scope, Store};
 use crate::units;
 
 /// One of the conditions that were asked for.
@@ -215,6 +215,24 @@ fn shorthands(args: &FilterArgs, context: &Context) -> Result<Vec<(String, Condi
         }
     }
     Ok(all)
+}
+
+/// Says of a figure that asks for runs what it does not know.
+pub(super) fn warn_of_links(context: &Context, filter: &Filter) {
+    let mut conditions = filter.conditions().into_iter();
+    let asks = conditions.any(|condition| *condition.field() == Field::RunId);
+    let location = &context.settings.location;
+    if asks
+        && !matches!(
+            location,
+            Location::File(_) | Location::Stdin | Location::Demo
+        )
+    {
+        context.warn(
+            "`run_id` in a figure is the run that a trace was made in; the traces that were \
+             linked to a run later are found by -f alone",
+        );
+    }
 }
 
 /// Free text is looked for in the spans; a trace id is looked up as one.

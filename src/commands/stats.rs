@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::form::Form;
 use super::gather::{Gathered, Need, gather_found, parts_of, with_usage};
-use super::selection::{check_experiments, filter_of, name_experiments};
+use super::selection::{check_experiments, filter_of, name_experiments, warn_of_links};
 use super::{Context, IN_TABLES, columns, resolve, too_many_intervals};
 use crate::analysis::{
     Buckets, By, GroupKey, RowKey, Statistic, Stats, StatsGroup, StatsQuestion, StatsReport,
@@ -195,6 +195,7 @@ fn question(context: &Context, args: &StatsArgs) -> Result<StatsQuestion> {
             for note in aggregate.filter.notes() {
                 context.note(note);
             }
+            warn_of_links(context, &aggregate.filter);
             if !aggregates.contains(&aggregate) {
                 aggregates.push(aggregate);
             }

@@ -15,6 +15,7 @@ mod explain;
 mod fetch;
 mod file;
 mod judge;
+pub(crate) mod links;
 mod local;
 mod metrics;
 mod mlruns;

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::super::Context;
+use super::super::selection::warn_of_links;
 use crate::cli::CheckArgs;
 use crate::error::{CommandError, Exit, RuleError};
 use crate::filter::aggregate::{Rule, Unit, parse_rule, without_comment};
@@ -76,6 +77,7 @@ impl Rules {
             for note in rule.aggregate.filter.notes() {
                 context.note(note);
             }
+            warn_of_links(context, &rule.aggregate.filter);
             if let Some(note) = read_as(&rule, &text) {
                 context.note(&note);
             }

@@ -11,6 +11,7 @@ mod explain;
 mod http;
 mod ids;
 mod learn;
+mod linked;
 mod metrics;
 mod overview;
 mod planned;
@@ -239,6 +240,10 @@ impl RestStore {
             let mut outside = outside.clone();
             outside.searches = searches;
             plan.outside = Some(outside);
+        }
+        plan.residual = self.with_links(plan.residual, query)?;
+        if let Some(outside) = &mut plan.outside {
+            outside.residual = self.with_links(std::mem::take(&mut outside.residual), query)?;
         }
         self.go_on(Planned::new(plan, query), size)
     }

@@ -78,6 +78,24 @@ fn the_server_and_mlt_give_the_very_same_numbers() {
 }
 
 #[test]
+fn a_figure_that_asks_for_runs_says_what_it_does_not_know() {
+    const SAID: &str = "the traces that were linked to a run later are found by -f alone";
+    for (on, knows_links) in [(on_server(), true), (on_database(), true), (demo(), false)] {
+        let stats = on.args(["stats", "count(where run_id = 'x')"]).run("");
+        assert_eq!(stats.code, Some(0), "{stats}");
+        assert_eq!(stats.stderr.contains(SAID), knows_links, "{stats}");
+    }
+    let rule = [
+        "check",
+        "--all",
+        "--require",
+        "count(where run_id = 'x') <= 0",
+    ];
+    let check = on_server().args(rule).run("");
+    assert!(check.stderr.contains(SAID), "{check}");
+}
+
+#[test]
 fn traces_on_the_edge_of_a_time_are_counted_alike() {
     let times: Vec<i64> = on_server()
         .run("search -x many -n 20 -o jsonl")

@@ -95,6 +95,29 @@ fn a_run_that_traces_were_linked_to_is_unknown_to_an_export() {
         assert_eq!(ids(question.parsed(&**store, &link)), sides.linked);
     }
     assert_eq!(ids(question.parsed(&*sides.file, &link)).len(), 0);
+
+    // What is checked here of a server's traces asks it for the links.
+    let stores = [
+        Some(&sides.server),
+        Some(&sides.sqlite),
+        sides.postgres.as_ref(),
+        sides.mysql.as_ref(),
+    ];
+    for filter in [
+        format!("NOT run_id = '{run}'"),
+        format!("NOT run_id IN ('{run}', 'none')"),
+        format!("NOT (run_id = '{run}' AND trace_id LIKE 'tr-%')"),
+    ] {
+        let others = filter::parse(&filter).unwrap();
+        for store in stores.into_iter().flatten() {
+            let found = ids(question.parsed(&**store, &others));
+            assert!(found.len() > 10, "{filter}");
+            assert!(
+                !found.iter().any(|id| sides.linked.contains(id)),
+                "{filter}"
+            );
+        }
+    }
 }
 
 #[test]
