@@ -94,7 +94,8 @@ pub(super) fn of_uri(
         None => of_passfile(&hosts, &database, &user, env, disk)?,
     };
     let connect_timeout = option("connect_timeout", "PGCONNECT_TIMEOUT");
-    let connect_timeout = seconds(connect_timeout.as_deref()).map_err(|reason| wrong(&reason))?;
+    let connect_timeout = patience(flags, connect_timeout.as_deref());
+    let connect_timeout = connect_timeout.map_err(|reason| wrong(&reason))?;
     let place = DatabasePlace {
         kind: DatabaseKind::Postgres,
         hosts,
@@ -210,8 +211,9 @@ impl Parts {
     }
 }
 
-/// How long a connection may take to be there; 5 s where it does not say, or says none.
-pub(super) fn seconds(connect_timeout: Option<&str>) -> Result<Duration, String> {
+/// How long a connection may take to be there: as the flag says, else the option; 5 s where
+/// that does not say, or says none.
+pub(super) fn patience(flags: &Flags, connect_timeout: Option<&str>) -> Result<Duration, String> {
     let given = match connect_timeout {
         None => 0,
         Some(text) => text
@@ -220,7 +222,10 @@ pub(super) fn seconds(connect_timeout: Option<&str>) -> Result<Duration, String>
             .map_err(|_| format!("its connect_timeout is a number of seconds, and not `{text}`"))?,
     };
     let seconds = u64::try_from(given).ok().filter(|seconds| *seconds > 0);
-    Ok(Duration::from_secs(seconds.unwrap_or(5)))
+    let patience = flags
+        .timeout
+        .unwrap_or(Duration::from_secs(seconds.unwrap_or(5)));
+    Ok(patience.clamp(SHORTEST, LONGEST))
 }
 
 pub(super) fn number(port: &str) -> Option<u16> {

@@ -1,7 +1,7 @@
 //! Databases of MySQL and MariaDB, named by a URI as SQLAlchemy takes it for the drivers that
 //! Python has. Options of all these drivers are known by their names.
 
-use super::database::{Parts, number, seconds};
+use super::database::{Parts, number, patience};
 use super::location::scheme;
 use super::{Env, Flags, LONGEST, MAX_TIME, SHORTEST};
 use crate::store::{CertificateCheck, DatabaseKind, DatabasePlace, DatabaseTls, Encrypted, Secret};
@@ -92,7 +92,7 @@ pub(super) fn place(parts: &Parts, flags: &Flags, env: &Env) -> Result<DatabaseP
         database,
         options: None,
         tls: tls(&option)?,
-        connect_timeout: seconds(parts.option("connect_timeout"))?,
+        connect_timeout: patience(flags, parts.option("connect_timeout"))?,
         max_time: flags.max_time.unwrap_or(MAX_TIME).clamp(SHORTEST, LONGEST),
         workspace: None,
     })

@@ -3,6 +3,7 @@
 
 use std::error::Error as _;
 use std::io;
+use std::time::Duration;
 
 use postgres::Error;
 use postgres::error::SqlState;
@@ -32,11 +33,11 @@ pub(super) fn of_beginning(place: &DatabasePlace, error: &Error) -> StoreError {
         .unwrap_or(failed)
 }
 
-/// That nobody has answered in time.
-pub(super) fn silence(place: &DatabasePlace) -> StoreError {
+/// That nobody has answered in so long.
+pub(super) fn silence(place: &DatabasePlace, waited: Duration) -> StoreError {
     stranger(place).unwrap_or_else(|| StoreError::Timeout {
         host: place.host(),
-        seconds: place.connect_timeout.as_secs_f64(),
+        seconds: waited.as_secs_f64(),
     })
 }
 

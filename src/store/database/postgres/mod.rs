@@ -7,6 +7,7 @@ mod tls;
 mod values;
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -145,12 +146,14 @@ fn in_time<T: Send + 'static>(
         reason: ConnectionFault::Other(plain_io_reason(&error)),
     };
     thread::Builder::new().spawn(work).map_err(failed)?;
-    // A host may have an address at which nobody is, ahead of the one that answers.
-    let attempts = u32::try_from(place.hosts.len() + 1).unwrap_or(u32::MAX);
+    // A name may have an address at which nobody is, ahead of the one that answers.
+    let is_name = |(host, _): &(String, u16)| host.parse::<IpAddr>().is_err();
+    let more = usize::from(place.hosts.iter().any(is_name));
+    let attempts = u32::try_from(place.hosts.len() + more).unwrap_or(u32::MAX);
     let patience = place.connect_timeout.saturating_mul(attempts);
     connected
         .recv_timeout(patience)
-        .map_err(|_| fault::silence(place))
+        .map_err(|_| fault::silence(place, patience))
 }
 
 fn typed<'a>(values: &'a [Arg<'a>]) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
