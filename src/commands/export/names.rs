@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::commands::Context;
 use crate::model::TraceInfo;
-use crate::store::Scope;
+use crate::store::{Scope, StoreError};
 
 /// The names that were asked for.
 pub(super) struct Names<'a> {
@@ -36,14 +36,24 @@ impl<'a> Names<'a> {
             info.experiment_name.clone_from(name);
             return Ok(());
         }
-        let found = self.context.store()?.experiments(Scope::WithId(id));
-        // A trace is worth more than what its experiment is called.
-        let found = found.unwrap_or_else(|error| {
-            self.context.warn(format!(
-                "what experiment {id} is called is not known: {error}"
-            ));
-            Vec::new()
-        });
+        let found = match self.context.store()?.experiments(Scope::WithId(id)) {
+            Ok(found) => found,
+            // A trace is worth more than what its experiment is called.
+            Err(
+                error @ (StoreError::NoSuchEndpoint { .. }
+                | StoreError::Refused { .. }
+                | StoreError::Forbidden { .. }
+                | StoreError::NotJson { .. }
+                | StoreError::BadAnswer { .. }),
+            ) => {
+                self.context.warn(format!(
+                    "what experiment {id} is called is not known: {error}"
+                ));
+                Vec::new()
+            }
+            // A store that is gone has more that is missing.
+            Err(error) => return Err(error.into()),
+        };
         let name = found.into_iter().next().map(|experiment| experiment.name);
         // What is called by its id has no other name there.
         let name = name.filter(|name| name != id);

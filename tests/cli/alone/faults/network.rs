@@ -6,8 +6,8 @@ use insta::assert_snapshot;
 
 use super::{assert_no_secret, fault, on, quick, with_password};
 use crate::support::fake::{
-    ARTIFACT, EXPERIMENTS, Fake, Reply, SEARCH, artifact_reply, experiments, info_path, page,
-    trace_id,
+    ARTIFACT, EXPERIMENT, EXPERIMENTS, Fake, Reply, SEARCH, artifact_reply, experiments, info_path,
+    page, trace_id,
 };
 
 #[test]
@@ -65,6 +65,18 @@ fn spans_that_break_off_half_way_are_not_shown() {
 }
 
 #[test]
+fn an_export_fails_where_the_server_is_gone_before_it_tells_the_name_of_an_experiment() {
+    let fake = Fake::with_traces().on("GET", EXPERIMENT, Reply::closed());
+    let outcome = on(&fake).run("export -x 1 --all -o jsonl --retries 0");
+    let said = outcome.fails(4);
+    assert!(
+        said.contains("broke off") || said.contains("closed"),
+        "{said}"
+    );
+    assert!(!said.contains("wrote"), "{said}");
+}
+
+#[test]
 fn an_answer_that_breaks_off_once_is_asked_for_again() {
     let fake = Fake::with_traces().on_each(
         "POST",
@@ -85,6 +97,23 @@ fn a_server_that_stays_silent_runs_into_the_time_limit() {
     hint: wait longer with `--timeout 2m`
     --- exit 4
     ");
+}
+
+#[test]
+fn a_database_that_stays_silent_runs_into_the_time_limit() {
+    for (scheme, option) in [("postgresql", "?connect_timeout=60"), ("mysql", "")] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap();
+        let uri = format!("{scheme}://ann@{place}/mlflow{option}");
+        let outcome = crate::support::mlt().on(&uri).run("search --timeout 200ms");
+        assert_eq!(
+            outcome.fails(4),
+            format!(
+                "error: {place} did not answer within 0.2 s\n\
+                 hint: wait longer with `--timeout 2m`\n"
+            )
+        );
+    }
 }
 
 #[test]
