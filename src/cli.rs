@@ -137,9 +137,9 @@ pub struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct GlobalArgs {
-    /// URL, sqlite:///…, mlruns folder, file, demo:, or - for standard input
+    /// URL, database, mlruns folder, file, demo:, or - for standard input
     ///
-    /// Where the traces are: demo:, http(s)://…, sqlite:///…, databricks, an mlruns folder, a .json or .jsonl file, or standard input.
+    /// Where the traces are: demo:, http(s)://…, sqlite:///…, postgresql://…, mysql://…, databricks, an mlruns folder, a .json or .jsonl file, or standard input.
     /// The default is $MLFLOW_TRACKING_URI, else ./mlruns or ./mlflow.db, whichever MLflow would use here.
     #[arg(short = 'u', long, global = true, value_name = "URI", value_hint = clap::ValueHint::AnyPath)]
     #[arg(help_heading = "Connection")]

@@ -31,8 +31,8 @@ pub struct CloseArgs {
 
     /// Only those without a sign of life for so long [default: 1h]
     ///
-    /// A sign of life is the start of the trace, and the start and the end of a span. Without ids
-    /// and filters, all such traces are closed.
+    /// A sign of life is the start of the trace, and the start and the end of a span. With this
+    /// and without ids and filters, all such traces are closed.
     #[arg(long, value_name = "TIME")]
     pub older_than: Option<Period>,
 

@@ -30,7 +30,7 @@ Filters:
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct SearchArgs {
-    /// Text to find in spans in any case, or a trace id; filters go behind -f
+    /// Text to find in spans in any case (% and _ stand for any text and character), or a trace id; filters go behind -f
     #[arg(value_name = "TEXT", conflicts_with = "text")]
     pub query: Option<String>,
 
@@ -58,7 +58,7 @@ pub struct SearchArgs {
     #[arg(long)]
     pub all: bool,
 
-    /// Print only how many traces match, of all there are
+    /// Print only how many traces match, however many these are
     #[arg(long, conflicts_with_all = ["include_spans", "columns", "sample"])]
     pub count: bool,
 
