@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 use super::http::Call;
 use super::{RestStore, ids};
 use crate::json::parse_value;
-use crate::model::{Assessment, Link, Span, SpanId, Trace, TraceInfo, TraceState, metadata};
+use crate::model::{
+    Assessment, Link, Span, SpanId, Timestamp, Trace, TraceInfo, TraceState, metadata,
+};
 use crate::otlp::{
     AnyValue, ExportTraceServiceRequest, LinkMessage, ResourceSpans, ScopeSpans, SpanMessage,
     from_hex, value,
@@ -242,16 +244,19 @@ pub(super) fn is_finished(there: &TraceInfo, trace: &Trace) -> bool {
         return true;
     }
     let info = &trace.info;
-    let has_new_tag = put::tags(there).any(|(key, _)| !info.tags.contains_key(key));
-    if has_new_tag {
+    let ms = |ns: Option<i64>| ns.map(|ns| ns.div_euclid(1_000_000));
+    let began = put::request_time(trace).map(Timestamp::millis);
+    // Parts that came ahead of the rest began later.
+    if began != there.request_time.map(Timestamp::millis) {
+        return false;
+    }
+    let is_new = |key: &str| !info.tags.contains_key(key) && !key.starts_with("mlflow.");
+    if put::tags(there).any(|(key, _)| is_new(key)) {
         return true;
     }
-    let ms = |ns: Option<i64>| ns.map(|ns| ns.div_euclid(1_000_000));
-    let is_as_here = there.state == info.state
-        && put::request_time(trace).map(crate::model::Timestamp::millis)
-            == there.request_time.map(crate::model::Timestamp::millis)
-        && ms(there.execution_duration_ns) == ms(info.execution_duration_ns);
     let has_ended = matches!(there.state, TraceState::Ok | TraceState::Error);
+    let is_as_here = there.state == info.state
+        && ms(there.execution_duration_ns) == ms(info.execution_duration_ns);
     let has_assessment = |one: &Assessment| {
         let mut all = there.assessments.iter();
         one.id.is_some() && all.any(|old| old.id == one.id)
