@@ -20,7 +20,7 @@ impl RestStore {
         trace_id: &str,
         changes: &AssessmentChanges,
     ) -> Result<(), StoreError> {
-        ids::check(trace_id)?;
+        self.check_letters(trace_id)?;
         let now = if changes.replace || !changes.delete.is_empty() {
             self.info(trace_id)?.assessments
         } else {

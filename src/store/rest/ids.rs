@@ -41,6 +41,12 @@ pub(super) fn check_same(http: &Http, asked: &str, found: &str) -> Result<(), St
     })
 }
 
+/// Whether only a database to which case makes no difference takes one id for the other: what
+/// hangs on the trace is not found by it.
+pub(super) fn is_in_other_letters(one: &str, other: &str) -> bool {
+    one != other && one.eq_ignore_ascii_case(other)
+}
+
 /// Whether two ids mean one trace: with `tr-` or without, with the dashes of a
 /// UUID or without, behind the location of Unity Catalog or alone, in any case.
 pub(super) fn same(one: &str, other: &str) -> bool {

@@ -11,12 +11,26 @@ use crate::store::{Refusal, StoreError};
 
 impl RestStore {
     fn tag_call(&self, method: Method, trace_id: &str, body: Value) -> Result<Call, StoreError> {
-        ids::check(trace_id)?;
+        self.check_letters(trace_id)?;
         // The 2.0 path is the one that every version has.
         let url = self
             .http
             .url(&["api", "2.0", "mlflow", "traces", trace_id, "tags"]);
         Ok(Call::json(method, url, body))
+    }
+
+    /// Refuses an id that would change what a path says, and one in capitals, by which a
+    /// server may know a trace that has another.
+    ///
+    /// # Errors
+    /// Why, and those of the server.
+    pub(super) fn check_letters(&self, trace_id: &str) -> Result<(), StoreError> {
+        ids::check(trace_id)?;
+        let prefix = trace_id.get(..3).unwrap_or_default();
+        if ids::is_in_other_letters(prefix, "tr-") {
+            self.info(trace_id)?;
+        }
+        Ok(())
     }
 
     /// Gives a trace a tag, in place of one that it may have.

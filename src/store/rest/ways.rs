@@ -45,6 +45,9 @@ impl Ways for RestStore {
                     })
                 })?;
                 ids::check_same(&self.http, trace_id, &info.trace_id)?;
+                if ids::is_in_other_letters(trace_id, &info.trace_id) {
+                    return Err(self.unknown_trace(trace_id));
+                }
                 Ok(info)
             }
             Err(StoreError::Refused { status: 404, .. }) => Err(self.unknown_trace(trace_id)),

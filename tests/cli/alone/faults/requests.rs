@@ -171,6 +171,24 @@ fn an_unknown_experiment_is_not_found_and_near_names_are_told() {
 }
 
 #[test]
+fn an_id_in_capitals_is_no_trace_whatever_the_servers_database_makes_of_it() {
+    let capitals = trace_id(1).to_uppercase();
+    let path = info_path(1).replace(&trace_id(1), &capitals);
+    let fake = Fake::with_traces().on("GET", &path, info_reply(1));
+    for words in ["get", "tag a=b", "assess good=true", "delete --yes"] {
+        let (command, rest) = words.split_once(' ').unwrap_or((words, ""));
+        let outcome = on(&fake).run(&format!("{command} {capitals} {rest}"));
+        let said = outcome.fails(3);
+        assert!(
+            said.contains(&format!("no trace `{capitals}`")),
+            "{words}: {said}"
+        );
+    }
+    let changes = fake.requests().into_iter().filter(|it| it.method != "GET");
+    assert_eq!(changes.count(), 0);
+}
+
+#[test]
 fn an_unknown_experiment_id_is_noticed_when_nothing_is_found() {
     let fake = Fake::with_traces()
         .on("POST", SEARCH, Reply::json(&json!({})))
