@@ -470,9 +470,9 @@ fn a_killed_command_leaves_whole_batches_and_its_repetition_finishes_them() {
 #[test]
 fn a_span_that_is_missing_is_told_of_one_trace_and_of_many() {
     let store = Database::new();
-    let several = "SELECT trace_id FROM spans JOIN trace_info ON request_id = trace_id \
-                   WHERE trace_info.status = 'OK' GROUP BY trace_id HAVING count(*) > 2 \
-                   ORDER BY trace_id LIMIT 1";
+    let several = "SELECT trace_id FROM spans JOIN trace_request_metadata ON request_id = trace_id \
+                   WHERE key = 'mlflow.trace.sizeStats' GROUP BY trace_id, value \
+                   HAVING count(*) > 2 AND count(*) = value ->> 'num_spans' LIMIT 1";
     let id: String = store
         .sql()
         .query_row(several, [], |row| row.get(0))
