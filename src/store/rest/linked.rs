@@ -3,8 +3,9 @@
 
 use super::RestStore;
 use super::learn::is_refusal;
-use crate::filter::{Comparator, Condition, Filter, Value};
-use crate::store::{FilterSource, MAX_PAGE, Query, StoreError, links};
+use super::planned::Planned;
+use crate::filter::{Comparator, Condition, Filter, Plan, Value};
+use crate::store::{MAX_PAGE, Query, StoreError, links};
 
 impl RestStore {
     /// The filter with the ids of traces in the place of what it asks of links.
@@ -48,17 +49,20 @@ impl RestStore {
             }
             let query = Query {
                 experiments: query.experiments.clone(),
-                filter: FilterSource::Parsed(Filter::from(one)),
                 ..Query::default()
             };
-            let mut token: Option<String> = None;
+            let plan = Plan {
+                searches: vec![Filter::from(one)],
+                residual: Filter::default(),
+                outside: None,
+            };
+            let mut search = Planned::new(plan, &query);
             loop {
-                let page = self.search_page(&query, MAX_PAGE, token.as_deref())?;
+                let (page, is_last) = search.next_page(self, MAX_PAGE)?;
                 ids.extend(page.traces.into_iter().map(|info| info.trace_id));
-                if page.next.is_none() || page.next == token {
+                if is_last {
                     break;
                 }
-                token = page.next;
             }
         }
         Ok(links::one_of(ids).ok())
