@@ -16,6 +16,7 @@ use super::selection::key_value;
 use super::{Context, resolve};
 use crate::cli::{AssessArgs, FilterArgs};
 use crate::error::{CommandError, Exit};
+use crate::field::assessment_text;
 use crate::model::{Assessment, AssessmentKind, Detail, Source, SpanId, TraceInfo};
 use crate::settings::Env;
 use crate::store::{AssessmentChanges, AssessmentPlan, Change};
@@ -74,7 +75,7 @@ struct Assessing(Arc<AssessmentPlan>);
 impl Assessing {
     /// `score=0.7`
     fn sent(new: &Assessment) -> String {
-        format!("{}={}", new.name, shown(new.value()))
+        format!("{}={}", new.name, assessment_text(new))
     }
 
     /// Whether it changes anything, and what it would do: `score=0.7 (was 0.5)`.
@@ -84,7 +85,7 @@ impl Assessing {
             Some(old) if AssessmentChanges::is_same(old, new) => {
                 (false, format!("{sent} (as it is)"))
             }
-            Some(old) => (true, format!("{sent} (was {})", shown(old.value()))),
+            Some(old) => (true, format!("{sent} (was {})", assessment_text(old))),
             None => {
                 let same = now.iter().filter(|old| old.valid && old.name == new.name);
                 let more = if same.count() == 0 { "new" } else { "one more" };
@@ -103,7 +104,7 @@ impl Assessing {
             return (false, format!("-{named} (not there)"));
         }
         let values = |all: &[&Assessment]| {
-            let all: Vec<String> = all.iter().map(|one| shown(one.value())).collect();
+            let all: Vec<String> = all.iter().map(|one| assessment_text(one)).collect();
             all.join(", ")
         };
         let mut text = format!("-{named} (was {}", values(&doomed));
@@ -197,19 +198,6 @@ fn described(new: &Assessment) -> Value {
         all["metadata"] = json!(new.metadata);
     }
     all
-}
-
-/// Text as it is, anything else as JSON.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        // A whole number looks as it does where it is listed.
-        Value::Number(number) if number.is_f64() => {
-            let text = number.to_string();
-            text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-        }
-        other => other.to_string(),
-    }
 }
 
 /// Whether a word is `NAME=VALUE`, and no trace.
