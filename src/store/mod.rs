@@ -117,6 +117,11 @@ impl InfoParts {
 }
 
 impl Query {
+    /// The parts that will do besides ids, states and times; `None` where all is wanted.
+    fn parts_that_do(&self) -> Option<InfoParts> {
+        self.parts.or(self.ids_only.then_some(InfoParts::NONE))
+    }
+
     /// Whether a trace is in one of the experiments.
     fn covers(&self, info: &TraceInfo) -> bool {
         self.experiments.is_empty()

@@ -367,14 +367,9 @@ impl Prepared {
         } = Chosen::new(store, query)?;
         let schema = &store.schema;
         let dialect = parameters.dialect;
-        let parts = if !residual.is_empty() {
-            None
-        } else if query.ids_only {
-            Some(query.parts.unwrap_or(InfoParts::NONE))
-        } else {
-            query.parts
-        };
-        let parts = parts.filter(|parts| can_read_parts(schema, *parts));
+        let parts = query
+            .parts_that_do()
+            .filter(|parts| residual.is_empty() && can_read_parts(schema, *parts));
         let limit = query
             .limit
             .filter(|_| residual.is_empty())

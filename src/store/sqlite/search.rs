@@ -180,12 +180,9 @@ impl Prepared {
             conditions.push(whole::newest(&scope, count));
         }
         conditions.extend(compiled.conjuncts);
-        let parts = if query.ids_only {
-            Some(query.parts.unwrap_or(InfoParts::NONE))
-        } else {
-            query.parts
-        };
-        let parts = parts.filter(|parts| can_read_parts(schema, *parts));
+        let parts = query
+            .parts_that_do()
+            .filter(|parts| can_read_parts(schema, *parts));
         let traces = match schema.time_index(experiments.len() == 1) {
             _ if sequential => Sqlite.whole_table("trace_info t"),
             Some(name) if by_time => Sqlite.by_index("trace_info t", name),
