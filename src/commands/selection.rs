@@ -222,12 +222,11 @@ pub(super) fn warn_of_links(context: &Context, filter: &Filter) {
     let mut conditions = filter.conditions().into_iter();
     let asks = conditions.any(|condition| *condition.field() == Field::RunId);
     let location = &context.settings.location;
-    if asks
-        && !matches!(
-            location,
-            Location::File(_) | Location::Stdin | Location::Demo
-        )
-    {
+    let has_links = matches!(
+        location,
+        Location::Server(_) | Location::Sqlite { .. } | Location::Database(_)
+    );
+    if asks && has_links {
         context.warn(
             "`run_id` in a figure is the run that a trace was made in; the traces that were \
              linked to a run later are found by -f alone",

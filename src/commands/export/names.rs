@@ -38,21 +38,19 @@ impl<'a> Names<'a> {
         }
         let found = match self.context.store()?.experiments(Scope::WithId(id)) {
             Ok(found) => found,
+            // A store that is gone has more that is missing.
+            Err(error)
+                if error.may_pass() && !matches!(error, StoreError::NoSuchEndpoint { .. }) =>
+            {
+                return Err(error.into());
+            }
             // A trace is worth more than what its experiment is called.
-            Err(
-                error @ (StoreError::NoSuchEndpoint { .. }
-                | StoreError::Refused { .. }
-                | StoreError::Forbidden { .. }
-                | StoreError::NotJson { .. }
-                | StoreError::BadAnswer { .. }),
-            ) => {
+            Err(error) => {
                 self.context.warn(format!(
                     "what experiment {id} is called is not known: {error}"
                 ));
                 Vec::new()
             }
-            // A store that is gone has more that is missing.
-            Err(error) => return Err(error.into()),
         };
         let name = found.into_iter().next().map(|experiment| experiment.name);
         // What is called by its id has no other name there.
