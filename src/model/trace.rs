@@ -168,8 +168,8 @@ impl TraceInfo {
     /// Puts assessments in the order in which they were made, and those of one time in that of
     /// their ids: stores give them in any.
     pub(crate) fn order_assessments(&mut self) {
-        let when = |one: &Assessment| (one.create_time, one.id.clone());
-        self.assessments.sort_by_cached_key(when);
+        self.assessments
+            .sort_by(|a, b| (a.create_time, &a.id).cmp(&(b.create_time, &b.id)));
     }
 
     /// The session (conversation).
